@@ -1,0 +1,44 @@
+"""Errors that a user can act on.
+
+Every message is one sentence that says what is wrong, with which item, and what to do.
+The command line prints the message and exits with code 2; the module shows it in the panel.
+Anything that is not a LightMedSegError is a defect of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class LightMedSegError(Exception):
+    """Base of every error with a message meant for the user."""
+
+
+class InputImageError(LightMedSegError):
+    """The volume cannot be segmented: format, dimension, geometry, values or modality."""
+
+
+class ModelPackageError(LightMedSegError):
+    """A model package is missing, incomplete, tampered with, or made for a newer program."""
+
+
+class ModelStoreError(LightMedSegError):
+    """The model store refuses a change: the version exists, is read-only, or cannot be written."""
+
+
+class OutputError(LightMedSegError):
+    """A result cannot be written: unknown format, no permission, or the disk is full."""
+
+
+class DeviceError(LightMedSegError):
+    """The requested device does not exist or cannot run the model."""
+
+
+class TrainingDataError(LightMedSegError):
+    """A training case, split or configuration cannot be used."""
+
+
+class DependencyError(LightMedSegError):
+    """A Python package that this action needs is not installed."""
+
+
+class CancelledError(LightMedSegError):
+    """The user cancelled; nothing was written."""
