@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from LightMedSegLib.network.normalization import GroupNorm
+
 
 def axis_coordinates(length: int, like: Tensor) -> Tensor:
     """Centres of length voxels along one axis, normalised to (0, 1); float32, on the device of like."""
@@ -26,7 +28,7 @@ class AnchorDetector(nn.Module):
     def __init__(self, in_channels: int, anchors: int, hidden: int, groups: int = 4):
         super().__init__()
         self.reduce = nn.Conv3d(in_channels, hidden, 3, stride=2, padding=1, bias=False)
-        self.norm = nn.GroupNorm(groups, hidden)
+        self.norm = GroupNorm(groups, hidden)
         self.heat = nn.Conv3d(hidden, anchors, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch.nn import functional
 from LightMedSegLib.network.configuration import NetworkConfiguration
 from LightMedSegLib.network.depthwise import DepthwiseConv3d
 from LightMedSegLib.network.ghost import GhostConvolution
+from LightMedSegLib.network.normalization import GroupNorm
 from LightMedSegLib.network.position_bias import PositionBias
 from LightMedSegLib.network.squeeze_excitation import SqueezeExcitation
 
@@ -47,7 +48,7 @@ class DecoderStage(nn.Module):
         self.enlarge = nn.ConvTranspose3d(in_channels, out_channels, 2, stride=2, bias=False)
         self.fuse = nn.Conv3d(skip_channels, out_channels, 1)
         self.position = PositionBias(configuration.anchors, out_channels) if configuration.position_bias else None
-        self.norm = nn.GroupNorm(configuration.groups, out_channels)
+        self.norm = GroupNorm(configuration.groups, out_channels)
         self.mixer = ThreeBranchMixer(out_channels, configuration.groups, configuration.ghost)
         self.attention = SqueezeExcitation(out_channels, configuration.squeeze_ratio)
 

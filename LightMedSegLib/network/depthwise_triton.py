@@ -8,6 +8,10 @@ at every run. Sums are in float32 whatever the type of the data.
 Import this only where Triton is installed; `depthwise.depthwise_conv3d` decides.
 """
 
+# Upper case marks what Triton compiles in; its tuples know concatenation but no unpacking.
+# ruff: noqa: N803, N806, RUF005
+# mypy: disable-error-code="assignment, misc, untyped-decorator, no-untyped-def, no-untyped-call"
+
 from __future__ import annotations
 
 import contextlib
@@ -44,8 +48,7 @@ def _convolve(
 
     weights = ()
     for tap in tl.static_range(K * K * K):
-        source: tl.constexpr = K * K * K - 1 - tap if FLIP else tap
-        w = tl.load(weight_ptr + (item % channels) * (K * K * K) + source)
+        w = tl.load(weight_ptr + (item % channels) * (K * K * K) + ((K * K * K - 1 - tap) if FLIP else tap))
         weights = weights + (w.to(tl.float32),)
 
     zero = tl.zeros((BLOCK,), tl.float32)
@@ -159,13 +162,15 @@ def depthwise(x: Tensor, weight: Tensor, flip: bool = False) -> Tensor:
     batch, channels, depth, height, width = x.shape
     if x.numel() == 0:
         return y
-    block = _block(height * width, 512)
+    k = weight.shape[-1]
+    # A 5x5x5 kernel keeps 125 weights in registers, which leaves room for two voxels a thread and not four.
+    block, voxels = (_block(height * width, 512), 128) if k == 3 else (_block(height * width, 256), 64)
     tiles = triton.cdiv(height * width, block)
     walk, walks = _walk(depth, batch * channels * tiles)
     with _on_device_of(x):
         _convolve[(batch * channels * walks * tiles,)](
             x, weight, y, channels, depth, height, width, tiles, walks,
-            K=weight.shape[-1], FLIP=flip, WALK=walk, BLOCK=block, num_warps=max(1, block // 128), num_stages=1,
+            K=k, FLIP=flip, WALK=walk, BLOCK=block, num_warps=max(1, block // voxels), num_stages=1,
         )  # fmt: skip
     return y
 
@@ -187,7 +192,8 @@ def weight_gradient(x: Tensor, grad: Tensor, kernel_size: int) -> Tensor:
     with _on_device_of(x):
         _weight_gradient[(batch * channels * walks * splits * slabs,)](
             x, grad, partial, depth, height, width, walks, splits,
-            K=k, SLABS=slabs, WALK=walk, TILES=triton.cdiv(tiles, splits), BLOCK=block, num_warps=max(1, block // 64), num_stages=1,
+            K=k, SLABS=slabs, WALK=walk, TILES=triton.cdiv(tiles, splits), BLOCK=block,
+            num_warps=max(1, block // 64), num_stages=1,
         )  # fmt: skip
     return partial.sum(dim=(0, 2)).view(channels, 1, k, k, k)
 

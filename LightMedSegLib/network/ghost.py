@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from LightMedSegLib.network.depthwise import DepthwiseConv3d
+from LightMedSegLib.network.normalization import GroupNorm
 
 
 class GhostConvolution(nn.Module):
@@ -25,7 +26,7 @@ class GhostConvolution(nn.Module):
         primary = out_channels // 2 if ghost else out_channels
         self.primary = nn.Conv3d(in_channels, primary, 3, stride=stride, padding=1, bias=False)
         self.cheap = DepthwiseConv3d(primary) if ghost else None
-        self.norm = nn.GroupNorm(groups, out_channels)
+        self.norm = GroupNorm(groups, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised features; see the class for shapes."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from LightMedSegLib.network.ghost import GhostConvolution
+from LightMedSegLib.network.normalization import GroupNorm
 
 
 class ResizingHead(nn.Module):
@@ -34,7 +35,7 @@ class DetailHead(nn.Module):
     def __init__(self, channels: int, detail_channels: int, classes: int, groups: int, ghost: bool):
         super().__init__()
         self.enlarge = nn.ConvTranspose3d(channels, detail_channels, 2, stride=2, bias=False)
-        self.norm = nn.GroupNorm(groups, detail_channels)
+        self.norm = GroupNorm(groups, detail_channels)
         self.refine = GhostConvolution(detail_channels, detail_channels, groups=groups, ghost=ghost)
         self.classify = nn.Conv3d(detail_channels, classes, 1)
 

@@ -134,5 +134,5 @@ class LightMedSeg(nn.Module):
             raise ValueError(f"The network needs (batch, {self.in_channels}, z, y, x), got {tuple(x.shape)}.")
         if any(size % self.total_stride or size == 0 for size in x.shape[2:]):
             raise ValueError(
-                f"Every spatial size must be a multiple of {self.total_stride}, got {tuple(x.shape[2:])}; pad the input."
+                f"Every spatial size must be a multiple of {self.total_stride}, got {tuple(x.shape[2:])}; pad it."
             )

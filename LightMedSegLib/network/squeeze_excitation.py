@@ -12,7 +12,7 @@ class SqueezeExcitation(nn.Module):
 
     The factor is twice a sigmoid, so that an undecided block leaves its input as it is.
 
-    Source: Hu et al. 2018; the ratio of the hidden width is a setting of the network.
+    Source: Hu et al. 2018, with SiLU for ReLU: few hidden units must not die all together.
     """
 
     def __init__(self, channels: int, ratio: int):
@@ -22,5 +22,5 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x scaled per channel."""
-        scale = self.excite(functional.relu(self.squeeze(x.mean(dim=(2, 3, 4)))))
+        scale = self.excite(functional.silu(self.squeeze(x.mean(dim=(2, 3, 4)))))
         return x * (2 * torch.sigmoid(scale)).to(x.dtype)[:, :, None, None, None]

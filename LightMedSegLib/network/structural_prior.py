@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from LightMedSegLib.network.depthwise import depthwise_conv3d
+
 
 class TextureMap(nn.Module):
     """(B, C, z, y, x) -> (B, 1, z, y, x) in (0, 1), high where features differ from their surroundings.
@@ -28,8 +30,14 @@ class TextureMap(nn.Module):
         """Return the texture map."""
         shape = (-1, 1, self.kernel, self.kernel, self.kernel)
         smooth = self.taps.softmax(dim=1).to(x.dtype).view(shape)
-        padded = functional.pad(x, (self.kernel // 2,) * 6, mode="replicate")
-        contrast = (functional.conv3d(padded, smooth, groups=x.shape[1]) - x).abs()
+        border = self.kernel // 2
+        padded = functional.pad(x, (border,) * 6, mode="replicate")
+        if x.is_cuda:
+            # The depthwise kernel keeps the size; its own zero padding only reaches what is cut off here.
+            local = depthwise_conv3d(padded, smooth)[:, :, border:-border, border:-border, border:-border]
+        else:
+            local = functional.conv3d(padded, smooth, groups=x.shape[1])
+        contrast = (local - x).abs()
         weights = functional.softplus(self.gain).to(x.dtype).view(1, -1, 1, 1, 1)
         return torch.sigmoid(functional.conv3d(contrast, weights) - self.threshold.to(x.dtype))
 

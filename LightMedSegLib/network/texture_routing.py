@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from LightMedSegLib.network.depthwise import DepthwiseConv3d
+from LightMedSegLib.network.normalization import GroupNorm
 
 
 class TextureRouting(nn.Module):
@@ -21,7 +22,7 @@ class TextureRouting(nn.Module):
     def __init__(self, channels: int, groups: int = 4):
         super().__init__()
         self.detail = DepthwiseConv3d(channels)
-        self.norm = nn.GroupNorm(groups, channels)
+        self.norm = GroupNorm(groups, channels)
         self.smooth = nn.Conv3d(channels, channels, 1)
 
     def forward(self, x: Tensor, texture: Tensor) -> Tensor:

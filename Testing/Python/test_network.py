@@ -124,3 +124,15 @@ def test_counting_leaves_the_network_as_it_was():
     count_multiply_adds(network, (1, 1, 16, 16, 16))
     assert network.training
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_under_autocast_features_stay_in_bfloat16_and_a_training_step_runs():
+    network = build_network("lightmedseg-tiny", **SMALL, deep_supervision=True).train()
+    seen = {}
+    for module in network.modules():
+        if type(module).__name__ in ("GroupNorm", "TextureRouting", "ThreeBranchMixer", "SkipRouter", "DecoderStage"):
+            module.register_forward_hook(lambda module, _, output: seen.update({type(module).__name__: output.dtype}))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = network(torch.randn(1, 1, 32, 32, 32))
+    assert set(seen.values()) == {torch.bfloat16}
+    sum(part.float().square().mean() for part in logits).backward()

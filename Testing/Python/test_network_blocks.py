@@ -11,7 +11,7 @@ from LightMedSegLib.network.anchors import AnchorDetector, axis_coordinates
 from LightMedSegLib.network.film import AnchorFiLM
 from LightMedSegLib.network.ghost import GhostConvolution
 from LightMedSegLib.network.position_bias import PositionBias
-from LightMedSegLib.network.resizing import resize_to
+from LightMedSegLib.network.resizing import interpolate_by_matrices, resize_to
 from LightMedSegLib.network.skip_router import ScaleProjection, SkipRouter
 from LightMedSegLib.network.squeeze_excitation import SqueezeExcitation
 from LightMedSegLib.network.structural_prior import StructuralPrior, TextureMap
@@ -180,3 +180,9 @@ def test_features_of_the_input_resolution_reach_the_output_of_the_default_networ
     y[..., 16, 16, 16] = 5
     response = (network(y) - network(x)).abs().sum(dim=1)[0, 14:19, 14:19, 14:19]
     assert response[2, 2, 2] > 3 * response[::4, ::4, ::4].mean()
+
+
+def test_interpolating_by_matrices_equals_trilinear_interpolation():
+    x = torch.randn(2, 3, 3, 5, 4, dtype=torch.float64)
+    expected = functional.interpolate(x, size=(12, 20, 16), mode="trilinear", align_corners=False)
+    assert torch.allclose(interpolate_by_matrices(x, (12, 20, 16)), expected, atol=1e-12)
