@@ -1,0 +1,24 @@
+"""``python -m LightMedSegLib.training``: train from a configuration file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from LightMedSegLib.errors import LightMedSegError
+from LightMedSegLib.training.command import add_arguments, run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the arguments, train, and return the exit code (2: a problem that the user can act on)."""
+    parser = argparse.ArgumentParser(prog="python -m LightMedSegLib.training", description=__doc__)
+    add_arguments(parser)
+    try:
+        return run(parser.parse_args(arguments))
+    except LightMedSegError as error:
+        print(f"lightmedseg: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

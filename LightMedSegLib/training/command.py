@@ -1,0 +1,83 @@
+"""The command ``lightmedseg train``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from LightMedSegLib.training.configuration import TrainingConfiguration
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--config", type=Path, required=True, help="training configuration, TOML or JSON")
+    parser.add_argument("--data", type=Path, help="folder of cases, or CSV file; else the configuration's data.folder")
+    parser.add_argument("--out", type=Path, help="output folder; a run in it that was interrupted goes on")
+    parser.add_argument("--prepared", type=Path, help="folder of prepared cases (default: OUT/prepared)")
+    parser.add_argument("--prepare-only", action="store_true", help="prepare the cases and stop")
+    parser.add_argument(
+        "--evaluate", choices=("validation", "test"), help="score the run in OUT on this part of the split and stop"
+    )
+    parser.add_argument("--split", type=Path, help="split file; else the configuration's data.split")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="save and stop after so many seconds")
+    parser.add_argument("--steps", type=int, help="replaces optimizer.steps of the configuration")
+    parser.add_argument("--teacher", type=Path, action="append", default=[], help="folder of a run to learn from")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="replaces a value, such as optimizer.batch=8"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prepare and train; returns the exit code. Problems are raised as LightMedSegError."""
+    from LightMedSegLib.devices import select_device
+    from LightMedSegLib.errors import TrainingDataError
+    from LightMedSegLib.training.preparation import INDEX_FILE
+    from LightMedSegLib.training.run import PREPARED_FOLDER, evaluate_run, prepare, read_run_split, run_training
+    from LightMedSegLib.training.split import read_split
+
+    configuration = _configuration(arguments)
+    folder = arguments.config.parent
+    if arguments.out is None and not (arguments.prepare_only and arguments.prepared):
+        raise TrainingDataError("Give --out, the folder for the results, or --prepare-only with --prepared.")
+    prepared = arguments.prepared or arguments.out / PREPARED_FOLDER
+    data = arguments.data or (folder / configuration.data.folder if configuration.data.folder else None)
+    split = read_split(arguments.split) if arguments.split else read_run_split(configuration, folder)
+    device = select_device(arguments.device).name
+    if arguments.evaluate:
+        if split is None:
+            raise TrainingDataError("Give --split, the split file, to evaluate a part of it.")
+        evaluate_run(configuration, arguments.out, arguments.evaluate, split, data, prepared, device)
+        return 0
+    if arguments.prepare_only or not (prepared / INDEX_FILE).is_file():
+        if data is None:
+            raise TrainingDataError("Give --data, the folder of the cases, or --prepared, a folder of prepared cases.")
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise TrainingDataError("Prepare the cases with --prepare-only before training with several processes.")
+        prepare(configuration, data, prepared)
+    if arguments.prepare_only:
+        return 0
+    result = run_training(configuration, prepared, arguments.out, split, device, arguments.time_limit)
+    if int(os.environ.get("RANK", "0")) == 0:
+        state = "finished" if result.finished else "stopped; run the same command again to go on"
+        print(f"Training {state} at step {result.step}.")
+    return 0
+
+
+def _configuration(arguments: argparse.Namespace) -> TrainingConfiguration:
+    """The configuration file with the options that replace some of it."""
+    from LightMedSegLib.training.configuration_file import read_configuration, with_override
+
+    configuration = read_configuration(arguments.config)
+    overrides = [text.partition("=")[::2] for text in arguments.set]
+    if arguments.steps is not None:
+        overrides.append(("optimizer.steps", str(arguments.steps)))
+    if arguments.teacher:
+        overrides.append(("distillation.teachers", json.dumps([str(folder) for folder in arguments.teacher])))
+    for key, value in overrides:
+        configuration = with_override(configuration, key, value)
+    return configuration

@@ -1,0 +1,74 @@
+"""The course of a run: one CSV table, and a picture of it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from LightMedSegLib.safe_files import atomic_write
+
+CSV_FILE = "curves.csv"
+PNG_FILE = "curves.png"
+
+
+class Curves:
+    """Rows of step, seconds, loss, learning_rate, milliseconds_per_step, dice_mean and one Dice per label.
+
+    Dice columns are empty except at validations. Rows after the step that a run resumes from are dropped.
+    """
+
+    def __init__(self, folder: Path, label_names: Sequence[str], resume_step: int = 0) -> None:
+        self._folder = folder
+        self._columns = ["step", "seconds", "loss", "learning_rate", "milliseconds_per_step", "dice_mean"]
+        self._columns += [f"dice {name}" for name in label_names]
+        self.rows: list[dict[str, str]] = self._read(resume_step) if resume_step else []
+
+    def add(self, step: int, **values: float) -> None:
+        """Add numbers to the row of step; dice takes its columns' names with underscores kept."""
+        if not self.rows or int(self.rows[-1]["step"]) != step:
+            self.rows.append({"step": str(step)})
+        self.rows[-1].update({name: f"{value:.6g}" for name, value in values.items()})
+
+    def add_dice(self, step: int, mean: float, per_label: Sequence[float]) -> None:
+        """Add a validation to the row of step."""
+        self.add(step, dice_mean=mean, **dict(zip(self._columns[6:], per_label, strict=True)))
+
+    def write(self) -> None:
+        """Replace the CSV file."""
+        path = self._folder / CSV_FILE
+        with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, self._columns, restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+    def draw(self) -> bool:
+        """Replace the PNG file; False, and no picture, where matplotlib is not installed."""
+        try:
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
+        except ImportError:
+            return False
+        figure = Figure(figsize=(10, 4), layout="constrained")
+        FigureCanvasAgg(figure)
+        left, right = figure.subplots(1, 2)
+        left.plot(*self._series("loss"))
+        left.set(xlabel="step", ylabel="training loss", yscale="log")
+        for column in self._columns[5:]:
+            right.plot(*self._series(column), marker=".", label=column.removeprefix("dice "))
+        right.set(xlabel="step", ylabel="validation Dice")
+        right.legend(fontsize="small")
+        with atomic_write(self._folder / PNG_FILE) as temporary:
+            figure.savefig(temporary, format="png", dpi=100)
+        return True
+
+    def _series(self, column: str) -> tuple[list[int], list[float]]:
+        rows = [row for row in self.rows if row.get(column)]
+        return [int(row["step"]) for row in rows], [float(row[column]) for row in rows]
+
+    def _read(self, resume_step: int) -> list[dict[str, str]]:
+        path = self._folder / CSV_FILE
+        if not path.is_file():
+            return []
+        with path.open(newline="", encoding="utf-8") as stream:
+            return [row for row in csv.DictReader(stream) if int(row["step"]) <= resume_step]

@@ -1,0 +1,32 @@
+"""Learning from larger networks: their averaged probabilities as a second, soft target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from LightMedSegLib.training.preparation import IGNORED
+
+
+def teacher_probabilities(
+    teachers: Sequence[Callable[[torch.Tensor], torch.Tensor]], images: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """Mean probabilities (B, C, z, y, x), float32, of the teachers at temperature; no gradient."""
+    with torch.no_grad():
+        total = sum((teacher(images).float() / temperature).softmax(dim=1) for teacher in teachers)
+        return torch.as_tensor(total) / len(teachers)
+
+
+def distillation_loss(
+    logits: torch.Tensor, probabilities: torch.Tensor, labels: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """Mean Kullback-Leibler divergence of the student (B, C, z, y, x) from the teachers' probabilities.
+
+    Voxels labelled IGNORED are left out. The square of the temperature keeps the size of the gradient
+    independent of it (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015).
+    """
+    known = (labels != IGNORED).float()
+    log_student = (logits.float() / temperature).log_softmax(dim=1)
+    divergence = torch.nn.functional.kl_div(log_student, probabilities, reduction="none").sum(dim=1)
+    return temperature**2 * (divergence * known).sum() / known.sum().clamp(min=1)

@@ -1,0 +1,136 @@
+"""Figures of a trained model on cases that it never saw: through the inference engine, or on the model grid."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from LightMedSegLib.metrics import LabelMetrics, evaluate
+from LightMedSegLib.model_package import Model
+from LightMedSegLib.progress import ProgressCallback
+from LightMedSegLib.safe_files import atomic_write
+from LightMedSegLib.training.cases import Case
+from LightMedSegLib.training.preparation import IGNORED, PreparedCase
+
+if TYPE_CHECKING:
+    import torch
+
+COLUMNS = ("case", "label", "dice", "hd95_mm", "nsd_1mm", "volume_ml", "reference_volume_ml")
+
+
+@dataclass(frozen=True)
+class CaseScore:
+    """The metrics of one label in one case."""
+
+    case: str
+    metrics: LabelMetrics
+
+
+def evaluate_with_engine(
+    model: Model, cases: Sequence[Case], device: str = "cpu", progress: ProgressCallback | None = None
+) -> list[CaseScore]:
+    """Segment the cases' own files as a user would, and compare on their own grids."""
+    from LightMedSegLib.segmentation import Engine
+    from LightMedSegLib.volume_files import read_volume
+
+    engine = Engine(model, device)
+    names = {label.value: label.name for label in model.card.labels}
+    scores: list[CaseScore] = []
+    for number, case in enumerate(cases):
+        images = [read_volume(path) for path in case.images]
+        result = engine.segment(images[0] if len(images) == 1 else images)
+        reference = sitk.Cast(read_volume(case.labelmap), sitk.sitkUInt8)
+        scores += _score(case.name, result.labelmap, reference, names, case.labelled)
+        if progress is not None:
+            progress(number + 1, len(cases), case.name)
+    return scores
+
+
+def evaluate_on_grid(
+    network: torch.nn.Module,
+    cases: Sequence[PreparedCase],
+    patch: tuple[int, int, int],
+    spacing_mm: tuple[float, float, float],
+    label_names: Sequence[str],
+    mirror_axes: Sequence[str] = (),
+) -> list[CaseScore]:
+    """Segment prepared cases with any network, peers included, and compare on the model grid (spacing x, y, z)."""
+    import torch
+
+    from LightMedSegLib.training.grid_inference import predict_labels
+
+    device = next(network.parameters()).device
+    names = dict(enumerate(label_names, start=1))
+    scores: list[CaseScore] = []
+    with torch.inference_mode():
+        images = [torch.from_numpy(case.image).to(device) for case in cases]
+        predictions = predict_labels(network, images, patch, batch=4, mirror_axes=mirror_axes)
+        for case, labels in zip(cases, predictions, strict=True):
+            prediction, reference = (sitk.GetImageFromArray(array) for array in (labels.cpu().numpy(), case.labels))
+            prediction.SetSpacing(spacing_mm)
+            reference.SetSpacing(spacing_mm)
+            scores += _score(case.name, prediction, reference, names, case.labelled)
+    return scores
+
+
+def summarise(scores: Sequence[CaseScore]) -> dict[str, Any]:
+    """Means per label for the model card. Cases where a label was missed altogether count in "missed", not in HD95."""
+    by_label: dict[str, list[LabelMetrics]] = {}
+    for score in scores:
+        by_label.setdefault(score.metrics.name, []).append(score.metrics)
+    dice = {name: _mean(item.dice for item in items) for name, items in by_label.items()}
+    return {
+        "cases": len({score.case for score in scores}),
+        "dice": dice,
+        "dice_mean": _mean(dice.values()),
+        "hd95_mm": {name: _mean(item.hd95_mm for item in items) for name, items in by_label.items()},
+        "nsd_1mm": {name: _mean(item.nsd for item in items) for name, items in by_label.items()},
+        "missed": {name: sum(math.isinf(item.hd95_mm) for item in items) for name, items in by_label.items()},
+    }
+
+
+def write_scores(path: Path, scores: Sequence[CaseScore]) -> None:
+    """One line per case and label."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for score in scores:
+            item = score.metrics
+            numbers = (item.dice, item.hd95_mm, item.nsd, item.volume_ml, item.reference_volume_ml)
+            writer.writerow([score.case, item.name, *(f"{value:.5f}" for value in numbers)])
+
+
+def _score(
+    case: str,
+    prediction: sitk.Image,
+    reference: sitk.Image,
+    names: Mapping[int, str],
+    labelled: tuple[int, ...] | None,
+) -> list[CaseScore]:
+    truth = sitk.GetArrayFromImage(reference)
+    unknown = truth == IGNORED
+    if unknown.any():
+        found = sitk.GetArrayFromImage(prediction)
+        prediction, reference = (
+            _like(reference, np.where(unknown, 0, array).astype(np.uint8)) for array in (found, truth)
+        )
+    asked = {value: name for value, name in names.items() if labelled is None or value in labelled}
+    return [CaseScore(case, item) for item in evaluate(prediction, reference, asked, 1.0)]
+
+
+def _like(image: sitk.Image, array: np.ndarray[Any, Any]) -> sitk.Image:
+    result = sitk.GetImageFromArray(array)
+    result.CopyInformation(image)
+    return result
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    return round(sum(finite) / len(finite), 4) if finite else None

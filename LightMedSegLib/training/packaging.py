@@ -1,0 +1,119 @@
+"""From a training configuration and weights to a model package."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from LightMedSegLib.model_card import Channel, InputSpec
+from LightMedSegLib.model_package import Model, load_model, save_model
+from LightMedSegLib.package_folder import CARD_FILE, WEIGHTS_FILE, package_files
+from LightMedSegLib.training.configuration import TrainingConfiguration
+from LightMedSegLib.training.configuration_file import configuration_as_dict
+from LightMedSegLib.training.configuration_text import configuration_as_toml
+from LightMedSegLib.training.networks import TRAINING_ONLY
+from LightMedSegLib.training.split import Split
+
+if TYPE_CHECKING:
+    import torch
+
+_INPUT_DEFAULTS: dict[str, Any] = {"view": "windows", "overlap": 0.5, "background_value": None}
+_CODE_DEFAULTS: dict[str, Any] = {"modifier": None, "region": None, "region_modifier": None}
+
+
+def input_spec(configuration: TrainingConfiguration) -> InputSpec:
+    """The input description that preprocessing reads."""
+    content = {**_INPUT_DEFAULTS, **configuration.input}
+    x, y, z = content["spacing_mm"]
+    return InputSpec(
+        channels=tuple(Channel(channel["name"], dict(channel["normalization"])) for channel in content["channels"]),
+        spacing=(float(x), float(y), float(z)),
+        orientation=content["orientation"],
+        patch=configuration.patch,
+        view=content["view"],
+        overlap=float(content["overlap"]),
+        background_value=content["background_value"],
+    )
+
+
+def card_content(
+    configuration: TrainingConfiguration, split: Split | None, metrics: Mapping[str, Any], created: str | None = None
+) -> dict[str, Any]:
+    """The model card as JSON-ready data, without the weights' entry, which packaging fills in."""
+    full = configuration_as_dict(configuration)
+    text = full["card"]
+    # TOML has no null: what it leaves out is null in the card.
+    labels = [{**label, "terminology": {**_CODE_DEFAULTS, **label["terminology"]}} for label in full["labels"]]
+    parts = {"train": 0, "validation": 0, "test": 0}
+    if split is not None:
+        parts = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
+    kept = ("network", "augmentation", "loss", "optimizer", "averaging", "run")
+    recipe = {key: full[key] for key in kept}
+    recipe["distillation"] = {**full["distillation"], "teachers": len(full["distillation"]["teachers"])}
+    return {
+        "schema_version": 1,
+        "parent": None,
+        **text,
+        "created": created or datetime.date.today().isoformat(),
+        "input": {**_INPUT_DEFAULTS, **full["input"]},
+        "network": {"name": full["network"]["name"], "arguments": full["network"]["arguments"]},
+        "labels": labels,
+        "postprocessing": full["postprocessing"],
+        "test_time_mirroring": full["test_time_mirroring"],
+        "licenses": full["licenses"],
+        "training": {
+            "data": full["data"]["description"] or text["title"],
+            "cases": parts,
+            "split_sha256": split.sha256 if split is not None else None,
+            "configuration": recipe,
+        },
+        "metrics": dict(metrics),
+    }
+
+
+def package_model(
+    folder: Path,
+    configuration: TrainingConfiguration,
+    weights: Mapping[str, torch.Tensor],
+    split: Split | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    extra_files: Mapping[str, str | bytes | Path] | None = None,
+) -> Model:
+    """Write the model package, in place of an older one; weights that only deep supervision uses are left out.
+
+    Raises ModelPackageError when the card would not be valid.
+    """
+    tensors = {
+        name: value.detach().cpu().numpy() for name, value in weights.items() if not name.startswith(TRAINING_ONLY)
+    }
+    files = {**(extra_files or {}), "training.toml": configuration_as_toml(configuration)}
+    return _replace(folder, card_content(configuration, split, metrics or {}), tensors, files)
+
+
+def record_metrics(folder: Path, part: str, metrics: Mapping[str, Any]) -> Model:
+    """Put the figures of one part of the split, such as "test", into the card of the package in folder."""
+    model = load_model(folder)
+    content = model.card.to_json()
+    content["metrics"] = {**content["metrics"], part: dict(metrics)}
+    files = {name: path for name, path in package_files(folder).items() if name not in (CARD_FILE, WEIGHTS_FILE)}
+    return _replace(folder, content, model.weights(), {name: path.read_bytes() for name, path in files.items()})
+
+
+def _replace(
+    folder: Path,
+    card: Mapping[str, Any],
+    tensors: Mapping[str, np.ndarray[Any, Any]],
+    files: Mapping[str, str | bytes | Path],
+) -> Model:
+    """Save beside folder first: a card that is refused must not cost the old package."""
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    save_model(fresh, card, tensors, files)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+    return load_model(folder)

@@ -1,0 +1,191 @@
+"""A whole run: cases, split, network, training, weights and package."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from LightMedSegLib.errors import TrainingDataError
+from LightMedSegLib.model_package import load_model
+from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.safe_files import atomic_write
+from LightMedSegLib.training.cases import find_cases
+from LightMedSegLib.training.checkpoint import WEIGHTS_FILE, read_weights, write_weights
+from LightMedSegLib.training.configuration import TrainingConfiguration
+from LightMedSegLib.training.configuration_file import build_section, configuration_as_dict
+from LightMedSegLib.training.curves import PNG_FILE
+from LightMedSegLib.training.distributed import join_group
+from LightMedSegLib.training.networks import build_training_network
+from LightMedSegLib.training.packaging import package_model, record_metrics
+from LightMedSegLib.training.preparation import PreparedCase, prepare_cases, read_prepared
+from LightMedSegLib.training.split import Split, draw_split, read_split
+from LightMedSegLib.training.trainer import Report, Trainer, TrainingResult
+
+CONFIGURATION_FILE = "configuration.json"
+PREPARED_FOLDER = "prepared"
+PACKAGE_FOLDER = "model"
+
+
+def prepare(configuration: TrainingConfiguration, data: Path, folder: Path, report: Report = print) -> None:
+    """Bring the cases below data onto the model grid and store them in folder."""
+    cases = find_cases(data, configuration.data.layout, configuration.in_channels)
+
+    def progress(done: int, total: int, name: str) -> None:
+        if done % 20 == 0 or done == total:
+            report(f"prepared {done} of {total} cases")
+
+    prepare_cases(cases, configuration, folder, progress)
+
+
+def run_training(
+    configuration: TrainingConfiguration,
+    prepared: Path,
+    output: Path,
+    split: Split | None = None,
+    device: str = "cpu",
+    time_limit: float | None = None,
+    cancel: CancelToken | None = None,
+    report: Report = print,
+) -> TrainingResult:
+    """Train on the prepared cases, and write checkpoint, curves, weights and package to output.
+
+    An interrupted run goes on from the checkpoint in output. Without a split a tenth of the cases validates.
+    The package is the folder "model" in output; peers have none.
+
+    Raises TrainingDataError, or DeviceError from choosing the device.
+    """
+    group = join_group(device)
+    try:
+        place = torch.device(device)
+        if place.type == "cuda":
+            place = torch.device("cuda", group.local_rank if group.world_size > 1 else place.index or 0)
+            torch.cuda.set_device(place)
+            torch.backends.cudnn.benchmark = True
+        cases = {case.name: case for case in read_prepared(prepared, configuration)}
+        split = split or draw_split(cases, len(cases) // 10, 0, configuration.run.seed)
+        split.check_available(cases)
+        output.mkdir(parents=True, exist_ok=True)
+        if group.is_first:
+            _keep_configuration(output, configuration)
+        torch.manual_seed(configuration.run.seed)
+        trainer = Trainer(
+            configuration,
+            build_training_network(configuration),
+            _chosen(cases, split.train),
+            _chosen(cases, split.validation),
+            output,
+            place,
+            load_teachers(configuration),
+            group,
+            report if group.is_first else _silent,
+        )
+        result = trainer.train(time_limit, cancel)
+        if group.is_first:
+            write_weights(output / WEIGHTS_FILE, result.weights, half=True)
+            if not configuration.network.peer:
+                _package(configuration, result, split, output)
+        return result
+    finally:
+        group.close()
+
+
+def load_teachers(configuration: TrainingConfiguration) -> list[torch.nn.Module]:
+    """The networks of earlier runs that [distillation] names, with their selected weights."""
+    return [load_run_network(Path(folder), configuration) for folder in configuration.distillation.teachers]
+
+
+def load_run_network(folder: Path, student: TrainingConfiguration | None = None) -> torch.nn.Module:
+    """The network of an earlier run's output folder, in evaluation mode.
+
+    Raises TrainingDataError when the run has other classes or channels than student.
+    """
+    path = folder / CONFIGURATION_FILE
+    if not path.is_file() or not (folder / WEIGHTS_FILE).is_file():
+        raise TrainingDataError(f"The folder {folder} holds no training run with {CONFIGURATION_FILE} and weights.")
+    configuration = build_section(TrainingConfiguration, json.loads(path.read_text(encoding="utf-8")), "")
+    if student is not None and (configuration.num_classes, configuration.in_channels) != (
+        student.num_classes,
+        student.in_channels,
+    ):
+        raise TrainingDataError(f"The run in {folder} has other labels or channels than this one.")
+    network = build_training_network(configuration)
+    network.load_state_dict(read_weights(folder / WEIGHTS_FILE))
+    return network.eval()
+
+
+def evaluate_run(
+    configuration: TrainingConfiguration,
+    output: Path,
+    part: str,
+    split: Split,
+    data: Path | None,
+    prepared: Path,
+    device: str = "cpu",
+    report: Report = print,
+) -> dict[str, Any]:
+    """Score the run in output on a part of the split; writes evaluation-PART.csv and returns the means.
+
+    A packaged model is scored through the inference engine on the cases' own files below data, and its card
+    gets the figures. A peer has no package: it is scored on the prepared cases.
+    """
+    from LightMedSegLib.training.evaluation import evaluate_on_grid, evaluate_with_engine, summarise, write_scores
+
+    names: tuple[str, ...] = getattr(split, part)
+    package = output / PACKAGE_FOLDER
+    if package.is_dir():
+        if data is None:
+            raise TrainingDataError("Give --data, the folder of the cases, to evaluate a packaged model.")
+        found = {case.name: case for case in find_cases(data, configuration.data.layout, configuration.in_channels)}
+        split.check_available(found)
+        scores = evaluate_with_engine(load_model(package), [found[name] for name in names], device)
+    else:
+        cases = {case.name: case for case in read_prepared(prepared, configuration)}
+        split.check_available(cases)
+        network = load_run_network(output).to(device)
+        x, y, z = configuration.input["spacing_mm"]
+        labels = [str(label["name"]) for label in configuration.labels]
+        scores = evaluate_on_grid(
+            network, _chosen(cases, names), configuration.patch, (x, y, z), labels, configuration.test_time_mirroring
+        )
+    write_scores(output / f"evaluation-{part}.csv", scores)
+    metrics = summarise(scores)
+    if package.is_dir():
+        record_metrics(package, part, metrics)
+    for name, value in metrics["dice"].items():
+        report(f"{name}: Dice {value}, HD95 {metrics['hd95_mm'][name]} mm, NSD {metrics['nsd_1mm'][name]}")
+    return metrics
+
+
+def read_run_split(configuration: TrainingConfiguration, folder: Path) -> Split | None:
+    """The split that the configuration names, relative to the folder of its file; None when it names none."""
+    return read_split(folder / configuration.data.split) if configuration.data.split else None
+
+
+def _chosen(cases: dict[str, PreparedCase], names: Sequence[str]) -> list[PreparedCase]:
+    return [cases[name] for name in names]
+
+
+def _keep_configuration(output: Path, configuration: TrainingConfiguration) -> None:
+    with atomic_write(output / CONFIGURATION_FILE) as temporary:
+        temporary.write_text(json.dumps(configuration_as_dict(configuration), indent=1) + "\n", encoding="utf-8")
+
+
+def _package(configuration: TrainingConfiguration, result: TrainingResult, split: Split, output: Path) -> None:
+    metrics = {}
+    if result.score is not None:
+        names = [label["name"] for label in configuration.labels]
+        pairs = zip(names, result.per_label, strict=True)
+        dice = {name: round(value, 4) for name, value in pairs if math.isfinite(value)}
+        metrics["validation"] = {"cases": len(split.validation), "dice": dice, "steps": result.step}
+    picture = output / PNG_FILE
+    files: dict[str, str | bytes | Path] = {"training-curve.png": picture} if picture.is_file() else {}
+    package_model(output / PACKAGE_FOLDER, configuration, result.weights, split, metrics, files)
+
+
+def _silent(message: str) -> None:
+    """Report of the processes that are not the first."""

@@ -1,0 +1,84 @@
+"""The fixed split of the cases into training, validation and test parts, by case name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from LightMedSegLib.errors import TrainingDataError
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Sorted case names of the three parts; no name is in two of them."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        names = self.train + self.validation + self.test
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise TrainingDataError(f"The case {repeated[0]!r} is in two parts of the split.")
+        if not self.train:
+            raise TrainingDataError("The split holds no training case.")
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the case names, part by part; equal for equal splits however the file is laid out."""
+        content = json.dumps({part: sorted(getattr(self, part)) for part in PARTS}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def check_available(self, names: Iterable[str]) -> None:
+        """Raise TrainingDataError when a case of the split is not among names."""
+        missing = sorted(set(self.train + self.validation + self.test) - set(names))
+        if missing:
+            raise TrainingDataError(
+                f"The split names {len(missing)} case(s) that the training data lacks, first {missing[0]!r}."
+            )
+
+
+def draw_split(names: Iterable[str], validation: int, test: int, seed: int) -> Split:
+    """A split drawn at random, the same for the same set of names and seed."""
+    shuffled = sorted(set(names))
+    if validation + test >= len(shuffled):
+        raise TrainingDataError(
+            f"{len(shuffled)} cases are too few for {validation} validation and {test} test cases beside the training."
+        )
+    random.Random(seed).shuffle(shuffled)
+    held_out = test + validation
+    return Split(
+        train=tuple(sorted(shuffled[held_out:])),
+        validation=tuple(sorted(shuffled[test:held_out])),
+        test=tuple(sorted(shuffled[:test])),
+    )
+
+
+def read_split(path: Path) -> Split:
+    """The split in a JSON file with the keys train, validation and test."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainingDataError(f"The split file {path.name} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise TrainingDataError(f"The split file {path.name} is not valid JSON.") from None
+    if not isinstance(content, dict) or any(not _is_list_of_names(content.get(part)) for part in PARTS):
+        raise TrainingDataError(f"The split file {path.name} needs lists of case names for {', '.join(PARTS)}.")
+    return Split(**{part: tuple(content[part]) for part in PARTS})
+
+
+def write_split(path: Path, split: Split) -> None:
+    """Write the split as JSON, one case name a line."""
+    content = {part: sorted(getattr(split, part)) for part in PARTS}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _is_list_of_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)

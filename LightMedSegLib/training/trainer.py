@@ -1,0 +1,279 @@
+"""The training loop: resumable, and never waiting for the device except where it reports."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from LightMedSegLib.errors import TrainingDataError
+from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.training.augmentation import BatchSource
+from LightMedSegLib.training.averaging import WeightAverage
+from LightMedSegLib.training.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
+from LightMedSegLib.training.configuration import TrainingConfiguration
+from LightMedSegLib.training.cuda_graph import RecordedStep, record_step
+from LightMedSegLib.training.curves import Curves
+from LightMedSegLib.training.dataset import CaseOrder, stack_cases
+from LightMedSegLib.training.distillation import distillation_loss, teacher_probabilities
+from LightMedSegLib.training.distributed import ProcessGroup
+from LightMedSegLib.training.losses import SegmentationLoss
+from LightMedSegLib.training.networks import check_patch
+from LightMedSegLib.training.preparation import PreparedCase
+from LightMedSegLib.training.schedule import learning_rate, run_progress
+from LightMedSegLib.training.spatial import Batch
+from LightMedSegLib.training.validation import DiceTable, GridValidator
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """weights: the selected averaged weights, float32 on the CPU; score: their validation Dice (None: not validated).
+
+    finished is False when the time limit or a cancel ended the run early; the checkpoint then resumes it.
+    """
+
+    weights: dict[str, torch.Tensor]
+    step: int
+    score: float | None
+    per_label: tuple[float, ...]
+    finished: bool
+
+
+class Trainer:
+    """One training run on one device, or one process of a distributed one."""
+
+    def __init__(
+        self,
+        configuration: TrainingConfiguration,
+        network: nn.Module,
+        train_cases: Sequence[PreparedCase],
+        validation_cases: Sequence[PreparedCase],
+        output: Path,
+        device: torch.device,
+        teachers: Sequence[nn.Module] = (),
+        group: ProcessGroup | None = None,
+        report: Report = print,
+    ) -> None:
+        check_patch(network, configuration.patch)
+        if group is None or group.is_first:
+            output.mkdir(parents=True, exist_ok=True)
+        self._configuration, self._output, self._device, self._report = configuration, output, device, report
+        self._group = group = group or ProcessGroup()
+        self._bf16 = configuration.run.precision == "bf16" and device.type == "cuda"
+        self._layout = torch.channels_last_3d if configuration.run.channels_last else torch.contiguous_format
+        self._network = _placed(network, device, self._layout).train()
+        self._evaluated = copy.deepcopy(self._network).eval()
+        self._teachers: list[Callable[[torch.Tensor], torch.Tensor]]
+        self._teachers = [_placed(teacher, device, self._layout).eval() for teacher in teachers]
+        run, optimizer = configuration.run, configuration.optimizer
+        stack = stack_cases(train_cases, configuration.num_classes, device, run.seed)
+        self._source = BatchSource(stack, configuration, group.rank)
+        self._order = CaseOrder(len(stack), optimizer.batch, run.seed, group.rank, group.world_size)
+        loss = SegmentationLoss(configuration.loss, configuration.num_classes, not stack.all_labelled).to(device)
+        self._forward: Callable[[torch.Tensor], Any] = group.wrap(self._network, device)
+        self._loss: Callable[..., torch.Tensor] = loss
+        if run.compile:
+            self._forward, self._loss = torch.compile(self._forward), torch.compile(loss)
+            self._teachers = [torch.compile(teacher) for teacher in self._teachers]
+        self._recorded: RecordedStep | None = None
+        if run.cuda_graph and device.type == "cuda" and group.world_size == 1:
+            shape = (optimizer.batch, configuration.in_channels, *configuration.patch)
+            self._recorded = record_step(self._network, loss, shape, self._bf16, device)
+        self._parameters = dict(self._network.named_parameters())
+        self._optimizer = _adamw(self._parameters, optimizer.weight_decay, device)
+        self._average = WeightAverage(self._network, configuration.averaging.decay)
+        self._validator = (
+            GridValidator(
+                validation_cases,
+                configuration.num_classes,
+                configuration.patch,
+                device,
+                mirror_axes=configuration.test_time_mirroring,
+            )
+            if validation_cases and group.is_first
+            else None
+        )
+        self._step, self._seconds, self._validated_step = 0, 0.0, -1
+        self._best: dict[str, torch.Tensor] = {}
+        self._best_score: float | None = None
+        self._best_per_label: tuple[float, ...] = ()
+        names = [str(label["name"]) for label in configuration.labels]
+        self._restore(load_checkpoint(output))
+        self._curves = Curves(output, names, self._step)
+
+    def train(self, time_limit: float | None = None, cancel: CancelToken | None = None) -> TrainingResult:
+        """Train until the schedule ends, time_limit seconds have passed, or cancel is set; then save."""
+        run, settings = self._configuration.run, self._configuration.optimizer
+        started = last_report = time.perf_counter()
+        before, last_step = self._seconds, self._step
+        total = torch.zeros((), device=self._device)
+        stopped = False
+        while not stopped and run_progress(settings, self._step, self._seconds) < 1:
+            total += self._one_step()
+            self._step += 1
+            if self._step % run.log_interval == 0 or self._step == settings.steps:
+                steps = self._step - last_step
+                loss = float(self._group.mean(total).item()) / steps
+                self._log(loss, 1000 * (time.perf_counter() - last_report) / steps)
+                total.zero_()
+                last_step, last_report = self._step, time.perf_counter()
+            if self._step % run.validation_interval == 0:
+                paused = time.perf_counter()
+                self._validate()
+                last_report += time.perf_counter() - paused
+            if self._step % run.checkpoint_interval == 0:
+                self._save()
+            stopped = cancel is not None and cancel.cancelled
+            self._seconds = before + time.perf_counter() - started
+            if time_limit is not None and time.perf_counter() - started > time_limit:
+                stopped = True
+            if self._group.world_size > 1:
+                self._seconds = self._group.agree(self._seconds, self._device)
+                stopped = self._group.agree(float(stopped), self._device) > 0
+        return self._finish(finished=not stopped)
+
+    def _one_step(self) -> torch.Tensor:
+        settings = self._configuration.optimizer
+        rate = learning_rate(settings, self._step, run_progress(settings, self._step, self._seconds))
+        for part in self._optimizer.param_groups:
+            part["lr"].fill_(rate) if isinstance(part["lr"], torch.Tensor) else part.update(lr=rate)
+        batch = self._source.batch(self._step, self._order.indices(self._step))
+        loss = self._batch_loss(batch)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if settings.gradient_clip > 0:
+            nn.utils.clip_grad_norm_(self._network.parameters(), settings.gradient_clip)
+        self._optimizer.step()
+        self._average.update(self._step)
+        return loss.detach()
+
+    def _batch_loss(self, batch: Batch) -> torch.Tensor:
+        images = batch.images.contiguous(memory_format=self._layout)
+        distillation = self._configuration.distillation
+        if self._recorded is not None:
+            loss, finest = self._recorded(images, batch.labels, batch.labelled)
+        else:
+            with self._autocast():
+                logits = self._forward(images)
+            loss = self._loss(logits, batch.labels, batch.labelled)
+            finest = logits if isinstance(logits, torch.Tensor) else logits[0]
+        if self._teachers:
+            with self._autocast():
+                soft = teacher_probabilities(self._teachers, images, distillation.temperature)
+            extra = distillation_loss(finest, soft, batch.labels, distillation.temperature)
+            loss = loss + distillation.weight * extra
+        return loss
+
+    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+        return torch.autocast("cuda", dtype=torch.bfloat16) if self._bf16 else contextlib.nullcontext()
+
+    def _log(self, loss: float, milliseconds: float) -> None:
+        if not math.isfinite(loss):
+            raise TrainingDataError(
+                f"The training diverged before step {self._step} (loss {loss}); "
+                "lower the learning rate and start from the last checkpoint."
+            )
+        settings = self._configuration.optimizer
+        rate = learning_rate(settings, self._step - 1, run_progress(settings, self._step, self._seconds))
+        numbers = {"seconds": self._seconds, "loss": loss, "learning_rate": rate}
+        self._curves.add(self._step, **numbers, milliseconds_per_step=milliseconds)
+        self._report(f"step {self._step:6d}  loss {loss:.4f}  lr {rate:.2e}  {milliseconds:.1f} ms/step")
+
+    def _validate(self) -> None:
+        if self._validator is None:
+            return
+        self._validated_step = self._step
+        table = self._evaluate(self._validator)
+        self._curves.add_dice(self._step, table.mean, table.per_label)
+        self._curves.write()
+        parts = " / ".join(f"{value:.4f}" for value in table.per_label)
+        self._report(f"step {self._step:6d}  validation Dice {table.mean:.4f}  ({parts})")
+        if self._best_score is None or table.mean > self._best_score or self._configuration.averaging.select == "last":
+            self._best_score, self._best_per_label = table.mean, table.per_label
+            self._best = {name: value.clone() for name, value in self._average.tensors.items()}
+
+    def _evaluate(self, validator: GridValidator) -> DiceTable:
+        self._evaluated.load_state_dict(self._average.tensors)
+        with self._autocast():
+            return validator.score(self._evaluated)
+
+    def _finish(self, finished: bool) -> TrainingResult:
+        if self._validated_step != self._step:
+            self._validate()
+        self._save()
+        if self._group.is_first:
+            self._curves.draw()
+        weights = self._best or self._average.tensors
+        return TrainingResult(
+            {name: value.detach().cpu().clone() for name, value in weights.items()},
+            self._step,
+            self._best_score,
+            self._best_per_label,
+            finished,
+        )
+
+    def _save(self) -> None:
+        if not self._group.is_first:
+            return
+        tensors = {
+            "network": dict(self._network.state_dict()),
+            "average": self._average.tensors,
+            "best": self._best,
+            "optimizer": optimizer_tensors(self._optimizer, self._parameters),
+        }
+        state = {
+            "step": self._step,
+            "seconds": self._seconds,
+            "validated_step": self._validated_step,
+            "best_score": self._best_score,
+            "best_per_label": self._best_per_label,
+        }
+        save_checkpoint(self._output, Checkpoint(tensors, state))
+        self._curves.write()
+
+    def _restore(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is None:
+            return
+        tensors, state = checkpoint.tensors, checkpoint.state
+        try:
+            self._network.load_state_dict(tensors["network"])
+            self._average.load(tensors["average"])
+            restore_optimizer(self._optimizer, self._parameters, tensors.get("optimizer", {}))
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise TrainingDataError(
+                f"The checkpoint in {self._output} belongs to another network; choose another output folder."
+            ) from error
+        self._best = {name: value.to(self._device) for name, value in tensors.get("best", {}).items()}
+        self._step, self._seconds = int(state["step"]), float(state["seconds"])
+        self._validated_step = int(state["validated_step"])
+        self._best_score, self._best_per_label = state["best_score"], tuple(state["best_per_label"])
+        self._report(f"Resumed at step {self._step}.")
+
+
+def _placed(network: nn.Module, device: torch.device, layout: torch.memory_format) -> nn.Module:
+    return network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+
+
+def _adamw(parameters: dict[str, nn.Parameter], weight_decay: float, device: torch.device) -> torch.optim.AdamW:
+    """AdamW that decays kernels only: biases and normalisation scales are not shrunk towards zero."""
+    groups = [
+        {"params": [value for value in parameters.values() if value.dim() > 1], "weight_decay": weight_decay},
+        {"params": [value for value in parameters.values() if value.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=0.0, fused=device.type == "cuda")

@@ -1,0 +1,95 @@
+"""Scores of a network on validation or test cases."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from LightMedSegLib.safe_files import atomic_write
+from LightMedSegLib.training.grid_inference import predict_labels
+from LightMedSegLib.training.preparation import IGNORED, PreparedCase
+
+
+@dataclass(frozen=True)
+class DiceTable:
+    """Dice per case (rows) and label (columns); NaN where the label is absent in both, or was not annotated."""
+
+    names: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+
+    @property
+    def per_label(self) -> tuple[float, ...]:
+        """Mean over the cases of each label; NaN when no case counts."""
+        return tuple(_mean(column) for column in zip(*self.values, strict=True))
+
+    @property
+    def mean(self) -> float:
+        """Mean over the labels of their means."""
+        return _mean(self.per_label)
+
+    def write_csv(self, path: Path, label_names: Sequence[str]) -> None:
+        """One line per case."""
+        with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(["case", *label_names])
+            for name, row in zip(self.names, self.values, strict=True):
+                writer.writerow([name, *(f"{value:.5f}" for value in row)])
+
+
+class GridValidator:
+    """Keeps the validation cases on the device and scores networks on them."""
+
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        num_classes: int,
+        patch: tuple[int, int, int],
+        device: torch.device,
+        batch: int = 16,
+        mirror_axes: Sequence[str] = (),
+    ) -> None:
+        self._cases, self._num_classes, self._patch = tuple(cases), num_classes, patch
+        self._batch, self._mirror_axes = batch, tuple(mirror_axes)
+        self._images = [torch.from_numpy(case.image).to(device) for case in cases]
+        self._labels = [torch.from_numpy(case.labels).to(device) for case in cases]
+
+    @torch.no_grad()
+    def score(self, network: torch.nn.Module) -> DiceTable:
+        """Dice of every case; the network must be in evaluation mode."""
+        predictions = predict_labels(
+            network, self._images, self._patch, batch=self._batch, mirror_axes=self._mirror_axes
+        )
+        counts = [
+            label_counts(prediction, labels, self._num_classes)
+            for prediction, labels in zip(predictions, self._labels, strict=True)
+        ]
+        rows = [self._row(case, count) for case, count in zip(self._cases, torch.stack(counts).tolist(), strict=True)]
+        return DiceTable(tuple(case.name for case in self._cases), tuple(rows))
+
+    def _row(self, case: PreparedCase, counts: list[list[int]]) -> tuple[float, ...]:
+        row = []
+        for value in range(1, self._num_classes):
+            both, predicted, present = counts[value]
+            annotated = case.labelled is None or value in case.labelled
+            row.append(2 * both / (predicted + present) if annotated and predicted + present else math.nan)
+        return tuple(row)
+
+
+def label_counts(prediction: torch.Tensor, labels: torch.Tensor, num_classes: int) -> torch.Tensor:
+    """Voxel counts (classes, 3) of intersection, prediction and truth; IGNORED voxels are left out."""
+    known = labels != IGNORED
+    counts = []
+    for value in range(num_classes):
+        predicted, present = (prediction == value) & known, labels == value
+        counts.append(torch.stack([(predicted & present).sum(), predicted.sum(), present.sum()]))
+    return torch.stack(counts)
+
+
+def _mean(values: Sequence[float]) -> float:
+    finite = [value for value in values if not math.isnan(value)]
+    return sum(finite) / len(finite) if finite else math.nan

@@ -1,0 +1,74 @@
+"""Peer networks that the benchmarks train beside ours, by the same script on the same data.
+
+They come from MONAI, which only the benchmarks need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from LightMedSegLib.errors import DependencyError
+
+NNUNET_FILTERS = (32, 64, 128, 256)
+
+
+class SupervisedPeer(nn.Module):
+    """A MONAI DynUNet with the interface of our networks: a list of logits in training, logits otherwise."""
+
+    def __init__(self, network: nn.Module, total_stride: int, deep_supervision: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.total_stride = total_stride
+        self.deep_supervision = deep_supervision
+
+    def forward(self, volume: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
+        """(B, C, z, y, x) -> logits (B, classes, z, y, x); with deep supervision in training a list of them.
+
+        MONAI resizes all heads to full resolution, so every entry of the list has the size of the volume.
+        """
+        output = self.network(volume)
+        if self.training and self.deep_supervision:
+            return list(output.unbind(dim=1))
+        return output  # type: ignore[no-any-return]
+
+
+def build_peer(
+    name: str,
+    in_channels: int,
+    num_classes: int,
+    filters: Sequence[int] = NNUNET_FILTERS,
+    deep_supervision: bool = True,
+) -> nn.Module:
+    """The peer called name with fresh weights.
+
+    "dynunet" is MONAI's DynUNet set as nnU-Net plans it: 3x3x3 kernels, stride 2 at each level, two
+    convolutions a level, instance normalisation with affine weights, leaky ReLU of slope 0.01, transposed
+    convolutions, and deep supervision at all levels but the two deepest.
+
+    Raises ValueError for another name and DependencyError without MONAI.
+    """
+    if name != "dynunet":
+        raise ValueError(f"there is no peer {name!r}; known is dynunet")
+    try:
+        from monai.networks.nets import DynUNet
+    except ImportError:
+        raise DependencyError("Peer networks need the package monai; install it to train one.") from None
+    levels = len(filters)
+    heads = max(1, levels - 2)
+    network = DynUNet(
+        spatial_dims=3,
+        in_channels=in_channels,
+        out_channels=num_classes,
+        kernel_size=[3] * levels,
+        strides=[1] + [2] * (levels - 1),
+        upsample_kernel_size=[2] * (levels - 1),
+        filters=list(filters),
+        norm_name=("INSTANCE", {"affine": True}),
+        act_name=("leakyrelu", {"inplace": True, "negative_slope": 0.01}),
+        deep_supervision=deep_supervision,
+        deep_supr_num=heads,
+    )
+    return SupervisedPeer(network, 2 ** (levels - 1), deep_supervision)

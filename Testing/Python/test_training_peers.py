@@ -1,0 +1,37 @@
+"""The peer networks of the benchmarks have the interface of ours."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from training_factory import configuration
+
+from LightMedSegLib.errors import TrainingDataError
+from LightMedSegLib.training.networks import build_training_network
+
+pytest.importorskip("monai")
+torch.set_num_threads(1)
+
+
+def test_dynunet_is_set_as_nnunet_and_supervises_every_level_but_the_two_deepest():
+    network = build_training_network(configuration(network={"peer": "dynunet"}))
+    assert 5.4e6 < sum(parameter.numel() for parameter in network.parameters()) < 5.8e6
+    kinds = {type(module).__name__ for module in network.modules()}
+    assert {"InstanceNorm3d", "LeakyReLU", "ConvTranspose3d"} <= kinds
+    volume = torch.randn(1, 1, 16, 16, 16)
+    outputs = network.train()(volume)
+    assert [tuple(output.shape) for output in outputs] == [(1, 3, 16, 16, 16)] * 3
+    with torch.no_grad():
+        assert network.eval()(volume).shape == (1, 3, 16, 16, 16)
+
+
+def test_widths_can_be_chosen_and_deep_supervision_turned_off():
+    arguments = {"filters": [8, 16, 32]}
+    small = configuration(network={"peer": "dynunet", "arguments": arguments, "deep_supervision": False})
+    network = build_training_network(small).train()
+    assert isinstance(network(torch.randn(1, 1, 16, 16, 16)), torch.Tensor)
+
+
+def test_an_unknown_peer_is_refused():
+    with pytest.raises(TrainingDataError, match="unknown-net"):
+        build_training_network(configuration(network={"peer": "unknown-net"}))

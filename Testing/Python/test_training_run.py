@@ -1,0 +1,409 @@
+"""Whole training runs on tiny data: learning, stopping, resuming, averaging, packaging, the command."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from training_factory import TinyNetwork, configuration, content, prepared_cases, tiny_network, write_decathlon_folder
+
+from LightMedSegLib.errors import TrainingDataError
+from LightMedSegLib.model_package import load_model
+from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.training.__main__ import main
+from LightMedSegLib.training.averaging import WeightAverage
+from LightMedSegLib.training.checkpoint import load_checkpoint, read_weights
+from LightMedSegLib.training.configuration import OptimizerSection
+from LightMedSegLib.training.grid_inference import mirrored_probability, predict_labels
+from LightMedSegLib.training.preparation import IGNORED
+from LightMedSegLib.training.run import load_run_network, run_training
+from LightMedSegLib.training.schedule import learning_rate, run_progress
+from LightMedSegLib.training.split import Split
+from LightMedSegLib.training.trainer import Trainer
+from LightMedSegLib.training.validation import GridValidator
+
+CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[2]
+
+
+def make_trainer(output: Path, settings=None, network=None, validation=1, **options) -> Trainer:
+    cases = prepared_cases(6)
+    return Trainer(
+        settings or configuration(),
+        network or tiny_network(),
+        cases[validation:],
+        cases[:validation],
+        output,
+        CPU,
+        report=lambda message: None,
+        **options,
+    )
+
+
+def test_a_small_network_learns_the_task(tmp_path):
+    settings = configuration(optimizer={"steps": 80, "batch": 4, "learning_rate": 0.03}, averaging={"decay": 0.9})
+    result = make_trainer(tmp_path, settings, validation=2).train()
+    assert result.finished
+    assert result.step == 80
+    assert result.score is not None
+    assert result.score > 0.8
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
+    settings = configuration(optimizer={"steps": 6}, run={"validation_interval": 1})
+    whole = make_trainer(tmp_path / "whole", settings).train()
+    token = CancelToken()
+    token.cancel()
+    for stretch in range(5):
+        part = make_trainer(tmp_path / "parts", settings, tiny_network(seed=9 if stretch else 0)).train(cancel=token)
+        assert not part.finished or stretch == 5
+        assert part.step == stretch + 1
+    last = make_trainer(tmp_path / "parts", settings, tiny_network(seed=9)).train()
+    assert last.finished
+    for name, value in whole.weights.items():
+        torch.testing.assert_close(last.weights[name], value, atol=1e-6, rtol=1e-5)
+    assert last.per_label == pytest.approx(whole.per_label, abs=1e-6)
+    assert len(list((tmp_path / "parts").glob("checkpoint-*"))) == 1
+
+
+def test_the_time_limit_stops_the_run_and_saves(tmp_path):
+    result = make_trainer(tmp_path, configuration(optimizer={"steps": 100000})).train(time_limit=0.0)
+    assert not result.finished
+    assert result.step == 1
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint is not None
+    assert checkpoint.state["step"] == 1
+
+
+def test_a_checkpoint_of_another_network_or_a_damaged_one_is_refused(tmp_path):
+    make_trainer(tmp_path, configuration(optimizer={"steps": 1})).train()
+    wider = TinyNetwork()
+    wider.head = torch.nn.Conv3d(8, 3, 1)
+    with pytest.raises(TrainingDataError, match="another network"):
+        make_trainer(tmp_path, network=wider)
+    (file,) = tmp_path.glob("checkpoint-*.safetensors")
+    file.write_bytes(file.read_bytes()[:-4])
+    with pytest.raises(TrainingDataError, match="damaged"):
+        make_trainer(tmp_path)
+
+
+def test_a_crash_while_saving_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    settings = configuration(optimizer={"steps": 3}, run={"checkpoint_interval": 1})
+    written = []
+
+    def full_disk(path, tensors):
+        written.append(path)
+        if len(written) == 2:
+            raise OSError(28, "No space left on device")
+        return original(path, tensors)
+
+    from LightMedSegLib.training import checkpoint as module
+
+    original = module.write_tensors
+    monkeypatch.setattr(module, "write_tensors", full_disk)
+    with pytest.raises(Exception, match=r"disk is full|No space"):
+        make_trainer(tmp_path, settings).train()
+    found = load_checkpoint(tmp_path)
+    assert found is not None
+    assert found.state["step"] == 1
+
+
+def test_a_diverging_run_says_so(tmp_path):
+    network = tiny_network()
+    with torch.no_grad():
+        network.head.bias.fill_(float("nan"))
+    with pytest.raises(TrainingDataError, match="diverged"):
+        make_trainer(tmp_path, network=network).train()
+
+
+def test_curves_hold_losses_and_validations_and_continue_after_a_resume(tmp_path):
+    settings = configuration(optimizer={"steps": 4}, run={"validation_interval": 2})
+    token = CancelToken()
+    token.cancel()
+    make_trainer(tmp_path, settings).train(cancel=token)
+    make_trainer(tmp_path, settings).train()
+    with (tmp_path / "curves.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
+    assert all(float(row["loss"]) > 0 for row in rows)
+    assert [bool(row["dice Bright ball"]) for row in rows] == [True, True, False, True]
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_there_is_a_table_but_no_picture(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert make_trainer(tmp_path, configuration(optimizer={"steps": 1})).train().finished
+    assert (tmp_path / "curves.csv").is_file()
+    assert not (tmp_path / "curves.png").exists()
+
+
+def test_partly_labelled_cases_train_and_score_only_what_was_annotated(tmp_path):
+    cases = prepared_cases(3) + [
+        case.__class__(
+            case.name + "_part", case.image, np.where(case.labels == 2, 0, case.labels).astype(np.uint8), (1,)
+        )
+        for case in prepared_cases(3)
+    ]
+    settings = configuration(optimizer={"steps": 30, "batch": 4}, averaging={"decay": 0.8})
+    result = Trainer(settings, tiny_network(), cases, cases[3:], tmp_path, CPU, report=lambda message: None).train()
+    assert np.isnan(result.per_label[1])
+    whole = GridValidator(prepared_cases(3), 3, settings.patch, CPU)
+    network = tiny_network()
+    network.load_state_dict(result.weights)
+    # Half of the cases call the bright ball background; a network that believed them would not find it.
+    assert whole.score(network.eval()).per_label[1] > 0.6
+
+
+def test_the_average_follows_the_weights_with_a_warm_up():
+    network = torch.nn.Linear(1, 1, bias=False)
+    average = WeightAverage(network, decay=0.5)
+    wanted = float(network.weight.item())
+    for step in range(20):
+        with torch.no_grad():
+            network.weight.fill_(float(step))
+        average.update(step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        wanted = decay * wanted + (1 - decay) * step
+    assert float(average.tensors["weight"]) == pytest.approx(wanted)
+
+
+def test_whole_numbers_in_a_network_are_copied_into_the_average_not_averaged():
+    network = torch.nn.BatchNorm3d(2)
+    average = WeightAverage(network, decay=0.9)
+    network.train()(torch.randn(2, 2, 3, 3, 3))
+    average.update(0)
+    assert int(average.tensors["num_batches_tracked"]) == 1
+
+
+def test_the_learning_rate_warms_up_and_declines_to_its_minimum():
+    for schedule in ("cosine", "polynomial"):
+        settings = OptimizerSection(schedule=schedule, steps=100, warmup_steps=10, learning_rate=1.0)
+        rates = [learning_rate(settings, step, run_progress(settings, step, 0.0)) for step in range(101)]
+        assert rates[0] < rates[5] < rates[9]
+        assert rates[20] > rates[60] > rates[99]
+        assert rates[100] == pytest.approx(settings.minimum_learning_rate)
+    budget = OptimizerSection(steps=100, budget_seconds=10.0)
+    assert run_progress(budget, 10, 9.0) == pytest.approx(0.9)
+    assert run_progress(budget, 95, 9.0) == pytest.approx(0.95)
+
+
+def test_windows_and_padding_do_not_change_the_answer_of_a_network_that_sees_single_voxels():
+    torch.manual_seed(0)
+    network = torch.nn.Conv3d(1, 3, 1)
+    images = [torch.randn(1, *size) for size in ((20, 16, 40), (9, 12, 16), (16, 17, 10))]
+    with torch.no_grad():
+        found = list(predict_labels(network, images, (16, 16, 16), batch=3))
+        for image, labels in zip(images, found, strict=True):
+            assert torch.equal(labels.long(), network(image[None])[0].argmax(0))
+
+
+def test_mirrored_prediction_of_a_symmetric_network_changes_nothing_and_else_averages():
+    images = torch.randn(1, 3, 4, 4, 6)
+    symmetric = torch.nn.Identity()
+    plain = mirrored_probability(symmetric, images, ())
+    torch.testing.assert_close(mirrored_probability(symmetric, images, ("x", "z")), plain)
+
+    class Left(torch.nn.Module):
+        def forward(self, volume: torch.Tensor) -> torch.Tensor:
+            return torch.cat([volume[..., :3] + torch.tensor([5.0, 0, 0]).reshape(1, 3, 1, 1, 1), volume[..., 3:]], -1)
+
+    both = mirrored_probability(Left(), images, ("x",))
+    wanted = (Left()(images).softmax(1) + Left()(images.flip(-1)).softmax(1).flip(-1)) / 2
+    torch.testing.assert_close(both, wanted)
+
+
+def network_settings(**sections):
+    return configuration(network={"name": "lightmedseg-tiny"}, **sections)
+
+
+def prepare(folder: Path, settings) -> Path:
+    from LightMedSegLib.training.preparation import write_prepared
+
+    write_prepared(folder, prepared_cases(4), settings)
+    return folder
+
+
+SPLIT = Split(("case_00", "case_01"), ("case_02",), ("case_03",))
+
+
+def test_a_run_is_packaged_with_its_card_and_configuration_and_can_teach_another(tmp_path):
+    settings = network_settings(optimizer={"steps": 2})
+    prepared = prepare(tmp_path / "prepared", settings)
+    result = run_training(settings, prepared, tmp_path / "first", SPLIT, report=lambda message: None)
+    model = load_model(tmp_path / "first" / "model")
+    assert model.card.training["cases"] == {"train": 2, "validation": 1, "test": 1}
+    assert model.card.training["split_sha256"] == SPLIT.sha256
+    assert not any(name.startswith("auxiliary_heads") for name in model.weights())
+    network = model.build_network()
+    volume = torch.randn(1, 1, 16, 16, 16)
+    with torch.no_grad():
+        trained = load_run_network(tmp_path / "first")(volume)
+        torch.testing.assert_close(network(volume), trained, atol=2e-2, rtol=2e-2)
+    assert set(read_weights(tmp_path / "first" / "weights.safetensors")) == set(result.weights)
+    student = network_settings(optimizer={"steps": 1}, distillation={"teachers": [str(tmp_path / "first")]})
+    run_training(student, prepared, tmp_path / "second", SPLIT, report=lambda message: None)
+    text = (tmp_path / "second" / "model" / "training.toml").read_text()
+    assert 'teachers = ["first"]' in text
+    assert str(tmp_path) not in text + (tmp_path / "second" / "model" / "model.json").read_text()
+
+
+def test_a_teacher_with_other_labels_or_none_is_refused(tmp_path):
+    settings = network_settings(distillation={"teachers": [str(tmp_path / "nothing")]})
+    prepared = prepare(tmp_path / "prepared", settings)
+    with pytest.raises(TrainingDataError, match="holds no training run"):
+        run_training(settings, prepared, tmp_path / "out", SPLIT)
+
+
+def test_a_split_with_unknown_cases_is_refused(tmp_path):
+    settings = network_settings()
+    prepared = prepare(tmp_path / "prepared", settings)
+    with pytest.raises(TrainingDataError, match="case_77"):
+        run_training(settings, prepared, tmp_path / "out", Split(("case_77",), (), ()))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of the command on a Decathlon folder: (folder, configuration file)."""
+    folder = tmp_path_factory.mktemp("run")
+    write_decathlon_folder(folder / "data")
+    (folder / "split.json").write_text(
+        json.dumps({"train": ["case_00", "case_01"], "validation": ["case_02"], "test": ["case_03"]})
+    )
+    run_file = content(network={"name": "lightmedseg-tiny"}, data={"split": "split.json"}, optimizer={"steps": 2})
+    (folder / "run.json").write_text(json.dumps(run_file))
+    arguments = ["--config", str(folder / "run.json"), "--data", str(folder / "data"), "--device", "cpu"]
+    assert main([*arguments, "--out", str(folder / "out")]) == 0
+    return folder, arguments
+
+
+def test_the_command_prepares_trains_and_packages(trained):
+    folder, _ = trained
+    assert (folder / "out" / "prepared" / "cases.json").is_file()
+    assert load_model(folder / "out" / "model").card.name == "two-balls"
+
+
+def test_the_command_scores_a_part_through_the_engine_and_writes_it_into_the_card(trained):
+    folder, arguments = trained
+    assert main([*arguments, "--out", str(folder / "out"), "--evaluate", "test"]) == 0
+    metrics = load_model(folder / "out" / "model").card.metrics
+    assert metrics["test"]["cases"] == 1
+    assert set(metrics["test"]["dice"]) == {"Ball", "Bright ball"}
+    assert "validation" in metrics
+    with (folder / "out" / "evaluation-test.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["case"], row["label"]) for row in rows] == [("case_03", "Ball"), ("case_03", "Bright ball")]
+
+
+def test_the_quick_validation_agrees_with_the_inference_engine(trained):
+    from LightMedSegLib.training.cases import find_cases
+    from LightMedSegLib.training.configuration_file import read_configuration
+    from LightMedSegLib.training.evaluation import evaluate_with_engine
+    from LightMedSegLib.training.preparation import read_prepared
+
+    folder, _ = trained
+    settings = read_configuration(folder / "run.json")
+    model = load_model(folder / "out" / "model")
+    quick = GridValidator(read_prepared(folder / "out" / "prepared", settings), 3, settings.patch, CPU)
+    table = quick.score(model.build_network())
+    scores = evaluate_with_engine(model, find_cases(folder / "data", "decathlon", 1))
+    engine = [score.metrics.dice for score in scores]
+    assert [value for row in table.values for value in row] == pytest.approx(engine, abs=0.02)
+
+
+def test_a_run_without_package_is_scored_on_the_model_grid(trained, tmp_path):
+    """Peers of the benchmarks have no package."""
+    folder, arguments = trained
+    for name in ("weights.safetensors", "configuration.json"):
+        (tmp_path / name).write_bytes((folder / "out" / name).read_bytes())
+    prepared = ["--prepared", str(folder / "out" / "prepared")]
+    assert main([*arguments, *prepared, "--out", str(tmp_path), "--evaluate", "test"]) == 0
+    assert main([*arguments, "--out", str(folder / "out"), "--evaluate", "test"]) == 0
+    tables = []
+    for place in (tmp_path, folder / "out"):
+        with (place / "evaluation-test.csv").open() as stream:
+            tables.append([float(row["dice"]) for row in csv.DictReader(stream)])
+    assert tables[0] == pytest.approx(tables[1], abs=0.02)
+
+
+def test_unknown_voxels_and_structures_that_were_not_annotated_have_no_figures():
+    from LightMedSegLib.training.evaluation import evaluate_on_grid, summarise
+
+    class Answer(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, volume: torch.Tensor) -> torch.Tensor:
+            return 9 * torch.nn.functional.one_hot(volume[:, 0].round().long(), 3).movedim(-1, 1).float()
+
+    first, second = prepared_cases(2)
+    shown = [replace(case, image=case.labels[None].astype(np.float16)) for case in (first, second)]
+    unknown = second.labels.copy()
+    unknown[:7] = IGNORED
+    wrong = shown[1].image.copy()
+    wrong[:, :7] = 1
+    cases = [replace(shown[0], labelled=(1,)), replace(shown[1], image=wrong, labels=unknown)]
+    scores = evaluate_on_grid(Answer(), cases, (16, 16, 16), (1.0, 1.0, 1.0), ("Ball", "Bright ball"))
+    assert [(score.case, score.metrics.name) for score in scores] == [
+        (first.name, "Ball"),
+        (second.name, "Ball"),
+        (second.name, "Bright ball"),
+    ]
+    assert summarise(scores)["dice"] == {"Ball": 1.0, "Bright ball": 1.0}
+
+
+def test_user_errors_of_the_command_are_one_sentence_and_exit_code_2(trained, capsys):
+    folder, arguments = trained
+    for wrong in (
+        ["--out", str(folder / "b"), "--set", "optimizer.nothing=1"],
+        ["--out", str(folder / "b"), "--split", "x"],
+    ):
+        assert main([*arguments, *wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert main(["--config", str(folder / "run.json"), "--out", str(folder / "empty"), "--device", "cpu"]) == 2
+    assert "--data" in capsys.readouterr().err
+
+
+def test_a_prepared_folder_trains_where_simpleitk_is_not_installed(trained):
+    folder, arguments = trained
+    program = (
+        "import sys; sys.modules['SimpleITK'] = None\n"
+        "from LightMedSegLib.training.__main__ import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    options = [
+        *arguments,
+        "--prepared",
+        str(folder / "out" / "prepared"),
+        "--out",
+        str(folder / "bare"),
+        "--steps",
+        "1",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *options],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "bare" / "model" / "model.json").is_file()
+
+
+def test_importing_the_training_package_and_its_command_needs_neither_torch_nor_simpleitk():
+    program = (
+        "import sys; sys.modules['SimpleITK'] = None; sys.modules['torch'] = None\n"
+        "import argparse; from LightMedSegLib.training.command import add_arguments\n"
+        "add_arguments(argparse.ArgumentParser())"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
