@@ -1,0 +1,235 @@
+"""A model ready on a device, and what it makes of a volume."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.devices import select_device
+from LightMedSegLib.errors import DeviceError, LightMedSegError
+from LightMedSegLib.geometry import Box, Grid, clip_box, grow_box
+from LightMedSegLib.progress import CancelToken, ProgressCallback, StageTimer
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from LightMedSegLib.model_card import ModelCard
+    from LightMedSegLib.model_package import Model
+    from LightMedSegLib.preprocessing import PreparedVolume
+
+ROI_MARGIN_MM = 10.0
+"""The network sees this much around a region of interest, so that structures at its border have surroundings."""
+
+STAGES = ("load", "preprocess", "network", "restore", "postprocess")
+
+_PREPARED_PERCENT, _LABELLED_PERCENT = 10, 90
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A result.
+
+    labelmap: UInt8 image on exactly the input's grid, 0 is background. card: the model's. timings: seconds for each
+    of STAGES. device: where the network ran. notes: sentences for the user about anything done otherwise than asked.
+    """
+
+    labelmap: sitk.Image
+    card: ModelCard
+    timings: dict[str, float]
+    device: str
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one call of Engine.segment carries through its stages."""
+
+    overlap: float
+    mirror: tuple[str, ...]
+    box: Box
+    timer: StageTimer
+    cancel: CancelToken
+    progress: ProgressCallback
+    notes: list[str]
+
+
+class Engine:
+    """A model ready on a device: the second call of segment pays no loading.
+
+    Raises ModelPackageError for a model that does not exist or is damaged, DeviceError for an impossible device.
+    Calls from several threads take turns.
+    """
+
+    def __init__(self, model: str | Path | Model, device: str = "auto"):
+        self.model = resolved(model)
+        self.device = select_device(device)
+        self._networks: dict[str, Any] = {}
+        self._turn = threading.Lock()
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+        return self.model.card
+
+    def segment(
+        self,
+        image: sitk.Image | Sequence[sitk.Image],
+        roi: Box | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+        *,
+        overlap: float | None = None,
+        mirror: Sequence[str] | None = None,
+        threads: int | None = None,
+    ) -> Segmentation:
+        """As :func:`LightMedSegLib.segmentation.segment`, with this engine's model and device."""
+        from LightMedSegLib.preprocessing import as_images
+        from LightMedSegLib.volume_checks import check_resolution, check_volume
+
+        images = as_images(image)
+        for volume in images:
+            check_volume(volume)
+        check_resolution(images[0].GetSpacing(), self.card.input.spacing)
+        grid = Grid.of(images[0])
+        whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
+        run = _Run(
+            overlap=_checked_overlap(self.card.input.overlap if overlap is None else overlap),
+            mirror=_checked_mirror(self.card.test_time_mirroring if mirror is None else mirror),
+            box=whole if roi is None else clip_box(roi, grid),
+            timer=StageTimer(),
+            cancel=cancel or CancelToken(),
+            progress=progress or (lambda done, total, message: None),
+            notes=[],
+        )
+        run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
+        with self._turn, _thread_count(threads):
+            return self._segment(images, grid, run)
+
+    def _segment(self, images: list[sitk.Image], grid: Grid, run: _Run) -> Segmentation:
+        from LightMedSegLib.postprocessing import postprocess
+        from LightMedSegLib.preprocessing import prepare_volume
+
+        run.cancel.raise_if_cancelled()
+        run.progress(0, 100, "Preparing the volume")
+        with run.timer.stage("preprocess"):
+            seen = grow_box(run.box, ROI_MARGIN_MM, grid)
+            prepared = prepare_volume(images, self.card.input, seen, run.cancel)
+        labels = np.zeros(grid.shape, dtype=np.uint8)
+        device = self._label(prepared, labels, run)
+        run.progress(_LABELLED_PERCENT, 100, "Cleaning up")
+        with run.timer.stage("postprocess"):
+            voxel_ml = float(np.prod(grid.spacing)) / 1000
+            (x0, x1), (y0, y1), (z0, z1) = run.box
+            postprocess(labels[z0:z1, y0:y1, x0:x1], self.card.postprocessing, voxel_ml, run.cancel)
+            run.cancel.raise_if_cancelled()
+            labelmap = grid.image(labels)
+            labelmap.CopyInformation(images[0])
+        run.progress(100, 100, "Done")
+        return Segmentation(labelmap, self.card, run.timer.seconds, device, run.notes)
+
+    def _label(self, prepared: PreparedVolume, labels: NDArray[np.uint8], run: _Run) -> str:
+        """Fill labels on the engine's device, or on the CPU where that one fails; return the device's name."""
+        for device in dict.fromkeys((self.device.name, "cpu")):
+            try:
+                self._label_on(device, prepared, labels, run)
+                return device
+            except (RuntimeError, MemoryError) as error:
+                reason = _why_it_failed(error, device)
+                if reason is None:
+                    raise
+                if device == "cpu":
+                    raise DeviceError(f"{reason}; choose a smaller region of interest.") from error
+                run.notes.append(f"{reason}; the CPU was used.")
+            _release(device)
+        raise AssertionError("The CPU either succeeds or raises.")
+
+    def _label_on(self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], run: _Run) -> None:
+        from LightMedSegLib.inference import label_volume, plan_layout
+        from LightMedSegLib.predictor import Predictor
+
+        with run.timer.stage("load"):
+            predictor = Predictor(self._network(device), device, run.mirror, run.cancel)
+        spec, classes = self.card.input, self.card.num_classes
+        layout = plan_layout(prepared, spec.view, spec.patch, run.overlap, predictor.total_stride, classes)
+        if spec.view == "whole" and not layout.single:
+            run.notes.append("The volume is too large for one pass of the network; it was segmented in windows.")
+
+        def on_window(done: int, total: int) -> None:
+            run.cancel.raise_if_cancelled()
+            percent = _PREPARED_PERCENT + (_LABELLED_PERCENT - _PREPARED_PERCENT) * done // total
+            run.progress(percent, 100, f"Segmenting, window {min(done + 1, total)} of {total}")
+
+        label_volume(predictor, prepared, layout, classes, labels, run.box, run.timer, on_window)
+
+    def _network(self, device: str) -> Any:
+        if device not in self._networks:
+            import torch
+
+            network = self.model.build_network(device).eval()
+            self._networks[device] = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        return self._networks[device]
+
+
+def _why_it_failed(error: Exception, device: str) -> str | None:
+    """The reason in words if another device, or a smaller volume, would have helped."""
+    from LightMedSegLib.predictor import is_out_of_memory
+
+    name = {"cuda": "CUDA", "mps": "The Apple GPU"}.get(device.split(":")[0], "The computer")
+    if is_out_of_memory(error):
+        return f"{name} ran out of memory"
+    if device == "mps" or "no kernel image" in str(error).lower():
+        return f"{name} cannot run this model with the installed PyTorch"
+    return None
+
+
+def _release(device: str) -> None:
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+
+
+def _checked_overlap(overlap: float) -> float:
+    if not 0 <= overlap <= 0.9:
+        raise LightMedSegError(f"The overlap must be between 0 and 0.9, not {overlap:g}.")
+    return float(overlap)
+
+
+def _checked_mirror(mirror: Sequence[str]) -> tuple[str, ...]:
+    unknown = [axis for axis in mirror if axis not in ("x", "y", "z")]
+    if unknown:
+        raise LightMedSegError(f"The mirror axis {unknown[0]!r} is unknown; use x, y and z.")
+    return tuple(dict.fromkeys(mirror))
+
+
+@contextmanager
+def _thread_count(threads: int | None) -> Iterator[None]:
+    if threads is None:
+        yield
+        return
+    if threads < 1:
+        raise LightMedSegError(f"The number of threads must be at least 1, not {threads}.")
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def resolved(model: str | Path | Model) -> Model:
+    """model itself, or the one of that name, folder or zip; raises ModelPackageError if there is none."""
+    if not isinstance(model, (str, Path)):
+        return model
+    from LightMedSegLib.model_store import resolve_model
+
+    return resolve_model(model)

@@ -1,0 +1,138 @@
+"""Labels of a prepared volume: the network over it whole or window by window, and back to the volume's voxels.
+
+Nothing as large as the logits of the whole scan ever exists: windows are added up in the planes they touch, finished
+planes become labels at once (:mod:`stitching`, :mod:`restoration`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from LightMedSegLib.geometry import Box
+from LightMedSegLib.predictor import Predictor
+from LightMedSegLib.preprocessing import PreparedVolume
+from LightMedSegLib.progress import StageTimer
+from LightMedSegLib.restoration import LabelPlanes
+from LightMedSegLib.stitching import StitchedPlanes
+from LightMedSegLib.windows import Shape, gaussian_weights, padded_shape, padding_before, plan_windows
+
+WHOLE_VOLUME_BYTES = 3 * 10**9
+"""A whole-volume pass that is expected to need more memory than this goes window by window instead."""
+
+# Measured peaks of our networks over 128 and 160 voxels cubed, three classes: 130 (tiny) to 364 (large).
+_ACTIVATION_BYTES_PER_VOXEL = 300
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the network goes over a volume.
+
+    shape: of the padded model grid. before: voxels of padding in front. window: size of one pass of the network.
+    starts: first voxels of the windows. All (z, y, x).
+    """
+
+    shape: Shape
+    before: Shape
+    window: Shape
+    starts: list[Shape]
+
+    @property
+    def single(self) -> bool:
+        """One pass sees everything: there is nothing to stitch."""
+        return self.window == self.shape and len(self.starts) == 1
+
+
+def plan_layout(
+    prepared: PreparedVolume, view: str, patch: Shape, overlap: float, total_stride: int, num_classes: int
+) -> Layout:
+    """The layout for a volume; view "whole" becomes windows where the whole would take too much memory."""
+    shape: Shape = prepared.grid_map.model.shape
+    patch = padded_shape(patch, (1, 1, 1), total_stride)
+    if view == "whole":
+        padded = padded_shape(shape, patch, total_stride)
+        if whole_volume_bytes(padded, prepared.array.shape[0], num_classes) <= WHOLE_VOLUME_BYTES:
+            return Layout(padded, padding_before(shape, padded), padded, [(0, 0, 0)])
+    padded = padded_shape(shape, patch, 1)
+    before = padding_before(shape, padded)
+    body = None if prepared.body is None else np.pad(prepared.body, _margins(shape, padded, before))
+    return Layout(padded, before, patch, plan_windows(padded, patch, overlap, body))
+
+
+def whole_volume_bytes(shape: Shape, channels: int, num_classes: int) -> int:
+    """Memory a pass over all of shape is expected to need."""
+    return int(np.prod(shape)) * (_ACTIVATION_BYTES_PER_VOXEL + 4 * channels + 8 * num_classes)
+
+
+def label_volume(
+    predictor: Predictor,
+    prepared: PreparedVolume,
+    layout: Layout,
+    num_classes: int,
+    labels: NDArray[np.uint8],
+    box: Box,
+    timer: StageTimer,
+    on_window: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Fill box of labels, the uint8 array (z, y, x) of the whole volume, with the classes the network sees there.
+
+    on_window(done, total) is called before every window and at the end.
+    Raises CancelledError between windows and planes, and torch's error when not even one window fits into memory.
+    """
+    (x0, x1), (y0, y1), (z0, z1) = box
+    target = prepared.grid_map.order.to_model(labels[z0:z1, y0:y1, x0:x1])
+    target[...] = 0
+    if not layout.starts:
+        return
+    z, y, x = (
+        position + before for position, before in zip(prepared.grid_map.positions(box), layout.before, strict=True)
+    )
+    planes = LabelPlanes(target, (z, y, x), predictor.device)
+
+    def hand_on(finished: Iterable[tuple[int, torch.Tensor]]) -> None:
+        first, last = planes.needed
+        with timer.stage("restore"), torch.inference_mode():
+            for index, plane in finished:
+                predictor.cancel.raise_if_cancelled()
+                if first <= index <= last:
+                    planes.add(index, plane)
+
+    volume = _pad(prepared.array, layout)
+    total = len(layout.starts)
+    stitched = None if layout.single else StitchedPlanes(layout.shape, layout.window[0], num_classes, predictor.device)
+    weights = torch.from_numpy(gaussian_weights(layout.window)).to(predictor.device)
+    windows = [_cut(volume, start, layout.window) for start in layout.starts]
+    every_logits = predictor.in_batches(windows)
+    for done, start in enumerate(layout.starts):
+        on_window(done, total)
+        with timer.stage("network"):
+            logits = next(every_logits)
+        if stitched is None:
+            hand_on((index, plane.contiguous()) for index, plane in enumerate(logits.permute(1, 2, 3, 0)))
+        else:
+            hand_on(stitched.take(start[0]))
+            with timer.stage("network"), torch.inference_mode():
+                stitched.add(start, logits, weights)
+    if stitched is not None:
+        hand_on(stitched.take(layout.shape[0]))
+    on_window(total, total)
+
+
+def _cut(volume: NDArray[np.float32], start: Shape, size: Shape) -> NDArray[np.float32]:
+    z, y, x = (slice(first, first + length) for first, length in zip(start, size, strict=True))
+    return volume[:, z, y, x]
+
+
+def _margins(shape: Shape, padded: Shape, before: Shape) -> list[tuple[int, int]]:
+    return [(first, target - length - first) for length, target, first in zip(shape, padded, before, strict=True)]
+
+
+def _pad(array: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
+    shape: Shape = array.shape[1:]
+    if shape == layout.shape:
+        return array
+    return np.pad(array, [(0, 0), *_margins(shape, layout.shape, layout.before)], mode="edge")
