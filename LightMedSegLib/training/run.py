@@ -75,7 +75,7 @@ def run_training(
         torch.manual_seed(configuration.run.seed)
         trainer = Trainer(
             configuration,
-            build_training_network(configuration),
+            _initial_network(configuration),
             _chosen(cases, split.train),
             _chosen(cases, split.validation),
             output,
@@ -92,6 +92,19 @@ def run_training(
         return result
     finally:
         group.close()
+
+
+def _initial_network(configuration: TrainingConfiguration) -> torch.nn.Module:
+    network = build_training_network(configuration)
+    if configuration.network.initial:
+        earlier = load_run_network(Path(configuration.network.initial), configuration)
+        try:
+            network.load_state_dict(earlier.state_dict())
+        except RuntimeError:
+            raise TrainingDataError(
+                f"The run in {configuration.network.initial} trained another network; network.initial cannot use it."
+            ) from None
+    return network
 
 
 def load_teachers(configuration: TrainingConfiguration) -> list[torch.nn.Module]:
