@@ -111,7 +111,9 @@ def network_configuration(name: str, overrides: dict[str, Any]) -> NetworkConfig
     unknown = sorted(set(overrides) - known)
     if unknown:
         raise ValueError(f"Network {name!r} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}.")
-    tupled = {key: tuple(value) if isinstance(value, list) else value for key, value in overrides.items()}
+    tupled: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in overrides.items()
+    }
     return replace(CONFIGURATIONS[name], **tupled)
 
 

@@ -57,6 +57,7 @@ class LightMedSeg(nn.Module):
             EncoderStage(widths[index], widths[index + 1], c) for index in range(len(c.encoder_channels))
         )
         levels = len(c.decoder_channels)
+        self.routers: nn.ModuleList | None = None
         if c.skip_router:
             self.projection = ScaleProjection(c.encoder_channels, c.router_channels)
             self.routers = nn.ModuleList(
@@ -65,7 +66,6 @@ class LightMedSeg(nn.Module):
             )
         else:
             self.projection = ScaleProjection(c.encoder_channels[:-1], c.router_channels)
-            self.routers = None
         ins = (c.encoder_channels[-1], *c.decoder_channels)
         self.decoder = nn.ModuleList(
             DecoderStage(ins[index], ins[index + 1], c.router_channels, c) for index in range(levels)

@@ -20,6 +20,4 @@ class GroupNorm(nn.GroupNorm):
         if x.device.type not in ("cpu", "cuda") or not torch.is_autocast_enabled(x.device.type):
             return super().forward(x)
         with torch.autocast(x.device.type, enabled=False):
-            return functional.group_norm(
-                x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps
-            )
+            return functional.group_norm(x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)

@@ -25,9 +25,10 @@ class PositionBias(nn.Module):
 
     def __init__(self, anchors: int, channels: int):
         super().__init__()
-        self.mix = nn.ModuleList(nn.Linear(2 * anchors, channels, bias=False) for _ in range(3))
-        for layer in self.mix:
+        layers = [nn.Linear(2 * anchors, channels, bias=False) for _ in range(3)]
+        for layer in layers:
             nn.init.normal_(layer.weight, std=0.02)
+        self.mix = nn.ModuleList(layers)
 
     def forward(self, anchors: Tensor, size: tuple[int, int, int]) -> tuple[Tensor, Tensor, Tensor]:
         """Return the profiles of the z, y and x axis: (B, C, z, 1, 1), (B, C, 1, y, 1), (B, C, 1, 1, x)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import nn
@@ -26,8 +27,7 @@ def record_step(
         torch.randint(0, classes, (batch, *size), device=device),
         torch.ones((batch, classes), dtype=torch.bool, device=device),
     )
-    recorded: RecordedStep = torch.cuda.make_graphed_callables(_Step(network, loss, bf16), sample)
-    return recorded
+    return cast(RecordedStep, torch.cuda.make_graphed_callables(_Step(network, loss, bf16), sample))
 
 
 class _Step(nn.Module):

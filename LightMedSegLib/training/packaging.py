@@ -55,13 +55,14 @@ def card_content(
     kept = ("network", "augmentation", "loss", "optimizer", "averaging", "run")
     recipe = {key: full[key] for key in kept}
     recipe["distillation"] = {**full["distillation"], "teachers": len(full["distillation"]["teachers"])}
+    recipe["network"] = {**full["network"], "initial": bool(full["network"]["initial"])}
     return {
         "schema_version": 1,
         "parent": None,
         **text,
         "created": created or datetime.date.today().isoformat(),
         "input": {**_INPUT_DEFAULTS, **full["input"]},
-        "network": {"name": full["network"]["name"], "arguments": full["network"]["arguments"]},
+        "network": {"name": full["network"]["name"], "arguments": _network_arguments(configuration)},
         "labels": labels,
         "postprocessing": full["postprocessing"],
         "test_time_mirroring": full["test_time_mirroring"],
@@ -74,6 +75,17 @@ def card_content(
         },
         "metrics": dict(metrics),
     }
+
+
+def _network_arguments(configuration: TrainingConfiguration) -> dict[str, Any]:
+    """Every setting in full: a model must not change when a later version names other defaults."""
+    from LightMedSegLib.network import configuration_as_dict as settings_of
+    from LightMedSegLib.network import network_configuration
+
+    section = configuration.network
+    settings = settings_of(network_configuration(section.name, section.arguments))
+    del settings["deep_supervision"]
+    return settings
 
 
 def package_model(
