@@ -202,9 +202,7 @@ def map_to_model_grid(
     return GridMap((axes[0], axes[1], axes[2]), order, model)
 
 
-def orient_axes(
-    direction: tuple[float, ...], orientation: str
-) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+def orient_axes(direction: tuple[float, ...], orientation: str) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
     """Which volume axis becomes x, y and z of the oriented volume, and which of them are flipped.
 
     As SimpleITK.DICOMOrient: each axis goes to the anatomical direction it is nearest to. Where several

@@ -36,9 +36,7 @@ def plan_windows(shape: Shape, patch: Shape, overlap: float, body: NDArray[np.bo
     windows = [(z, y, x) for z in starts[0] for y in starts[1] for x in starts[2]]
     if body is None:
         return windows
-    return [
-        (z, y, x) for z, y, x in windows if body[z : z + patch[0], y : y + patch[1], x : x + patch[2]].any()
-    ]
+    return [(z, y, x) for z, y, x in windows if body[z : z + patch[0], y : y + patch[1], x : x + patch[2]].any()]
 
 
 def gaussian_weights(patch: Shape) -> NDArray[np.float32]:

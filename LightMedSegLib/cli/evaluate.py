@@ -1,0 +1,108 @@
+"""``lightmedseg evaluate``: agreement of a segmentation with a reference."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import SimpleITK as sitk
+
+from LightMedSegLib.cli.json_report import write_json
+from LightMedSegLib.cli.native_messages import without_native_messages
+from LightMedSegLib.cli.parser import Commands, file_path, positive_float
+from LightMedSegLib.cli.tables import format_number, format_table
+from LightMedSegLib.errors import InputImageError
+from LightMedSegLib.metrics import LabelMetrics, evaluate, mean_without_nan
+from LightMedSegLib.model_store import resolve_model
+from LightMedSegLib.segmentation_files import check_output_path, read_segmentation
+
+
+def add_command(commands: Commands[Any]) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="compare a segmentation with a reference",
+        description="Print Dice, HD95, NSD and the volume difference of every label of two segmentations.",
+    )
+    parser.add_argument("prediction", type=file_path, help="segmentation to judge: labelmap or .seg.nrrd")
+    parser.add_argument("reference", type=file_path, help="segmentation taken as the truth, on the same grid")
+    parser.add_argument("--model", help="take the labels and their names from this model")
+    parser.add_argument("--tolerance", type=positive_float, default=1.0, metavar="MM", help="of NSD (default 1)")
+    parser.add_argument("--json", type=file_path, metavar="FILE", help="also write the figures to this file")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, print the table, write the JSON file."""
+    if arguments.json:
+        check_output_path(arguments.json)
+    with without_native_messages():
+        prediction, predicted_names = read_segmentation(arguments.prediction)
+        reference, reference_names = read_segmentation(arguments.reference)
+    if arguments.model:
+        names = {label.value: label.name for label in resolve_model(arguments.model).card.labels}
+    else:
+        names = _common_names(predicted_names, reference_names)
+        for value in sorted(_values(prediction) | _values(reference)):
+            names.setdefault(value, f"Label {value}")
+    if not names:
+        raise InputImageError(f"Both {arguments.prediction} and {arguments.reference} are empty: nothing to compare.")
+    results = evaluate(prediction, reference, names, arguments.tolerance)
+    print(_table(results, arguments.tolerance))
+    if arguments.json:
+        write_json(arguments.json, _report(results, arguments.tolerance))
+    return 0
+
+
+def _common_names(predicted: dict[int, str], reference: dict[int, str]) -> dict[int, str]:
+    """Names of both files; raises InputImageError where one value means two things."""
+    for value in predicted.keys() & reference.keys():
+        if predicted[value] != reference[value]:
+            raise InputImageError(
+                f"Label {value} is {predicted[value]!r} in the prediction and {reference[value]!r} in the reference; "
+                "give both the same label values."
+            )
+    return dict(sorted({**predicted, **reference}.items()))
+
+
+def _values(labelmap: sitk.Image) -> set[int]:
+    statistics = sitk.LabelShapeStatisticsImageFilter()
+    statistics.ComputePerimeterOff()
+    statistics.Execute(labelmap)
+    return set(statistics.GetLabels())
+
+
+def _table(results: list[LabelMetrics], tolerance: float) -> str:
+    header = ["Label", "Dice", "HD95 (mm)", f"NSD {tolerance:g} mm", "Volume (ml)", "Reference (ml)", "Difference (ml)"]
+    rows = [
+        [
+            one.name,
+            format_number(one.dice, 4),
+            format_number(one.hd95_mm, 2),
+            format_number(one.nsd, 4),
+            format_number(one.volume_ml, 3),
+            format_number(one.reference_volume_ml, 3),
+            f"{one.volume_difference_ml:+.3f}",
+        ]
+        for one in results
+    ]
+    means = _means(results)
+    rows.append(
+        [
+            "Mean",
+            format_number(means["dice"], 4),
+            format_number(means["hd95_mm"], 2),
+            format_number(means["nsd"], 4),
+            *([""] * 3),
+        ]
+    )
+    return format_table(header, rows)
+
+
+def _means(results: list[LabelMetrics]) -> dict[str, float]:
+    return {key: mean_without_nan(getattr(one, key) for one in results) for key in ("dice", "hd95_mm", "nsd")}
+
+
+def _report(results: list[LabelMetrics], tolerance: float) -> dict[str, Any]:
+    labels = [{**vars(one), "volume_difference_ml": one.volume_difference_ml} for one in results]
+    return {"nsd_tolerance_mm": tolerance, "labels": labels, "mean": _means(results)}

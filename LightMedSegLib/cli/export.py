@@ -1,0 +1,36 @@
+"""``lightmedseg export``: the network of a model as an ONNX file."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from LightMedSegLib.cli.parser import Commands, file_path
+from LightMedSegLib.model_store import resolve_model
+from LightMedSegLib.onnx_export import check_onnx_path, export_onnx
+from LightMedSegLib.segmentation_files import check_output_path
+
+
+def add_command(commands: Commands[Any]) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser(
+        "export",
+        help="write a model's network as ONNX",
+        description="Write the network of a model as an ONNX file, which carries the model card in its metadata.",
+    )
+    parser.add_argument("model", help="name, name@version, folder or zip file")
+    parser.add_argument("output", type=file_path, metavar="OUTPUT.onnx")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export and say what the file takes and gives."""
+    check_onnx_path(arguments.output)
+    check_output_path(arguments.output)
+    model = resolve_model(arguments.model)
+    print("Tracing the network; this takes a minute or two.", flush=True)
+    stride = export_onnx(model, arguments.output)
+    card = model.card
+    print(f"Wrote {arguments.output}; z, y and x must be multiples of {stride}:")
+    print(f"'image' (1, {card.in_channels}, z, y, x) to 'logits' (1, {card.num_classes}, z, y, x).")
+    return 0

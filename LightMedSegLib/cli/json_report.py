@@ -1,0 +1,26 @@
+"""Results as JSON files, for programs that call the command."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from LightMedSegLib.safe_files import atomic_write
+
+
+def write_json(path: Path, report: dict[str, Any]) -> None:
+    """Write strict JSON, complete or not at all; numbers that JSON lacks (nan, infinity) become null."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(_strict(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

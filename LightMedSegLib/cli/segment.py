@@ -1,0 +1,161 @@
+"""``lightmedseg segment``: a labelled segmentation of a scan."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from LightMedSegLib.cli.json_report import write_json
+from LightMedSegLib.cli.native_messages import without_native_messages
+from LightMedSegLib.cli.parser import Commands, file_path, fraction, positive_int
+from LightMedSegLib.cli.progress_bar import ProgressBar
+from LightMedSegLib.cli.segment_report import report_text, segmentation_report
+from LightMedSegLib.errors import ModelPackageError, OutputError
+from LightMedSegLib.model_package import Model
+from LightMedSegLib.model_store import ModelStore, resolve_model
+from LightMedSegLib.montage import check_montage_path, write_montage
+from LightMedSegLib.progress import StageTimer
+from LightMedSegLib.sample_data import SAMPLES, sample_path
+from LightMedSegLib.segmentation_files import (
+    SEGMENTATION_SUFFIXES,
+    check_output_path,
+    check_segmentation_path,
+    write_segmentation,
+)
+from LightMedSegLib.volume_files import read_volume
+
+SAMPLE_PREFIX = "sample:"
+
+Roi = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+
+def add_command(commands: Commands[Any]) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser(
+        "segment",
+        help="segment a scan",
+        description="Segment a scan and print the volume of every segment.",
+    )
+    samples = ", ".join(SAMPLE_PREFIX + name for name in SAMPLES)
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help=f"NIfTI, NRRD or MetaImage file, DICOM folder, or {samples}; one for each input channel of the model",
+    )
+    parser.add_argument(
+        "output", type=file_path, metavar="OUTPUT", help=f"segmentation to write ({', '.join(SEGMENTATION_SUFFIXES)})"
+    )
+    parser.add_argument("--model", help="name, name@version, folder or zip file (default: the only one that fits)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default auto)")
+    parser.add_argument(
+        "--roi", type=_roi, metavar="i0,i1,j0,j1,k0,k1", help="segment only these voxels, ends excluded"
+    )
+    parser.add_argument("--overlap", type=fraction, help="of neighbouring windows, 0 to below 1 (default: the model's)")
+    parser.add_argument(
+        "--mirror", type=_axes, metavar="AXES", help="also average over mirrored copies: x, xy, xyz ... or none"
+    )
+    parser.add_argument("--threads", type=positive_int, help="processor threads (default: torch's choice)")
+    parser.add_argument("--series", type=positive_int, help="which series of a DICOM folder, as its message lists them")
+    parser.add_argument("--montage", type=file_path, metavar="FILE.png", help="also write a picture with overlays")
+    parser.add_argument("--json", type=file_path, metavar="FILE", help="also write volumes and times to this file")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segment, write what was asked for, print the tables."""
+    paths = [_input_path(text) for text in arguments.inputs]
+    # Before any computing: a wrong output name should not cost the wait for a result.
+    _check_outputs(arguments, paths)
+    model = _choose_model(arguments.model, len(paths))
+    timer = StageTimer()
+    with timer.stage("read"), without_native_messages():
+        images = [read_volume(path, arguments.series) for path in paths]
+
+    from LightMedSegLib.segmentation import segment
+
+    with ProgressBar(sys.stderr) as progress:
+        result = segment(
+            images if len(images) > 1 else images[0],
+            model,
+            arguments.device,
+            arguments.roi,
+            progress,
+            overlap=arguments.overlap,
+            mirror=arguments.mirror,
+            threads=arguments.threads,
+        )
+    timer.seconds.update(result.timings)
+    with timer.stage("write"):
+        write_segmentation(
+            arguments.output, result.labelmap, model.card.labels, {"LightMedSeg_Model": model.card.identifier}
+        )
+        if arguments.montage:
+            write_montage(arguments.montage, images[0], result.labelmap, model.card.labels)
+    report = segmentation_report(result, timer)
+    if arguments.json:
+        write_json(arguments.json, report)
+    print(report_text(report))
+    return 0
+
+
+def _input_path(text: str) -> Path:
+    if text.startswith(SAMPLE_PREFIX):
+        return sample_path(text.removeprefix(SAMPLE_PREFIX))
+    return file_path(text)
+
+
+def _check_outputs(arguments: argparse.Namespace, inputs: list[Path]) -> None:
+    outputs = [path for path in (arguments.output, arguments.montage, arguments.json) if path]
+    names = {path.resolve() for path in outputs}
+    if len(names) < len(outputs):
+        raise OutputError("The segmentation, the montage and the JSON file need three different names.")
+    for path in inputs:
+        if path.resolve() in names:
+            raise OutputError(f"{path} is an input and would be overwritten; choose another output.")
+    check_segmentation_path(arguments.output)
+    if arguments.montage:
+        check_montage_path(arguments.montage)
+        check_output_path(arguments.montage)
+    if arguments.json:
+        check_output_path(arguments.json)
+
+
+def _choose_model(name: str | None, channels: int) -> Model:
+    """The model asked for, or else the newest version of the only one that takes so many volumes."""
+    if name:
+        return resolve_model(name)
+    store = ModelStore()
+    names = sorted(
+        {
+            entry.card.name
+            for entry in store.list()
+            if entry.card and not entry.problem and entry.card.in_channels == channels
+        }
+    )
+    if not names:
+        raise ModelPackageError(
+            f"No installed model takes {channels} volume(s); give --model, or install one: lightmedseg models import."
+        )
+    if len(names) > 1:
+        raise ModelPackageError(f"Several models fit; choose one with --model: {', '.join(names)}.")
+    return store.find(names[0])
+
+
+def _roi(text: str) -> Roi:
+    try:
+        i0, i1, j0, j1, k0, k1 = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not six whole numbers i0,i1,j0,j1,k0,k1") from None
+    return (i0, i1), (j0, j1), (k0, k1)
+
+
+def _axes(text: str) -> tuple[str, ...]:
+    if text == "none":
+        return ()
+    axes = tuple(text.replace(",", ""))
+    if not axes or len(set(axes)) < len(axes) or not set(axes) <= set("xyz"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither none nor axes such as x or xyz")
+    return axes

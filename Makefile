@@ -1,0 +1,54 @@
+# make demo   segment the sample scan with the shipped model; results in demo-output/
+# make test   lint, types and tests in an environment of their own
+# make lint   only ruff and mypy
+
+PYTHON ?= python3
+VENV ?= .venv
+# A file with exact versions (constraints.txt) for builds that must be repeatable.
+CONSTRAINTS ?=
+# The version that the tests pin; where the platform has no such build, any that pyproject.toml allows.
+TORCH ?= torch==2.13.0
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+SAMPLE := Resources/SampleData/mni152-t1-left-hippocampus.nii.gz
+MODEL := hippocampus-t1-mr
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed
+	mkdir -p demo-output
+	$(BIN)/lightmedseg segment $(SAMPLE) demo-output/hippocampus.seg.nrrd --model $(MODEL) \
+		--montage demo-output/hippocampus.png --json demo-output/hippocampus.json
+	@echo "Look at demo-output/hippocampus.png, or open demo-output/hippocampus.seg.nrrd in 3D Slicer."
+
+test: $(VENV)/.installed-test lint
+	$(BIN)/python -m pytest
+	@# From elsewhere, so that the models are those of the installed package, not of this folder.
+	cd $(VENV) && bin/lightmedseg models verify
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/.created:
+	@# Debian splits ensurepip from Python: there the machine's own pip puts one into the environment.
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) \
+		&& $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	@# torch first and alone, so that a build which the machine already offers is taken.
+	$(PIP) "$(TORCH)" || $(PIP) "torch>=2.6,!=2.9.*"
+	touch $@
+
+# A copy is installed, as for a user, so the tests that run the command see what users get.
+$(VENV)/.installed: $(VENV)/.created pyproject.toml $(shell find LightMedSegLib Resources -type f -not -name '*.pyc')
+	rm -rf build
+	$(PIP) .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed $(CONSTRAINTS)
+	$(PIP) ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build demo-output *.egg-info

@@ -1,0 +1,85 @@
+"""Settings and small volumes that several tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from model_factory import make_model
+from volumes_on_disk import plain_volume
+
+from LightMedSegLib import model_store
+
+
+@pytest.fixture(autouse=True)
+def _own_user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees, or writes to, the models of the person who runs it."""
+    monkeypatch.setenv("LIGHTMEDSEG_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_itk() -> Iterator[None]:
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    yield
+    sitk.ProcessObject.SetGlobalWarningDisplay(before)
+
+
+@pytest.fixture
+def volume() -> sitk.Image:
+    """An int16 volume of 24 x 20 x 16 voxels on an oblique, anisotropic grid."""
+    array = np.random.default_rng(0).integers(-200, 1000, (16, 20, 24)).astype(np.int16)
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((0.9, 1.1, 1.5))
+    image.SetOrigin((-12.5, 30.25, -7.75))
+    cosine, sine = np.cos(0.3), np.sin(0.3)
+    image.SetDirection((cosine, -sine, 0, sine, cosine, 0, 0, 0, 1))
+    return image
+
+
+@pytest.fixture
+def labelmap(volume: sitk.Image) -> sitk.Image:
+    """Two boxes, values 1 and 2, on the grid of volume."""
+    array = np.zeros((16, 20, 24), dtype=np.uint8)
+    array[3:9, 4:12, 5:11] = 1
+    array[9:14, 6:15, 8:20] = 2
+    image = sitk.GetImageFromArray(array)
+    image.CopyInformation(volume)
+    return image
+
+
+@pytest.fixture
+def no_leftovers(tmp_path: Path) -> Iterator[Path]:
+    """A folder that must hold no temporary files when the test ends."""
+    yield tmp_path
+    left = [path.name for path in tmp_path.rglob("*") if path.name.startswith(".lightmedseg-tmp-")]
+    assert not left, left
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model package with random weights and two labels; nobody may change it."""
+    return make_model(tmp_path_factory.mktemp("package") / "model", input={"patch": [16, 16, 16]}).folder
+
+
+@pytest.fixture
+def nothing_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program as it would be without its own models."""
+    monkeypatch.setattr(model_store, "shipped_models_folder", lambda: None)
+
+
+@pytest.fixture
+def installed(package: Path, nothing_shipped: None) -> str:
+    """The model of package in the user's store, the only one there is; gives its name."""
+    return model_store.ModelStore().add(package).card.name
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """A file with a small sound volume."""
+    path = tmp_path / "scan.nii.gz"
+    sitk.WriteImage(plain_volume(), str(path))
+    return path

@@ -1,0 +1,162 @@
+"""Who may import what: each layer only what lies to its right, torch only when it is needed, nothing unsafe.
+
+GUI (LightMedSeg, LightMedSegLib/gui) -> bridge (LightMedSegLib/mrml) -> library;
+command line (LightMedSegLib/cli) -> library.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / "LightMedSegLib"
+SLICER_PACKAGES = {"slicer", "vtk", "vtkmodules", "mrml", "SegmentStatistics"}
+GUI_PACKAGES = {"qt", "ctk", "PythonQt", "SampleData", "PyTorchUtils"}
+UNSAFE_PACKAGES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve"}
+NETWORK_PACKAGES = {"urllib", "http", "ftplib", "smtplib", "requests", "httpx", "urllib3"}
+RUNTIME_PACKAGES = {"LightMedSegLib", "numpy", "SimpleITK", "torch", *sys.stdlib_module_names}
+OPTIONAL_PACKAGES = {"matplotlib", "onnx", "onnxscript", "tomli", "triton"}
+
+MAY_IMPORT = {
+    "library": {"library"},
+    "cli": {"cli", "library"},
+    "mrml": {"mrml", "library"},
+    "gui": {"gui", "mrml", "library"},
+}
+"""Layer of LightMedSegLib to the layers it may use."""
+
+PACKAGES_OF = {"library": set(), "cli": set(), "mrml": SLICER_PACKAGES, "gui": SLICER_PACKAGES | GUI_PACKAGES}
+"""What a layer may import besides the packages of the library."""
+
+LIGHT_MODULES = [
+    "LightMedSegLib",
+    "LightMedSegLib.cli",
+    "LightMedSegLib.devices",
+    "LightMedSegLib.labels",
+    "LightMedSegLib.metrics",
+    "LightMedSegLib.model_card",
+    "LightMedSegLib.model_package",
+    "LightMedSegLib.model_store",
+    "LightMedSegLib.montage",
+    "LightMedSegLib.onnx_export",
+    "LightMedSegLib.sample_data",
+    "LightMedSegLib.segmentation",
+    "LightMedSegLib.segmentation_files",
+    "LightMedSegLib.volume_files",
+]
+
+
+def python_files() -> list[Path]:
+    return sorted(LIBRARY.rglob("*.py"))
+
+
+def layer(parts: Sequence[str]) -> str:
+    """The layer of a file or module below LightMedSegLib."""
+    first = parts[0] if parts else ""
+    if first == "__main__.py":
+        return "cli"
+    return first if first in MAY_IMPORT else "library"
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Every imported module of a file, and whether it is imported as soon as the file is."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    yield from _imports_below(tree, at_once=True)
+
+
+def _imports_below(node: ast.AST, at_once: bool) -> Iterator[tuple[str, bool]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from ((name.name, at_once) for name in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert not child.level, "relative imports hide the layer"
+            # A name imported from the package itself may be a module: "from LightMedSegLib import cli".
+            yield from ((f"{child.module}.{name.name}", at_once) for name in child.names)
+        elif isinstance(child, ast.If) and _is_type_checking(child.test):
+            yield from _imports_below(ast.Module(body=child.orelse, type_ignores=[]), at_once)
+        else:
+            inner = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+            yield from _imports_below(child, at_once and not inner)
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+def test_the_rules_look_at_real_files_and_real_imports() -> None:
+    assert len(python_files()) > 40
+    assert ("numpy", True) in set(imports(LIBRARY / "metrics.py"))
+    assert ("torch", False) in set(imports(LIBRARY / "onnx_export.py"))
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_a_file_imports_only_what_its_layer_may(path: Path) -> None:
+    mine = layer(path.relative_to(LIBRARY).parts)
+    for module, _ in imports(path):
+        top, *below = module.split(".")
+        assert top not in UNSAFE_PACKAGES, f"{module}: reading such data can run code"
+        assert top not in NETWORK_PACKAGES, f"{module}: the program never uses the network"
+        allowed = RUNTIME_PACKAGES | OPTIONAL_PACKAGES | PACKAGES_OF[mine]
+        assert top in allowed, f"{module}: the layer {mine!r} does not know this package"
+        if top == "LightMedSegLib":
+            assert layer(below) in MAY_IMPORT[mine], f"{module}: the layer {mine!r} does not know this layer"
+
+
+def test_a_package_that_may_be_missing_is_imported_only_where_it_is_needed() -> None:
+    """depthwise_triton is itself imported only after triton was found."""
+    found = {
+        (path.name, module.split(".")[0])
+        for path in python_files()
+        for module, at_once in imports(path)
+        if at_once and module.split(".")[0] in OPTIONAL_PACKAGES
+    }
+    assert found <= {("depthwise_triton.py", "triton")}
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_a_file_never_evaluates_text_and_loads_tensors_only_as_data(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        assert called not in ("eval", "exec", "__builtins__.eval")
+        if called == "torch.load":
+            keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            assert keywords.get("weights_only") == "True", f"line {node.lineno}: torch.load would unpickle"
+
+
+@pytest.mark.parametrize("module", LIGHT_MODULES)
+def test_a_light_module_does_not_bring_torch(module: str) -> None:
+    found = _modules_after(f"import {module}")
+    assert "torch" not in found
+    assert module in found
+
+
+def test_the_package_itself_is_lighter_still() -> None:
+    found = _modules_after("import LightMedSegLib")
+    assert not {"torch", "SimpleITK", "numpy"} & found
+
+
+def test_help_and_the_list_of_models_do_without_torch() -> None:
+    for words in (["--help"], ["models", "list"], ["segment", "--help"], ["evaluate", "--help"]):
+        assert "torch" not in _modules_after(f"from LightMedSegLib.cli import main; assert main({words!r}) == 0")
+
+
+def _modules_after(code: str) -> set[str]:
+    """Names of all modules in a fresh interpreter that has run code."""
+    code = f"import sys, os\n{code}\nos.write(2, ' '.join(sys.modules).encode())"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
