@@ -1,0 +1,264 @@
+"""The emulated ctk and qMRML widgets: only slots and properties, bound to the real scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from runtime_fixtures import slicer_runtime  # noqa: F401
+
+
+def _volume(name: str = "Scan", class_name: str = "vtkMRMLScalarVolumeNode") -> Any:
+    import slicer
+
+    node = slicer.mrmlScene.AddNewNodeByClass(class_name, name)
+    slicer.util.updateVolumeFromArray(node, np.zeros((4, 5, 6), dtype=np.int16))
+    return node
+
+
+def _segmentation(*names: str) -> Any:
+    import slicer
+
+    volume = _volume()
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Result")
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    mask = np.zeros((4, 5, 6), dtype=np.uint8)
+    mask[1:3, 1:4, 1:5] = 1
+    for name in names:
+        segment_id = node.GetSegmentation().AddEmptySegment(name.lower(), name)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, segment_id, volume)
+    return node
+
+
+def _selector(**properties: Any) -> Any:
+    import slicer
+
+    selector = slicer.qMRMLNodeComboBox()
+    selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
+    for name, value in properties.items():
+        setattr(selector, name, value)
+    return selector
+
+
+def test_methods_that_are_no_slots_in_cpp_cannot_be_called(slicer_runtime: Any) -> None:  # noqa: F811
+    import ctk
+    import slicer
+
+    for widget, method in (
+        (ctk.ctkCollapsibleButton(), "setCollapsed"),
+        (ctk.ctkSliderWidget(), "setRange"),
+        (ctk.ctkSliderWidget(), "setMinimum"),
+        (slicer.qMRMLNodeComboBox(), "setNodeTypes"),
+        (slicer.qMRMLNodeComboBox(), "setNoneEnabled"),
+        (slicer.qMRMLNodeComboBox(), "sceneModel"),
+    ):
+        with pytest.raises(AttributeError, match=method):
+            getattr(widget, method)
+
+
+def test_a_widget_that_is_not_emulated_says_so(slicer_runtime: Any) -> None:  # noqa: F811
+    import ctk
+    import slicer
+
+    with pytest.raises(AttributeError, match="does not emulate"):
+        _ = ctk.ctkErrorLogModel
+    with pytest.raises(AttributeError):
+        _ = slicer.qMRMLVolumeThresholdWidget
+
+
+def test_a_node_selector_is_disabled_until_it_has_a_scene(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    selector = _selector()
+    assert not selector.enabled
+    selector.setMRMLScene(slicer.mrmlScene)
+    assert selector.enabled
+    with pytest.raises(ValueError, match="vtkMRMLScene"):
+        selector.setMRMLScene("scene")
+
+
+def test_a_node_selector_follows_the_scene(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    selector, seen = _selector(noneEnabled=True), []
+    selector.setMRMLScene(slicer.mrmlScene)
+    selector.connect("currentNodeChanged(vtkMRMLNode*)", seen.append)
+    selector.connect("currentNodeChanged(bool)", seen.append)
+    selector.connect("nodeAdded(vtkMRMLNode*)", lambda node: seen.append(node.GetName()))
+    volume = _volume()
+    assert selector.currentNode() is None and seen == ["Scan"]
+    selector.setCurrentNode(volume)
+    assert seen[1:] == [volume, True]
+    assert selector.currentNodeID == volume.GetID()
+    slicer.mrmlScene.RemoveNode(volume)
+    assert selector.currentNode() is None and seen[3:] == [None, False]
+
+
+def test_without_none_the_first_node_is_selected_also_after_closing_the_scene(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    selector = _selector()
+    selector.setMRMLScene(slicer.mrmlScene)
+    first, second = _volume("first"), _volume("second")
+    assert selector.currentNode() is first
+    slicer.mrmlScene.RemoveNode(first)
+    assert selector.currentNode() is second
+    slicer_runtime.close_scene()
+    assert selector.currentNode() is None and selector.nodeCount() == 0
+
+
+def test_a_node_selector_filters_by_class_attribute_and_hidden_flag(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    selector = _selector()
+    selector.setMRMLScene(slicer.mrmlScene)
+    plain, labelmap, hidden = _volume("plain"), _volume("labels", "vtkMRMLLabelMapVolumeNode"), _volume("hidden")
+    hidden.SetHideFromEditors(True)
+    selector.showChildNodeTypes = False
+    assert [selector.nodeFromIndex(i) for i in range(selector.nodeCount())] == [plain]
+    selector.showChildNodeTypes = True
+    assert selector.nodeCount() == 2
+    selector.hideChildNodeTypes = ["vtkMRMLLabelMapVolumeNode"]
+    assert selector.nodeCount() == 1
+    selector.showHidden = True
+    assert selector.nodeCount() == 2
+    selector.addAttribute("vtkMRMLScalarVolumeNode", "Kind", "Prior")
+    assert selector.nodeCount() == 0
+    plain.SetAttribute("Kind", "Prior")
+    labelmap.SetAttribute("Kind", "Prior")
+    selector.removeAttribute("vtkMRMLScalarVolumeNode", "Nothing")
+    assert selector.nodeCount() == 1
+
+
+def test_a_node_selector_adds_renames_and_removes(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    selector = _selector(baseName="New")
+    selector.setMRMLScene(slicer.mrmlScene)
+    node = selector.addNode()
+    assert selector.currentNode() is node and node.GetName() == "New"
+    slicer_runtime.dialogs.answer("Renamed")
+    selector.renameCurrentNode()
+    assert node.GetName() == "Renamed"
+    selector.removeCurrentNode()
+    assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == []
+
+
+def test_the_segments_table_shows_the_real_segments(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    node, table, selections = _segmentation("Liver", "Kidney"), slicer.qMRMLSegmentsTableView(), []
+    table.connect("selectionChanged(QItemSelection,QItemSelection)", lambda: selections.append(1))
+    table.setMRMLScene(slicer.mrmlScene)
+    table.setSegmentationNode(node)
+    assert table.segmentCount == 2 and table.displayedSegmentIDs() == ("liver", "kidney")
+    table.setSelectedSegmentIDs(["kidney"])
+    assert table.selectedSegmentIDs() == ("kidney",) and selections
+    node.GetSegmentation().RemoveSegment("liver")
+    assert table.segmentCount == 1 and table.segmentIDForRow(0) == "kidney"
+    table.tableWidget().item(0, 0).setCheckState(0)
+    assert not node.GetDisplayNode().GetSegmentVisibility("kidney")
+    with pytest.raises(ValueError):
+        table.setSegmentationNode(_volume())
+
+
+def test_the_show_3d_button_makes_and_removes_surfaces(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    node, button = _segmentation("Liver"), slicer.qMRMLSegmentationShow3DButton()
+    assert not button.enabled
+    button.setSegmentationNode(node)
+    assert button.enabled and not button.checked
+    button.click()
+    assert node.GetSegmentation().ContainsRepresentation("Closed surface") and button.checked
+    button.click()
+    assert not node.GetSegmentation().ContainsRepresentation("Closed surface")
+    button.locked = True
+    assert not button.enabled
+
+
+def test_the_segment_editor_keeps_its_selection_in_the_real_editor_node(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    editor, node = slicer.qMRMLSegmentEditorWidget(), _segmentation("Liver")
+    with pytest.raises(ValueError, match="setMRMLSegmentEditorNode"):
+        editor.setSegmentationNode(node)
+    editor_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
+    editor.setMRMLSegmentEditorNode(editor_node)
+    editor.setSegmentationNode(node)
+    editor.setSourceVolumeNode(slicer.util.getNode("Scan"))
+    editor.setCurrentSegmentID("liver")
+    editor.setActiveEffectByName("Paint")
+    assert editor_node.GetSegmentationNode() is node and editor.sourceVolumeNode().GetName() == "Scan"
+    assert editor.currentSegmentID() == "liver" and editor_node.GetActiveEffectName() == "Paint"
+
+
+def test_table_and_plot_views_show_real_nodes(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    table_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "Dice")
+    slicer.util.updateTableFromArray(table_node, np.array([[0.0, 0.5], [1.0, 0.9]]), ["epoch", "dice"])
+    view = slicer.qMRMLTableView()
+    view.setMRMLTableNode(table_node)
+    assert view.mrmlTableNode() is table_node and view.model().rowCount() == 2
+    assert view.model().index(1, 1).data() == "0.9"
+    series = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", "curve")
+    series.SetAndObserveTableNodeID(table_node.GetID())
+    series.SetXColumnName("epoch")
+    series.SetYColumnName("dice")
+    chart = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode")
+    chart.AddAndObservePlotSeriesNodeID(series.GetID())
+    plot_view_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotViewNode")
+    plot_view_node.SetPlotChartNodeID(chart.GetID())
+    plot = slicer.qMRMLPlotWidget()
+    plot.setMRMLPlotViewNode(plot_view_node)
+    assert plot.plotView()._checked().series()[0][2] == [(0.0, 0.5), (1.0, 0.9)]
+
+
+def test_a_collapsed_section_hides_its_children_and_gives_back_only_those_that_were_shown(
+    slicer_runtime: Any,  # noqa: F811
+) -> None:
+    import ctk
+    import qt
+
+    section, seen = ctk.ctkCollapsibleButton(), []
+    layout = qt.QVBoxLayout(section)
+    shown, hidden = qt.QLabel("shown"), qt.QLabel("hidden")
+    layout.addWidget(shown)
+    layout.addWidget(hidden)
+    hidden.visible = False
+    section.connect("contentsCollapsed(bool)", seen.append)
+    section.show()
+    section.collapsed = True
+    assert (shown.visible, hidden.visible, section.checked) == (False, False, False)
+    section.click()
+    assert (shown.visible, hidden.visible, section.collapsed) == (True, False, False)
+    assert seen == [True, False]
+
+
+def test_a_slider_widget_holds_a_float_in_its_range(slicer_runtime: Any) -> None:  # noqa: F811
+    import ctk
+
+    slider, seen = ctk.ctkSliderWidget(), []
+    slider.minimum, slider.maximum, slider.decimals = 0.0, 1.0, 2
+    slider.connect("valueChanged(double)", seen.append)
+    slider.value = 0.25
+    slider.value = 7
+    assert slider.value == 1.0 and seen == [0.25, 1.0]
+
+
+def test_a_path_edit_asks_for_a_file_or_folder_and_gives_a_string(slicer_runtime: Any) -> None:  # noqa: F811
+    import ctk
+
+    edit, seen = ctk.ctkPathLineEdit(), []
+    edit.filters = ctk.ctkPathLineEdit.Dirs
+    edit.connect("currentPathChanged(QString)", seen.append)
+    slicer_runtime.dialogs.answer("/models")
+    edit.browse()
+    assert edit.currentPath == "/models" and seen == ["/models"]
+    assert slicer_runtime.dialogs.shown[0].kind == "directory"
+    with pytest.raises(AttributeError, match="does not accept"):
+        edit.currentPath = Path("/models")

@@ -1,0 +1,1 @@
+"""Small fakes of what slicer-core does not have: package installation, PyTorch extension, sample data, translation."""

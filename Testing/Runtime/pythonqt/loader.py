@@ -1,0 +1,93 @@
+"""Loads .ui files as Slicer's QUiLoader does, with the emulated widget classes, and refuses what Qt would ignore."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+from PySide6 import QtCore, QtUiTools, QtWidgets
+
+from . import signals
+from .classes import wrap
+
+_emulated_widgets: dict[str, type] = {}
+
+
+def register_widget_class(kind: type) -> type:
+    """Make an emulated widget class known to .ui files, by its `pythonqt_name`."""
+    _emulated_widgets[vars(kind)["pythonqt_name"]] = kind
+    return kind
+
+
+def emulated_widget_classes() -> dict[str, type]:
+    return dict(_emulated_widgets)
+
+
+class UnknownWidgetClassError(RuntimeError):
+    """A .ui file names a widget class that the runtime does not emulate."""
+
+
+class _Loader(QtUiTools.QUiLoader):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: list[str] = []
+
+    def createWidget(self, class_name: str, parent: Any = None, name: str = "") -> Any:
+        kind = _emulated_widgets.get(class_name) or getattr(QtWidgets, class_name, None)
+        if kind is None:
+            self.failures.append(f"{class_name} (of '{name}')")
+            kind = QtWidgets.QWidget
+        widget = kind(parent)
+        widget.setObjectName(name)
+        return widget
+
+
+def load_ui_file(path: str, parent: Any = None) -> Any:
+    """The wrapped root widget of the file.
+
+    Raises UnknownWidgetClassError for a class the runtime lacks, ValueError for a property, signal or slot that does
+    not exist (QUiLoader would keep silent, and the panel would not work).
+    """
+    tree = ElementTree.parse(path)
+    connections = tree.getroot().find("connections")
+    wanted = [] if connections is None else [_connection(item) for item in connections.findall("connection")]
+    if connections is not None:
+        connections.clear()
+    content = QtCore.QBuffer()
+    content.setData(ElementTree.tostring(tree.getroot()))
+    loader = _Loader()
+    root = loader.load(content, parent)
+    if loader.failures:
+        raise UnknownWidgetClassError(f"{path}: not emulated by the runtime: {', '.join(loader.failures)}.")
+    if root is None:
+        raise RuntimeError(f"Could not load UI file: {path}: {loader.errorString()}")
+    wrapper = wrap(root)
+    _check_properties(tree, root, path)
+    for sender, signal, receiver, slot in wanted:
+        signals.connect(_named(root, sender, path), signal, _named(root, receiver, path), slot)
+    return wrapper
+
+
+def _connection(element: ElementTree.Element) -> tuple[str, str, str, str]:
+    texts = [element.findtext(tag) or "" for tag in ("sender", "signal", "receiver", "slot")]
+    return texts[0], texts[1], texts[2], texts[3]
+
+
+def _named(root: Any, name: str, path: str) -> Any:
+    found = root if root.objectName() == name else root.findChild(QtCore.QObject, name)
+    if found is None:
+        raise ValueError(f"{path}: a connection names the object '{name}', which does not exist.")
+    return wrap(found)
+
+
+def _check_properties(tree: ElementTree.ElementTree[Any], root: Any, path: str) -> None:
+    """A property that the class does not have must be marked as a dynamic one (stdset="0")."""
+    for element in tree.getroot().iter("widget"):
+        name = element.get("name", "")
+        widget = root if root.objectName() == name else root.findChild(QtWidgets.QWidget, name)
+        if widget is None:
+            continue
+        meta = widget.metaObject()
+        for item in element.findall("property"):
+            if item.get("stdset") != "0" and meta.indexOfProperty(item.get("name")) < 0:
+                raise ValueError(f"{path}: '{name}' ({element.get('class')}) has no property '{item.get('name')}'.")

@@ -1,0 +1,174 @@
+"""ctkCollapsibleButton, ctkCollapsibleGroupBox, ctkMenuButton, ctkDirectoryButton."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from ..pythonqt.dialogs import Shown, dialogs
+from ..pythonqt.loader import register_widget_class
+from .emulated import Emulated, invokable
+
+_HEADER = 26
+
+
+@register_widget_class
+class CollapsibleButton(Emulated, QtWidgets.QAbstractButton):
+    """Header above its children; `collapsed` hides them, and those hidden by the module stay hidden afterwards."""
+
+    pythonqt_name = "ctkCollapsibleButton"
+    emulated_signals = ("contentsCollapsed(bool)",)
+
+    def __init__(self, *arguments: Any) -> None:
+        text, parent = arguments if len(arguments) == 2 else ("", *(arguments or (None,)))
+        if isinstance(parent, str):
+            text, parent = parent, None
+        super().__init__(parent)
+        self._hidden_by_collapse: list[Any] = []
+        self._flat = False
+        self.setText(text)
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.setContentsMargins(0, _HEADER, 0, 0)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Preferred, QtWidgets.QSizePolicy.Minimum)
+        self.toggled.connect(lambda checked: self._apply(not checked))
+
+    def _apply(self, collapsed: bool) -> None:
+        children = [child for child in self.children() if isinstance(child, QtWidgets.QWidget)]
+        if collapsed:
+            self._hidden_by_collapse = [child for child in children if not child.isHidden()]
+            for child in self._hidden_by_collapse:
+                child.hide()
+        else:
+            for child in self._hidden_by_collapse:
+                child.show()
+            self._hidden_by_collapse = []
+        self.setMaximumHeight(_HEADER if collapsed else 16777215)
+        self.updateGeometry()
+        self.emit_signal("contentsCollapsed(bool)", collapsed)
+
+    def _get_collapsed(self) -> bool:
+        return not self.isChecked()
+
+    def _set_collapsed(self, collapsed: bool) -> None:
+        self.setChecked(not collapsed)
+
+    def _get_flat(self) -> bool:
+        return self._flat
+
+    def _set_flat(self, flat: bool) -> None:
+        self._flat = flat
+
+    collapsed = QtCore.Property(bool, _get_collapsed, _set_collapsed)
+    flat = QtCore.Property(bool, _get_flat, _set_flat)
+
+    def childEvent(self, event: Any) -> None:
+        # A child added while collapsed must not appear below the header.
+        child = event.child()
+        if event.added() and self._get_collapsed() and isinstance(child, QtWidgets.QWidget):
+            self._hidden_by_collapse.append(child)
+            child.hide()
+        super().childEvent(event)
+
+    def hitButton(self, position: Any) -> bool:
+        return bool(position.y() < _HEADER)
+
+    def sizeHint(self) -> Any:
+        layout = self.layout()
+        width = self.fontMetrics().horizontalAdvance(self.text()) + 40
+        if layout is None or self._get_collapsed():
+            return QtCore.QSize(width, _HEADER)
+        return layout.totalSizeHint().expandedTo(QtCore.QSize(width, _HEADER))
+
+    def minimumSizeHint(self) -> Any:
+        layout = self.layout()
+        return QtCore.QSize(40, _HEADER) if layout is None or self._get_collapsed() else layout.totalMinimumSize()
+
+    def paintEvent(self, event: Any) -> None:
+        painter = QtGui.QPainter(self)
+        header = QtCore.QRect(0, 0, self.width(), _HEADER - 2)
+        painter.fillRect(header, self.palette().button())
+        option = QtWidgets.QStyleOption()
+        option.initFrom(self)
+        option.rect = QtCore.QRect(6, 5, 14, 14)
+        arrow = (
+            QtWidgets.QStyle.PE_IndicatorArrowRight if self._get_collapsed() else QtWidgets.QStyle.PE_IndicatorArrowDown
+        )
+        self.style().drawPrimitive(arrow, option, painter, self)
+        painter.setPen(self.palette().buttonText().color())
+        painter.drawText(header.adjusted(26, 0, -4, 0), QtCore.Qt.AlignVCenter | QtCore.Qt.AlignLeft, self.text())
+        painter.end()
+
+
+@register_widget_class
+class CollapsibleGroupBox(Emulated, QtWidgets.QGroupBox):
+    """A group box whose content shows when it is not collapsed."""
+
+    pythonqt_name = "ctkCollapsibleGroupBox"
+    emulated_signals = ()
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._collapsed = False
+
+    def _get_collapsed(self) -> bool:
+        return self._collapsed
+
+    def _set_collapsed(self, collapsed: bool) -> None:
+        self._collapsed = collapsed
+        self.setMaximumHeight(_HEADER if collapsed else 16777215)
+
+    collapsed = QtCore.Property(bool, _get_collapsed, _set_collapsed)
+
+
+@register_widget_class
+class MenuButton(Emulated, QtWidgets.QPushButton):
+    """A push button that may have a menu at its side."""
+
+    pythonqt_name = "ctkMenuButton"
+    emulated_signals = ()
+
+
+@register_widget_class
+class DirectoryButton(Emulated, QtWidgets.QWidget):
+    """A button that shows a folder and lets the user choose another."""
+
+    pythonqt_name = "ctkDirectoryButton"
+    emulated_signals = ("directoryChanged(QString)", "directorySelected(QString)")
+
+    def __init__(self, *arguments: Any) -> None:
+        parent = arguments[-1] if arguments and not isinstance(arguments[-1], str) else None
+        super().__init__(parent)
+        self._directory = arguments[0] if arguments and isinstance(arguments[0], str) else "."
+        self._caption = ""
+        self._button = QtWidgets.QPushButton(self._directory, self)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._button)
+        self._button.clicked.connect(self.browse)
+
+    def _get_directory(self) -> str:
+        return self._directory
+
+    def _set_directory(self, directory: str) -> None:
+        if directory != self._directory:
+            self._directory = directory
+            self._button.setText(directory)
+            self.emit_signal("directoryChanged(QString)", directory)
+
+    def _get_caption(self) -> str:
+        return self._caption
+
+    def _set_caption(self, caption: str) -> None:
+        self._caption = caption
+
+    directory = QtCore.Property(str, _get_directory, _set_directory)
+    caption = QtCore.Property(str, _get_caption, _set_caption)
+
+    @invokable("browse()")
+    def browse(self, *_: Any) -> None:
+        chosen = dialogs.ask(Shown("directory", self._caption, "", {"start": self._directory}), None)
+        if chosen:
+            self.directory = str(chosen)
+            self.emit_signal("directorySelected(QString)", str(chosen))

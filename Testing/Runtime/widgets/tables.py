@@ -1,0 +1,158 @@
+"""qMRMLTableView, qMRMLPlotView and qMRMLPlotWidget over real table and plot nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from ..pythonqt.loader import register_widget_class
+from ..pythonqt.signals import guarded
+from .emulated import Emulated, NodeObserver, invokable
+from .mrml_base import MRMLWidget, require
+
+
+@register_widget_class
+class TableView(Emulated, QtWidgets.QTableView):
+    """Shows a vtkMRMLTableNode; follows its modifications."""
+
+    pythonqt_name = "qMRMLTableView"
+    emulated_signals = ()
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._node: Any = None
+        self._scene: Any = None
+        self._observer = NodeObserver()
+        self._items = QtGui.QStandardItemModel(self)
+        self.setModel(self._items)
+        self.destroyed.connect(self._observer.stop)
+
+    @invokable("setMRMLScene(vtkMRMLScene*)")
+    def setMRMLScene(self, scene: Any) -> None:
+        require(scene, "vtkMRMLScene")
+        self._scene = scene
+
+    @invokable("setMRMLTableNode(vtkMRMLNode*)", "setMRMLTableNode(vtkMRMLTableNode*)")
+    def setMRMLTableNode(self, node: Any) -> None:
+        require(node, "vtkMRMLTableNode")
+        self._node = node
+        self._observer.observe(node, ("ModifiedEvent",), guarded(lambda: self._refresh(), "qMRMLTableView"))
+        self._refresh()
+
+    @invokable()
+    def mrmlTableNode(self) -> Any:
+        return self._node
+
+    def _refresh(self) -> None:
+        self._items.clear()
+        table = self._node.GetTable() if self._node is not None else None
+        if table is None:
+            return
+        columns = range(table.GetNumberOfColumns())
+        names = [table.GetColumnName(column) or "" for column in columns]
+        first = 0
+        if self._node.GetUseFirstColumnAsRowHeader() and names:
+            first = 1
+        self._items.setHorizontalHeaderLabels(names[first:])
+        for row in range(table.GetNumberOfRows()):
+            texts = [table.GetValue(row, column).ToString() for column in columns]
+            self._items.appendRow([QtGui.QStandardItem(text) for text in texts[first:]])
+            if first:
+                self._items.setVerticalHeaderItem(row, QtGui.QStandardItem(texts[0]))
+
+
+@register_widget_class
+class PlotView(Emulated, QtWidgets.QWidget):
+    """Draws the series of the chart that its plot view node names as lines."""
+
+    pythonqt_name = "qMRMLPlotView"
+    emulated_signals = ()
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._view_node: Any = None
+        self._observer = NodeObserver()
+        self.setMinimumSize(160, 120)
+        self.destroyed.connect(self._observer.stop)
+
+    @invokable("setMRMLPlotViewNode(vtkMRMLPlotViewNode*)")
+    def setMRMLPlotViewNode(self, node: Any) -> None:
+        require(node, "vtkMRMLPlotViewNode")
+        self._view_node = node
+        self._observer.observe(node, ("ModifiedEvent",), guarded(lambda: self.update(), "qMRMLPlotView"))
+        self.update()
+
+    @invokable()
+    def mrmlPlotViewNode(self) -> Any:
+        return self._view_node
+
+    @invokable("fitToContent()")
+    def fitToContent(self) -> None:
+        self.update()
+
+    def series(self) -> list[tuple[str, Any, list[tuple[float, float]]]]:
+        """(name, colour, points) of each series shown; for tests and drawing."""
+        chart = self._view_node.GetPlotChartNode() if self._view_node is not None else None
+        found = []
+        for index in range(chart.GetNumberOfPlotSeriesNodes() if chart is not None else 0):
+            node = chart.GetNthPlotSeriesNode(index)
+            table = node.GetTableNode().GetTable()
+            xs, ys = table.GetColumnByName(node.GetXColumnName() or ""), table.GetColumnByName(node.GetYColumnName())
+            count = ys.GetNumberOfValues() if ys is not None else 0
+            points = [
+                (float(i if xs is None else xs.GetVariantValue(i).ToDouble()), ys.GetVariantValue(i).ToDouble())
+                for i in range(count)
+            ]
+            found.append((node.GetName(), node.GetColor(), points))
+        return found
+
+    def paintEvent(self, event: Any) -> None:
+        painter = QtGui.QPainter(self)
+        painter.fillRect(self.rect(), QtCore.Qt.white)
+        area = self.rect().adjusted(24, 12, -12, -24)
+        painter.setPen(QtCore.Qt.gray)
+        painter.drawRect(area)
+        series = self.series()
+        points = [point for _, _, line in series for point in line]
+        if points:
+            left, right = min(x for x, _ in points), max(x for x, _ in points)
+            low, high = min(y for _, y in points), max(y for _, y in points)
+            for _, color, line in series:
+                painter.setPen(QtGui.QPen(QtGui.QColor.fromRgbF(*color), 2))
+                shown = [
+                    QtCore.QPointF(
+                        area.left() + area.width() * (x - left) / ((right - left) or 1),
+                        area.bottom() - area.height() * (y - low) / ((high - low) or 1),
+                    )
+                    for x, y in line
+                ]
+                painter.drawPolyline(shown)
+        painter.end()
+
+
+@register_widget_class
+class PlotWidget(MRMLWidget):
+    """A plot view with room for a controller bar."""
+
+    pythonqt_name = "qMRMLPlotWidget"
+    emulated_signals = ()
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._view = PlotView(self)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._view)
+
+    @invokable("setMRMLPlotViewNode(vtkMRMLPlotViewNode*)")
+    def setMRMLPlotViewNode(self, node: Any) -> None:
+        self._view.setMRMLPlotViewNode(node)
+
+    @invokable()
+    def mrmlPlotViewNode(self) -> Any:
+        return self._view.mrmlPlotViewNode()
+
+    @invokable()
+    def plotView(self) -> Any:
+        return self._view
