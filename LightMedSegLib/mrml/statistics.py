@@ -1,0 +1,80 @@
+"""The table of segment statistics: by Slicer's own module where it is, by our own numbers elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import vtk
+
+from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
+from LightMedSegLib.mrml.reading import segment_masks
+from LightMedSegLib.mrml.volumes import volume_grid, voxels
+
+_SLICER_MEASUREMENTS = {
+    "LabelmapSegmentStatisticsPlugin": ("voxel_count", "volume_cm3"),
+    "ScalarVolumeSegmentStatisticsPlugin": ("mean",),
+    "ClosedSurfaceSegmentStatisticsPlugin": (),
+}
+
+
+def fill_statistics_table(table_node: Any, segmentation_node: Any, volume_node: Any) -> None:
+    """Fill a table node with voxels, volume (ml, which is cm3) and mean intensity of every segment.
+
+    Raises InputImageError as reading the segments does.
+    """
+    if not _fill_by_slicer(table_node, segmentation_node, volume_node):
+        write_table(table_node, measure_segments(segmentation_node, volume_node))
+
+
+def measure_segments(segmentation_node: Any, volume_node: Any) -> list[SegmentNumbers]:
+    """The numbers of every segment on the voxels of volume_node; overlapping segments count fully in each."""
+    spacing, intensities = volume_grid(volume_node).spacing, voxels(volume_node)
+    rows = []
+    for segment_id, mask in segment_masks(segmentation_node, volume_node):
+        name = segmentation_node.GetSegmentation().GetSegment(segment_id).GetName()
+        rows += label_numbers(mask.view(np.uint8), intensities, spacing, {1: name})
+    return rows
+
+
+def write_table(table_node: Any, rows: Iterable[SegmentNumbers]) -> None:
+    """Replace the contents of a vtkMRMLTableNode by rows; a mean that does not exist stays empty."""
+    before = table_node.StartModify()
+    try:
+        table_node.RemoveAllColumns()
+        names, counts = vtk.vtkStringArray(), vtk.vtkLongLongArray()
+        volumes, means = vtk.vtkDoubleArray(), vtk.vtkStringArray()
+        for array, title in ((names, "Segment"), (counts, "Voxels"), (volumes, "Volume [ml]"), (means, "Mean")):
+            array.SetName(title)
+        for row in rows:
+            names.InsertNextValue(row.name)
+            counts.InsertNextValue(row.voxels)
+            volumes.InsertNextValue(round(row.volume_ml, 4))
+            means.InsertNextValue("" if math.isnan(row.mean) else f"{row.mean:.6g}")
+        for array in (names, counts, volumes, means):
+            table_node.AddColumn(array)
+        table_node.SetUseColumnNameAsColumnHeader(True)
+        table_node.SetUseFirstColumnAsRowHeader(False)
+    finally:
+        table_node.EndModify(before)
+
+
+def _fill_by_slicer(table_node: Any, segmentation_node: Any, volume_node: Any) -> bool:
+    try:
+        from SegmentStatistics import SegmentStatisticsLogic  # type: ignore[import-not-found]
+    except ImportError:
+        return False
+    logic = SegmentStatisticsLogic()
+    parameters = logic.getParameterNode()
+    parameters.SetParameter("Segmentation", segmentation_node.GetID())
+    parameters.SetParameter("ScalarVolume", volume_node.GetID())
+    parameters.SetParameter("MeasurementsTable", table_node.GetID())
+    for plugin, wanted in _SLICER_MEASUREMENTS.items():
+        parameters.SetParameter(f"{plugin}.enabled", str(bool(wanted)))
+        for measurement in wanted:
+            parameters.SetParameter(f"{plugin}.{measurement}.enabled", str(True))
+    logic.computeStatistics()
+    logic.exportToTable(table_node)
+    return True

@@ -1,0 +1,163 @@
+"""From a volume node to the library's image, without a file in between.
+
+The library sees the volume on its own voxel axes (nothing is resampled here) but placed as the scene shows it:
+direction and spacing include the linear parent transform. So a volume under a transform and the same volume with
+that transform hardened give the same labels, and anatomy stands upright for the model if it does so on the screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vtk.util.numpy_support import vtk_to_numpy
+
+from LightMedSegLib.errors import InputImageError
+from LightMedSegLib.geometry import Grid
+from LightMedSegLib.mrml.transforms import Matrix, ijk_to_ras, ijk_to_world
+from LightMedSegLib.volume_checks import check_geometry, check_layout
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+_LPS_FROM_RAS = np.diag((-1.0, -1.0, 1.0))
+_RIGID_TOLERANCE = 1e-6
+_SLAB_BYTES = 2**23
+
+
+@dataclass(frozen=True)
+class VolumeSnapshot:
+    """A volume detached from the scene: safe to use in any thread.
+
+    array: voxels (z, y, x). grid: their place in the world, LPS, mm.
+    """
+
+    array: NDArray[Any]
+    grid: Grid
+
+    def image(self) -> sitk.Image:
+        """The volume as an image of its own type; a copy."""
+        return self.grid.image(self.array)
+
+
+@dataclass(frozen=True)
+class VolumeState:
+    """What tells whether a volume node still is what it was; display settings, name and transform do not count."""
+
+    image_time: int
+    ijk_to_ras: tuple[float, ...]
+
+    @classmethod
+    def of(cls, volume_node: Any) -> VolumeState:
+        """The present state of a volume node with voxels."""
+        return cls(int(volume_node.GetImageData().GetMTime()), tuple(ijk_to_ras(volume_node).ravel().tolist()))
+
+
+def check_volume_node(volume_node: Any) -> None:
+    """Raise InputImageError, in one sentence, unless the node holds a scalar 3D volume in a usable place.
+
+    Quick: voxel values are not looked at (the library does that in its own thread).
+    """
+    if volume_node is None:
+        raise InputImageError("No volume is chosen; load a scan and choose it as the input volume.")
+    name = f"'{volume_node.GetName()}'"
+    image = volume_node.GetImageData() if volume_node.IsA("vtkMRMLScalarVolumeNode") else None
+    if image is None or image.GetPointData() is None or image.GetPointData().GetScalars() is None:
+        raise InputImageError(f"{name} holds no scalar voxels; choose a volume that was loaded completely.")
+    check_layout(3, image.GetDimensions(), image.GetNumberOfScalarComponents(), name)
+    grid = volume_grid(volume_node)
+    check_geometry(grid.spacing, grid.origin, grid.direction, name)
+
+
+def volume_grid(volume_node: Any) -> Grid:
+    """Where the voxels of a volume node lie in the world: LPS, mm, parent transform included.
+
+    Raises InputImageError for a non-linear, mirroring or shearing parent transform.
+    """
+    return grid_from_matrix(array_to_world(volume_node), volume_node)
+
+
+def array_to_world(volume_node: Any) -> Matrix:
+    """Index (x, y, z) into the volume's array to world RAS; differs from IJK where the extent does not begin at 0."""
+    first = np.eye(4)
+    first[:3, 3] = volume_node.GetImageData().GetExtent()[::2]
+    result: Matrix = ijk_to_world(volume_node) @ first
+    return result
+
+
+def grid_from_matrix(world: Matrix, volume_node: Any) -> Grid:
+    """The grid of a volume node whose array indices world takes to RAS.
+
+    A parent transform that only turns and shifts leaves the node's spacing untouched to the last bit: rounding
+    noise in it could change the number of voxels on the model's grid.
+    """
+    spacing = np.linalg.norm(world[:3, :3], axis=0)
+    own = np.array(volume_node.GetSpacing())
+    if np.allclose(spacing, own, rtol=_RIGID_TOLERANCE, atol=0):
+        spacing = own
+    direction = _LPS_FROM_RAS @ world[:3, :3] / spacing
+    if volume_node.GetParentTransformNode() is None:
+        rows = [[0.0] * 3 for _ in range(3)]
+        volume_node.GetIJKToRASDirections(rows)
+        direction = _LPS_FROM_RAS @ np.array(rows)
+    # Adding zero turns -0.0, which the change of sign leaves behind, into 0.0.
+    origin = _LPS_FROM_RAS @ world[:3, 3] + 0.0
+    i, j, k = volume_node.GetImageData().GetDimensions()
+    return Grid((i, j, k), _triple(spacing), _triple(origin), tuple((direction + 0.0).ravel().tolist()))
+
+
+def voxels(volume_node: Any) -> NDArray[Any]:
+    """The node's voxels (z, y, x): a view, valid on the main thread until the volume changes."""
+    image = volume_node.GetImageData()
+    i, j, k = image.GetDimensions()
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(k, j, i)
+
+
+def copy_steps(volume_node: Any) -> Iterator[VolumeSnapshot | None]:
+    """Copy a volume in small steps, so that the main thread can serve the user between them.
+
+    Yields None after each step and the finished snapshot at the end. The caller makes sure, by
+    :class:`VolumeState`, that the volume did not change in between.
+    """
+    grid = volume_grid(volume_node)
+    state = VolumeState.of(volume_node)
+    source = voxels(volume_node)
+    # A type that SimpleITK knows: "long long" and "long" are the same thing but different numpy types.
+    array = np.empty(source.shape, dtype=np.dtype(f"{source.dtype.kind}{source.dtype.itemsize}"))
+    del source
+    planes = max(1, _SLAB_BYTES // max(1, array[0].nbytes))
+    for start in range(0, array.shape[0], planes):
+        if VolumeState.of(volume_node) != state:
+            raise InputImageError(f"'{volume_node.GetName()}' changed while it was read; segment it again.")
+        # Taken anew each time: a view of replaced voxels would point at freed memory.
+        array[start : start + planes] = voxels(volume_node)[start : start + planes]
+        yield None
+    yield VolumeSnapshot(array, grid)
+
+
+def snapshot(volume_node: Any) -> VolumeSnapshot:
+    """Check and copy a volume at once.
+
+    Raises InputImageError as :func:`check_volume_node` does.
+    """
+    check_volume_node(volume_node)
+    *_, result = copy_steps(volume_node)
+    assert result is not None
+    return result
+
+
+def volume_to_image(volume_node: Any) -> sitk.Image:
+    """A scalar volume node as an image: own copy, own voxel type, world geometry in LPS.
+
+    Raises InputImageError for a node without voxels, with several components, with one slice only, or under a
+    transform that is not linear, mirrors, or shears.
+    """
+    return snapshot(volume_node).image()
+
+
+def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    x, y, z = values.tolist()
+    return (x, y, z)

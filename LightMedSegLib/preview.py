@@ -1,0 +1,76 @@
+"""A quick first look: the same model on larger voxels.
+
+Only where the card says how good that is: its metrics then have an entry "preview" with "spacing_mm", the spacing at
+which the coarse result was measured, beside the measured numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from LightMedSegLib.segmentation import Segmentation, segment
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from LightMedSegLib.geometry import Box
+    from LightMedSegLib.model_card import ModelCard
+    from LightMedSegLib.model_package import Model
+    from LightMedSegLib.progress import CancelToken, ProgressCallback
+
+Spacing = tuple[float, float, float]
+
+WORTH_IT_VOXELS = 4_000_000
+"""Below this many voxels on the model's grid the full result is there as soon as a preview could be looked at."""
+
+
+def preview_spacing(card: ModelCard) -> Spacing | None:
+    """The spacing (x, y, z) in mm at which the card allows a preview; None if it allows none.
+
+    Never finer than the model's own.
+    """
+    entry = card.metrics.get("preview")
+    values = entry.get("spacing_mm") if isinstance(entry, dict) else None
+    if not isinstance(values, list) or len(values) != 3:
+        return None
+    if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
+        return None
+    x, y, z = (float(value) for value in values)
+    coarser = all(value >= own for value, own in zip((x, y, z), card.input.spacing, strict=True))
+    return (x, y, z) if coarser and (x, y, z) != card.input.spacing else None
+
+
+def is_worth_it(shape: Sequence[int], spacing: Sequence[float], card: ModelCard) -> bool:
+    """Whether a volume, or the region of it, of shape voxels at spacing mm is large enough for a preview."""
+    return math.prod(shape) * math.prod(spacing) / math.prod(card.input.spacing) >= WORTH_IT_VOXELS
+
+
+def segment_at(
+    image: sitk.Image | Sequence[sitk.Image],
+    model: str | Path | Model,
+    device: str = "auto",
+    roi: Box | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+    *,
+    overlap: float | None = None,
+    mirror: Sequence[str] | None = None,
+    threads: int | None = None,
+    spacing: Spacing | None = None,
+) -> Segmentation:
+    """As :func:`LightMedSegLib.segment`; with spacing (x, y, z in mm) a preview, in which the model sees such voxels.
+
+    A preview takes one quick pass: no mirror images, whatever was asked for.
+    """
+    if spacing is None:
+        return segment(image, model, device, roi, progress, cancel, overlap=overlap, mirror=mirror, threads=threads)
+    from LightMedSegLib.model_store import resolve_model
+
+    own = resolve_model(model)
+    coarse = replace(own, card=replace(own.card, input=replace(own.card.input, spacing=spacing)))
+    result = segment(image, coarse, device, roi, progress, cancel, overlap=overlap, mirror=(), threads=threads)
+    return replace(result, card=own.card)

@@ -1,0 +1,90 @@
+"""A segment function whose every step the test decides, and the way of a job with it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import SimpleITK as sitk
+from engine_stubs import make_image, rotation, smooth_noise, stub_card
+
+from LightMedSegLib.mrml.job import segmentation_job
+from LightMedSegLib.mrml.job_state import Job, JobContext, JobState
+from LightMedSegLib.mrml.worker import Worker
+from LightMedSegLib.segmentation import Segmentation
+
+
+def base_image(spacing: tuple[float, float, float] = (0.9, 1.2, 1.6), angles: Any = (4, -6, 9)) -> sitk.Image:
+    return make_image(smooth_noise((20, 23, 26)), spacing, (-30, 20, 5), rotation(angles))
+
+
+class StubSegment:
+    """A segment function whose every step the test decides."""
+
+    def __init__(self, labels: int = 1):
+        self.card = stub_card()
+        self.started, self.go = threading.Event(), threading.Event()
+        self.labels = labels
+        self.calls: list[dict[str, Any]] = []
+        self.error: BaseException | None = None
+
+    def __call__(
+        self, image: Any, model: Any, device: str, roi: Any, progress: Any, cancel: Any, **settings: Any
+    ) -> Segmentation:
+        self.calls.append({"device": device, "roi": roi, "thread": threading.get_ident(), **settings})
+        progress(1, 4, "Segmenting")
+        self.started.set()
+        deadline = time.monotonic() + 20
+        while not self.go.wait(0.001):
+            cancel.raise_if_cancelled()
+            assert time.monotonic() < deadline
+        if self.error is not None:
+            raise self.error
+        return self.answer(image)
+
+    def answer(self, image: Any) -> Segmentation:
+        labelmap = sitk.Cast(image * 0 + self.labels, sitk.sitkUInt8)
+        return Segmentation(labelmap, self.card, {"network": 1.0}, "cpu", ["CUDA ran out of memory; the CPU was used."])
+
+
+class PreviewSegment(StubSegment):
+    """A segment function that can also work at a coarser spacing; the preview is label 1, the result label 2."""
+
+    def __call__(self, *arguments: Any, spacing: Any = None, **settings: Any) -> Segmentation:
+        self.labels = 1 if spacing else 2
+        if spacing:
+            self.calls.append({"spacing": spacing})
+            return self.answer(arguments[0])
+        return super().__call__(*arguments, **settings)
+
+
+def begin(worker: Worker, volume: Any, stub: Any, **how: Any) -> Job:
+    """A job that has come as far as the network."""
+    job = segmentation_job(volume, "some-model", segment=stub, **how)
+    stub.started.clear()
+    worker.submit(job)
+    poll_until(worker, lambda: stub.started.is_set() or job.state.ended)
+    assert job.state is JobState.RUNNING, job.message
+    return job
+
+
+def poll_until(worker: Worker, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        worker.poll()
+        time.sleep(0.001)
+
+
+def finish(worker: Worker, stub: StubSegment, job: Job) -> Job:
+    stub.go.set()
+    worker.wait(job, timeout=20)
+    return job
+
+
+def until_cancelled(context: JobContext) -> None:
+    while True:
+        context.cancel.raise_if_cancelled()
+        time.sleep(0.001)
