@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -259,6 +260,12 @@ def test_a_folder_without_permission_is_named(place: Place, capsys: pytest.Captu
     (place.folder / "out").chmod(0o500)
     words = ["segment", str(place.scan), str(place.folder / "out/result.nrrd"), "--model", str(place.model)]
     assert main(words) == 2
+    assert "no permission to write there" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/sys is Linux's")
+def test_a_place_where_even_root_may_not_write_is_named(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["segment", str(place.scan), "/sys/result.nrrd", "--model", str(place.model)]) == 2
     assert "no permission to write there" in capsys.readouterr().err
 
 

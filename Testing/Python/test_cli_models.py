@@ -84,8 +84,5 @@ def test_every_package_of_the_library_is_installed_with_it() -> None:
     tomllib = pytest.importorskip("tomllib")
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     library = ROOT / "LightMedSegLib"
-    # The bridge and the helpers of the Slicer module work inside Slicer only.
-    for_slicer = (library / "mrml", library / "gui")
-    found = {path.parent for path in library.rglob("*.py") if not any(path.is_relative_to(one) for one in for_slicer)}
-    names = {".".join(folder.relative_to(ROOT).parts) for folder in found}
+    names = {".".join(path.parent.relative_to(ROOT).parts) for path in library.rglob("*.py")}
     assert set(settings["packages"]) == names | {"LightMedSegLib._resources"}
