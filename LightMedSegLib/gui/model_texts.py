@@ -1,0 +1,52 @@
+"""What the panel says about a model before it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slicer.i18n import tr as _
+
+if TYPE_CHECKING:
+    from LightMedSegLib.model_card import ModelCard
+    from LightMedSegLib.model_store import ModelEntry
+
+_SHOWN_STRUCTURES = 40
+
+
+def choice_text(entry: ModelEntry) -> str:
+    """A line of the model selector."""
+    if entry.card is None:
+        return entry.identifier
+    if entry.shipped:
+        return _("{title}, version {version}").format(title=entry.card.title, version=entry.card.version)
+    return _("{title}, version {version} (added by you)").format(title=entry.card.title, version=entry.card.version)
+
+
+def structures_text(card: ModelCard) -> str:
+    """The names of what the model segments."""
+    names = [label.name for label in card.labels]
+    if len(names) > _SHOWN_STRUCTURES:
+        more = len(names) - _SHOWN_STRUCTURES
+        return _("{names} and {count} more").format(names=", ".join(names[:_SHOWN_STRUCTURES]), count=more)
+    return ", ".join(names)
+
+
+def licence_text(card: ModelCard) -> str:
+    """Under which terms weights and training data are."""
+    return _("Weights: {weights}. Training data: {data} ({notice})").format(
+        weights=card.licenses["weights"], data=card.licenses["data"], notice=card.licenses["data_notice"]
+    )
+
+
+def input_text(card: ModelCard) -> str:
+    """What the model wants to see."""
+    spacing = " x ".join(f"{value:g}" for value in card.input.spacing)
+    channels = ", ".join(channel.name for channel in card.input.channels)
+    return _("{modality} of the region {region}: {channels}, seen at {spacing} mm").format(
+        modality=card.modality, region=card.body_region.lower(), channels=channels, spacing=spacing
+    )
+
+
+def use_text(card: ModelCard) -> str:
+    """What the model is for, and what it is not for."""
+    return _("{use} Limits: {limits}").format(use=card.intended_use, limits=card.limits)

@@ -1,0 +1,84 @@
+"""What the module keeps in the scene, so that it is there again when the scene is loaded."""
+
+# No "from __future__ import annotations": Slicer's wrapper reads the annotations as types.
+
+import enum
+from typing import Annotated, Any
+
+import slicer
+from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
+from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+PARAMETER_NAME = "SlicerParameterName"
+"""The dynamic property of a widget in the .ui file that names its parameter."""
+
+
+class Mirroring(enum.Enum):
+    """Whether mirror images of the volume are segmented too; scenes keep the names, so they must not change."""
+
+    MODEL = 1
+    OFF = 2
+    ALL = 3
+
+    def label(self) -> str:
+        """What the selector shows."""
+        texts = {
+            Mirroring.MODEL: _("As the model recommends"),
+            Mirroring.OFF: _("Off (fastest)"),
+            Mirroring.ALL: _("Left-right, front-back and up-down (eight times slower)"),
+        }
+        return texts[self]
+
+    def axes(self) -> tuple[str, ...] | None:
+        """For the library: axes, or None for the model's own choice."""
+        return {Mirroring.MODEL: None, Mirroring.OFF: (), Mirroring.ALL: ("x", "y", "z")}[self]
+
+
+@parameterNodeWrapper
+class LightMedSegParameterNode:
+    """Input, model, result and settings of the scene.
+
+    model: ``name@version``, "" for none. overlap counts only if ownOverlap is set.
+    """
+
+    inputVolume: vtkMRMLScalarVolumeNode
+    secondVolume: vtkMRMLScalarVolumeNode
+    thirdVolume: vtkMRMLScalarVolumeNode
+    fourthVolume: vtkMRMLScalarVolumeNode
+    roi: vtkMRMLMarkupsROINode
+    model: str = ""
+    outputSegmentation: vtkMRMLSegmentationNode
+    statisticsTable: vtkMRMLTableNode
+    mirroring: Mirroring = Mirroring.MODEL
+    ownOverlap: bool = False
+    overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.5
+    preview: bool = True
+
+
+EXTRA_VOLUMES = ("secondVolume", "thirdVolume", "fourthVolume")
+"""Parameters of the volumes beside the first, for models with several input channels."""
+
+
+def chosen_volumes(parameters: Any, channels: int) -> list[Any]:
+    """The volume node (or None) of each of the model's input channels that the panel has a selector for."""
+    volumes = [parameters.inputVolume, *(getattr(parameters, name) for name in EXTRA_VOLUMES)]
+    return volumes[:channels]
+
+
+def choose_shown_volume(parameters: Any) -> None:
+    """Begin with the volume that the slice views show, if none is chosen."""
+    shown = slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID()
+    node = slicer.mrmlScene.GetNodeByID(shown) if shown else None
+    if parameters.inputVolume is None and node is not None and node.GetClassName() == "vtkMRMLScalarVolumeNode":
+        parameters.inputVolume = node
+
+
+def connect_widgets(parameters: Any, ui: Any) -> int:
+    """Tie the widgets that name a parameter to it; returns the tag for disconnectGui.
+
+    Slicer's connectGui does the same, but up to 5.12 it forgets to return the tag.
+    """
+    named = {widget.property(PARAMETER_NAME): widget for widget in vars(ui).values() if hasattr(widget, "property")}
+    tag: int = parameters.connectParametersToGui({name: widget for name, widget in named.items() if name})
+    return tag

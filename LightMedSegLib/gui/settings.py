@@ -1,0 +1,35 @@
+"""What the program remembers of its user across scenes: where and with how many threads to run."""
+
+from __future__ import annotations
+
+import qt
+import slicer
+
+_DEVICE, _THREADS = "LightMedSeg/Device", "LightMedSeg/Threads"
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def device() -> str:
+    """One of DEVICES."""
+    stored = str(slicer.util.settingsValue(_DEVICE, "auto"))
+    return stored if stored in DEVICES else "auto"
+
+
+def set_device(name: str) -> None:
+    """Remember one of DEVICES."""
+    qt.QSettings().setValue(_DEVICE, name)
+
+
+def threads() -> int:
+    """Processor threads, 0 for the program's own choice."""
+    try:
+        return max(0, slicer.util.settingsValue(_THREADS, 0, converter=int))
+    except (TypeError, ValueError):
+        # Settings are a text file that people edit.
+        return 0
+
+
+def set_threads(count: int) -> None:
+    """Remember the number of threads, 0 for the program's own choice."""
+    qt.QSettings().setValue(_THREADS, int(count))

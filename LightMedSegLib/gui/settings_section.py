@@ -1,0 +1,53 @@
+"""Device and threads, which are remembered for the user and not in the scene; and what the program says of itself."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from LightMedSegLib import __version__
+from LightMedSegLib.gui import settings
+from LightMedSegLib.model_folders import user_models_folder
+from LightMedSegLib.preview import preview_spacing
+
+
+class SettingsSection:
+    """panel has ui, parameters and models (the ModelSection)."""
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+        self._ui = panel.ui
+        self._devices = [name for name in settings.DEVICES if name != "mps" or sys.platform == "darwin"]
+        labels = {
+            "auto": _("Automatic: the graphics card if it can be used, else the processor"),
+            "cpu": _("Processor (CPU)"),
+            "cuda": _("NVIDIA graphics card (CUDA)"),
+            "mps": _("Apple graphics processor (MPS)"),
+        }
+        for name in self._devices:
+            self._ui.deviceSelector.addItem(labels[name])
+        chosen = settings.device()
+        self._ui.deviceSelector.currentIndex = self._devices.index(chosen) if chosen in self._devices else 0
+        self._ui.threadsSpinBox.value = settings.threads()
+        self._ui.deviceSelector.connect("currentIndexChanged(int)", self._on_device)
+        self._ui.threadsSpinBox.connect("valueChanged(int)", settings.set_threads)
+        self._ui.aboutLabel.text = _("LightMedSeg {version}. Your own models are in {folder}.").format(
+            version=__version__, folder=user_models_folder()
+        )
+
+    def show(self) -> None:
+        """Settings that have no effect now cannot be changed."""
+        card = self._panel.models.card
+        self._ui.overlapSlider.enabled = self._panel.parameters.ownOverlap
+        allowed = card is not None and preview_spacing(card) is not None
+        self._ui.previewCheckBox.enabled = allowed
+        self._ui.previewCheckBox.toolTip = (
+            _("For large scans: a quick coarse result first, which the full one replaces.")
+            if allowed
+            else _("The card of this model does not say how good a coarse result would be, so there is none.")
+        )
+
+    def _on_device(self, index: int) -> None:
+        settings.set_device(self._devices[index])

@@ -1,0 +1,35 @@
+"""What the panel shows while PyTorch is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from LightMedSegLib.errors import DependencyError
+from LightMedSegLib.gui import torch_setup
+
+
+class TorchSection:
+    """panel has ui and update()."""
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+        panel.ui.installTorchButton.connect("clicked()", self.install)
+
+    def show(self) -> None:
+        """Visible only while torch is missing."""
+        missing = not torch_setup.torch_installed()
+        self._panel.ui.torchFrame.visible = missing
+        if missing:
+            self._panel.ui.torchLabel.text = torch_setup.missing_text()
+            self._panel.ui.installTorchButton.text = torch_setup.button_text()
+
+    def install(self) -> None:
+        """Install what is missing, as the user asked for by the button."""
+        try:
+            torch_setup.install()
+        except DependencyError as error:
+            slicer.util.errorDisplay(str(error), windowTitle=_("PyTorch was not installed"))
+        self._panel.update()

@@ -1,0 +1,39 @@
+"""What the CMake lists install, and where, as far as the tests need to know."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def listed(cmake_file: Path, variable: str) -> list[str]:
+    """The files that set(variable ...) names."""
+    text = re.sub(r"#.*", "", cmake_file.read_text())
+    found = re.search(rf"set\({variable}\s(.*?)\)", text.replace("${MODULE_NAME}", cmake_file.parent.name), re.DOTALL)
+    assert found, f"{cmake_file} sets no {variable}"
+    return found[1].split()
+
+
+def installed_files() -> dict[str, Path]:
+    """Path below lib/Slicer-5.x/qt-scripted-modules, and the file in the repository that goes there."""
+    module, library, resources = (REPOSITORY / name for name in ("LightMedSeg", "LightMedSegLib", "Resources"))
+    variables = ("MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES")
+    result = {name: module / name for item in variables for name in listed(module / "CMakeLists.txt", item)}
+    for item in variables:
+        for name in listed(library / "CMakeLists.txt", item):
+            result[f"LightMedSegLib/{name}"] = library / name
+    for name in listed(resources / "CMakeLists.txt", "RESOURCE_FILES"):
+        result[f"Resources/{name}"] = resources / name
+    return result
+
+
+def install(folder: Path) -> Path:
+    """Copy everything as the package has it; returns the scripted modules' folder."""
+    target = folder / "lib" / "Slicer-5.12" / "qt-scripted-modules"
+    for name, source in installed_files().items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target / name)
+    return target

@@ -1,0 +1,112 @@
+"""The module's panel in the runtime, with a store of its own and a stand-in for the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from runtime_fixtures import REPOSITORY, slicer_runtime  # noqa: F401
+
+MODULE_FILE = REPOSITORY / "LightMedSeg" / "LightMedSeg.py"
+
+
+@dataclass
+class Bench:
+    """session: the runtime. panel: the LightMedSegWidget. segment: the stand-in. model: its identifier."""
+
+    session: Any
+    panel: Any
+    segment: Any
+    model: str
+    folder: Path
+
+    @property
+    def ui(self) -> Any:
+        return self.panel.ui
+
+    @property
+    def parameters(self) -> Any:
+        """The scene's, also while the panel is not in use."""
+        return self.panel.logic.getParameterNode()
+
+    def add_model(self, name: str, version: str = "1.0.0", **changes: Any) -> str:
+        """Add a model to the store; changes replace items of its card."""
+        from LightMedSegLib.gui.scenario_model import save_scenario_model
+
+        identifier = save_scenario_model(self.folder, name, version, **changes)
+        self.panel.models.reload()
+        self.panel.update()
+        return identifier
+
+    def choose_volume(self, name: str = "Scan", side: int = 24) -> Any:
+        from LightMedSegLib.gui.scenarios import make_volume
+
+        self.parameters.inputVolume = make_volume(name, side)
+        return self.parameters.inputVolume
+
+    def start(self) -> None:
+        """Click Segment; the work has begun when this returns."""
+        calls = len(self.segment.calls)
+        self.ui.segmentButton.click()
+        assert self.panel.run.running, self.ui.statusLabel.text
+        self.session.wait_until(lambda: len(self.segment.calls) > calls, what="the work to begin")
+
+    def finish(self) -> None:
+        """Wait until nothing runs any more."""
+        self.session.wait_until(lambda: not self.panel.run.running, what="the end of the run")
+
+    def run(self) -> Any:
+        """Click Segment, wait, return the segmentation node."""
+        self.ui.segmentButton.click()
+        assert self.panel.run.running, self.ui.statusLabel.text
+        self.finish()
+        return self.parameters.outputSegmentation
+
+
+@pytest.fixture
+def bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Bench]:  # noqa: F811
+    """The opened panel with one model, "self-test@1.0.0", and nothing chosen yet."""
+    slicer_runtime.load_module(MODULE_FILE)
+    panel = slicer_runtime.open_module("LightMedSeg")
+    made = equip(slicer_runtime, panel, tmp_path / "models")
+    yield made
+    made.segment.seconds = 0
+    panel.logic.cancel()
+
+
+def equip(session: Any, panel: Any, folder: Path) -> Bench:
+    """Replace the panel's store and library."""
+    from LightMedSegLib.gui.scenario_model import ThresholdSegment, save_scenario_model
+    from LightMedSegLib.model_store import ModelStore
+
+    folder.mkdir()
+    model = save_scenario_model(folder)
+    panel.logic.store = ModelStore(folder / "none", folder)
+    panel.logic.segment = ThresholdSegment()
+    panel.models.reload()
+    panel.parameters.model = model
+    panel.update()
+    return Bench(session, panel, panel.logic.segment, model, folder)
+
+
+def segment_names(node: Any) -> list[str]:
+    segmentation = node.GetSegmentation()
+    return [segmentation.GetNthSegment(index).GetName() for index in range(segmentation.GetNumberOfSegments())]
+
+
+def segmentation_nodes() -> list[Any]:
+    import slicer
+
+    return list(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
+
+
+def blocks() -> np.ndarray:
+    """What ThresholdSegment finds in scenarios.make_volume()."""
+    labels = np.zeros((24, 24, 24), dtype=np.uint8)
+    labels[4:12, 4:12, 4:12] = 1
+    labels[14:20, 14:20, 14:20] = 2
+    return labels

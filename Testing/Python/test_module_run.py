@@ -1,0 +1,229 @@
+"""Segment, Cancel, and everything that can happen in between."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+from module_fixtures import Bench, bench, blocks, segment_names, segmentation_nodes  # noqa: F401
+from runtime_fixtures import slicer_runtime  # noqa: F401
+
+from LightMedSegLib.errors import LightMedSegError
+
+
+def test_click_segment_get_segments(bench: Bench) -> None:  # noqa: F811
+    from LightMedSegLib.mrml.reading import read_labelmap
+
+    volume = bench.choose_volume()
+    assert bench.ui.segmentButton.enabled and bench.ui.segmentButton.text == "Segment"
+    node = bench.run()
+    assert segment_names(node) == ["Bright", "Very bright"]
+    assert np.array_equal(read_labelmap(node, volume).labels, blocks())
+    assert bench.ui.statusLabel.text.startswith("Done in ")
+    assert bench.ui.outputSelector.currentNode() is node
+
+
+def test_while_it_runs_the_button_is_cancel_and_progress_is_shown(bench: Bench) -> None:  # noqa: F811
+    bench.choose_volume()
+    bench.segment.seconds = 2.0
+    bench.start()
+    bench.session.wait_until(lambda: bench.ui.progressBar.value >= 10, what="progress")
+    assert bench.ui.segmentButton.text == "Cancel"
+    assert bench.ui.progressBar.visible
+    assert bench.ui.statusLabel.text.startswith("Segmenting, window ")
+    assert "Elapsed: " in bench.ui.statusLabel.text
+    bench.session.wait_until(lambda: " left." in bench.ui.statusLabel.text, what="an estimate of the time left")
+    bench.finish()
+    assert bench.ui.segmentButton.text == "Segment"
+    assert not bench.ui.progressBar.visible
+
+
+def test_a_second_click_cancels_and_writes_nothing(bench: Bench) -> None:  # noqa: F811
+    bench.choose_volume()
+    bench.segment.seconds = 30.0
+    bench.start()
+    bench.ui.segmentButton.click()
+    assert bench.ui.segmentButton.text == "Stopping..." and not bench.ui.segmentButton.enabled
+    bench.finish()
+    assert segmentation_nodes() == []
+    assert "Cancelled" in bench.ui.statusLabel.text
+    assert bench.ui.segmentButton.enabled
+    bench.segment.seconds = 0.0
+    assert bench.run() is not None
+
+
+def test_starting_while_something_runs_changes_nothing(bench: Bench) -> None:  # noqa: F811
+    """The shortcut starts only; it must not cancel, nor start a second run."""
+    bench.choose_volume()
+    bench.segment.seconds = 0.5
+    bench.start()
+    job = bench.panel.logic.job
+    bench.panel.run.start()
+    assert bench.panel.logic.job is job and not job.stopping
+    with pytest.raises(LightMedSegError, match="is running"):
+        bench.panel.logic.process(bench.parameters.inputVolume)
+    bench.finish()
+    assert len(bench.segment.calls) == 1 and len(segmentation_nodes()) == 1
+
+
+def test_the_shortcuts_start_and_cancel(bench: Bench) -> None:  # noqa: F811
+    import qt
+
+    keys = bench.panel.shortcuts.keys
+    assert set(keys) == {"Ctrl+Return", "Ctrl+Enter", "Esc"}
+    assert all(key.context == qt.Qt.WidgetWithChildrenShortcut and key.enabled for key in keys.values())
+    bench.choose_volume()
+    bench.segment.seconds = 30.0
+    keys["Ctrl+Return"].activated.emit()
+    assert bench.panel.run.running
+    keys["Esc"].activated.emit()
+    bench.finish()
+    assert segmentation_nodes() == []
+    keys["Esc"].activated.emit()
+    assert not bench.panel.run.running
+
+
+def test_leaving_the_module_turns_the_shortcuts_off_and_lets_the_run_finish(bench: Bench) -> None:  # noqa: F811
+    bench.choose_volume()
+    bench.segment.seconds = 0.3
+    bench.start()
+    bench.session.leave_module()
+    assert not any(key.enabled for key in bench.panel.shortcuts.keys.values())
+    bench.finish()
+    node = bench.parameters.outputSegmentation
+    assert segment_names(node) == ["Bright", "Very bright"]
+    bench.session.open_module("LightMedSeg")
+    assert bench.ui.segmentsTable.segmentationNode() is node
+    assert bench.ui.segmentButton.text == "Segment" and not bench.ui.progressBar.visible
+    assert all(key.enabled for key in bench.panel.shortcuts.keys.values())
+
+
+def test_closing_the_scene_drops_the_result_with_a_message(bench: Bench) -> None:  # noqa: F811
+    bench.choose_volume()
+    bench.segment.seconds = 1.0
+    bench.start()
+    bench.session.close_scene()
+    bench.finish()
+    assert segmentation_nodes() == []
+    assert "scene was closed" in bench.ui.statusLabel.text
+    assert not bench.ui.segmentButton.enabled
+    bench.choose_volume("Next")
+    bench.segment.seconds = 0.0
+    assert segment_names(bench.run()) == ["Bright", "Very bright"]
+
+
+def test_removing_the_volume_drops_the_result_with_a_message(bench: Bench) -> None:  # noqa: F811
+    import slicer
+
+    volume = bench.choose_volume()
+    bench.segment.seconds = 1.0
+    bench.start()
+    slicer.mrmlScene.RemoveNode(volume)
+    bench.finish()
+    assert segmentation_nodes() == []
+    assert "'Scan' was removed" in bench.ui.statusLabel.text
+
+
+def test_changing_the_volume_drops_the_result_with_a_message(bench: Bench) -> None:  # noqa: F811
+    import slicer
+
+    volume = bench.choose_volume()
+    bench.segment.seconds = 1.0
+    bench.start()
+    slicer.util.updateVolumeFromArray(volume, np.ones((24, 24, 24), dtype=np.int16))
+    bench.finish()
+    assert segmentation_nodes() == []
+    assert "'Scan' changed" in bench.ui.statusLabel.text
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch names it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ValueError("a defect"), "An unexpected problem stopped the segmentation"),
+        (OutOfMemoryError("CUDA out of memory."), "graphics card ran out of memory"),
+        (MemoryError(), "computer ran out of memory"),
+    ],
+)
+def test_an_exception_in_the_worker_is_said_in_the_panel(
+    bench: Bench,  # noqa: F811
+    error: Exception,
+    sentence: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(*args: Any, **settings: Any) -> None:
+        raise error
+
+    bench.choose_volume()
+    bench.panel.logic.segment = fails
+    with caplog.at_level(logging.CRITICAL):
+        bench.ui.segmentButton.click()
+        bench.finish()
+    assert sentence in bench.ui.statusLabel.text
+    assert segmentation_nodes() == []
+    bench.panel.logic.segment = bench.segment
+    assert bench.run() is not None
+
+
+def test_notes_of_the_library_are_shown(bench: Bench) -> None:  # noqa: F811
+    """For example that the graphics card had too little memory and the processor did the work."""
+
+    def with_note(*args: Any, **settings: Any) -> Any:
+        result = bench.segment(*args, **settings)
+        result.notes.append("CUDA ran out of memory; the CPU was used.")
+        return result
+
+    bench.choose_volume()
+    bench.panel.logic.segment = with_note
+    bench.run()
+    assert "CUDA ran out of memory; the CPU was used." in bench.ui.statusLabel.text
+
+
+def test_the_settings_reach_the_library(bench: Bench) -> None:  # noqa: F811
+    bench.choose_volume()
+    bench.ui.deviceSelector.currentIndex = 1
+    bench.ui.threadsSpinBox.value = 3
+    bench.ui.ownOverlapCheckBox.checked = True
+    bench.ui.overlapSlider.value = 0.25
+    bench.ui.mirroringSelector.currentIndex = 2
+    bench.run()
+    call = bench.segment.calls[-1]
+    assert (call["device"], call["threads"], call["overlap"], call["mirror"]) == ("cpu", 3, 0.25, ("x", "y", "z"))
+    bench.ui.ownOverlapCheckBox.checked = False
+    bench.ui.mirroringSelector.currentIndex = 0
+    bench.ui.threadsSpinBox.value = 0
+    bench.run()
+    call = bench.segment.calls[-1]
+    assert (call["threads"], call["overlap"], call["mirror"]) == (None, None, None)
+
+
+def test_only_the_region_of_interest_is_segmented(bench: Bench) -> None:  # noqa: F811
+    import slicer
+
+    from LightMedSegLib.mrml.reading import read_labelmap
+
+    volume = bench.choose_volume()
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Box")
+    bench.parameters.roi = roi
+    assert list(roi.GetSize()) == [12.0, 12.0, 12.0], "a new box gets a place and a size"
+    roi.SetCenter((7.5, 7.5, 7.5))
+    node = bench.run()
+    (i0, i1), (j0, j1), (k0, k1) = bench.segment.calls[-1]["roi"]
+    assert (i0, i1, j0, j1, k0, k1) == (2, 14, 2, 14, 2, 14)
+    assert set(np.unique(read_labelmap(node, volume).labels)) == {0, 1}
+
+
+def test_throwing_the_panel_away_ends_the_run(slicer_runtime: Any, bench: Bench) -> None:  # noqa: F811
+    bench.choose_volume()
+    bench.segment.seconds = 30.0
+    bench.start()
+    bench.panel.cleanup()
+    assert bench.panel.logic.job is None
+    assert segmentation_nodes() == []
+    with pytest.raises(LightMedSegError, match="shutting down"):
+        bench.panel.logic.process(bench.panel.logic.getParameterNode().inputVolume)

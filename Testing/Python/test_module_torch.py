@@ -1,0 +1,109 @@
+"""A Slicer without PyTorch: the panel explains itself, and installs on the user's click only."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from module_fixtures import MODULE_FILE
+from runtime_fixtures import slicer_runtime  # noqa: F401
+
+
+@pytest.fixture
+def without_torch(slicer_runtime: Any) -> Any:  # noqa: F811
+    """The runtime with torch hidden and the module opened."""
+    slicer_runtime.torch.hide()
+    slicer_runtime.load_module(MODULE_FILE)
+    return slicer_runtime.open_module("LightMedSeg")
+
+
+def test_without_torch_and_extension_the_panel_says_how(without_torch: Any) -> None:
+    ui = without_torch.ui
+    assert ui.torchFrame.visible
+    assert "Extension Manager" in ui.torchLabel.text and "restart Slicer" in ui.torchLabel.text
+    assert ui.installTorchButton.text == "Install the PyTorch extension"
+    assert not ui.segmentButton.enabled
+    assert ui.segmentButton.toolTip == "Install PyTorch first (see above)."
+    assert ui.structuresLabel.text, "models are described all the same"
+
+
+def test_the_button_installs_the_extension_and_asks_for_a_restart(slicer_runtime: Any, without_torch: Any) -> None:  # noqa: F811
+    slicer_runtime.extensions.offer("PyTorch", slicer_runtime.pytorch.install)
+    without_torch.ui.installTorchButton.click()
+    assert [name for name, _ in slicer_runtime.extensions.requests] == ["PyTorch"]
+    assert "Restart Slicer" in slicer_runtime.dialogs.texts("info")[0]
+    assert without_torch.ui.installTorchButton.text == "Install PyTorch"
+    assert slicer_runtime.pytorch.requests == []
+
+
+def test_an_extension_that_cannot_be_had_is_said(slicer_runtime: Any, without_torch: Any) -> None:  # noqa: F811
+    without_torch.ui.installTorchButton.click()
+    assert "could not be installed; open View / Extension Manager" in slicer_runtime.dialogs.texts("error")[0]
+    assert without_torch.ui.torchFrame.visible
+
+
+def test_with_the_extension_the_button_installs_torch(slicer_runtime: Any, without_torch: Any) -> None:  # noqa: F811
+    import qt
+
+    slicer_runtime.pytorch.install()
+    without_torch.update()
+    assert without_torch.ui.installTorchButton.text == "Install PyTorch"
+    slicer_runtime.dialogs.answer(qt.QMessageBox.Ok)
+    without_torch.ui.installTorchButton.click()
+    assert len(slicer_runtime.pytorch.requests) == 1
+    assert "!=2.9.*" in slicer_runtime.pytorch.requests[0]["version"]
+    assert not without_torch.ui.torchFrame.visible
+    assert without_torch.ui.segmentButton.toolTip != "Install PyTorch first (see above)."
+
+
+def test_refusing_the_download_changes_nothing(slicer_runtime: Any, without_torch: Any) -> None:  # noqa: F811
+    import qt
+
+    slicer_runtime.pytorch.install()
+    slicer_runtime.dialogs.answer(qt.QMessageBox.Cancel)
+    without_torch.ui.installTorchButton.click()
+    assert without_torch.ui.torchFrame.visible
+    assert slicer_runtime.dialogs.texts("error") == []
+
+
+def test_a_failed_installation_is_said_with_what_to_do(slicer_runtime: Any, without_torch: Any) -> None:  # noqa: F811
+    import qt
+
+    slicer_runtime.pytorch.install()
+    slicer_runtime.pytorch.installation_fails = True
+    slicer_runtime.dialogs.answer(qt.QMessageBox.Ok)
+    without_torch.ui.installTorchButton.click()
+    assert "check the internet connection" in slicer_runtime.dialogs.texts("error")[0]
+    assert without_torch.ui.torchFrame.visible
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "wanted"),
+    [
+        ("linux", "x86_64", ">=2.6,!=2.9.*"),
+        ("win32", "AMD64", ">=2.6,!=2.9.*,<2.13"),
+        ("darwin", "arm64", ">=2.6,!=2.9.*"),
+        ("darwin", "x86_64", ">=2.1.2"),
+    ],
+)
+def test_each_platform_gets_a_version_that_exists_there(
+    slicer_runtime: Any,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    machine: str,
+    wanted: str,
+) -> None:
+    from LightMedSegLib.gui import torch_setup
+
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(torch_setup.platform, "machine", lambda: machine)
+    assert torch_setup.version_requirement() == wanted
+
+
+def test_scripts_get_the_librarys_own_words_without_torch(slicer_runtime: Any, without_torch: Any) -> None:  # noqa: F811
+    from LightMedSegLib.errors import DependencyError
+    from LightMedSegLib.gui.scenarios import make_volume
+
+    with pytest.raises(DependencyError, match="PyTorch is not installed"):
+        without_torch.logic.process(make_volume())
