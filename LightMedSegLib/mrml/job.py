@@ -14,6 +14,7 @@ from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
 from LightMedSegLib.mrml.regions import roi_index_box
 from LightMedSegLib.mrml.segmentations import PackedLabels, result_node, write_result
 from LightMedSegLib.mrml.volumes import VolumeSnapshot, VolumeState, check_volume_node, copy_steps
+from LightMedSegLib.torch_loading import load_torch_quietly
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,6 +138,7 @@ class _Run:
 
     def work(self, context: JobContext) -> _Finished:
         """In the worker thread: nothing here may touch the volume nodes."""
+        load_torch_quietly()
         segment = self._segment or _library_segment()
         images = [part.image() for part in self._input.snapshots]
         first = self._input.snapshots[0]

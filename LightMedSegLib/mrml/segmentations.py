@@ -69,9 +69,10 @@ def write_result(
     with _modifying(node), _looks_kept(node):
         had_surface = node.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE)
         remove_all_segments(node.GetSegmentation())
+        # The transform first: the reference geometry is stored relative to it, and saving resamples to that geometry.
+        node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
         node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
         node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), volume_node.GetID())
-        node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
         add_segments(node.GetSegmentation(), labelmap, card.labels)
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()

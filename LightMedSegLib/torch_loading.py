@@ -1,0 +1,44 @@
+"""Bringing PyTorch into a running program without stopping its window."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+_RTLD_NOW = 2
+
+
+def load_torch_quietly() -> None:
+    """Load PyTorch's large library, from a thread that is not the window's; call it before the first import torch.
+
+    The import holds Python's interpreter lock while the system maps and relocates some hundred megabytes,
+    a quarter of a second in which no window can react. A foreign function is called without the lock, so the
+    same loading done by calling the system's dlopen leaves the window alive, and the import finds it done.
+    Where that is not possible nothing happens: the import then takes the time at once.
+
+    Waiting threads of PyTorch are also told to sleep, not to spin: the window needs the processor, too.
+    """
+    if "torch" in sys.modules:
+        return
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    library = _torch_library()
+    if library is None:
+        return
+    load = ctypes.CDLL(None).dlopen
+    load.argtypes = [ctypes.c_char_p, ctypes.c_int]
+    load.restype = ctypes.c_void_p
+    load(os.fsencode(library), _RTLD_NOW)
+
+
+def _torch_library() -> Path | None:
+    if sys.platform == "win32":
+        return None
+    package = importlib.util.find_spec("torch")
+    if package is None or package.origin is None:
+        return None
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    library = Path(package.origin).parent / "lib" / f"libtorch_cpu.{suffix}"
+    return library if library.is_file() else None

@@ -1,0 +1,287 @@
+"""Draw the pictures in Resources/Screenshots: the panel after a real run, and the result as Slicer's own code draws it.
+
+    python Testing/Tools/make_screenshots.py
+
+They are rendered outside the Slicer application, and documents must call them so. The scan is the shipped brain
+sample, the model the shipped one. Needs matplotlib and what Testing/Runtime/README.md names.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "Testing")]
+
+Point = tuple[float, float, float]
+
+CREDIT = ("Rendered outside the 3D Slicer application.", "Scan: ICBM 152 average brain, the shipped sample.")
+REGION_SIZE = (38.0, 54.0, 40.0)
+REGION_CENTRES = {"Left": (-25.5, -21.5, -12.5), "Right": (25.5, -21.5, -12.5)}
+"""RAS, mm."""
+
+VIEW_WIDTH, BAR, GAP = 600, 24, 3
+_MARGIN_3D = 1.6
+"""The runtime draws a 3D view with a wide margin; this part of it is cut off."""
+
+
+_SMOOTHING = 2
+"""Views are drawn this much larger and averaged, because Mesa draws without antialiasing."""
+
+
+@dataclass(frozen=True)
+class View:
+    """name: Slicer's slice view. cut: a point on the slice. middle: what the picture is centred on. RAS, mm."""
+
+    title: str
+    name: str
+    color: str
+    sides: tuple[str, str]
+    cut: Point
+    middle: Point
+    width: float
+
+
+def main() -> None:
+    """Write all pictures."""
+    folder = REPOSITORY / "Resources" / "Screenshots"
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        # Whoever draws the pictures may have models of their own; they must not appear.
+        os.environ["LIGHTMEDSEG_HOME"] = str(Path(scratch) / "models")
+        pictures = draw(Path(scratch))
+        for name, picture in pictures.items():
+            path = folder / f"{name}.png"
+            save(picture, path)
+            print(path.relative_to(REPOSITORY), picture.width, "x", picture.height, path.stat().st_size, "bytes")
+
+
+def draw(scratch: Path) -> dict[str, Image.Image]:
+    """File name (without suffix) to picture."""
+    from Runtime.bootstrap import start
+
+    session = start(scratch / "home")
+    session.reset()
+    session.load_module(REPOSITORY / "LightMedSeg" / "LightMedSeg.py")
+    panel = session.open_module("LightMedSeg")
+    volume, nodes = segment_both_sides(session, panel)
+    shown = draw_panel(session, panel, scratch / "panel.png")
+    views = slice_views(nodes["Left"])
+    # Two views, one above the other, are as tall as the panel.
+    size = (VIEW_WIDTH, (shown.height - GAP) // 2 - BAR)
+    slices = {view.title: draw_slice(view, volume, scratch / "slice.png", size) for view in views}
+    add_brain_surface(volume)
+    surfaces = draw_3d(scratch / "3d.png", size)
+    session.finish()
+    return {
+        "panel": with_credit(shown),
+        "result-slices": with_credit(side_by_side(*slices.values())),
+        "result-3d": with_credit(surfaces),
+        "screenshot": with_credit(composed(shown, slices, surfaces)),
+    }
+
+
+def segment_both_sides(session: Any, panel: Any) -> tuple[Any, dict[str, Any]]:
+    """The brain, and a segmentation for each hippocampus; the panel shows the run on the left one."""
+    import slicer
+
+    from LightMedSegLib.sample_data import sample_path
+
+    volume = slicer.util.loadVolume(str(sample_path("brain")), {"name": "MNI152Brain"})
+    volume.GetDisplayNode().SetAutoWindowLevel(False)
+    volume.GetDisplayNode().SetWindowLevelMinMax(30, 250)
+    panel.ui.inputSelector.setCurrentNode(volume)
+    regions = {}
+    for side, centre in REGION_CENTRES.items():
+        regions[side] = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", f"{side} hippocampus")
+        regions[side].SetCenter(*centre)
+        regions[side].SetSize(*REGION_SIZE)
+    nodes = {}
+    # The first run loads torch; the panel shall show what a run takes after that.
+    for side in ("Left", "Right", "Left"):
+        panel.ui.roiSelector.setCurrentNode(regions[side])
+        panel.ui.outputSelector.setCurrentNode(nodes.get(side))
+        panel.ui.segmentButton.click()
+        session.wait_until(lambda: not panel.run.running, 300, f"the result on the {side.lower()}")
+        node = panel.parameters.outputSegmentation
+        if node is None:
+            raise SystemExit(panel.ui.statusLabel.text)
+        node.GetDisplayNode().SetOpacity2DFill(0.35)
+        node.GetDisplayNode().SetSliceIntersectionThickness(2 * _SMOOTHING)
+        nodes[side] = node
+    return volume, nodes
+
+
+def draw_panel(session: Any, panel: Any, path: Path) -> Image.Image:
+    """The panel as tall as its contents; the section with the paths of this machine is closed."""
+    from Runtime.rendering import grab
+
+    panel.ui.aboutButton.collapsed = True
+    panel.ui.show3DButton.checked = True
+    session.process_events(0.3)
+    picture = Image.open(grab(panel.parent, path)).convert("RGB")
+    rows = np.asarray(picture).std(axis=(1, 2)).nonzero()[0]
+    return picture.crop((0, 0, picture.width, rows[-1] + rows[0]))
+
+
+def slice_views(node: Any) -> list[View]:
+    """Three slices through the middle of a segmentation; the sagittal one through its thickest part."""
+    x, y, z = label_centre(node)
+    return [
+        View("Axial", "Red", "#f34a33", ("R", "L"), (0, y, z), (0, y + 4, z), 148),
+        View("Sagittal", "Yellow", "#edd54c", ("A", "P"), (x, y, z), (x, y, z + 18), 148),
+        View("Coronal", "Green", "#6eb04b", ("R", "L"), (0, y + 5, z), (0, y, z + 18), 148),
+    ]
+
+
+def label_centre(node: Any) -> Point:
+    """Where the middle of all labels lies; RAS, mm."""
+    import vtk
+
+    from LightMedSegLib.mrml.shared_labelmap import layer_array
+
+    image = node.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap")
+    k, j, i = np.argwhere(layer_array(image)).mean(axis=0)
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    x, y, z, _ = matrix.MultiplyPoint((i, j, k, 1))
+    return (x, y, z)
+
+
+def draw_slice(view: View, volume: Any, path: Path, size: tuple[int, int]) -> Image.Image:
+    """A part of a slice view, with its name and sides; the runtime draws whole slices only."""
+    import slicer
+    import vtk
+    from Runtime.rendering import render_slice
+
+    node = slicer.app.layoutManager().sliceWidget(view.name).mrmlSliceNode()
+    # A first drawing tells how many mm the runtime fits into the view; the second has the wanted scale.
+    side = 64
+    for _ in range(2):
+        render_slice(volume, path, view.name, (side, side), view.cut)
+        side = round(_SMOOTHING * size[0] / view.width * node.GetFieldOfView()[0])
+    ras_to_xy = vtk.vtkMatrix4x4()
+    ras_to_xy.DeepCopy(node.GetXYToRAS())
+    ras_to_xy.Invert()
+    x, y, *_ = ras_to_xy.MultiplyPoint((*view.middle, 1))
+    whole = Image.open(path).convert("RGB")
+    width, height = (_SMOOTHING * length for length in size)
+    left, top = round(x - width / 2), round(whole.height - y - height / 2)
+    # What lies outside the picture comes out black.
+    part = whole.crop((left, top, left + width, top + height)).reduce(_SMOOTHING)
+    return with_bar(with_sides(part, view.sides, "white"), view.title, view.color)
+
+
+def add_brain_surface(volume: Any) -> None:
+    """A pale surface of the brain, for orientation in the 3D view only."""
+    import slicer
+    import vtk
+
+    smooth = vtk.vtkImageGaussianSmooth()
+    smooth.SetInputData(volume.GetImageData())
+    smooth.SetStandardDeviation(1.5)
+    surface = vtk.vtkFlyingEdges3D()
+    surface.SetInputConnection(smooth.GetOutputPort())
+    surface.SetValue(0, 90)
+    surface.ComputeScalarsOff()
+    largest = vtk.vtkPolyDataConnectivityFilter()
+    largest.SetInputConnection(surface.GetOutputPort())
+    largest.SetExtractionModeToLargestRegion()
+    matrix, placing = vtk.vtkMatrix4x4(), vtk.vtkTransform()
+    volume.GetIJKToRASMatrix(matrix)
+    placing.SetMatrix(matrix)
+    placed = vtk.vtkTransformPolyDataFilter()
+    placed.SetTransform(placing)
+    placed.SetInputConnection(largest.GetOutputPort())
+    placed.Update()
+    model = slicer.modules.models.logic().AddModel(placed.GetOutput())
+    model.GetDisplayNode().SetColor(0.93, 0.9, 0.88)
+    model.GetDisplayNode().SetOpacity(0.25)
+    model.GetDisplayNode().SetBackfaceCulling(True)
+
+
+def draw_3d(path: Path, size: tuple[int, int]) -> Image.Image:
+    """The 3D view of everything in the scene."""
+    from Runtime.rendering import render_3d
+
+    width, height = (_SMOOTHING * length for length in size)
+    whole = Image.open(render_3d(path, (round(width * _MARGIN_3D), round(height * _MARGIN_3D)))).convert("RGB")
+    left, top = (whole.width - width) // 2, (whole.height - height) // 2
+    part = whole.crop((left, top, left + width, top + height)).reduce(_SMOOTHING)
+    return with_bar(with_sides(part, ("R", "L"), "black"), "3D, from the front", "#7494f2")
+
+
+def text_font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, as Qt uses it in the panel."""
+    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
+
+
+def with_sides(picture: Image.Image, sides: tuple[str, str], color: str) -> Image.Image:
+    """The letters of the patient's sides, at the left and the right border."""
+    for letter, place in zip(sides, (14, picture.width - 14), strict=True):
+        ImageDraw.Draw(picture).text((place, picture.height // 2), letter, color, text_font(18), anchor="mm")
+    return picture
+
+
+def with_bar(picture: Image.Image, title: str, color: str) -> Image.Image:
+    """The view with its name above."""
+    whole = Image.new("RGB", (picture.width, picture.height + BAR), color)
+    whole.paste(picture, (0, BAR))
+    ImageDraw.Draw(whole).text((8, BAR // 2), title, "black", text_font(14), anchor="lm")
+    return whole
+
+
+def side_by_side(*pictures: Image.Image) -> Image.Image:
+    """In one row, with gaps."""
+    width = sum(picture.width for picture in pictures) + GAP * (len(pictures) - 1)
+    row = Image.new("RGB", (width, max(picture.height for picture in pictures)), "#efefef")
+    left = 0
+    for picture in pictures:
+        row.paste(picture, (left, 0))
+        left += picture.width + GAP
+    return row
+
+
+def composed(panel: Image.Image, slices: dict[str, Image.Image], surfaces: Image.Image) -> Image.Image:
+    """The panel at the left, the views at the right, as in Slicer's four-up layout."""
+    upper = side_by_side(slices["Axial"], surfaces)
+    lower = side_by_side(slices["Coronal"], slices["Sagittal"])
+    views = Image.new("RGB", (upper.width, upper.height + GAP + lower.height), "#efefef")
+    views.paste(upper, (0, 0))
+    views.paste(lower, (0, upper.height + GAP))
+    return side_by_side(panel, views)
+
+
+def with_credit(picture: Image.Image) -> Image.Image:
+    """What the picture is, in a line below it, or in two where it is narrow."""
+    font = text_font(13)
+    lines = [" ".join(CREDIT)] if font.getlength(" ".join(CREDIT)) < picture.width - 16 else list(CREDIT)
+    whole = Image.new("RGB", (picture.width, picture.height + 18 * len(lines) + 8), "#303030")
+    whole.paste(picture, (0, 0))
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(whole).text((8, picture.height + 13 + 18 * number), line, "white", font, anchor="lm")
+    return whole
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """With a palette of half the greys and as many colours: half the size, and no difference that can be seen."""
+    pixels = np.asarray(picture).reshape(-1, 3)
+    colored = pixels[np.ptp(pixels, axis=1) > 8]
+    colors = Image.fromarray(colored[None]).quantize(128, Image.Quantize.MEDIANCUT).getpalette()
+    greys = np.repeat(np.linspace(0, 255, 128).round().astype(int), 3).tolist()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(greys + colors)
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
