@@ -23,17 +23,29 @@ def low_resolution_matrices(size: int, factor: torch.Tensor) -> torch.Tensor:
 
     A factor of one leaves the volume unchanged.
     """
+    return interpolation_matrices(size, factor) @ averaging_matrices(size, factor, factor)
+
+
+def averaging_matrices(size: int, factor: torch.Tensor, thickness: torch.Tensor) -> torch.Tensor:
+    """Filters (B, size, size) to coarse voxels factor (B, 1) voxels apart, each a mean over thickness (B, 1) voxels.
+
+    Coarse voxel k is row k; rows beyond the last coarse voxel mean nothing and are read by nobody.
+    """
     index = torch.arange(size, device=factor.device, dtype=torch.float32)
-    # Coarse voxel k is centred at (k + 0.5) * factor - 0.5 and averages what lies within half a factor of it.
+    # Coarse voxel k is centred at (k + 0.5) * factor - 0.5 and averages what lies within half a thickness of it.
     centres = (index + 0.5) * factor - 0.5
-    reach = (factor[..., None] + 1) / 2 - (index[None, None, :] - centres[..., None]).abs()
+    reach = (thickness[..., None] + 1) / 2 - (index[None, None, :] - centres[..., None]).abs()
     average = reach.clamp(min=0, max=1)
-    average = average / average.sum(dim=-1, keepdim=True).clamp(min=1e-6)
+    return average / average.sum(dim=-1, keepdim=True).clamp(min=1e-6)
+
+
+def interpolation_matrices(size: int, factor: torch.Tensor) -> torch.Tensor:
+    """Linear interpolation (B, size, size) back from coarse voxels that lie factor (B, 1) voxels apart."""
+    index = torch.arange(size, device=factor.device, dtype=torch.float32)
     place = (index[None, :] + 0.5) / factor - 0.5
     count = torch.ceil(size / factor)
     place = torch.minimum(place.clamp(min=0), count - 1)
-    interpolate = (1 - (place[..., None] - index[None, None, :]).abs()).clamp(min=0)
-    return interpolate @ average
+    return (1 - (place[..., None] - index[None, None, :]).abs()).clamp(min=0)
 
 
 def filter_axes(images: torch.Tensor, matrices: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:

@@ -32,13 +32,17 @@ def find_cases(folder: Path, layout: str, channels: int) -> list[Case]:
     layout "decathlon": imagesTr/ and labelsTr/ (nnU-Net's ``_0000`` channel endings are understood, as is
     Decathlon's one file a case), or images/ and labels/ with equal file names. layout "csv": folder is a
     CSV file with the columns case, image (or image_0, image_1, ...), labelmap and optionally labelled, a
-    list of label values separated by spaces; paths are relative to the CSV file.
+    list of label values separated by spaces; paths are relative to the CSV file. layout "labelmaps": the
+    volumes of the folder, or of its folder labels/, each a case without an image.
 
     Raises TrainingDataError when a file is missing or the folder holds no case.
     """
     if not folder.exists():
         raise TrainingDataError(f"The training data {folder} does not exist.")
-    cases = _cases_of_csv(folder, channels) if layout == "csv" else _cases_of_folder(folder, channels)
+    if layout == "labelmaps":
+        cases = _labelmaps_of_folder(folder)
+    else:
+        cases = _cases_of_csv(folder, channels) if layout == "csv" else _cases_of_folder(folder, channels)
     if not cases:
         raise TrainingDataError(f"The training data {folder} holds no labelled case.")
     names = [case.name for case in cases]
@@ -54,6 +58,12 @@ def case_name(path: Path) -> str:
         if path.name.lower().endswith(ending):
             return path.name[: -len(ending)]
     return ""
+
+
+def _labelmaps_of_folder(folder: Path) -> list[Case]:
+    inner = folder / "labels"
+    volumes = _volumes_by_name(inner if inner.is_dir() else folder)
+    return [Case(name, (), path) for name, path in volumes.items()]
 
 
 def _cases_of_folder(folder: Path, channels: int) -> list[Case]:

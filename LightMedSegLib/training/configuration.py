@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from LightMedSegLib.errors import TrainingDataError
+from LightMedSegLib.training.synthesis_configuration import SynthesisSection
 
 AXES = ("z", "y", "x")
 
@@ -33,7 +34,7 @@ class CardText:
 class DataSection:
     """Where the cases come from; folder, cases and split are relative to the configuration file's folder."""
 
-    layout: str = "decathlon"  # or "csv"
+    layout: str = "decathlon"  # or "csv", or "labelmaps": a folder of them, for [synthesis]
     folder: str = ""  # may be given on the command line instead
     split: str = ""  # JSON file with the case names of "train", "validation" and "test"
     description: str = ""  # the training data in words, for the card
@@ -159,6 +160,7 @@ class TrainingConfiguration:
     data: DataSection = field(default_factory=DataSection)
     network: NetworkSection = field(default_factory=NetworkSection)
     augmentation: AugmentationSection = field(default_factory=AugmentationSection)
+    synthesis: SynthesisSection = field(default_factory=SynthesisSection)
     loss: LossSection = field(default_factory=LossSection)
     optimizer: OptimizerSection = field(default_factory=OptimizerSection)
     averaging: AveragingSection = field(default_factory=AveragingSection)
@@ -172,6 +174,7 @@ class TrainingConfiguration:
         self._check_input()
         self._check_choices()
         self._check_numbers()
+        self._check_synthesis()
 
     @property
     def num_classes(self) -> int:
@@ -212,7 +215,7 @@ class TrainingConfiguration:
 
     def _check_choices(self) -> None:
         choices = (
-            ("data.layout", self.data.layout, ("decathlon", "csv")),
+            ("data.layout", self.data.layout, ("labelmaps",) if self.synthesis.active else ("decathlon", "csv")),
             ("augmentation.label_interpolation", self.augmentation.label_interpolation, ("linear", "nearest")),
             ("optimizer.schedule", self.optimizer.schedule, ("cosine", "polynomial")),
             ("averaging.select", self.averaging.select, ("best", "last")),
@@ -248,3 +251,15 @@ class TrainingConfiguration:
             raise TrainingDataError(
                 f"loss.class_weights needs {self.num_classes} numbers (background first), not {len(weights)}."
             )
+
+    def _check_synthesis(self) -> None:
+        if not self.synthesis.active:
+            return
+        if len(self.synthesis.label_ids) != len(self.labels):
+            raise TrainingDataError(
+                f"synthesis.label_ids needs one id for each of the {len(self.labels)} labels, "
+                f"not {len(self.synthesis.label_ids)}."
+            )
+        kinds = [channel["normalization"].get("kind") for channel in self.input["channels"]]
+        if kinds != ["zscore"]:
+            raise TrainingDataError("Synthesis makes one channel, normalised by zscore; change input.channels.")

@@ -10,6 +10,7 @@ from LightMedSegLib.safe_files import atomic_write
 
 CSV_FILE = "curves.csv"
 PNG_FILE = "curves.png"
+_MOST_CURVES = 12
 
 
 class Curves:
@@ -54,7 +55,9 @@ class Curves:
         left, right = figure.subplots(1, 2)
         left.plot(*self._series("loss"))
         left.set(xlabel="step", ylabel="training loss", yscale="log")
-        for column in self._columns[5:]:
+        # The names of many labels would leave no room for the curves.
+        shown = self._columns[5:] if len(self._columns) <= _MOST_CURVES + 5 else self._columns[5:6]
+        for column in shown:
             right.plot(*self._series(column), marker=".", label=column.removeprefix("dice "))
         right.set(xlabel="step", ylabel="validation Dice")
         right.legend(fontsize="small")

@@ -54,6 +54,8 @@ def card_content(
         parts = {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)}
     kept = ("network", "augmentation", "loss", "optimizer", "averaging", "run")
     recipe = {key: full[key] for key in kept}
+    if configuration.synthesis.active:
+        recipe["synthesis"] = full["synthesis"]
     recipe["distillation"] = {**full["distillation"], "teachers": len(full["distillation"]["teachers"])}
     recipe["network"] = {**full["network"], "initial": bool(full["network"]["initial"])}
     return {

@@ -36,8 +36,8 @@ _GRID_KEYS = ("channels", "spacing_mm", "orientation")
 class PreparedCase:
     """One case on the model grid.
 
-    image: float16 (C, z, y, x), normalised. labels: uint8 (z, y, x). labelled: the label values that the
-    annotator looked for, None for all.
+    image: float16 (C, z, y, x), normalised; no channel where images are made from labelmaps. labels: uint8
+    (z, y, x). labelled: the label values that the annotator looked for, None for all.
     """
 
     name: str
@@ -66,7 +66,11 @@ def prepare_cases(
 
 
 def prepare_case(case: Case, configuration: TrainingConfiguration) -> PreparedCase:
-    """One case on the model grid, by the same steps as inference."""
+    """One case on the model grid, by the same steps as inference; for synthesis, the labelmap's indices alone."""
+    if configuration.synthesis.active:
+        from LightMedSegLib.training.synthesis_labels import prepare_label_map
+
+        return prepare_label_map(case, configuration)
     import SimpleITK as sitk
 
     from LightMedSegLib.preprocessing import prepare, prepare_labelmap
@@ -145,6 +149,10 @@ def _cut_into_cases(entries: list[dict[str, Any]], images: NDArray[Any], labels:
 
 def _grid_description(configuration: TrainingConfiguration) -> dict[str, Any]:
     description: dict[str, Any] = json.loads(json.dumps({key: configuration.input[key] for key in _GRID_KEYS}))
+    if configuration.synthesis.active:
+        from LightMedSegLib.training.synthesis_labels import ids_in_order
+
+        description["ids"] = list(ids_in_order(configuration.synthesis))
     return description
 
 

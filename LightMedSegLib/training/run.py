@@ -24,6 +24,7 @@ from LightMedSegLib.training.networks import build_training_network
 from LightMedSegLib.training.packaging import package_model, record_metrics
 from LightMedSegLib.training.preparation import PreparedCase, prepare_cases, read_prepared
 from LightMedSegLib.training.split import Split, draw_split, read_split
+from LightMedSegLib.training.synthesis import synthetic_cases
 from LightMedSegLib.training.trainer import Report, Trainer, TrainingResult
 
 CONFIGURATION_FILE = "configuration.json"
@@ -77,7 +78,7 @@ def run_training(
             configuration,
             _initial_network(configuration),
             _chosen(cases, split.train),
-            _chosen(cases, split.validation),
+            _held_out(configuration, _chosen(cases, split.validation), place),
             output,
             place,
             load_teachers(configuration),
@@ -144,13 +145,14 @@ def evaluate_run(
     """Score the run in output on a part of the split; writes evaluation-PART.csv and returns the means.
 
     A packaged model is scored through the inference engine on the cases' own files below data, and its card
-    gets the figures. A peer has no package: it is scored on the prepared cases.
+    gets the figures. A peer has no package: it is scored on the prepared cases. A run with synthesis is scored on
+    images made from the labelmaps, and the card calls the part so.
     """
     from LightMedSegLib.training.evaluation import evaluate_on_grid, evaluate_with_engine, summarise, write_scores
 
     names: tuple[str, ...] = getattr(split, part)
     package = output / PACKAGE_FOLDER
-    if package.is_dir():
+    if package.is_dir() and not configuration.synthesis.active:
         if data is None:
             raise TrainingDataError("Give --data, the folder of the cases, to evaluate a packaged model.")
         found = {case.name: case for case in find_cases(data, configuration.data.layout, configuration.in_channels)}
@@ -162,13 +164,14 @@ def evaluate_run(
         network = load_run_network(output).to(device)
         x, y, z = configuration.input["spacing_mm"]
         labels = [str(label["name"]) for label in configuration.labels]
+        shown = _held_out(configuration, _chosen(cases, names), torch.device(device))
         scores = evaluate_on_grid(
-            network, _chosen(cases, names), configuration.patch, (x, y, z), labels, configuration.test_time_mirroring
+            network, shown, configuration.patch, (x, y, z), labels, configuration.test_time_mirroring
         )
     write_scores(output / f"evaluation-{part}.csv", scores)
     metrics = summarise(scores)
     if package.is_dir():
-        record_metrics(package, part, metrics)
+        record_metrics(package, f"synthetic_{part}" if configuration.synthesis.active else part, metrics)
     for name, value in metrics["dice"].items():
         report(f"{name}: Dice {value}, HD95 {metrics['hd95_mm'][name]} mm, NSD {metrics['nsd_1mm'][name]}")
     return metrics
@@ -177,6 +180,13 @@ def evaluate_run(
 def read_run_split(configuration: TrainingConfiguration, folder: Path) -> Split | None:
     """The split that the configuration names, relative to the folder of its file; None when it names none."""
     return read_split(folder / configuration.data.split) if configuration.data.split else None
+
+
+def _held_out(
+    configuration: TrainingConfiguration, cases: list[PreparedCase], device: torch.device
+) -> list[PreparedCase]:
+    """The cases to score on: themselves, or the images that are made from them."""
+    return synthetic_cases(configuration, cases, device) if configuration.synthesis.active else cases
 
 
 def _chosen(cases: dict[str, PreparedCase], names: Sequence[str]) -> list[PreparedCase]:

@@ -62,6 +62,16 @@ class SpatialSampler:
 
     def augmented(self, cases: torch.Tensor, generator: torch.Generator) -> Batch:
         """Randomly placed and deformed patches of the given cases (B,)."""
+        return self._sample(cases, *self.random_places(cases, generator))
+
+    def random_places(
+        self, cases: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Where the voxels of random patches lie: places, inside, mirrored.
+
+        places: float (B, z, y, x, 3), voxel coordinates in the case, moved to its border where they lay beyond.
+        inside: bool (B, z, y, x), False for those. mirrored: bool (B, 1), samples that are mirrored along x.
+        """
         matrix, mirrored_x = self._affine(len(cases), generator)
         offsets = torch.einsum("bij,zyxj->bzyxi", matrix, self._offsets)
         settings = self._settings
@@ -69,7 +79,8 @@ class SpatialSampler:
             strength = chosen(generator, len(cases), settings.elastic_probability) * settings.elastic_mm
             field = random_field(len(cases), 3, self._splines, generator)
             offsets = offsets + (field * per_sample(strength)).permute(0, 2, 3, 4, 1)
-        return self._sample(cases, self._random_centres(cases, generator), offsets, mirrored_x)
+        places, inside = self._places(cases, self._random_centres(cases, generator), offsets)
+        return places, inside, mirrored_x
 
     def centred(self, cases: torch.Tensor) -> Batch:
         """The middle patch of each case, not deformed: the whole case where it fits into the patch."""
@@ -77,7 +88,8 @@ class SpatialSampler:
         corner = ((self._stack.sizes[cases].float() - self._patch) / 2).ceil()
         centres = corner + (self._patch - 1) / 2
         never = torch.zeros((len(cases), 1), dtype=torch.bool, device=cases.device)
-        return self._sample(cases, centres, self._offsets.expand(len(cases), -1, -1, -1, -1), never)
+        places, inside = self._places(cases, centres, self._offsets.expand(len(cases), -1, -1, -1, -1))
+        return self._sample(cases, places, inside, never)
 
     def _affine(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Matrices (B, 3, 3) from patch to case offsets in mm, and which samples are mirrored along x (B, 1)."""
@@ -112,28 +124,41 @@ class SpatialSampler:
         shift = uniform(generator, batch, -settings.translation_mm, settings.translation_mm, 3) / self._spacing
         return torch.where(focused, on_structure, anywhere) + shift
 
-    def _sample(
-        self, cases: torch.Tensor, centres: torch.Tensor, offsets: torch.Tensor, mirrored_x: torch.Tensor
-    ) -> Batch:
-        stack = self._stack
-        highest = (stack.sizes[cases].float() - 1).reshape(-1, 1, 1, 1, 3)
+    def _places(
+        self, cases: torch.Tensor, centres: torch.Tensor, offsets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        highest = (self._stack.sizes[cases].float() - 1).reshape(-1, 1, 1, 1, 3)
         places = centres.reshape(-1, 1, 1, 1, 3) + offsets / self._spacing
         inside = ((places >= -0.5) & (places <= highest + 0.5)).all(dim=-1)
-        places = torch.maximum(torch.minimum(places, highest), torch.zeros_like(highest))
+        return torch.maximum(torch.minimum(places, highest), torch.zeros_like(highest)), inside
+
+    def _sample(
+        self, cases: torch.Tensor, places: torch.Tensor, inside: torch.Tensor, mirrored_x: torch.Tensor
+    ) -> Batch:
+        stack = self._stack
         grid = (places * self._to_grid - 1.0).flip(-1)
         images = functional.grid_sample(stack.images[cases].float(), grid, mode="bilinear", align_corners=True)
         labels = self._sample_labels(cases, places, grid)
         labels = torch.where(inside, labels, IGNORED)
         labelled = stack.labelled[cases]
         if self._settings.mirror_label_swaps:
-            labels = torch.where(mirrored_x.reshape(-1, 1, 1, 1), self._swaps[labels], labels)
+            labels = self.swapped(labels, mirrored_x)
             labelled = torch.where(mirrored_x, labelled[:, self._swaps[: self._num_classes]], labelled)
         return Batch(images, labels, labelled)
 
+    def nearest_values(self, cases: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """What the cases' label arrays hold at places, int64 (B, z, y, x), whatever it means."""
+        nearest = places.round().long()
+        labels = self._stack.labels[cases.reshape(-1, 1, 1, 1), nearest[..., 0], nearest[..., 1], nearest[..., 2]]
+        return labels.long()
+
+    def swapped(self, labels: torch.Tensor, mirrored_x: torch.Tensor) -> torch.Tensor:
+        """Labels (B, z, y, x) in which the left and right of mirrored samples (B, 1) changed places."""
+        return torch.where(mirrored_x.reshape(-1, 1, 1, 1), self._swaps[labels], labels)
+
     def _sample_labels(self, cases: torch.Tensor, places: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
         stack = self._stack
-        nearest = places.round().long()
-        label = stack.labels[cases.reshape(-1, 1, 1, 1), nearest[..., 0], nearest[..., 1], nearest[..., 2]].long()
+        label = self.nearest_values(cases, places)
         if self._settings.label_interpolation == "nearest" or self._num_classes > _LINEAR_LABEL_CLASSES:
             return label
         # Interpolating each class and taking the largest keeps a turned border smooth. Unknown voxels have

@@ -16,7 +16,6 @@ from torch import nn
 
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.training.augmentation import BatchSource
 from LightMedSegLib.training.averaging import WeightAverage
 from LightMedSegLib.training.checkpoint import (
     Checkpoint,
@@ -36,6 +35,7 @@ from LightMedSegLib.training.networks import check_patch
 from LightMedSegLib.training.preparation import PreparedCase
 from LightMedSegLib.training.schedule import learning_rate, run_progress
 from LightMedSegLib.training.spatial import Batch
+from LightMedSegLib.training.synthesis import batch_source
 from LightMedSegLib.training.validation import DiceTable, GridValidator
 
 Report = Callable[[str], None]
@@ -83,7 +83,7 @@ class Trainer:
         self._teachers = [_placed(teacher, device, self._layout).eval() for teacher in teachers]
         run, optimizer = configuration.run, configuration.optimizer
         stack = stack_cases(train_cases, configuration.num_classes, device, run.seed)
-        self._source = BatchSource(stack, configuration, group.rank)
+        self._source = batch_source(stack, configuration, group.rank)
         self._order = CaseOrder(len(stack), optimizer.batch, run.seed, group.rank, group.world_size)
         loss = SegmentationLoss(configuration.loss, configuration.num_classes, not stack.all_labelled).to(device)
         self._forward: Callable[[torch.Tensor], Any] = group.wrap(self._network, device)
@@ -104,6 +104,7 @@ class Trainer:
                 configuration.num_classes,
                 configuration.patch,
                 device,
+                batch=optimizer.batch,
                 mirror_axes=configuration.test_time_mirroring,
             )
             if validation_cases and group.is_first

@@ -1,0 +1,137 @@
+"""Scores a brain model on real scans with the MICCAI 2012 labels, as they are and in worse versions.
+
+    python Testing/Benchmarks/evaluate_brain.py MODEL DATA OUT [--versions as-is thick-slices] [--record]
+
+MODEL is a model's name, folder or zip, or the output folder of a training run, a peer's too (they have no package).
+DATA holds images/ and labels/. Every scan goes through the inference engine as a user's would, and is compared on
+its own grid. OUT gets one CSV file per version (a line per case and structure) and summary.json; --record puts
+the means into the card of MODEL, which then must be a folder. Which label means what is written down in
+Resources/Training/malc2012-to-brain-structures.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
+
+import numpy as np  # noqa: E402
+import SimpleITK as sitk  # noqa: E402
+from brain_reference import IGNORED, VERSIONS, degraded, map_labels, read_mapping  # noqa: E402
+
+from LightMedSegLib.engine import Engine  # noqa: E402
+from LightMedSegLib.errors import LightMedSegError, TrainingDataError  # noqa: E402
+from LightMedSegLib.metrics import evaluate  # noqa: E402
+from LightMedSegLib.model_card import ModelCard  # noqa: E402
+from LightMedSegLib.model_store import resolve_model  # noqa: E402
+from LightMedSegLib.training.configuration import NetworkSection, TrainingConfiguration  # noqa: E402
+from LightMedSegLib.training.configuration_file import build_section  # noqa: E402
+from LightMedSegLib.training.evaluation import CaseScore, summarise, write_scores  # noqa: E402
+from LightMedSegLib.training.packaging import card_content, record_metrics  # noqa: E402
+from LightMedSegLib.training.run import CONFIGURATION_FILE, load_run_network  # noqa: E402
+from LightMedSegLib.volume_files import read_volume  # noqa: E402
+
+MAPPING = ROOT / "Resources" / "Training" / "malc2012-to-brain-structures.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunModel:
+    """The network of a training run in the place of a package: what the engine asks a model for."""
+
+    card: ModelCard
+    folder: Path
+
+    def build_network(self, device: str = "cpu") -> Any:
+        """The run's selected weights on device."""
+        return load_run_network(self.folder).to(device)
+
+
+def load(model: str) -> Any:
+    """A package by name, folder or zip, or the network of a run's output folder."""
+    folder = Path(model)
+    path = folder / CONFIGURATION_FILE
+    if not path.is_file():
+        return resolve_model(model)
+    configuration = build_section(TrainingConfiguration, json.loads(path.read_text(encoding="utf-8")), "")
+    # The card has no words for a peer's network; nothing here reads them.
+    named = dataclasses.replace(configuration, network=NetworkSection())
+    weights = {"file": "weights.safetensors", "sha256": "0" * 64, "bytes": 8}
+    return RunModel(ModelCard.from_json({**card_content(named, None, {}), "weights": weights}), folder)
+
+
+def score_version(engine: Engine, cases: Sequence[tuple[str, sitk.Image, sitk.Image]], version: str) -> list[CaseScore]:
+    """Scores of all structures that the mapping can judge; cases are (name, image, mapped reference)."""
+    left_out = set(read_mapping(MAPPING)["not_evaluated"])
+    names = {label.value: label.name for label in engine.card.labels if label.name not in left_out}
+    scores: list[CaseScore] = []
+    for name, image, reference in cases:
+        shown, truth = degraded(version, image, reference)
+        found = sitk.GetArrayFromImage(engine.segment(shown).labelmap)
+        wanted = sitk.GetArrayFromImage(truth)
+        found[wanted == IGNORED] = wanted[wanted == IGNORED] = 0
+        volumes = [sitk.GetImageFromArray(array) for array in (found, wanted)]
+        for volume in volumes:
+            volume.CopyInformation(truth)
+        scores += [CaseScore(name, item) for item in evaluate(volumes[0], volumes[1], names, 1.0)]
+        dice = np.nanmean([score.metrics.dice for score in scores if score.case == name])
+        print(f"{version:13s} {name}: mean Dice {dice:.4f}", flush=True)
+    return scores
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Score, write and print; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--versions", nargs="+", choices=VERSIONS, default=VERSIONS)
+    parser.add_argument("--cases", type=int, help="only the first so many cases")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--record", action="store_true", help="write the means into the model's card")
+    chosen = parser.parse_args(arguments)
+    try:
+        engine = Engine(load(chosen.model), chosen.device)
+        cases = _cases(engine.card, chosen.data, chosen.cases)
+    except LightMedSegError as error:
+        print(f"evaluate_brain: {error}", file=sys.stderr)
+        return 2
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    summary = {}
+    for version in chosen.versions:
+        scores = score_version(engine, cases, version)
+        write_scores(chosen.out / f"{version}.csv", scores)
+        summary[version] = summarise(scores)
+        if chosen.record:
+            record_metrics(Path(chosen.model), f"malc2012-{version}", summary[version])
+    (chosen.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    for version, means in summary.items():
+        print(f"{version:13s} {means['cases']} scans, {len(means['dice'])} structures: mean Dice {means['dice_mean']}")
+    return 0
+
+
+def _cases(card: ModelCard, data: Path, count: int | None) -> list[tuple[str, sitk.Image, sitk.Image]]:
+    mapping, values = read_mapping(MAPPING), {label.name: label.value for label in card.labels}
+    if set(mapping["labels"]) - set(values):
+        raise TrainingDataError(f"The model {card.identifier} lacks structures of the mapping {MAPPING.name}.")
+    paths = sorted((data / "images").glob("*.nii.gz"))[:count]
+    if not paths:
+        raise TrainingDataError(f"The folder {data} holds no images/*.nii.gz.")
+    return [
+        (
+            path.name.removesuffix(".nii.gz"),
+            read_volume(path),
+            map_labels(read_volume(data / "labels" / path.name), mapping, values),
+        )
+        for path in paths
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
