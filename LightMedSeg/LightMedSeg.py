@@ -90,7 +90,6 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
-        self.ui.advancedButton.collapsed = True
         self.logic = LightMedSegLogic()
         self.torch = TorchSection(self)
         self.models = ModelSection(self)
@@ -162,6 +161,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from LightMedSegLib.gui.parameters import choose_shown_volume, connect_widgets
 
         if self.parameters is not None:
+            self.run.rest()
             self.parameters.disconnectGui(self._guiTag)
             self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self.update)
         self.parameters = parameters

@@ -52,6 +52,13 @@ def _channels_are_distinct_and_ordered(card: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _preview_is_coarser(card: Mapping[str, Any]) -> str | None:
+    own, preview = card["input"]["spacing_mm"], card["input"].get("preview_spacing_mm")
+    if preview and (preview == own or any(large < small for large, small in zip(preview, own, strict=True))):
+        return f"input.preview_spacing_mm {preview} is not coarser than input.spacing_mm {own}"
+    return None
+
+
 def _label_values_run_from_one(card: Mapping[str, Any]) -> str | None:
     values = [label["value"] for label in card["labels"]]
     if values != list(range(1, len(values) + 1)):
@@ -93,6 +100,7 @@ _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
     _created_is_a_date,
     _orientation_names_each_axis_once,
     _channels_are_distinct_and_ordered,
+    _preview_is_coarser,
     _label_values_run_from_one,
     _labels_can_be_told_apart,
     _postprocessing_names_known_labels,

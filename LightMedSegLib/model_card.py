@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from LightMedSegLib.schema_check import find_violation
 from LightMedSegLib.strict_json import check_values, parse_json
 
 SCHEMA_VERSION = 1
+
+Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,20 @@ class InputSpec:
     spacing is mm along x, y, z of the oriented grid; orientation is the DICOM orientation code of the array
     (such as "LPS"); patch is voxels along z, y, x; view is "windows" or "whole"; overlap is the fraction of a
     window; voxels at or below background_value are air that may be skipped (None: skip nothing).
+
+    preview_spacing is mm along x, y, z of the larger voxels at which a quick coarse first result is allowed (None:
+    no preview). largest_extent is mm along x, y, z of the largest volumes that the model was made for (None: any).
     """
 
     channels: tuple[Channel, ...]
-    spacing: tuple[float, float, float]
+    spacing: Triple
     orientation: str
     patch: tuple[int, int, int]
     view: str
     overlap: float
     background_value: float | None
+    preview_spacing: Triple | None = None
+    largest_extent: Triple | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,17 @@ class WeightsInfo:
     """Name, SHA-256 (lower-case hexadecimal) and size in bytes of the weights file."""
 
     file: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ReferenceInfo:
+    """The file reference.safetensors: cases on which fine-tuning is tested for forgetting, their source and licence."""
+
+    cases: int
+    data: str
+    license: str
     sha256: str
     bytes: int
 
@@ -88,6 +106,7 @@ class ModelCard:
     intended_use: str
     limits: str
     weights: WeightsInfo
+    reference: ReferenceInfo | None = None
 
     @property
     def num_classes(self) -> int:
@@ -153,6 +172,10 @@ class ModelCard:
             "limits": self.limits,
             "weights": dict(vars(self.weights)),
         }
+        optional = {"preview_spacing_mm": self.input.preview_spacing, "largest_extent_mm": self.input.largest_extent}
+        data["input"].update({name: list(value) for name, value in optional.items() if value is not None})
+        if self.reference:
+            data["reference"] = dict(vars(self.reference))
         return copy.deepcopy(data)
 
     def to_text(self) -> str:
@@ -187,7 +210,6 @@ def _refuse_newer(data: Any) -> None:
 
 def _build(data: dict[str, Any]) -> ModelCard:
     spec = data["input"]
-    x, y, z = (float(value) for value in spec["spacing_mm"])
     patch_z, patch_y, patch_x = (int(value) for value in spec["patch"])
     return ModelCard(
         schema_version=int(data["schema_version"]),
@@ -201,12 +223,14 @@ def _build(data: dict[str, Any]) -> ModelCard:
         created=data["created"],
         input=InputSpec(
             channels=tuple(Channel(channel["name"], channel["normalization"]) for channel in spec["channels"]),
-            spacing=(x, y, z),
+            spacing=_triple(spec["spacing_mm"]),
             orientation=spec["orientation"],
             patch=(patch_z, patch_y, patch_x),
             view=spec["view"],
             overlap=float(spec["overlap"]),
             background_value=spec["background_value"],
+            preview_spacing=_triple(spec["preview_spacing_mm"]) if spec.get("preview_spacing_mm") else None,
+            largest_extent=_triple(spec["largest_extent_mm"]) if spec.get("largest_extent_mm") else None,
         ),
         network_name=data["network"]["name"],
         network_arguments=data["network"]["arguments"],
@@ -222,4 +246,10 @@ def _build(data: dict[str, Any]) -> ModelCard:
         intended_use=data["intended_use"],
         limits=data["limits"],
         weights=WeightsInfo(data["weights"]["file"], data["weights"]["sha256"], int(data["weights"]["bytes"])),
+        reference=ReferenceInfo(**data["reference"]) if data.get("reference") else None,
     )
+
+
+def _triple(values: Sequence[float]) -> Triple:
+    x, y, z = (float(value) for value in values)
+    return (x, y, z)

@@ -1,7 +1,6 @@
 """A quick first look: the same model on larger voxels.
 
-Only where the card says how good that is: its metrics then have an entry "preview" with "spacing_mm", the spacing at
-which the coarse result was measured, beside the measured numbers.
+Only where the card allows it by naming their size: its input then has a preview_spacing_mm.
 """
 
 from __future__ import annotations
@@ -18,30 +17,12 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
     from LightMedSegLib.geometry import Box
-    from LightMedSegLib.model_card import ModelCard
+    from LightMedSegLib.model_card import ModelCard, Triple
     from LightMedSegLib.model_package import Model
     from LightMedSegLib.progress import CancelToken, ProgressCallback
 
-Spacing = tuple[float, float, float]
-
 WORTH_IT_VOXELS = 4_000_000
 """Below this many voxels on the model's grid the full result is there as soon as a preview could be looked at."""
-
-
-def preview_spacing(card: ModelCard) -> Spacing | None:
-    """The spacing (x, y, z) in mm at which the card allows a preview; None if it allows none.
-
-    Never finer than the model's own.
-    """
-    entry = card.metrics.get("preview")
-    values = entry.get("spacing_mm") if isinstance(entry, dict) else None
-    if not isinstance(values, list) or len(values) != 3:
-        return None
-    if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
-        return None
-    x, y, z = (float(value) for value in values)
-    coarser = all(value >= own for value, own in zip((x, y, z), card.input.spacing, strict=True))
-    return (x, y, z) if coarser and (x, y, z) != card.input.spacing else None
 
 
 def is_worth_it(shape: Sequence[int], spacing: Sequence[float], card: ModelCard) -> bool:
@@ -60,7 +41,7 @@ def segment_at(
     overlap: float | None = None,
     mirror: Sequence[str] | None = None,
     threads: int | None = None,
-    spacing: Spacing | None = None,
+    spacing: Triple | None = None,
 ) -> Segmentation:
     """As :func:`LightMedSegLib.segment`; with spacing (x, y, z in mm) a preview, in which the model sees such voxels.
 

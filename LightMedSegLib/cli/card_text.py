@@ -10,6 +10,7 @@ from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.errors import DependencyError
 
 if TYPE_CHECKING:
+    from LightMedSegLib.model_card import InputSpec
     from LightMedSegLib.model_package import Model
 
 REFERENCE_CROP = (128, 128, 128)
@@ -31,6 +32,7 @@ def card_text(model: Model) -> str:
         ("Input", f"{card.modality}, {card.body_region}; {', '.join(channel.name for channel in spec.channels)}"),
         ("Grid", f"{_by(spec.spacing)} mm (x, y, z), {spec.orientation}"),
         ("Patch", f"{_by(spec.patch)} voxels (z, y, x), {spec.view}, overlap {spec.overlap:g}, mirrored: {mirrored}"),
+        *_optional_facts(spec),
         (
             "Network",
             f"{card.network_name} {json.dumps(card.network_arguments) if card.network_arguments else ''}".strip(),
@@ -53,6 +55,17 @@ def card_text(model: Model) -> str:
     if card.metrics:
         parts.append("Metrics\n" + json.dumps(card.metrics, indent=2))
     return "\n\n".join(parts)
+
+
+def _optional_facts(spec: InputSpec) -> list[tuple[str, str]]:
+    facts = []
+    if spec.preview_spacing is not None:
+        facts.append(("Preview", f"at {_by(spec.preview_spacing)} mm (x, y, z)"))
+    if spec.largest_extent is not None:
+        facts.append(
+            ("Made for", f"volumes of up to {_by(spec.largest_extent)} mm (x, y, z); give larger ones a region")
+        )
+    return facts
 
 
 def _cost(model: Model) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from LightMedSegLib.mrml.volumes import check_volume_node, volume_grid
 if TYPE_CHECKING:
     from LightMedSegLib.model_card import ModelCard
 
-_COARSE, _FAR_TOO_LARGE = 2.0, 1.5
+_COARSE = 2.0
 
 
 def warnings_before_run(
@@ -94,18 +94,16 @@ def _resolution_warnings(volume: Any, spacing: Sequence[float], card: ModelCard)
 
 
 def _extent_warnings(volume: Any, shape: Sequence[int], spacing: Sequence[float], card: ModelCard) -> Iterator[str]:
-    """The card may say how large the volumes were that its model learned from: metrics.extent_mm.largest."""
-    entry = card.metrics.get("extent_mm")
-    largest = entry.get("largest") if isinstance(entry, dict) else None
-    if not isinstance(largest, list) or len(largest) != 3:
+    if card.input.largest_extent is None:
         return
     # Sorted, because the axes of the volume may be in any order.
     seen = sorted(count * length for count, length in zip(shape, spacing, strict=True))
-    if any(value > _FAR_TOO_LARGE * limit for value, limit in zip(seen, sorted(largest), strict=True)):
+    largest = sorted(card.input.largest_extent)
+    if any(value > limit for value, limit in zip(seen, largest, strict=True)):
         yield _(
-            "What will be segmented measures {seen} mm, but the model learned from volumes of up to {limit} mm; "
+            "What will be segmented measures {seen} mm, but the model is made for volumes of up to {limit} mm; "
             "choose a region of interest around the structure."
-        ).format(seen=_size_text(seen), limit=_size_text(sorted(largest)))
+        ).format(seen=_size_text(seen), limit=_size_text(largest))
 
 
 def _body_part_warnings(volume: Any, card: ModelCard) -> Iterator[str]:

@@ -16,7 +16,7 @@ from LightMedSegLib.model_store import ModelEntry, ModelStore
 from LightMedSegLib.mrml.job import Outcome, RunOptions, segmentation_job
 from LightMedSegLib.mrml.job_state import Job
 from LightMedSegLib.mrml.volumes import volume_grid
-from LightMedSegLib.preview import is_worth_it, preview_spacing, segment_at
+from LightMedSegLib.preview import is_worth_it, segment_at
 
 
 def usable_models(store: ModelStore) -> list[ModelEntry]:
@@ -56,7 +56,7 @@ def make_job(
                 count=card.in_channels, names=names, given=len(volumes)
             )
         )
-    spacing = preview_spacing(card) if preview else None
+    spacing = card.input.preview_spacing if preview else None
     if spacing is not None and not is_worth_it(region_shape(volumes[0], roi), volume_grid(volumes[0]).spacing, card):
         spacing = None
     return segmentation_job(

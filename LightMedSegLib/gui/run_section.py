@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 from LightMedSegLib.errors import LightMedSegError
 from LightMedSegLib.gui import settings
 from LightMedSegLib.gui.checks import warnings_before_run
+from LightMedSegLib.gui.node_watch import NodeWatch
 from LightMedSegLib.gui.parameters import EXTRA_VOLUMES, chosen_volumes
 from LightMedSegLib.gui.times import duration_text, progress_text
 from LightMedSegLib.gui.torch_setup import torch_installed
@@ -23,6 +24,7 @@ class RunSection:
     def __init__(self, panel: Any) -> None:
         self._panel = panel
         self._notes: list[str] = []
+        self._watch = NodeWatch(self._on_input_changed)
         panel.ui.segmentButton.connect("clicked()", self.toggle)
         panel.logic.runner.on_tick = self._show_progress
 
@@ -57,10 +59,15 @@ class RunSection:
             button.enabled = not job.stopping
             button.toolTip = _("Stop; nothing is changed (Esc)")
             return
+        self._watch.follow([*chosen_volumes(panel.parameters, len(EXTRA_VOLUMES) + 1), panel.parameters.roi])
         missing = self.missing()
         button.text, button.enabled = _("Segment"), not missing
         button.toolTip = missing or _("Segment the volume (Ctrl+Return)")
         self.show_warnings()
+
+    def rest(self) -> None:
+        """The panel is left, or the scene is being closed: let go of its nodes."""
+        self._watch.follow([])
 
     def show_warnings(self) -> None:
         """Look at the input again and say what is odd about it."""
@@ -130,6 +137,11 @@ class RunSection:
         """Ask the run to stop; does nothing while nothing runs."""
         if self.running:
             self._panel.logic.cancel()
+            self.show()
+
+    def _on_input_changed(self) -> None:
+        # A region of interest that was dragged may have answered a warning.
+        if self._panel.parameters is not None:
             self.show()
 
     def _show_progress(self, job: Job) -> None:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from LightMedSegLib.errors import CancelledError, InputImageError, LightMedSegError
 from LightMedSegLib.mrml.job_state import Job, JobState
 from LightMedSegLib.mrml.worker import Worker
 
-_POLL_MILLISECONDS = 50
+_YIELD_SECONDS = 0.015
+"""How long each look at a job lets the thread work: short enough that views follow the mouse."""
+
+_TICK_SECONDS = 0.05
 
 
 class Runner:
-    """A worker thread and the timer that asks it; on_tick(job) is called after every look at a job."""
+    """A worker thread and the timer that asks it; on_tick(job) tells at least every now and then, and of the end.
+
+    Slicer's event loop does not let go of Python's global lock: a thread would stand still between two events that
+    run Python code. So the timer fires whenever there is nothing else to do, and waits a little for the thread.
+    """
 
     def __init__(self) -> None:
         self.on_tick: Callable[[Job], None] = _ignore
         self._worker = Worker()
-        self._timer = qt.QTimer()
-        self._timer.interval = _POLL_MILLISECONDS
-        self._timer.connect("timeout()", self._poll)
+        # Made by the first start(): it would keep the runners of all blocking calls of a script alive.
+        self._timer: Any = None
+        self._told = 0.0
 
     @property
     def job(self) -> Job | None:
@@ -33,6 +42,10 @@ class Runner:
     def start(self, job: Job) -> None:
         """Begin a job and return; raises LightMedSegError while another one has not ended."""
         self._worker.submit(job)
+        if self._timer is None:
+            self._timer = qt.QTimer()
+            self._timer.interval = 0
+            self._timer.connect("timeout()", self._poll)
         self._timer.start()
 
     def run(self, job: Job) -> Any:
@@ -58,7 +71,8 @@ class Runner:
 
     def close(self) -> None:
         """End the thread; the runner cannot be used any more."""
-        self._timer.stop()
+        if self._timer is not None:
+            self._timer.stop()
         self.on_tick = _ignore
         self._worker.close()
 
@@ -70,10 +84,13 @@ class Runner:
         self._worker.poll()
         if self.job is None:
             self._timer.stop()
-        self.on_tick(job)
+        if job.state.ended or time.monotonic() - self._told >= _TICK_SECONDS:
+            self._told = time.monotonic()
+            self.on_tick(job)
+        self._worker.give_time(_YIELD_SECONDS)
 
     def _idle(self, job: Job) -> None:
-        qt.QCoreApplication.processEvents(qt.QEventLoop.ExcludeUserInputEvents)
+        slicer.app.processEvents(qt.QEventLoop.ExcludeUserInputEvents)
         self.on_tick(job)
 
 

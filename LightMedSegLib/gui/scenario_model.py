@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ from LightMedSegLib.segmentation import Segmentation
 STEPS = 20
 
 
-def save_scenario_model(folder: Path, name: str = "self-test", version: str = "1.0.0", **changes: Any) -> str:
+def save_scenario_model(
+    folder: Path,
+    name: str = "self-test",
+    version: str = "1.0.0",
+    preview_spacing_mm: Sequence[float] | None = None,
+    **changes: Any,
+) -> str:
     """Write the package into folder/name@version and return that identifier; changes replace items of the card."""
     card: dict[str, Any] = {
         "schema_version": 1,
@@ -36,6 +43,7 @@ def save_scenario_model(folder: Path, name: str = "self-test", version: str = "1
             "view": "windows",
             "overlap": 0.5,
             "background_value": None,
+            "preview_spacing_mm": preview_spacing_mm,
         },
         "network": {"name": "lightmedseg-tiny", "arguments": {}},
         "labels": [_label(1, "Bright", [230, 160, 60]), _label(2, "Very bright", [80, 140, 220])],

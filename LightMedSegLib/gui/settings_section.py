@@ -10,7 +10,6 @@ from slicer.i18n import tr as _
 from LightMedSegLib import __version__
 from LightMedSegLib.gui import settings
 from LightMedSegLib.model_folders import user_models_folder
-from LightMedSegLib.preview import preview_spacing
 
 
 class SettingsSection:
@@ -41,12 +40,12 @@ class SettingsSection:
         """Settings that have no effect now cannot be changed."""
         card = self._panel.models.card
         self._ui.overlapSlider.enabled = self._panel.parameters.ownOverlap
-        allowed = card is not None and preview_spacing(card) is not None
+        allowed = card is not None and card.input.preview_spacing is not None
         self._ui.previewCheckBox.enabled = allowed
         self._ui.previewCheckBox.toolTip = (
             _("For large scans: a quick coarse result first, which the full one replaces.")
             if allowed
-            else _("The card of this model does not say how good a coarse result would be, so there is none.")
+            else _("This model gives no coarse results that are good enough to look at.")
         )
 
     def _on_device(self, index: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -28,6 +29,8 @@ class TorchSection:
 
     def install(self) -> None:
         """Install what is missing, as the user asked for by the button."""
+        self._panel.ui.torchLabel.text = _("Installing. This may take some minutes, in which Slicer does not react.")
+        slicer.app.processEvents(qt.QEventLoop.ExcludeUserInputEvents)
         try:
             torch_setup.install()
         except DependencyError as error:

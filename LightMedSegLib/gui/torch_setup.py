@@ -69,7 +69,13 @@ def install() -> bool:
 
 def _install_extension() -> None:
     manager = slicer.app.extensionsManagerModel()
-    if not manager.installExtensionFromServer(EXTENSION):
+    # The click on the button was the answer to Slicer's questions; a restart is left to the user.
+    asks, manager.interactive = manager.interactive, False
+    try:
+        installed = manager.installExtensionFromServer(EXTENSION, False)
+    finally:
+        manager.interactive = asks
+    if not installed:
         raise DependencyError(
             _(
                 "The extension PyTorch could not be installed; open View / Extension Manager and install it there, "
@@ -92,5 +98,10 @@ def _install_torch() -> bool:
                 "PyTorch could not be installed (the installer ended with code {code}); check the internet connection "
                 "and the free disk space, and look at the Python console for details."
             ).format(code=error.returncode)
+        ) from error
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        # Of the installer's own parts, or of a torch that does not run on this computer.
+        raise DependencyError(
+            _("PyTorch could not be installed ({reason}); look at the Python console for details.").format(reason=error)
         ) from error
     return installed is not None and torch_installed()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.model_card import ModelCard
 
 PREFIX = "LightMedSeg."
-_CONTENT, _SEGMENTS, _STAMP = (PREFIX + name for name in ("Content", "Segments", "Stamp"))
+_CONTENT, _SEGMENTS, _STAMP, _EDITED = (PREFIX + name for name in ("Content", "Segments", "Stamp", "EditedStamp"))
 _SESSION = uuid.uuid4().hex
 
 
@@ -92,7 +92,7 @@ def remember_content(node: Any, content: str) -> None:
 def is_unedited(node: Any) -> bool:
     """True if the node is a result of ours whose voxels and segment names, colours and codes are as written.
 
-    At once within the session that wrote it; for a scene loaded from disk the voxels are compared by their hash.
+    At once for a result of this session; otherwise the voxels are compared by their hash, once until they change.
     """
     content, segmentation = node.GetAttribute(_CONTENT), node.GetSegmentation()
     if not content or node.GetAttribute(_SEGMENTS) != _segments_hash(segmentation):
@@ -100,11 +100,15 @@ def is_unedited(node: Any) -> bool:
     images = layers(segmentation)
     if len(images) != 1:
         return False
-    if node.GetAttribute(_STAMP) == _stamp(images):
-        return True
+    stamp = _stamp(images)
+    if stamp in (node.GetAttribute(_STAMP), node.GetAttribute(_EDITED)):
+        return bool(stamp == node.GetAttribute(_STAMP))
     labels = layer_array(images[0])
     in_range = labels.size == 0 or (labels.min() >= 0 and labels.max() <= 255)
-    return bool(in_range) and content_hash(labels) == content
+    unedited = bool(in_range) and content_hash(labels) == content
+    # The panel asks at every change, and a large labelmap takes long to hash.
+    node.SetAttribute(_STAMP if unedited else _EDITED, stamp)
+    return unedited
 
 
 def _attribute(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import slicer
 import vtk
 
 from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
@@ -55,7 +56,7 @@ def write_table(table_node: Any, rows: Iterable[SegmentNumbers]) -> None:
             means.InsertNextValue("" if math.isnan(row.mean) else f"{row.mean:.6g}")
         for array in (names, counts, volumes, means):
             table_node.AddColumn(array)
-        table_node.SetUseColumnNameAsColumnHeader(True)
+        table_node.SetUseColumnTitleAsColumnHeader(True)
         table_node.SetUseFirstColumnAsRowHeader(False)
     finally:
         table_node.EndModify(before)
@@ -67,7 +68,10 @@ def _fill_by_slicer(table_node: Any, segmentation_node: Any, volume_node: Any) -
     except ImportError:
         return False
     logic = SegmentStatisticsLogic()
-    parameters = logic.getParameterNode()
+    # A node outside the scene: the one in it holds what the user has chosen in that module.
+    parameters = slicer.vtkMRMLScriptedModuleNode()
+    logic.setParameterNode(parameters)
+    parameters.SetParameter("visibleSegmentsOnly", str(False))
     parameters.SetParameter("Segmentation", segmentation_node.GetID())
     parameters.SetParameter("ScalarVolume", volume_node.GetID())
     parameters.SetParameter("MeasurementsTable", table_node.GetID())

@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -73,11 +74,16 @@ class Worker:
             self.poll()
             if on_idle is not None:
                 on_idle()
-            if job.state is JobState.RUNNING:
-                job.changed.wait(0.02)
-                job.changed.clear()
+            self.give_time(0.02)
             if deadline is not None and time.monotonic() > deadline and not job.state.ended:
                 raise TimeoutError(f"The job has not ended after {timeout:g} seconds.")
+
+    def give_time(self, seconds: float) -> None:
+        """Let the thread run for up to seconds, less if it has something to deliver; at once if it does nothing."""
+        job = self._job
+        if job is not None and job.state is JobState.RUNNING:
+            job.changed.wait(seconds)
+            job.changed.clear()
 
     def close(self, timeout: float = 5.0) -> bool:
         """Cancel the present job, drop its result and end the thread; False if it did not end within timeout."""
@@ -132,6 +138,8 @@ class Worker:
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=_serve, args=(self._queue,), name="LightMedSeg", daemon=True)
             self._thread.start()
+            # A script that forgets its worker must not leave a waiting thread behind.
+            weakref.finalize(self, self._queue.put, None)
         self._queue.put(job)
 
     def _handle(self, job: Job, kind: str, value: Any) -> None:

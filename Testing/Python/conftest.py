@@ -20,6 +20,12 @@ def _own_user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     monkeypatch.setenv("LIGHTMEDSEG_HOME", str(tmp_path_factory.mktemp("home")))
 
 
+@pytest.fixture(autouse=True)
+def _same_path_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on which processor path is fastest on the computer it runs on."""
+    monkeypatch.setenv("LIGHTMEDSEG_CPU_PATH", "float32")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quiet_itk() -> Iterator[None]:
     before = sitk.ProcessObject.GetGlobalWarningDisplay()

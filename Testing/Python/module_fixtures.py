@@ -33,11 +33,11 @@ class Bench:
         """The scene's, also while the panel is not in use."""
         return self.panel.logic.getParameterNode()
 
-    def add_model(self, name: str, version: str = "1.0.0", **changes: Any) -> str:
+    def add_model(self, name: str, version: str = "1.0.0", preview_spacing_mm: Any = None, **changes: Any) -> str:
         """Add a model to the store; changes replace items of its card."""
         from LightMedSegLib.gui.scenario_model import save_scenario_model
 
-        identifier = save_scenario_model(self.folder, name, version, **changes)
+        identifier = save_scenario_model(self.folder, name, version, preview_spacing_mm, **changes)
         self.panel.models.reload()
         self.panel.update()
         return identifier

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from model_factory import make_model
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.model_store import ModelStore
@@ -57,6 +58,17 @@ def test_show_prints_the_card_and_the_size_of_the_network(package: Path, capsys:
     assert f"Multiply-adds {operations:.2f} G for a patch of 16 x 16 x 16" in printed
     for text in ("Test model (test-model@1.0.0)", "Structure 2", "Its weights are random.", "CC0-1.0"):
         assert text in printed
+
+
+def test_show_tells_of_the_preview_and_of_the_largest_volumes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {"preview_spacing_mm": [3, 3, 2.5], "largest_extent_mm": [60, 75, 65]}
+    folder = make_model(tmp_path / "m", input=said).folder
+    assert main(["models", "show", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "Preview       at 3 x 3 x 2.5 mm" in printed
+    assert "Made for      volumes of up to 60 x 75 x 65 mm" in printed
 
 
 def test_show_prints_the_card_itself_as_json(package: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,21 @@ def test_a_card_survives_the_way_through_its_text() -> None:
     assert ModelCard.from_json(card.to_text().encode("utf-8")) == card
 
 
+def test_what_a_card_may_say_of_previews_and_large_volumes_survives_the_way_through_its_text() -> None:
+    said = {"preview_spacing_mm": [3.0, 2.0, 2.0], "largest_extent_mm": [60.0, 75.0, 65.0]}
+    card = ModelCard.from_json(make_card(input=said))
+    assert (card.input.preview_spacing, card.input.largest_extent) == ((3.0, 2.0, 2.0), (60.0, 75.0, 65.0))
+    assert card.to_json()["input"].items() >= said.items()
+    assert ModelCard.from_json(card.to_text()) == card
+
+
+@pytest.mark.parametrize("unsaid", [{}, {"preview_spacing_mm": None, "largest_extent_mm": None}])
+def test_a_card_need_not_say_anything_of_previews_and_large_volumes(unsaid: dict[str, None]) -> None:
+    card = ModelCard.from_json(make_card(input=unsaid))
+    assert (card.input.preview_spacing, card.input.largest_extent) == (None, None)
+    assert card.to_json() == make_card()
+
+
 def test_the_attributes_are_those_of_the_card() -> None:
     card = ModelCard.from_json(make_card(labels=3, channels=2, input={"spacing_mm": [0.5, 1, 2], "patch": [8, 16, 24]}))
     assert (card.identifier, card.num_classes, card.in_channels) == ("test-model@1.0.0", 4, 2)
@@ -103,6 +118,12 @@ def test_a_newer_card_is_refused_as_newer_even_if_its_items_are_unknown(version:
         ({"input": {"overlap": 0.95}}, "input.overlap is 0.95"),
         ({"input": {"view": "slices"}}, "input.view must be one of 'windows', 'whole'"),
         ({"input": {"zoom": 2}}, "input.zoom is not known"),
+        ({"input": {"preview_spacing_mm": [3, 3]}}, "input.preview_spacing_mm has 2 entries"),
+        ({"input": {"preview_spacing_mm": 3}}, "input.preview_spacing_mm must be a list or null, not 3"),
+        ({"input": {"preview_spacing_mm": [3, 0.5, 3]}}, "[3, 0.5, 3] is not coarser than input.spacing_mm"),
+        ({"input": {"preview_spacing_mm": [1, 1, 1]}}, "input.preview_spacing_mm [1, 1, 1] is not coarser"),
+        ({"input": {"largest_extent_mm": [60, "a", 65]}}, "input.largest_extent_mm[1] must be a number"),
+        ({"input": {"largest_extent_mm": [60, 0, 65]}}, "input.largest_extent_mm[1] is 0"),
         ({"network": {"arguments": None}}, "network.arguments must be an object"),
         ({"network": {"arguments": {"widths": [8, 10**6]}}}, "network.arguments.widths[1] is 1000000"),
         ({"labels": []}, "labels has 0 entries"),

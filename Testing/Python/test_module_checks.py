@@ -89,18 +89,35 @@ def test_voxels_much_longer_than_the_models(slicer_runtime: Any) -> None:  # noq
     assert warnings(volume(0, 500, spacing=1.9), card()) == ""
 
 
-def test_a_volume_much_larger_than_the_model_learned_from(slicer_runtime: Any) -> None:  # noqa: F811
+def test_a_volume_larger_than_the_model_is_made_for(slicer_runtime: Any) -> None:  # noqa: F811
     import slicer
 
-    model = card(metrics={"extent_mm": {"largest": [20, 30, 20]}})
+    model = card(input={"largest_extent_mm": [22, 33, 25]})
     node = volume(0, 500)
-    assert "measures 32 x 32 x 32 mm, but the model learned from volumes of up to 20 x 20 x 30 mm" in warnings(
+    assert "measures 32 x 32 x 32 mm, but the model is made for volumes of up to 22 x 25 x 33 mm" in warnings(
         node, model
     )
     roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Box")
     roi.SetCenter((15, 15, 15))
     roi.SetSize((20, 20, 20))
     assert warnings(node, model, roi=roi) == ""
+    assert warnings(node, card(input={"largest_extent_mm": [32, 32, 32]})) == ""
+
+
+@pytest.mark.parametrize(("sample", "warned"), [("hippocampus", False), ("brain", True)])
+def test_the_hippocampus_model_is_for_crops_not_for_whole_heads(
+    slicer_runtime: Any,  # noqa: F811
+    sample: str,
+    warned: bool,
+) -> None:
+    import slicer
+
+    from LightMedSegLib.model_store import resolve_model
+    from LightMedSegLib.sample_data import sample_path
+
+    node = slicer.util.loadVolume(str(sample_path(sample)))
+    found = warnings(node, resolve_model("hippocampus-t1-mr").card)
+    assert ("choose a region of interest around the structure" in found) is warned
 
 
 def test_more_memory_than_there_is(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
@@ -110,6 +127,15 @@ def test_more_memory_than_there_is(slicer_runtime: Any, monkeypatch: pytest.Monk
     assert "needs about 0.7 GB of memory, but only 0.5 GB are free" in warnings(volume(0, 500), card())
     monkeypatch.setattr(memory, "available_bytes", lambda: None)
     assert warnings(volume(0, 500), card()) == ""
+
+
+def test_memory_that_only_caches_files_counts_as_free(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    from LightMedSegLib.gui import memory
+
+    told = "MemTotal:  16000 kB\nMemFree:  100 kB\nMemAvailable:  9000 kB\nHugePages_Total:  0\n"
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    monkeypatch.setattr(memory.Path, "read_text", lambda path, encoding: told)
+    assert memory.available_bytes() == 9000 * 1024
 
 
 def test_memory_grows_with_volume_and_resolution(slicer_runtime: Any) -> None:  # noqa: F811

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model_factory import make_model
 from module_fixtures import MODULE_FILE, Bench, bench, blocks, segment_names, segmentation_nodes  # noqa: F401
 from runtime_fixtures import REPOSITORY, slicer_runtime  # noqa: F401
 
@@ -173,7 +172,7 @@ class Sees:
         return Segmentation(labels, card or load_model(model).card, {}, "cpu")
 
 
-PREVIEW = {"preview": {"spacing_mm": [3.0, 3.0, 3.0]}}
+COARSE = (3.0, 3.0, 3.0)
 
 
 def test_a_large_volume_gets_a_preview_first_where_the_card_allows_it(
@@ -187,10 +186,10 @@ def test_a_large_volume_gets_a_preview_first_where_the_card_allows_it(
     monkeypatch.setattr(preview, "segment", sees)
     monkeypatch.setattr(preview, "WORTH_IT_VOXELS", 1000)
     bench.panel.logic.segment = None
-    model = bench.add_model("coarse", metrics=PREVIEW)
+    model = bench.add_model("coarse", preview_spacing_mm=COARSE)
     logic, volume = bench.panel.logic, make_volume()
     node = logic.process(volume, model=model, preview=True, mirror=("x",), onOutcome=outcomes.append)
-    assert sees.spacings == [(3.0, 3.0, 3.0), ()]
+    assert sees.spacings == [COARSE, ()]
     assert sees.mirrors == [(), ("x",)]
     assert [outcome.preview for outcome in outcomes] == [True, False]
     assert {outcome.node.GetID() for outcome in outcomes} == {node.GetID()}
@@ -200,16 +199,6 @@ def test_a_large_volume_gets_a_preview_first_where_the_card_allows_it(
     monkeypatch.setattr(preview, "WORTH_IT_VOXELS", 10**9)
     logic.process(volume, model=model, preview=True)
     assert len(sees.spacings) == 5, "no preview without the card, without being asked, or for a small volume"
-
-
-@pytest.mark.parametrize(
-    "entry", [None, {}, {"spacing_mm": [3, 3]}, {"spacing_mm": [0.5, 3, 3]}, {"spacing_mm": ["a", 3, 3]}, [3, 3, 3]]
-)
-def test_a_card_that_declares_no_sensible_preview_allows_none(tmp_path: Path, entry: Any) -> None:
-    from LightMedSegLib.preview import preview_spacing
-
-    metrics = {} if entry is None else {"preview": entry}
-    assert preview_spacing(make_model(tmp_path / "m", tensors={"w": np.zeros(1, "f4")}, metrics=metrics).card) is None
 
 
 def test_a_preview_shows_the_model_larger_voxels(tmp_path: Path) -> None:
@@ -224,3 +213,23 @@ def test_a_preview_shows_the_model_larger_voxels(tmp_path: Path) -> None:
     result = segment_at(image, model, "cpu", spacing=(1.5, 1.5, 1.5), threads=1)
     assert result.labelmap.GetSize() == image.GetSize()
     assert result.card == model.card
+
+
+def test_a_script_that_forgets_its_logic_leaves_no_thread_behind(bench: Bench) -> None:  # noqa: F811
+    import gc
+    import threading
+
+    from LightMedSeg import LightMedSegLogic
+    from LightMedSegLib.gui.scenarios import make_volume
+
+    def running() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name == "LightMedSeg"}
+
+    before = running()
+    logic = LightMedSegLogic()
+    logic.store, logic.segment = bench.panel.logic.store, bench.segment
+    logic.process(make_volume(), model=bench.model)
+    assert len(running() - before) == 1
+    del logic
+    gc.collect()
+    bench.session.wait_until(lambda: running() == before, what="the end of the thread")

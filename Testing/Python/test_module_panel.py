@@ -186,8 +186,8 @@ def test_settings_without_effect_cannot_be_changed(bench: Bench) -> None:  # noq
     assert not bench.ui.overlapSlider.enabled and not bench.ui.previewCheckBox.enabled
     bench.ui.ownOverlapCheckBox.checked = True
     assert bench.ui.overlapSlider.enabled
-    assert "does not say how good" in bench.ui.previewCheckBox.toolTip
-    bench.parameters.model = bench.add_model("coarse", metrics={"preview": {"spacing_mm": [3, 3, 3]}})
+    assert "no coarse results" in bench.ui.previewCheckBox.toolTip
+    bench.parameters.model = bench.add_model("coarse", preview_spacing_mm=[3, 3, 3])
     assert bench.ui.previewCheckBox.enabled
 
 

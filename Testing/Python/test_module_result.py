@@ -33,6 +33,16 @@ def test_segments_table_3d_button_and_numbers_show_the_result(bench: Bench) -> N
     assert node.GetSegmentation().ContainsRepresentation("Closed surface")
 
 
+def test_the_numbers_stay_in_view_when_something_else_changes_the_scene(bench: Bench) -> None:  # noqa: F811
+    import slicer
+
+    bench.choose_volume()
+    bench.run()
+    slicer.mrmlScene.StartState(slicer.mrmlScene.BatchProcessState)
+    slicer.mrmlScene.EndState(slicer.mrmlScene.BatchProcessState)
+    assert bench.ui.statisticsTable.mrmlTableNode() is bench.parameters.statisticsTable
+
+
 def test_an_unedited_result_is_replaced_by_the_next_run(bench: Bench) -> None:  # noqa: F811
     bench.choose_volume()
     first = bench.run()

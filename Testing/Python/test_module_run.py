@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,33 @@ def test_click_segment_get_segments(bench: Bench) -> None:  # noqa: F811
     assert np.array_equal(read_labelmap(node, volume).labels, blocks())
     assert bench.ui.statusLabel.text.startswith("Done in ")
     assert bench.ui.outputSelector.currentNode() is node
+
+
+def test_a_run_leaves_no_errors_or_warnings_of_vtk_in_the_log(
+    bench: Bench,  # noqa: F811
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The type is in Slicer's lists there, its modifier is not."""
+    bench.parameters.model = bench.add_model("hippocampus", labels=[hippocampus_label()])
+    bench.choose_volume()
+    capfd.readouterr()
+    assert segment_names(bench.run()) == ["Anterior hippocampus"]
+    bench.ui.statisticsButton.click()
+    assert capfd.readouterr().err == ""
+
+
+def hippocampus_label() -> dict[str, Any]:
+    def code(value: str, meaning: str) -> dict[str, str]:
+        return {"scheme": "SCT", "value": value, "meaning": meaning}
+
+    terminology = {
+        "category": code("123037004", "Anatomical Structure"),
+        "type": code("5366008", "Hippocampus"),
+        "modifier": code("255549009", "Anterior"),
+        "region": None,
+        "region_modifier": None,
+    }
+    return {"value": 1, "name": "Anterior hippocampus", "color": [221, 130, 101], "terminology": terminology}
 
 
 def test_while_it_runs_the_button_is_cancel_and_progress_is_shown(bench: Bench) -> None:  # noqa: F811
@@ -227,3 +255,40 @@ def test_throwing_the_panel_away_ends_the_run(slicer_runtime: Any, bench: Bench)
     assert segmentation_nodes() == []
     with pytest.raises(LightMedSegError, match="shutting down"):
         bench.panel.logic.process(bench.panel.logic.getParameterNode().inputVolume)
+
+
+def test_a_warning_goes_when_the_region_of_interest_is_dragged_to_a_good_size(bench: Bench) -> None:  # noqa: F811
+    import slicer
+
+    card_input = {**bench.panel.models.card.to_json()["input"], "largest_extent_mm": [16, 16, 16]}
+    bench.parameters.model = bench.add_model("crops", input=card_input)
+    bench.choose_volume()
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Box")
+    roi.SetCenter((12, 12, 12))
+    roi.SetSize((20, 20, 20))
+    bench.parameters.roi = roi
+    assert "choose a region of interest" in bench.ui.checksLabel.text
+    roi.SetSize((12, 12, 12))
+    bench.session.wait_until(lambda: not bench.ui.checksLabel.visible, what="the warning to go")
+    bench.session.leave_module()
+    roi.SetSize((20, 20, 20))
+    bench.session.process_events(0.3)
+    assert bench.ui.checksLabel.text == "", "nothing is looked at while the panel is not in use"
+
+
+def test_the_work_goes_on_although_slicers_event_loop_keeps_pythons_lock(bench: Bench) -> None:  # noqa: F811
+    """With such an interval this thread, too, gives the lock away only where it waits."""
+    bench.choose_volume()
+    bench.segment.seconds = 0.1
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000.0)
+    try:
+        bench.ui.segmentButton.click()
+        runner = bench.panel.logic.runner
+        for _ in range(200):
+            if runner.job is None:
+                break
+            runner._poll()
+    finally:
+        sys.setswitchinterval(interval)
+    assert bench.ui.statusLabel.text.startswith("Done in ")

@@ -31,7 +31,8 @@ def test_without_torch_and_extension_the_panel_says_how(without_torch: Any) -> N
 def test_the_button_installs_the_extension_and_asks_for_a_restart(slicer_runtime: Any, without_torch: Any) -> None:  # noqa: F811
     slicer_runtime.extensions.offer("PyTorch", slicer_runtime.pytorch.install)
     without_torch.ui.installTorchButton.click()
-    assert [name for name, _ in slicer_runtime.extensions.requests] == ["PyTorch"]
+    assert slicer_runtime.extensions.requests == [("PyTorch", False)], "no restart without the user"
+    assert slicer_runtime.extensions.interactive
     assert "Restart Slicer" in slicer_runtime.dialogs.texts("info")[0]
     assert without_torch.ui.installTorchButton.text == "Install PyTorch"
     assert slicer_runtime.pytorch.requests == []
@@ -76,6 +77,22 @@ def test_a_failed_installation_is_said_with_what_to_do(slicer_runtime: Any, with
     without_torch.ui.installTorchButton.click()
     assert "check the internet connection" in slicer_runtime.dialogs.texts("error")[0]
     assert without_torch.ui.torchFrame.visible
+
+
+def test_a_torch_that_was_installed_but_does_not_start_is_said(
+    slicer_runtime: Any,  # noqa: F811
+    without_torch: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slicer_runtime.pytorch.install()
+    import PyTorchUtils
+
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise OSError("a system library is missing")
+
+    monkeypatch.setattr(PyTorchUtils.PyTorchUtilsLogic, "installTorch", fail)
+    without_torch.ui.installTorchButton.click()
+    assert "PyTorch could not be installed (a system library is missing)" in slicer_runtime.dialogs.texts("error")[0]
 
 
 @pytest.mark.parametrize(

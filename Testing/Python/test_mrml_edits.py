@@ -138,9 +138,13 @@ def test_edits_are_recognised_in_a_scene_that_was_saved_and_loaded(
     for name in node.GetAttributeNames():
         loaded.SetAttribute(name, node.GetAttribute(name))
     monkeypatch.setattr(result_record, "_SESSION", "another run of the program")
-    assert is_unedited(loaded)
+    hashed: list[Any] = []
+    monkeypatch.setattr(result_record, "content_hash", lambda labels: hashed.append(labels) or content_hash(labels))
+    assert is_unedited(loaded) and is_unedited(loaded)
+    assert len(hashed) == 1, "an answer holds until the voxels change"
     paint_a_voxel(loaded, scan)
-    assert not is_unedited(loaded)
+    assert not is_unedited(loaded) and not is_unedited(loaded)
+    assert len(hashed) == 2
 
 
 def test_the_rim_of_a_cropped_labelmap_does_not_count_as_an_edit_but_the_shape_of_the_content_does(

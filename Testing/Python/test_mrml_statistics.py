@@ -88,11 +88,12 @@ def test_slicers_own_statistics_are_used_where_they_are(nodes: Any, monkeypatch:
     scene, scan, node = nodes
     table = scene.AddNewNodeByClass("vtkMRMLTableNode", "Table")
     calls: list[Any] = []
-    parameters: dict[str, str] = {}
+    given: list[Any] = []
 
     class SegmentStatisticsLogic:
-        def getParameterNode(self) -> Any:
-            return types.SimpleNamespace(SetParameter=parameters.__setitem__)
+        def setParameterNode(self, parameters: Any) -> None:
+            parameters.SetParameter("visibleSegmentsOnly", "True")
+            given.append(parameters)
 
         def computeStatistics(self) -> None:
             calls.append("computed")
@@ -105,7 +106,10 @@ def test_slicers_own_statistics_are_used_where_they_are(nodes: Any, monkeypatch:
     monkeypatch.setitem(sys.modules, "SegmentStatistics", module)
     fill_statistics_table(table, node, scan)
     assert calls == ["computed", table]
-    assert parameters["Segmentation"] == node.GetID()
-    assert parameters["ScalarVolume"] == scan.GetID()
-    assert parameters["LabelmapSegmentStatisticsPlugin.volume_cm3.enabled"] == "True"
-    assert parameters["ClosedSurfaceSegmentStatisticsPlugin.enabled"] == "False"
+    (parameters,) = given
+    assert parameters.GetScene() is None, "the settings of the user in that module stay as they are"
+    assert parameters.GetParameter("Segmentation") == node.GetID()
+    assert parameters.GetParameter("ScalarVolume") == scan.GetID()
+    assert parameters.GetParameter("visibleSegmentsOnly") == "False"
+    assert parameters.GetParameter("LabelmapSegmentStatisticsPlugin.volume_cm3.enabled") == "True"
+    assert parameters.GetParameter("ClosedSurfaceSegmentStatisticsPlugin.enabled") == "False"

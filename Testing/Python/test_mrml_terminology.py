@@ -3,62 +3,84 @@
 from __future__ import annotations
 
 import json
-import types
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from mrml_fixtures import slicer
+import SimpleITK as sitk
+from model_factory import make_card
+from mrml_fixtures import add_volume, new_scene, slicer
 
 from LightMedSegLib.labels import Code, Terminology
-from LightMedSegLib.mrml.terminology import scene_terminologies_logic, terminology_entry
+from LightMedSegLib.model_card import ModelCard
+from LightMedSegLib.mrml.segmentations import write_result
 
-LIVER = Terminology(Code("SCT", "123037004", "Anatomical Structure"), Code("SCT", "10200004", "Liver"))
 CYST = Terminology(
     Code("SCT", "49755003", "Morphologically Altered Structure"),
     Code("SCT", "41699000", "Cyst"),
     region=Code("SCT", "10200004", "Liver"),
 )
+ANTERIOR = Terminology(
+    Code("SCT", "123037004", "Anatomical Structure"),
+    Code("SCT", "5366008", "Hippocampus"),
+    Code("SCT", "255549009", "Anterior"),
+)
 
 
-def own_list(path: Path) -> Path:
-    code = {"CodingSchemeDesignator": "SCT", "CodeValue": "10200004", "CodeMeaning": "Liver"}
-    category = {"CodingSchemeDesignator": "SCT", "CodeValue": "123037004", "CodeMeaning": "Anatomical Structure"}
-    data = {
+def understood(text: str) -> Any:
+    entry = slicer.vtkSlicerTerminologyEntry()
+    assert slicer.vtkSlicerTerminologiesModuleLogic.DeserializeTerminologyEntry(text, entry)
+    return entry
+
+
+@pytest.mark.parametrize("terminology", [CYST, ANTERIOR])
+def test_a_segment_has_all_its_codes_whether_slicers_lists_know_them_or_not(
+    terminology: Terminology, volume: sitk.Image
+) -> None:
+    labels = make_card(labels=1)["labels"]
+    labels[0]["terminology"] = terminology.to_json()
+    scan = add_volume(new_scene(), volume)
+    array = np.ones(volume.GetSize()[::-1], np.uint8)
+    node = write_result(scan, array, ModelCard.from_json(make_card(labels=labels)))
+    entry = understood(node.GetSegmentation().GetNthSegment(0).GetTerminology())
+    objects = (
+        entry.GetCategoryObject(),
+        entry.GetTypeObject(),
+        entry.GetTypeModifierObject(),
+        entry.GetRegionObject(),
+        entry.GetRegionModifierObject(),
+    )
+    read = [
+        Code(o.GetCodingSchemeDesignator(), o.GetCodeValue(), o.GetCodeMeaning())
+        for o in objects
+        if o and o.GetCodeValue()
+    ]
+    wanted = [terminology.category, terminology.type, terminology.modifier, terminology.region]
+    assert read == [code for code in wanted if code]
+
+
+def test_slicer_finds_the_codes_in_a_list_that_the_user_has_loaded(tmp_path: Path) -> None:
+    """What Slicer does when somebody opens the selector of codes."""
+
+    def item(code: Code, **more: Any) -> dict[str, Any]:
+        return {
+            "CodingSchemeDesignator": code.scheme,
+            "CodeValue": code.value,
+            "CodeMeaning": code.meaning,
+            **more,
+        }
+
+    assert ANTERIOR.modifier is not None
+    kinds = [item(ANTERIOR.type, Modifier=[item(ANTERIOR.modifier)])]
+    content = {
         "SegmentationCategoryTypeContextName": "Hospital list",
         "@schema": "https://raw.githubusercontent.com/qiicr/dcmqi/master/doc/segment-context-schema.json#",
-        "SegmentationCodes": {"Category": [{**category, "Type": [code]}]},
+        "SegmentationCodes": {"Category": [item(ANTERIOR.category, Type=kinds)]},
     }
-    path.write_text(json.dumps(data), encoding="utf-8")
-    return path
-
-
-def test_an_entry_is_understood_by_slicer_with_all_its_codes() -> None:
-    entry = slicer.vtkSlicerTerminologyEntry()
-    logic = slicer.vtkSlicerTerminologiesModuleLogic
-    assert logic.DeserializeTerminologyEntry(terminology_entry(CYST), entry)
-    assert entry.GetCategoryObject().GetCodeMeaning() == "Morphologically Altered Structure"
-    assert entry.GetTypeObject().GetCodeValue() == "41699000"
-    assert entry.GetRegionObject().GetCodingSchemeDesignator() == "SCT"
-    assert entry.GetRegionObject().GetCodeMeaning() == "Liver"
-    assert logic.SerializeTerminologyEntry(entry) == terminology_entry(CYST)
-
-
-def test_codes_in_a_list_that_the_user_loaded_name_that_list(tmp_path: Path) -> None:
-    logic = slicer.vtkSlicerTerminologiesModuleLogic()
-    assert logic.LoadTerminologyFromFile(str(own_list(tmp_path / "own.term.json"))) == "Hospital list"
-    assert terminology_entry(LIVER, logic) == LIVER.to_slicer("Hospital list")
-    assert terminology_entry(CYST, logic) == CYST.to_slicer()
-
-
-def test_codes_in_no_list_stay_valid_under_the_default_name() -> None:
-    logic = slicer.vtkSlicerTerminologiesModuleLogic()
-    assert terminology_entry(LIVER, logic) == LIVER.to_slicer() == terminology_entry(LIVER)
-
-
-def test_without_an_application_there_is_no_logic_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slicer, "modules", types.SimpleNamespace(), raising=False)
-    assert scene_terminologies_logic() is None
-    logic = object()
-    modules = types.SimpleNamespace(terminologies=types.SimpleNamespace(logic=lambda: logic))
-    monkeypatch.setattr(slicer, "modules", modules)
-    assert scene_terminologies_logic() is logic
+    path = tmp_path / "own.term.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    logic, entry = slicer.vtkSlicerTerminologiesModuleLogic(), understood(ANTERIOR.to_slicer())
+    assert logic.LoadTerminologyFromFile(str(path)) == "Hospital list"
+    assert logic.UpdateEntryFromLoadedTerminologies(entry, [], [])
+    assert logic.SerializeTerminologyEntry(entry) == ANTERIOR.to_slicer("Hospital list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -65,6 +66,17 @@ def test_a_job_is_prepared_and_delivered_on_the_main_thread_and_worked_on_in_ano
 def test_one_thread_serves_all_jobs_because_cuda_starts_slowly_in_a_new_one(worker: Worker) -> None:
     first, second = (run(worker, job_of(lambda context: threading.get_ident())).outcome for _ in range(2))
     assert first == second
+
+
+def test_a_forgotten_worker_leaves_no_thread_behind() -> None:
+    worker = Worker()
+    job = run(worker, job_of(lambda context: threading.current_thread()))
+    thread = job.outcome
+    assert thread.is_alive()
+    del worker
+    gc.collect()
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 def test_a_long_preparation_is_spread_over_several_polls(worker: Worker) -> None:

@@ -37,6 +37,12 @@ def test_a_hidden_torch_cannot_be_found_and_comes_back_as_it_was(slicer_runtime:
     assert again is torch
 
 
+def test_the_end_of_a_test_gives_torch_back_to_those_that_need_no_slicer(slicer_runtime: Any) -> None:  # noqa: F811
+    slicer_runtime.torch.hide()
+    slicer_runtime.finish()
+    assert importlib.util.find_spec("torch") is not None
+
+
 def test_without_the_pytorch_extension_it_cannot_be_imported(slicer_runtime: Any) -> None:  # noqa: F811
     import slicer
 

@@ -30,6 +30,10 @@ def test_widgets_properties_and_connections_arrive(slicer_runtime: Any) -> None:
     assert ui.inputSelector.nodeTypes == ("vtkMRMLScalarVolumeNode",) and ui.inputSelector.noneEnabled
     assert ui.inputSelector.SlicerParameterName == "inputVolume"
     assert ui.advancedButton.collapsed and not ui.inputsButton.collapsed
+    root.show()
+    assert (ui.advancedButton.visible, ui.repeatsBox.visible) == (True, False)
+    ui.advancedButton.collapsed = False
+    assert ui.repeatsBox.visible
     assert ui.inputSelector.mrmlScene() is None
     root.setMRMLScene(slicer.mrmlScene)
     assert ui.inputSelector.mrmlScene() is slicer.mrmlScene

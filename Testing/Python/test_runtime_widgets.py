@@ -239,6 +239,66 @@ def test_a_collapsed_section_hides_its_children_and_gives_back_only_those_that_w
     assert seen == [True, False]
 
 
+def test_what_the_module_shows_or_hides_in_a_collapsed_section_counts_when_it_is_opened(
+    slicer_runtime: Any,  # noqa: F811
+) -> None:
+    import ctk
+    import qt
+
+    section = ctk.ctkCollapsibleButton()
+    section.collapsed = True
+    layout = qt.QVBoxLayout(section)
+    early, late = qt.QLabel("early"), qt.QLabel("late")
+    for label in (early, late):
+        layout.addWidget(label)
+    late.visible = False
+    section.show()
+    assert (early.visible, late.visible) == (False, False)
+    early.visible, late.visible = False, True
+    assert (early.visible, late.visible) == (False, False)
+    section.collapsed = False
+    assert (early.visible, late.visible) == (False, True)
+
+
+def test_a_node_selector_tells_of_every_new_node_also_by_its_old_signal(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    selector, seen = _selector(noneEnabled=True), []
+    selector.setMRMLScene(slicer.mrmlScene)
+    selector.connect("nodeAddedByUser(vtkMRMLNode*)", lambda node: seen.append(node.GetName()))
+    slicer.util.addVolumeFromArray(np.zeros((2, 2, 2)), name="New")
+    assert seen == ["New"]
+
+
+def test_a_table_view_with_a_scene_but_no_view_node_forgets_its_table_after_a_batch(
+    slicer_runtime: Any,  # noqa: F811
+) -> None:
+    import slicer
+
+    scene = slicer.mrmlScene
+    table_node = scene.AddNewNodeByClass("vtkMRMLTableNode", "Dice")
+    with_scene, without = slicer.qMRMLTableView(), slicer.qMRMLTableView()
+    with_scene.setMRMLScene(scene)
+    for view in (with_scene, without):
+        view.setMRMLTableNode(table_node)
+    scene.StartState(scene.BatchProcessState)
+    scene.EndState(scene.BatchProcessState)
+    assert (with_scene.mrmlTableNode(), without.mrmlTableNode()) == (None, table_node)
+
+
+def test_the_application_takes_flags_for_what_to_process(slicer_runtime: Any) -> None:  # noqa: F811
+    import qt
+    import slicer
+
+    seen: list[str] = []
+    timer = qt.QTimer()
+    timer.singleShot = True
+    timer.connect("timeout()", lambda: seen.append("timer"))
+    timer.start(0)
+    slicer.app.processEvents(qt.QEventLoop.ExcludeUserInputEvents)
+    assert seen == ["timer"]
+
+
 def test_a_slider_widget_holds_a_float_in_its_range(slicer_runtime: Any) -> None:  # noqa: F811
     import ctk
 

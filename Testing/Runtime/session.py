@@ -76,6 +76,8 @@ class Session:
     def finish(self) -> None:
         """Raises AssertionError for swallowed exceptions, unused answers, a wait cursor or paused views left."""
         remove_hooks()
+        # The next test may be one that needs no Slicer.
+        self.torch.reveal()
         problems = [f"{error.where}:\n{error.text}" for error in self.errors.take()]
         problems += [f"Prepared answer was not asked for: {answer!r}" for answer in self.dialogs.unused_answers()]
         self.dialogs.clear()

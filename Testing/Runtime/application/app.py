@@ -10,7 +10,6 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtWidgets
 
-from ..pythonqt.values import call
 from ..widgets.emulated import Emulated, constant, invokable
 from .extensions import ExtensionsManagerModel
 from .files import CoreIOManager
@@ -180,4 +179,5 @@ class Application(Emulated, QtWidgets.QApplication):
 
     @invokable("processEvents()")
     def processEvents(self, *flags: Any) -> None:
-        call(QtWidgets.QApplication.processEvents, "processEvents", flags, {})
+        # The arguments have been converted on the way here.
+        QtWidgets.QApplication.processEvents(*(QtCore.QEventLoop.ProcessEventsFlag(flag) for flag in flags))

@@ -13,6 +13,9 @@ from .emulated import Emulated, invokable
 _HEADER = 26
 
 
+_WANTED = "visibilityToParent"
+
+
 @register_widget_class
 class CollapsibleButton(Emulated, QtWidgets.QAbstractButton):
     """Header above its children; `collapsed` hides them, and those hidden by the module stay hidden afterwards."""
@@ -25,7 +28,7 @@ class CollapsibleButton(Emulated, QtWidgets.QAbstractButton):
         if isinstance(parent, str):
             text, parent = parent, None
         super().__init__(parent)
-        self._hidden_by_collapse: list[Any] = []
+        self._forcing = False
         self._flat = False
         self.setText(text)
         self.setCheckable(True)
@@ -35,18 +38,35 @@ class CollapsibleButton(Emulated, QtWidgets.QAbstractButton):
         self.toggled.connect(lambda checked: self._apply(not checked))
 
     def _apply(self, collapsed: bool) -> None:
-        children = [child for child in self.children() if isinstance(child, QtWidgets.QWidget)]
-        if collapsed:
-            self._hidden_by_collapse = [child for child in children if not child.isHidden()]
-            for child in self._hidden_by_collapse:
-                child.hide()
-        else:
-            for child in self._hidden_by_collapse:
-                child.show()
-            self._hidden_by_collapse = []
+        self._show_or_hide_children()
         self.setMaximumHeight(_HEADER if collapsed else 16777215)
         self.updateGeometry()
         self.emit_signal("contentsCollapsed(bool)", collapsed)
+
+    def _show_or_hide_children(self) -> None:
+        # Children are looked up each time: a Python name for one that is still being made would become invalid.
+        self._forcing = True
+        for child in self.children():
+            if not isinstance(child, QtWidgets.QWidget) or child.isWindow():
+                continue
+            child.installEventFilter(self)
+            explicit = child.testAttribute(QtCore.Qt.WA_WState_ExplicitShowHide)
+            wanted = child.property(_WANTED)
+            if wanted is None:
+                wanted = not (explicit and child.isHidden())
+                child.setProperty(_WANTED, wanted)
+            child.setVisible(wanted and not self._get_collapsed())
+            if wanted:
+                # Otherwise Qt would take the module's own hiding of a hidden child for no change.
+                child.setAttribute(QtCore.Qt.WA_WState_ExplicitShowHide, False)
+        self._forcing = False
+
+    def eventFilter(self, child: Any, event: Any) -> bool:
+        if not self._forcing and event.type() in (QtCore.QEvent.ShowToParent, QtCore.QEvent.HideToParent):
+            child.setProperty(_WANTED, event.type() == QtCore.QEvent.ShowToParent)
+            if self._get_collapsed():
+                self._show_or_hide_children()
+        return False
 
     def _get_collapsed(self) -> bool:
         return not self.isChecked()
@@ -64,12 +84,14 @@ class CollapsibleButton(Emulated, QtWidgets.QAbstractButton):
     flat = QtCore.Property(bool, _get_flat, _set_flat)
 
     def childEvent(self, event: Any) -> None:
-        # A child added while collapsed must not appear below the header.
-        child = event.child()
-        if event.added() and self._get_collapsed() and isinstance(child, QtWidgets.QWidget):
-            self._hidden_by_collapse.append(child)
-            child.hide()
         super().childEvent(event)
+        if event.added() and self._get_collapsed():
+            QtCore.QTimer.singleShot(0, self, self._show_or_hide_children)
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        if self._get_collapsed():
+            self._show_or_hide_children()
 
     def hitButton(self, position: Any) -> bool:
         return bool(position.y() < _HEADER)

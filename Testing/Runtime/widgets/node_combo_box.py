@@ -135,6 +135,8 @@ class NodeComboBox(Emulated, QtWidgets.QWidget):
         self._select(wanted)
         for node in added:
             self.emit_signal("nodeAdded(vtkMRMLNode*)", node)
+            # Deprecated in Slicer, because it comes whoever adds the node.
+            self.emit_signal("nodeAddedByUser(vtkMRMLNode*)", node)
 
     def _show(self) -> None:
         blocked = self._combo_box.blockSignals(True)

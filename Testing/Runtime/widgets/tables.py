@@ -23,15 +23,19 @@ class TableView(Emulated, QtWidgets.QTableView):
         super().__init__(parent)
         self._node: Any = None
         self._scene: Any = None
-        self._observer = NodeObserver()
+        self._observer, self._scene_observer = NodeObserver(), NodeObserver()
         self._items = QtGui.QStandardItemModel(self)
         self.setModel(self._items)
         self.destroyed.connect(self._observer.stop)
+        self.destroyed.connect(self._scene_observer.stop)
 
     @invokable("setMRMLScene(vtkMRMLScene*)")
     def setMRMLScene(self, scene: Any) -> None:
+        """A view with a scene takes its table from a view node, and without one shows nothing after every batch."""
         require(scene, "vtkMRMLScene")
         self._scene = scene
+        forget = guarded(lambda: self.setMRMLTableNode(None), "qMRMLTableView")
+        self._scene_observer.observe(scene, () if scene is None else (scene.EndBatchProcessEvent,), forget)
 
     @invokable("setMRMLTableNode(vtkMRMLNode*)", "setMRMLTableNode(vtkMRMLTableNode*)")
     def setMRMLTableNode(self, node: Any) -> None:
