@@ -63,13 +63,16 @@ class _Run:
 class Engine:
     """A model ready on a device: the second call of segment pays no loading.
 
+    cpu_path: how the network is computed on the processor, one of fast.choice.CPU_PATHS.
+
     Raises ModelPackageError for a model that does not exist or is damaged, DeviceError for an impossible device.
     Calls from several threads take turns.
     """
 
-    def __init__(self, model: str | Path | Model, device: str = "auto"):
+    def __init__(self, model: str | Path | Model, device: str = "auto", cpu_path: str = "auto"):
         self.model = resolved(model)
         self.device = select_device(device)
+        self._cpu_path = cpu_path
         self._networks: dict[str, Any] = {}
         self._turn = threading.Lock()
 
@@ -172,8 +175,13 @@ class Engine:
         if device not in self._networks:
             import torch
 
-            network = self.model.build_network(device).eval()
-            self._networks[device] = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+            network: Any = self.model.build_network(device).eval()
+            network = network.to(memory_format=torch.channels_last_3d)
+            if device == "cpu":
+                from LightMedSegLib.fast.choice import choose_cpu_path, prepare_for_cpu
+
+                network = prepare_for_cpu(network, choose_cpu_path(self._cpu_path))
+            self._networks[device] = network
         return self._networks[device]
 
 

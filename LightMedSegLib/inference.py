@@ -119,6 +119,7 @@ def label_volume(
                 stitched.add(start, logits, weights)
     if stitched is not None:
         hand_on(stitched.take(layout.shape[0]))
+    predictor.release()
     on_window(total, total)
 
 

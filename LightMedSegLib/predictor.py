@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from LightMedSegLib.fast import FastLightMedSeg
 from LightMedSegLib.progress import CancelToken
 
 CUDA_BATCH = 4
@@ -40,6 +42,7 @@ class Predictor:
         self.device = device
         self.batch = CUDA_BATCH if device.startswith("cuda") else 1
         self.cancel = cancel or CancelToken()
+        self._memory: torch.Tensor | None = None
         dimensions = [_DIMENSIONS[axis] for axis in mirror]
         self._flips = [flip for count in range(len(dimensions) + 1) for flip in combinations(dimensions, count)]
 
@@ -49,25 +52,40 @@ class Predictor:
         return int(getattr(self.network, "total_stride", 1))
 
     def __call__(self, batch: NDArray[np.float32]) -> torch.Tensor:
-        """Logits of batch. Raises CancelledError once cancel is set, and torch's error when memory runs out."""
+        """Logits of batch, valid until the next call.
+
+        Raises CancelledError once cancel is set, and torch's error when memory runs out.
+        """
         x = torch.from_numpy(batch).to(self.device).contiguous(memory_format=torch.channels_last_3d)
         with torch.inference_mode(), ExitStack() as stack:
-            stack.enter_context(_cancellable(self.network, self.cancel))
-            if self.device.startswith("cuda"):
-                stack.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True))
-            logits: torch.Tensor = self.network(x).float()
+            if isinstance(self.network, FastLightMedSeg):
+                network = partial(self.network, checkpoint=self.cancel.raise_if_cancelled)
+                logits = network(x, out=self._reusable(x))
+            else:
+                network = partial(self.network)
+                stack.enter_context(_cancellable(self.network, self.cancel))
+                if self.device.startswith("cuda"):
+                    stack.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True))
+                logits = network(x).float()
             for flip in self._flips[1:]:
-                logits = logits + self.network(x.flip(flip)).float().flip(flip)
+                logits = logits + network(x.flip(flip)).float().flip(flip)
             if len(self._flips) > 1:
                 logits = logits / len(self._flips)
             if self.device.startswith("cuda"):
                 torch.cuda.synchronize(self.device)
         return logits
 
+    def release(self) -> None:
+        """Give memory back that the network keeps for the next window."""
+        self._memory = None
+        if isinstance(self.network, FastLightMedSeg):
+            self.network.release()
+
     def in_batches(self, windows: Sequence[NDArray[np.float32]]) -> Iterator[torch.Tensor]:
         """Logits (classes, z, y, x) of each window (channels, z, y, x), in order, as many at once as memory allows.
 
-        Halves the batch when memory runs out, and keeps it so; with a batch of one torch's error is raised.
+        Each is valid until the next is asked for. Halves the batch when memory runs out, and keeps it so; with a batch
+        of one torch's error is raised.
         """
         done = 0
         while done < len(windows):
@@ -80,6 +98,13 @@ class Predictor:
             else:
                 yield from logits
                 done += len(logits)
+
+    def _reusable(self, x: torch.Tensor) -> torch.Tensor:
+        """Memory for the logits of x, the same as for the last x if that had the same shape."""
+        shape = (len(x), *x.shape[2:], self.network.num_classes)
+        if self._memory is None or self._memory.shape != shape:
+            self._memory = torch.empty(shape)
+        return self._memory.permute(0, 4, 1, 2, 3)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -33,9 +33,13 @@ class AnchorDetector(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the anchors in float32, whatever the precision of x."""
-        heat = self.heat(functional.silu(self.norm(self.reduce(x)))).float()
-        weights = heat.flatten(2).softmax(dim=2).view_as(heat)
-        along_z = (weights.sum(dim=(3, 4)) * axis_coordinates(heat.shape[2], heat)).sum(dim=2)
-        along_y = (weights.sum(dim=(2, 4)) * axis_coordinates(heat.shape[3], heat)).sum(dim=2)
-        along_x = (weights.sum(dim=(2, 3)) * axis_coordinates(heat.shape[4], heat)).sum(dim=2)
-        return torch.stack((along_z, along_y, along_x), dim=2)
+        return expected_positions(self.heat(functional.silu(self.norm(self.reduce(x)))).float())
+
+
+def expected_positions(heat: Tensor) -> Tensor:
+    """Heat maps (B, K, z, y, x) -> (B, K, 3): the mean normalised (z, y, x) under the softmax of each map."""
+    weights = heat.flatten(2).softmax(dim=2).view_as(heat)
+    along_z = (weights.sum(dim=(3, 4)) * axis_coordinates(heat.shape[2], heat)).sum(dim=2)
+    along_y = (weights.sum(dim=(2, 4)) * axis_coordinates(heat.shape[3], heat)).sum(dim=2)
+    along_x = (weights.sum(dim=(2, 3)) * axis_coordinates(heat.shape[4], heat)).sum(dim=2)
+    return torch.stack((along_z, along_y, along_x), dim=2)

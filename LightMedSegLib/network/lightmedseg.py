@@ -86,7 +86,7 @@ class LightMedSeg(nn.Module):
 
         Raises ValueError when x has the wrong number of channels or a size that is not a multiple of total_stride.
         """
-        self._check(x)
+        self.check_input(x)
         detail = self.detail(x) if self.detail is not None else x
         features = self.stem(detail)
         anchors = self.find_anchors(features)
@@ -129,7 +129,8 @@ class LightMedSeg(nn.Module):
             decoded.append(features)
         return decoded
 
-    def _check(self, x: Tensor) -> None:
+    def check_input(self, x: Tensor) -> None:
+        """Raise ValueError unless the network can take x."""
         if x.dim() != 5 or x.shape[1] != self.in_channels:
             raise ValueError(f"The network needs (batch, {self.in_channels}, z, y, x), got {tuple(x.shape)}.")
         if any(size % self.total_stride or size == 0 for size in x.shape[2:]):

@@ -1,0 +1,16 @@
+"""The network computed fast on a processor: same weights, same result, other order of the same arithmetic.
+
+The modules of LightMedSegLib.network stay the definition, for training and as the witness in tests; this package
+reads their weights once and computes what they compute with fewer passes over memory:
+
+- activations stay channels-last from the first to the last layer, convolutions always go to oneDNN,
+- 1x1x1 convolutions that meet are multiplied into one, modulation goes into the normalisation before it and
+  squeeze-excitation into the weights after it,
+- position profiles are added as one plane and one line, and whatever can be is done in place.
+"""
+
+from __future__ import annotations
+
+from LightMedSegLib.fast.network import FastLightMedSeg, accelerate
+
+__all__ = ["FastLightMedSeg", "accelerate"]

@@ -1,0 +1,150 @@
+"""Decoder stages and output layers, slab by slab."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from LightMedSegLib.fast.channels import ChannelMeans, ChannelSums, affine
+from LightMedSegLib.fast.convolution import convolve, convolve_planes
+from LightMedSegLib.fast.ghost import FastGhost
+from LightMedSegLib.fast.memory import Workspace
+from LightMedSegLib.fast.router import DirectSkip, Enlarged, FastDirectSkip, FastRouter, RoutedSkip, plane_and_line
+from LightMedSegLib.network.decoder import DecoderStage, ThreeBranchMixer
+from LightMedSegLib.network.head import DetailHead, ResizingHead
+
+
+class Doubling:
+    """ConvTranspose3d with kernel and stride 2: a 1x1x1 convolution to all eight children, then an ordered copy."""
+
+    def __init__(self, weight: Tensor):
+        inside, self._channels = weight.shape[:2]
+        self._matrix = weight.permute(2, 3, 4, 1, 0).reshape(8 * self._channels, inside, 1, 1, 1)
+
+    def weight(self, scale: Tensor) -> Tensor:
+        """The weights for features that still lack the factors scale (in,)."""
+        return self._matrix * scale.view(1, -1, 1, 1, 1)
+
+    def planes(self, x: Tensor, first: int, last: int, weight: Tensor) -> Tensor:
+        """Planes first to last (even) of x doubled, in new memory."""
+        _, _, _, height, width = x.shape
+        children = convolve(x[:, :, first // 2 : last // 2], weight).permute(0, 2, 3, 4, 1)
+        # Along x the children lie side by side already; rows and planes are what has to be brought into order.
+        children = children.reshape((last - first) // 2, height, width, 2, 2, 2 * self._channels)
+        ordered = children.permute(0, 3, 1, 4, 2, 5).reshape(1, last - first, 2 * height, 2 * width, self._channels)
+        return ordered.permute(0, 4, 1, 2, 3)
+
+
+class FastMixer:
+    """ThreeBranchMixer of SiLU(normalised features)."""
+
+    def __init__(self, module: ThreeBranchMixer, dtype: torch.dtype):
+        self._ghost = FastGhost(module.ghost, dtype)
+        assert module.gate.bias is not None and module.pointwise.bias is not None
+        self._gate = module.gate.weight, module.gate.bias
+        self._pointwise = module.pointwise.weight, module.pointwise.bias
+        self._depthwise = module.depthwise.weight
+
+    def __call__(
+        self, x: Tensor, factor: Tensor, offset: Tensor, name: str, workspace: Workspace
+    ) -> tuple[Tensor, ChannelMeans]:
+        """The mixture of SiLU(factor x + offset), and its means; x is overwritten. name: of the result's memory."""
+        channels, depth = x.shape[1], x.shape[2]
+        size = (depth, x.shape[3], x.shape[4])
+        mixed, share = workspace.take(name, channels, size), workspace.take("ghost share", 1, size)
+        ghost, sums = self._ghost.sweep_activated(x, (factor, offset), "second scratch", workspace)
+        for first, last in workspace.slabs(x):
+            here = x[:, :, first:last]
+            gates = convolve(here, *self._gate).contiguous().softmax(dim=1)
+            share[:, :, first:last].copy_(gates[:, 1:2])
+            part = torch.addcmul(
+                here,
+                gates[:, :1],
+                convolve_planes(x, first, last, self._depthwise, groups=channels),
+                out=mixed[:, :, first:last],
+            )
+            part.addcmul_(gates[:, 2:], convolve(here, *self._pointwise))
+        factor, offset = sums.group_affine(self._ghost.norm)
+        means = ChannelMeans(channels)
+        for first, last in workspace.slabs(x):
+            part = mixed[:, :, first:last]
+            part.addcmul_(share[:, :, first:last], affine(ghost[:, :, first:last], factor, offset))
+            means.add(part)
+        return mixed, means
+
+
+class FastDecoderStage:
+    """DecoderStage with its router; squeeze-excitation is handed on as a scale."""
+
+    def __init__(self, module: DecoderStage, router: FastRouter | FastDirectSkip, dtype: torch.dtype):
+        self._module = module
+        self.skip = router
+        self._doubling = Doubling(module.enlarge.weight)
+        self._mixer = FastMixer(module.mixer, dtype)
+
+    def __call__(
+        self, x: Tensor, scale: Tensor, skip: RoutedSkip | DirectSkip, anchors: Tensor, workspace: Workspace
+    ) -> tuple[Tensor, Tensor]:
+        """Features of x times scale at twice its resolution, and their scale (C,)."""
+        size = (2 * x.shape[2], 2 * x.shape[3], 2 * x.shape[4])
+        channels = self._module.fuse.out_channels
+        fused = workspace.take("scratch", channels, size)
+        weight = self._doubling.weight(scale)
+        assert self._module.fuse.bias is not None
+        plane, line = plane_and_line(self._module.position, anchors, size, self._module.fuse.bias)
+        sums = ChannelSums(channels)
+        for first, last in workspace.slabs(fused, multiple=2):
+            part = fused[:, :, first:last]
+            torch.add(self._doubling.planes(x, first, last, weight), plane, out=part)
+            part += line[:, :, first:last]
+            skip.add_to(part, first, last)
+            sums.add(part)
+        name = f"decoded {self.skip.level}"
+        mixed, means = self._mixer(fused, *sums.group_affine(self._module.norm), name, workspace)
+        return mixed, means.excitation(self._module.attention)
+
+
+class FastDetailHead:
+    """DetailHead."""
+
+    def __init__(self, module: DetailHead, dtype: torch.dtype):
+        self._module = module
+        self._doubling = Doubling(module.enlarge.weight)
+        self._refine = FastGhost(module.refine, dtype)
+
+    def __call__(self, x: Tensor, scale: Tensor, detail: Tensor, workspace: Workspace, logits: Tensor) -> None:
+        """Write the logits (1, classes, z, y, x); detail is overwritten."""
+        classify = self._module.classify
+        assert classify.bias is not None
+        channels = detail.shape[1]
+        weight = self._doubling.weight(scale)
+        sums = ChannelSums(channels)
+        for first, last in workspace.slabs(detail, multiple=2):
+            part = detail[:, :, first:last]
+            part += self._doubling.planes(x, first, last, weight)
+            sums.add(part)
+        affine_of_detail = sums.group_affine(self._module.norm)
+        refined, sums = self._refine.sweep_activated(detail, affine_of_detail, "scratch", workspace)
+        # classify(fused + normalised(refined)) with the normalisation in the weights: one convolution of both.
+        factor, offset = sums.group_affine(self._refine.norm)
+        own = classify.weight
+        bias = classify.bias + (own.flatten(1) * offset).sum(dim=1)
+        for first, last in workspace.slabs(detail):
+            both = affine(refined[:, :, first:last], factor, torch.zeros_like(factor))
+            both += detail[:, :, first:last]
+            logits[:, :, first:last].copy_(convolve(both, own, bias))
+
+
+class FastResizingHead:
+    """ResizingHead."""
+
+    def __init__(self, module: ResizingHead):
+        self._module = module
+
+    def __call__(self, x: Tensor, scale: Tensor, workspace: Workspace, logits: Tensor) -> None:
+        """Write the logits (1, classes, 2z, 2y, 2x)."""
+        classify = self._module.classify
+        half = Enlarged(convolve(x, classify.weight * scale.view(1, -1, 1, 1, 1), classify.bias), 2)
+        for first, last in workspace.slabs(logits):
+            part = logits[:, :, first:last]
+            part.copy_(half.planes(part, first))

@@ -1,0 +1,91 @@
+"""The ghost convolution, slab by slab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from LightMedSegLib.fast.channels import ChannelSums, affine
+from LightMedSegLib.fast.convolution import convolve_planes
+from LightMedSegLib.fast.memory import Workspace, join
+from LightMedSegLib.network.ghost import GhostConvolution
+
+Planes = Callable[[int, int], Tensor]
+
+
+def gelu(x: Tensor, out: Tensor) -> Tensor:
+    """GELU of x in the type of out, written into out (which may be x)."""
+    return torch.ops.aten.gelu.out(x.to(out.dtype), out=out)
+
+
+class FastGhost:
+    """GhostConvolution up to its normalisation: what is normalised, and the sums that say how.
+
+    dtype: of the dense 3x3x3 convolution; all else is float32.
+    """
+
+    def __init__(self, module: GhostConvolution, dtype: torch.dtype = torch.float32):
+        self.norm = module.norm
+        self.weight = module.primary.weight.to(dtype)
+        self.stride = module.primary.stride[0]
+        self._cheap = None if module.cheap is None else module.cheap.weight
+
+    def __call__(
+        self, x: Tensor, name: str, workspace: Workspace, weight: Tensor | None = None
+    ) -> tuple[Tensor, ChannelSums]:
+        """Features of x, with weight instead of the module's own if given (a scale multiplied in).
+
+        name: of the memory for the features.
+        """
+        weight = (self.weight if weight is None else weight).to(self.weight.dtype)
+        size = tuple(length // self.stride for length in x.shape[2:])
+        return self.sweep(
+            lambda first, last: convolve_planes(x, first, last, weight, stride=self.stride), size, name, workspace
+        )
+
+    def sweep(
+        self, primary: Planes, size: tuple[int, ...], name: str, workspace: Workspace
+    ) -> tuple[Tensor, ChannelSums]:
+        """Features whose first half, before its GELU, comes from primary(first, last), in rising planes."""
+        depth, height, width = size
+        channels = self.norm.num_channels
+        features = workspace.take(name, channels, (depth, height, width))
+        sums = ChannelSums(channels)
+        if self._cheap is None:
+            for first, last in workspace.slabs(features):
+                part = features[:, :, first:last]
+                gelu(primary(first, last), out=part)
+                sums.add(part)
+            return features, sums
+        half = workspace.take("ghost half", channels // 2, (depth, height, width))
+        done = 0
+        for first, last in workspace.slabs(features):
+            ahead = min(depth, last + 1)
+            if ahead > done:
+                gelu(primary(done, ahead), out=half[:, :, done:ahead])
+                done = ahead
+            cheap = convolve_planes(half, first, last, self._cheap, groups=channels // 2)
+            part = features[:, :, first:last]
+            join(half[:, :, first:last], gelu(cheap, out=cheap), part)
+            sums.add(part)
+        return features, sums
+
+    def sweep_activated(
+        self, x: Tensor, affine_of_x: tuple[Tensor, Tensor], name: str, workspace: Workspace
+    ) -> tuple[Tensor, ChannelSums]:
+        """Features of SiLU(factor x + offset), which takes the place of x."""
+        depth, done = x.shape[2], 0
+
+        def primary(first: int, last: int) -> Tensor:
+            nonlocal done
+            ahead = min(depth, last + 1)
+            if ahead > done:
+                part = x[:, :, done:ahead]
+                functional.silu(affine(part, *affine_of_x, out=part), inplace=True)
+                done = ahead
+            return convolve_planes(x, first, last, self.weight)
+
+        return self.sweep(primary, x.shape[2:], name, workspace)

@@ -1,0 +1,160 @@
+"""The whole network, fast."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from LightMedSegLib.fast.channels import affine
+from LightMedSegLib.fast.convolution import LAST, blocked_weight, convolve_planes, from_blocks, in_blocks
+from LightMedSegLib.fast.decoder import FastDecoderStage, FastDetailHead, FastResizingHead
+from LightMedSegLib.fast.encoder import FastEncoderStage, FastStructuralPrior, find_anchors
+from LightMedSegLib.fast.ghost import FastGhost
+from LightMedSegLib.fast.memory import Workspace
+from LightMedSegLib.fast.router import FastDirectSkip, FastRouter, halved
+from LightMedSegLib.network.decoder import DecoderStage
+from LightMedSegLib.network.encoder import EncoderStage
+from LightMedSegLib.network.head import DetailHead, ResizingHead
+from LightMedSegLib.network.lightmedseg import LightMedSeg
+from LightMedSegLib.network.skip_router import SkipRouter
+
+_BLOCK = 4
+
+
+class FastLightMedSeg(nn.Module):
+    """A trained LightMedSeg on the processor, for inference: (B, channels, z, y, x) -> logits (B, classes, z, y, x).
+
+    Reads the weights once; a network that is trained on needs a new one. Not for several threads at once, because
+    its memory is reused.
+
+    Args:
+        network: on the processor; it is not changed.
+        convolution_dtype: of the dense 3x3x3 convolutions (all but the first two), which are half of the work.
+            torch.bfloat16 is faster where the processor multiplies it; sums, normalisations and everything
+            between stay float32.
+    """
+
+    def __init__(self, network: LightMedSeg, convolution_dtype: torch.dtype = torch.float32):
+        super().__init__()
+        self.total_stride = network.total_stride
+        self.num_classes = network.num_classes
+        network = copy.deepcopy(network).float().eval().requires_grad_(False)
+        self.network = network
+        self._workspace = Workspace()
+        self._detail = None if network.detail is None else FastGhost(network.detail)
+        self._stem = FastGhost(network.stem)
+        prior = network.structural_prior
+        self._prior = None if prior is None else FastStructuralPrior(prior)
+        self._encoder = [FastEncoderStage(cast(EncoderStage, stage), convolution_dtype) for stage in network.encoder]
+        self._decoder = [
+            FastDecoderStage(cast(DecoderStage, stage), _skip(network, index), convolution_dtype)
+            for index, stage in enumerate(network.decoder)
+        ]
+        head = network.head
+        self._head: FastDetailHead | FastResizingHead = (
+            FastDetailHead(head, convolution_dtype)
+            if isinstance(head, DetailHead)
+            else FastResizingHead(cast(ResizingHead, head))
+        )
+
+    def forward(self, x: Tensor, out: Tensor | None = None, checkpoint: Callable[[], None] | None = None) -> Tensor:
+        """The logits, float32, channels-last.
+
+        out: a channels-last tensor for them. checkpoint: called every few milliseconds; it may raise to stop.
+        Raises ValueError as LightMedSeg does.
+        """
+        self.network.check_input(x)
+        if out is None:
+            shape = (len(x), *x.shape[2:], self.num_classes)
+            out = torch.empty(shape).permute(0, 4, 1, 2, 3)
+        if checkpoint is not None:
+            self._workspace.checkpoint = checkpoint
+        try:
+            with torch.inference_mode():
+                for item, logits in zip(x.split(1), out.split(1), strict=True):
+                    self._label(item.float().contiguous(memory_format=LAST), logits)
+        finally:
+            self._workspace.checkpoint = _go_on
+        return out
+
+    def release(self) -> None:
+        """Give the memory between layers back, which otherwise stays for the next volume."""
+        self._workspace.clear()
+
+    def _label(self, image: Tensor, logits: Tensor) -> None:
+        workspace = self._workspace
+        detail = image if self._detail is None else self._detail_features(self._detail, image)
+        features, sums = self._stem(detail, "scratch", workspace)
+        affine(features, *sums.group_affine(self._stem.norm), out=features)
+        detector = self.network.anchor_detector
+        anchors = self.network.find_anchors(features) if detector is None else find_anchors(detector, features)
+        texture: Tensor | None = None
+        if self._prior is not None:
+            features, texture = self._prior(features, workspace)
+        pyramid, scales = self._encode(features, anchors, texture)
+        features, scale = pyramid[0][-1], scales[-1]
+        for stage in self._decoder:
+            skip = stage.skip(pyramid[stage.skip.level], scales, anchors)
+            features, scale = stage(features, scale, skip, anchors, workspace)
+        if isinstance(self._head, FastDetailHead):
+            self._head(features, scale, detail, workspace, logits)
+        else:
+            self._head(features, scale, workspace, logits)
+
+    def _detail_features(self, ghost: FastGhost, image: Tensor) -> Tensor:
+        blocks, weight = in_blocks(image, _BLOCK), blocked_weight(ghost.weight, _BLOCK)
+
+        def primary(first: int, last: int) -> Tensor:
+            return from_blocks(convolve_planes(blocks, first, last, weight), _BLOCK)
+
+        features, sums = ghost.sweep(primary, image.shape[2:], "detail", self._workspace)
+        factor_and_offset = sums.group_affine(ghost.norm)
+        for first, last in self._workspace.slabs(features):
+            part = features[:, :, first:last]
+            affine(part, *factor_and_offset, out=part)
+        return features
+
+    def _encode(
+        self, features: Tensor, anchors: Tensor, texture: Tensor | None
+    ) -> tuple[list[list[Tensor]], list[Tensor]]:
+        """For every level the features of all scales, finer ones averaged to its resolution; and their scales (C,)."""
+        finest: list[Tensor] = []
+        scales: list[Tensor] = []
+        for index, stage in enumerate(self._encoder):
+            if index:
+                features = functional.max_pool3d(features, 2)
+                texture = None if texture is None else halved(texture)
+            size = features.shape[2:]
+            here = features.new_full((), 0.5).expand(1, 1, *size) if texture is None else texture
+            features, scale = stage(
+                features, scales[-1] if scales else None, anchors, here, f"scale {index}", self._workspace
+            )
+            finest.append(features)
+            scales.append(scale)
+        levels = [finest]
+        for level in range(1, len(finest) - 1):
+            levels.append([*(halved(x) for x in levels[-1][:level]), *finest[level:]])
+        return levels, scales
+
+
+def accelerate(network: nn.Module, convolution_dtype: torch.dtype = torch.float32) -> nn.Module:
+    """A module that computes what network computes, faster on a processor; network itself if none is known."""
+    return FastLightMedSeg(network, convolution_dtype) if isinstance(network, LightMedSeg) else network
+
+
+def _skip(network: LightMedSeg, index: int) -> FastRouter | FastDirectSkip:
+    fuse = cast(DecoderStage, network.decoder[index]).fuse
+    projections = [cast(nn.Conv3d, layer) for layer in network.projection.projections]
+    level = len(network.decoder) - 1 - index
+    if network.routers is None:
+        return FastDirectSkip(projections[level], fuse, level)
+    return FastRouter(cast(SkipRouter, network.routers[index]), projections, fuse, level)
+
+
+def _go_on() -> None:
+    pass
