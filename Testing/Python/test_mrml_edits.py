@@ -1,5 +1,8 @@
 """An unedited result may be replaced by the next one; whatever the user has edited stays."""
 
+# Fixtures are imported by name and used by name: what the linter takes for a redefinition.
+# ruff: noqa: F811
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,15 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from model_factory import make_card
 from mrml_fixtures import (
     add_painted_segment,
     add_volume,
     labelmap_image,
     labels_of,
-    new_scene,
-    slicer,
 )
+from mrml_result_fixtures import card, labels, save_and_load, scan  # noqa: F401
 
 from LightMedSegLib.model_card import ModelCard
 from LightMedSegLib.mrml import result_record
@@ -24,34 +25,6 @@ from LightMedSegLib.mrml.result_record import ResultRecord, content_hash, is_une
 from LightMedSegLib.mrml.segmentations import result_node, write_result
 
 CLOSED_SURFACE = "Closed surface"
-
-
-@pytest.fixture
-def card() -> ModelCard:
-    liver = {"scheme": "SCT", "value": "10200004", "meaning": "Liver"}
-    changes = make_card(labels=3)["labels"]
-    changes[0]["terminology"]["type"] = liver
-    return ModelCard.from_json(make_card(labels=changes, weights={"sha256": "ab" * 32}))
-
-
-@pytest.fixture
-def scan(volume: sitk.Image) -> Any:
-    return add_volume(new_scene(), volume)
-
-
-@pytest.fixture
-def labels(labelmap: sitk.Image) -> np.ndarray:
-    return sitk.GetArrayFromImage(labelmap)
-
-
-def save_and_load(node: Any, path: Path) -> Any:
-    """The node as Slicer reads it from the .seg.nrrd file that it wrote."""
-    storage = slicer.vtkMRMLSegmentationStorageNode()
-    storage.SetFileName(str(path))
-    assert storage.WriteData(node)
-    loaded = node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", "Loaded")
-    assert storage.ReadData(loaded)
-    return loaded
 
 
 def test_the_next_result_replaces_an_unedited_one_of_the_same_model(

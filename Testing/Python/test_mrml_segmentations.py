@@ -1,5 +1,8 @@
 """Results in the scene: names, colours, codes, geometry, and what becomes of them when the next result comes."""
 
+# Fixtures are imported by name and used by name: what the linter takes for a redefinition.
+# ruff: noqa: F811
+
 from __future__ import annotations
 
 import hashlib
@@ -13,48 +16,19 @@ import vtk
 from model_factory import make_card
 from mrml_fixtures import (
     add_transform,
-    add_volume,
     labelmap_image,
     labels_of,
     matrix_elements,
-    new_scene,
     put_under,
     slicer,
 )
+from mrml_result_fixtures import card, labels, save_and_load, scan  # noqa: F401
 
 from LightMedSegLib.model_card import ModelCard
 from LightMedSegLib.mrml.hierarchy import place_beside
 from LightMedSegLib.mrml.segmentations import remove_result, write_result
 
 CLOSED_SURFACE = "Closed surface"
-
-
-@pytest.fixture
-def card() -> ModelCard:
-    liver = {"scheme": "SCT", "value": "10200004", "meaning": "Liver"}
-    changes = make_card(labels=3)["labels"]
-    changes[0]["terminology"]["type"] = liver
-    return ModelCard.from_json(make_card(labels=changes, weights={"sha256": "ab" * 32}))
-
-
-@pytest.fixture
-def scan(volume: sitk.Image) -> Any:
-    return add_volume(new_scene(), volume)
-
-
-@pytest.fixture
-def labels(labelmap: sitk.Image) -> np.ndarray:
-    return sitk.GetArrayFromImage(labelmap)
-
-
-def save_and_load(node: Any, path: Path) -> Any:
-    """The node as Slicer reads it from the .seg.nrrd file that it wrote."""
-    storage = slicer.vtkMRMLSegmentationStorageNode()
-    storage.SetFileName(str(path))
-    assert storage.WriteData(node)
-    loaded = node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", "Loaded")
-    assert storage.ReadData(loaded)
-    return loaded
 
 
 def test_every_label_is_a_segment_with_name_colour_and_codes(scan: Any, labels: np.ndarray, card: ModelCard) -> None:
