@@ -94,12 +94,14 @@ def failing_network(place: Place, error: str) -> None:
     """Every forward pass raises what torch raises; the model itself stays as it is."""
     import torch
 
+    from LightMedSegLib.fast import FastLightMedSeg
     from LightMedSegLib.network import LightMedSeg
 
-    def fail(self: object, x: object) -> None:
+    def fail(*arguments: object, **options: object) -> None:
         raise torch.OutOfMemoryError(error)
 
-    place.patch.setattr(LightMedSeg, "forward", fail)
+    for network in (LightMedSeg, FastLightMedSeg):
+        place.patch.setattr(network, "forward", fail)
 
 
 def swap_bytes(path: Path, at: int) -> None:
