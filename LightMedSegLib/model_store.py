@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from LightMedSegLib.active_versions import active_version, choose_version
 from LightMedSegLib.errors import ModelPackageError, ModelStoreError, OutputError
 from LightMedSegLib.model_card import ModelCard
 from LightMedSegLib.model_folders import shipped_models_folder, user_models_folder
@@ -57,7 +58,7 @@ class ModelStore:
         return sorted(entries, key=lambda entry: (not entry.shipped, *_order(entry)))
 
     def find(self, identifier: str) -> Model:
-        """The model called ``name@version``, or the newest version of ``name``.
+        """The model called ``name@version``, or of ``name`` the version that the user chose, else the newest.
 
         The newest is a release where there is one: a candidate such as 1.1.0-rc.1 must be asked for. Raises
         ModelPackageError for an unknown name (it lists what there is) and for a damaged model.
@@ -65,12 +66,27 @@ class ModelStore:
         entries = self.list()
         sound = [entry for entry in entries if entry.card and not entry.problem and _answers(entry, identifier)]
         if sound:
-            return load_model(max(sound, key=_newness).folder)
+            chosen = f"{identifier}@{self.chosen(identifier)}"
+            return load_model(max(sound, key=lambda entry: (entry.identifier == chosen, *_newness(entry))).folder)
         broken = [entry for entry in entries if entry.problem and _answers(entry, identifier)]
         if broken:
             raise ModelPackageError(broken[0].problem)
         known = ", ".join(entry.identifier for entry in entries if not entry.problem) or "none"
         raise ModelPackageError(f"There is no model {identifier!r}; available: {known}.")
+
+    def chosen(self, name: str) -> str | None:
+        """The version that the user chose for the plain name; None where the newest release is in use."""
+        return active_version(self.user, name) if "@" not in name else None
+
+    def choose(self, name: str, version: str | None) -> None:
+        """Use this version for the plain name from now on, or with None the newest release again.
+
+        Raises ModelPackageError for a version that is not there, ModelStoreError if the disk refuses.
+        """
+        if version is not None:
+            self.find(f"{name}@{version}")
+        with _store_errors():
+            choose_version(self.user, name, version)
 
     def add(self, source: str | Path) -> Model:
         """Check the package (folder or zip) and add it to the user's models; adding it again changes nothing.

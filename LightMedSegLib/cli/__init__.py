@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from LightMedSegLib import __version__
-from LightMedSegLib.cli import evaluate, export, models, segment, train
+from LightMedSegLib.cli import evaluate, export, finetune, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
 from LightMedSegLib.errors import LightMedSegError
 
@@ -51,5 +51,6 @@ def _parser(words: Sequence[str]) -> SentenceParser:
     segment.add_command(commands)
     evaluate.add_command(commands)
     train.add_command(commands, chosen=words[:1] == [train.NAME])
+    finetune.add_command(commands)
     export.add_command(commands)
     return parser

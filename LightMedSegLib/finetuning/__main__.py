@@ -1,0 +1,54 @@
+"""``python -m LightMedSegLib.finetuning JOB.json``: one fine-tuning job in a process of its own.
+
+Standard output carries one JSON object a line, each with "event" and "elapsed" seconds: start, baseline (Dice of the
+parent on what will be held out), step (loss), dice (on what the current part holds out, where that is quick), part
+(Dice before and after, over the parts so far), testing, verdict, and cancelled, or failed with a message.
+
+The exit code is 0 after a verdict, 2 for a problem that the user can act on, 130 after a cancellation. A file called
+"stop" beside JOB.json cancels the job; started again, it goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from LightMedSegLib.errors import CancelledError, LightMedSegError
+from LightMedSegLib.finetuning.job_description import STOP_FILE, JobDescription
+from LightMedSegLib.finetuning.process import EventWriter, lower_priority, watched
+from LightMedSegLib.progress import CancelToken
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m LightMedSegLib.finetuning", description=__doc__)
+    parser.add_argument("job", type=Path, help="the job's JSON file, in a folder of its own")
+    parser.add_argument("--watch-input", action="store_true", help="end when standard input is closed")
+    chosen = parser.parse_args(arguments)
+    folder = chosen.job.resolve().parent
+    report, cancel = EventWriter(sys.stdout), CancelToken()
+    lower_priority()
+    (folder / STOP_FILE).unlink(missing_ok=True)
+    try:
+        with watched(cancel, folder / STOP_FILE, chosen.watch_input):
+            description = JobDescription.read(chosen.job)
+            # torch takes seconds to import: a job file with a mistake is told at once.
+            from LightMedSegLib.finetuning.job import run_job
+
+            run_job(description, folder, report, cancel)
+    except CancelledError:
+        report({"event": "cancelled"})
+        return INTERRUPTED
+    except LightMedSegError as error:
+        report({"event": "failed", "message": str(error)})
+        return USER_ERROR
+    finally:
+        (folder / STOP_FILE).unlink(missing_ok=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""Training by turns: each part of the cases is held out once, and the networks' mean is the candidate.
+
+The mean of the weights ("Model soups", Wortsman et al., ICML 2022) has learnt from all cases and costs no further run:
+networks tuned from one parent at a low rate lie close enough together for it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from LightMedSegLib.finetuning.confusion import Confusion, confusion, dice_of
+from LightMedSegLib.finetuning.crops import crops_per_case, training_crops
+from LightMedSegLib.finetuning.held_out import Part
+from LightMedSegLib.finetuning.settings import FinetuneSettings
+from LightMedSegLib.finetuning.tuner import Task, Tuner
+from LightMedSegLib.finetuning.work_folder import WorkFolder
+from LightMedSegLib.metrics import mean_without_nan
+from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.training.checkpoint import load_checkpoint, read_weights, save_checkpoint, write_weights
+from LightMedSegLib.training.preparation import PreparedCase
+from LightMedSegLib.windows import Shape
+
+Report = Callable[[dict[str, Any]], None]
+"""Takes one event of the job."""
+
+Counts = dict[str, Confusion]
+"""Confusion of each case by its identifier, over what was held out of it."""
+
+
+_LIVE_TESTS = 5
+"""Times that a part is tested while it is trained."""
+
+_LIVE_PATCHES = 4
+"""Only where what is held out is no larger than so many windows."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What every part of a job needs. load gives a case by identifier; view is the patch that is tested with."""
+
+    task: Task
+    view: Shape
+    settings: FinetuneSettings
+    device: torch.device
+    load: Callable[[str], PreparedCase]
+    fresh_network: Callable[[], torch.nn.Module]
+    rehearsal: tuple[PreparedCase, ...]
+    work: WorkFolder
+    report: Report
+    cancel: CancelToken
+
+
+def run_part(shop: Workshop, part: Part, number: int, total: int) -> Counts:
+    """Train on one part, test on what it holds out, and keep both; done already is not done again.
+
+    Raises CancelledError after a checkpoint.
+    """
+    name = f"part-{number + 1}"
+    done = shop.work.read(name)
+    if done is not None:
+        return counts_from_json(done["held_out"])
+    network = shop.fresh_network()
+    tuner = Tuner(network, _crops(shop, part), shop.rehearsal, shop.task, shop.settings, shop.device)
+    folder = shop.work.folder / name
+    folder.mkdir(exist_ok=True)
+    checkpoint = load_checkpoint(folder)
+    if checkpoint is not None:
+        tuner.restore(checkpoint)
+    _train(shop, part, tuner, folder, number, total)
+    weights = tuner.weights()
+    network.load_state_dict(weights)
+    held_out = test(shop, network, part)
+    write_weights(part_weights(shop.work, number), weights)
+    shop.work.write(name, {"held_out": counts_to_json(held_out)})
+    return held_out
+
+
+def test(shop: Workshop, network: torch.nn.Module, part: Part) -> Counts:
+    """Confusion of every case of which the part holds out something."""
+    return {
+        piece.case_id: confusion(
+            network, piece.of(shop.load(piece.case_id)), shop.task.num_classes, shop.view, shop.device, shop.cancel
+        )
+        for piece in part.test
+    }
+
+
+def mean_weights(work: WorkFolder, parts: int) -> dict[str, torch.Tensor]:
+    """The mean of the networks of all parts."""
+    total = read_weights(part_weights(work, 0))
+    for number in range(1, parts):
+        for name, value in read_weights(part_weights(work, number)).items():
+            total[name] = total[name] + value
+    return {name: value / parts for name, value in total.items()}
+
+
+def part_weights(work: WorkFolder, number: int) -> Path:
+    """Where the trained weights of a part are."""
+    return work.folder / f"part-{number + 1}" / "tuned.safetensors"
+
+
+def summed(one: Mapping[str, Confusion], other: Mapping[str, Confusion]) -> Counts:
+    """Both counts together, case by case."""
+    result = dict(one)
+    for case_id, counts in other.items():
+        result[case_id] = result[case_id] + counts if case_id in result else counts
+    return result
+
+
+def counts_to_json(counts: Mapping[str, Confusion]) -> dict[str, Any]:
+    """For WorkFolder.write."""
+    return {case_id: matrix.tolist() for case_id, matrix in counts.items()}
+
+
+def counts_from_json(data: Mapping[str, Any]) -> Counts:
+    """From WorkFolder.read."""
+    return {case_id: np.array(matrix, dtype=np.int64) for case_id, matrix in data.items()}
+
+
+def _crops(shop: Workshop, part: Part) -> list[PreparedCase]:
+    crops: list[PreparedCase] = []
+    for piece in part.train:
+        case = piece.of(shop.load(piece.case_id))
+        crops += training_crops(case, shop.task.patch, crops_per_case(len(part.train)), shop.settings.seed)
+    return crops
+
+
+class _LiveDice:
+    """Dice on what the part holds out while it is trained, where that is quick enough to wait for."""
+
+    def __init__(self, shop: Workshop, part: Part) -> None:
+        self._shop, self._part = shop, part
+        self._every = max(1, shop.settings.steps // _LIVE_TESTS)
+        voxels = sum(shop.load(piece.case_id).labels.size for piece in part.test)
+        self._network = shop.fresh_network() if 0 < voxels <= _LIVE_PATCHES * math.prod(shop.view) else None
+
+    def event(self, tuner: Tuner) -> dict[str, Any] | None:
+        """The figures after a step that is due."""
+        if self._network is None or tuner.step % self._every or self._shop.cancel.cancelled:
+            return None
+        self._network.load_state_dict(tuner.weights())
+        counts = test(self._shop, self._network, self._part)
+        pooled = np.sum([*counts.values()], axis=0)
+        values = [dice_of(pooled, value) for value in range(1, self._shop.task.num_classes)]
+        mean = mean_without_nan(values)
+        return None if math.isnan(mean) else {"event": "dice", "step": tuner.step, "held_out": round(mean, 4)}
+
+
+def _train(shop: Workshop, part: Part, tuner: Tuner, folder: Path, number: int, total: int) -> None:
+    saved = time.monotonic()
+    live = _LiveDice(shop, part)
+    while not tuner.finished:
+        if shop.cancel.cancelled:
+            save_checkpoint(folder, tuner.checkpoint())
+            shop.cancel.raise_if_cancelled()
+        loss = tuner.advance()
+        shop.report({"event": "step", "part": number + 1, "parts": total, "step": tuner.step, "loss": round(loss, 5)})
+        figures = live.event(tuner)
+        if figures is not None:
+            shop.report({**figures, "part": number + 1, "parts": total})
+        if time.monotonic() - saved >= shop.settings.checkpoint_seconds:
+            save_checkpoint(folder, tuner.checkpoint())
+            saved = time.monotonic()

@@ -1,0 +1,221 @@
+"""A whole fine-tuning job: baseline, training by turns, gate, candidate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from LightMedSegLib.active_versions import remove_leftovers
+from LightMedSegLib.devices import select_device
+from LightMedSegLib.file_lock import exclusive
+from LightMedSegLib.finetuning.case_store import CaseStore
+from LightMedSegLib.finetuning.confusion import Confusion, confusion
+from LightMedSegLib.finetuning.crops import training_patch
+from LightMedSegLib.finetuning.cross_validation import (
+    Counts,
+    Report,
+    Workshop,
+    counts_from_json,
+    counts_to_json,
+    mean_weights,
+    run_part,
+    summed,
+    test,
+)
+from LightMedSegLib.finetuning.gate import Verdict, compare, judge, mistakes
+from LightMedSegLib.finetuning.held_out import Part, Piece, plan_parts
+from LightMedSegLib.finetuning.job_description import RESULT_FILE, JobDescription
+from LightMedSegLib.finetuning.new_labels import all_labels, grown_network
+from LightMedSegLib.finetuning.reference_set import read_reference, rehearsed_and_checked
+from LightMedSegLib.finetuning.selection import reviewed_values, usable_records
+from LightMedSegLib.finetuning.tuner import Task
+from LightMedSegLib.finetuning.versions import adopt, candidate_card, install, next_version, write_candidate
+from LightMedSegLib.finetuning.work_folder import WorkFolder
+from LightMedSegLib.model_store import ModelStore, resolve_model
+from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.safe_files import atomic_write, remove_stale
+
+CANDIDATE_FOLDER = "candidate"
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What came out: the verdict, the candidate's name@version (None: no training was worth it), whether adopted."""
+
+    verdict: Verdict
+    candidate: str | None
+    adopted: bool
+
+
+def run_job(
+    description: JobDescription, folder: Path, report: Report | None = None, cancel: CancelToken | None = None
+) -> JobResult:
+    """Do the job in folder, which is its own; a job that was stopped or killed there goes on.
+
+    Raises TrainingDataError for cases that cannot be used, CancelledError (the job can go on later), and what
+    loading the model or choosing the device raise; OutputError if another process does this very job.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder / ".lock", wait_seconds=0.0):
+        remove_stale(folder, older_than=-1.0)
+        return _Job(description, folder, report or (lambda event: None), cancel or CancelToken()).run()
+
+
+class _Job:
+    def __init__(self, description: JobDescription, folder: Path, report: Report, cancel: CancelToken) -> None:
+        self._description, self._folder, self._report, self._cancel = description, folder, report, cancel
+        self._models = ModelStore(user=Path(description.models_folder) if description.models_folder else None)
+        self._cases = CaseStore(Path(description.cases_folder) if description.cases_folder else None)
+        self._cases.clean()
+        remove_leftovers(self._models.user)
+        self._model = resolve_model(description.model, self._models)
+        self._records = usable_records(self._cases, description.cases, self._model.card)
+        self._labels = all_labels(self._model.card.labels, self._records)
+        self._rehearsed, self._checked = rehearsed_and_checked(read_reference(self._model))
+        self._device = torch.device(select_device(description.device).name)
+        if description.threads:
+            torch.set_num_threads(description.threads)
+
+    def run(self) -> JobResult:
+        work = WorkFolder(self._folder / "work")
+        resumed = work.begin(self._fingerprint())
+        shop = self._workshop(work)
+        ids = [record.case_id for record in self._records]
+        parts = plan_parts(ids, shop.settings.max_parts, shop.load(ids[0]) if len(ids) == 1 else None)
+        self._report({
+            "event": "start", "model": self._model.card.identifier, "device": self._device.type, "cases": len(ids),
+            "parts": len(parts), "steps": shop.settings.steps, "labels": [label.name for label in self._labels],
+            "resumed": resumed,
+        })  # fmt: skip
+        untouched, reference_before, wrong = self._baseline(shop, parts)
+        if wrong:
+            return self._end(work, Verdict(False, tuple(wrong)), None)
+        everything: Counts = {}
+        for counts in untouched:
+            everything = summed(everything, counts)
+        before: Counts = {}
+        after: Counts = {}
+        self._report({"event": "baseline", **self._scores(everything, everything)})
+        for number, part in enumerate(parts):
+            before = summed(before, untouched[number])
+            after = summed(after, run_part(shop, part, number, len(parts)))
+            self._report({"event": "part", "part": number + 1, "parts": len(parts), **self._scores(before, after)})
+        self._report({"event": "testing"})
+        tensors = {name: value.to(torch.float16) for name, value in mean_weights(work, len(parts)).items()}
+        network = shop.fresh_network()
+        network.load_state_dict({name: value.float() for name, value in tensors.items()})
+        verdict = self._verdict(before, after, reference_before, self._on_reference(shop, network))
+        return self._end(work, verdict, self._package(work, verdict, tensors))
+
+    def _fingerprint(self) -> str:
+        description = {**self._description.to_json(), "adopt": "", "threads": 0}
+        cases = [(record.case_id, record.revision, record.tensors_sha256) for record in self._records]
+        content = json.dumps([description, self._model.card.weights.sha256, cases, self._device.type], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def _workshop(self, work: WorkFolder) -> Workshop:
+        card, classes = self._model.card, len(self._labels) + 1
+        x, y, z = card.input.spacing
+        network = grown_network(self._model, classes)
+        most = self._description.settings.patch_voxels if self._device.type == "cpu" else 10**9
+        patch = training_patch(card.input.patch, int(getattr(network, "total_stride", 1)), most)
+        return Workshop(
+            task=Task(patch, (z, y, x), classes, classes - card.num_classes),
+            view=card.input.patch,
+            settings=self._description.settings,
+            device=self._device,
+            load=lambda case_id: self._cases.load(case_id).prepared(self._labels),
+            fresh_network=lambda: grown_network(self._model, classes).to(self._device),
+            rehearsal=tuple(self._rehearsed),
+            work=work,
+            report=self._report,
+            cancel=self._cancel,
+        )
+
+    def _baseline(self, shop: Workshop, parts: Sequence[Part]) -> tuple[list[Counts], Confusion, list[str]]:
+        """Counts of the parent on what each part holds out, on the reference set, and what looks wrong."""
+        done = shop.work.read("baseline")
+        if done is not None:
+            return (
+                [counts_from_json(part) for part in done["held_out"]],
+                np.array(done["reference"]),
+                list(done["wrong"]),
+            )
+        network = shop.fresh_network()
+        wrong: list[str] = []
+        for record in self._records:
+            stored = self._cases.load(record.case_id)
+            case = stored.prepared(self._labels)
+            known = [label for label in self._labels if label.value < self._model.card.num_classes]
+            whole = test(shop, network, Part((), (Piece(record.case_id),)))[record.case_id]
+            wrong += mistakes(whole, known, case.labelled or (), stored.absent_in(self._labels), str(record.number))
+        held_out = [test(shop, network, part) for part in parts]
+        reference = self._on_reference(shop, network)
+        shop.work.write(
+            "baseline",
+            {"held_out": [counts_to_json(part) for part in held_out], "reference": reference.tolist(), "wrong": wrong},
+        )
+        return held_out, reference, wrong
+
+    def _on_reference(self, shop: Workshop, network: torch.nn.Module) -> Confusion:
+        classes = shop.task.num_classes
+        total: Confusion = np.zeros((classes, classes), dtype=np.int64)
+        for case in self._checked:
+            total = total + confusion(network, case, classes, shop.view, self._device, self._cancel)
+        return total
+
+    def _verdict(self, before: Counts, after: Counts, old: Confusion, new: Confusion) -> Verdict:
+        card = self._model.card
+        reviewed = reviewed_values(self._records, self._labels)
+        held_out = compare(_total(before, old), _total(after, old), self._labels, reviewed)
+        known = [label for label in self._labels if label.value < card.num_classes]
+        reference = compare(old, new, known, {label.value for label in known}) if self._checked else []
+        return judge(held_out, reference, self._description.settings, {label.name for label in known})
+
+    def _scores(self, before: Counts, after: Counts) -> dict[str, Any]:
+        classes = len(self._labels) + 1
+        empty: Confusion = np.zeros((classes, classes), dtype=np.int64)
+        rows = compare(_total(before, empty), _total(after, empty), self._labels, range(1, classes))
+        return {"held_out": Verdict(False, (), tuple(rows)).to_json()["held_out"]}
+
+    def _package(self, work: WorkFolder, verdict: Verdict, tensors: dict[str, torch.Tensor]) -> str:
+        description = self._description
+        settings = description.settings.to_json()
+        # Kept, so that a job killed after installing its candidate does not install it twice.
+        version = str((work.read("version") or {}).get("version") or next_version(self._models, self._model.card))
+        work.write("version", {"version": version})
+        count = len(self._records)
+        card = candidate_card(self._model, version, self._labels, count, verdict.to_json(), settings)
+        target = self._folder / CANDIDATE_FOLDER
+        shutil.rmtree(target, ignore_errors=True)
+        model = write_candidate(target, self._model, card, {name: value.numpy() for name, value in tensors.items()})
+        if description.install:
+            model = install(target, self._models)
+        return model.card.identifier
+
+    def _end(self, work: WorkFolder, verdict: Verdict, candidate: str | None) -> JobResult:
+        adopted = candidate is not None and verdict.accepted and self._description.adopt == "if_better"
+        if adopted:
+            adopt(self._models, str(candidate))
+        result = JobResult(verdict, candidate, adopted)
+        content = {"candidate": candidate, "adopted": adopted, **verdict.to_json()}
+        with atomic_write(self._folder / RESULT_FILE) as temporary:
+            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        work.remove()
+        self._report({"event": "verdict", **content})
+        return result
+
+
+def _total(counts: Counts, like: Confusion) -> Confusion:
+    total: Confusion = np.zeros_like(like)
+    for matrix in counts.values():
+        total = total + matrix
+    return total

@@ -1,0 +1,176 @@
+"""Fine-tuned versions in the user's store: writing candidates, adopting one, going back.
+
+A candidate is a prerelease such as 1.1.0-tuned.3, so that a model's plain name never means it until the user adopts
+it. Adopting and rolling back write one small file; no version is ever changed or lost by them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.errors import ModelStoreError
+from LightMedSegLib.file_lock import exclusive
+from LightMedSegLib.finetuning.reference_set import REFERENCE_FILE
+from LightMedSegLib.labels import Label
+from LightMedSegLib.model_card import ModelCard
+from LightMedSegLib.model_package import Model, load_model, save_model
+from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.safe_files import sync
+from LightMedSegLib.semver import Version
+
+_WORD = "tuned"
+_LOCK_FILE = ".tuned.lock"
+_LICENSE_FILE = "LICENSE.txt"
+
+
+@dataclass(frozen=True)
+class TunedVersion:
+    """One line of the list of versions. accepted: what the gate said; None for versions that nobody fine-tuned here."""
+
+    card: ModelCard
+    shipped: bool
+    active: bool
+    accepted: bool | None
+    reasons: tuple[str, ...]
+
+
+def list_versions(store: ModelStore, name: str) -> list[TunedVersion]:
+    """All sound versions of the model called name, newest last."""
+    entries = [entry for entry in store.list() if entry.card and not entry.problem and entry.card.name == name]
+    if not entries:
+        return []
+    in_use = store.find(name).card.version
+    lines = []
+    for entry in sorted(entries, key=lambda entry: Version.parse(entry.identifier.split("@")[1])):
+        assert entry.card is not None
+        report = gate_report(entry.card)
+        lines.append(
+            TunedVersion(
+                entry.card,
+                entry.shipped,
+                entry.card.version == in_use,
+                None if report is None else bool(report.get("accepted")),
+                tuple(report.get("reasons", ())) if report else (),
+            )
+        )
+    return lines
+
+
+def gate_report(card: ModelCard) -> Mapping[str, Any] | None:
+    """What the gate said about a fine-tuned version; None for any other."""
+    report = card.metrics.get("fine_tuning")
+    return report if isinstance(report, Mapping) else None
+
+
+def adopt(store: ModelStore, identifier: str, against_the_gate: bool = False) -> Model:
+    """Make name@version the one that the plain name means; done in milliseconds.
+
+    Raises ModelStoreError for a version that the gate rejected, unless against_the_gate: the user insists.
+    """
+    model = store.find(identifier)
+    report = gate_report(model.card)
+    if report is not None and not report.get("accepted") and not against_the_gate:
+        reasons = " ".join(str(reason) for reason in report.get("reasons", ()))
+        raise ModelStoreError(f"{identifier} was not adopted. {reasons}")
+    store.choose(model.card.name, model.card.version)
+    return model
+
+
+def roll_back(store: ModelStore, name: str) -> Model:
+    """Go back to the parent of the version in use, or to the newest release if there is no parent any more."""
+    parent = store.find(name).card.parent
+    known = {entry.identifier for entry in store.list() if not entry.problem}
+    if parent is not None and f"{parent.name}@{parent.version}" in known and parent.name == name:
+        store.choose(name, parent.version)
+    else:
+        store.choose(name, None)
+    return store.find(name)
+
+
+def next_version(store: ModelStore, parent: ModelCard) -> str:
+    """The next free version of the parent's line: 1.0.0 and 1.1.0-tuned.1 both lead to 1.1.0-tuned.N."""
+    version = Version.parse(parent.version)
+    minor = version.minor if version.prerelease else version.minor + 1
+    base = f"{version.major}.{minor}.0-{_WORD}."
+    # A damaged version and a chosen one that was removed keep their number.
+    taken = [
+        entry.identifier.split("@")[-1] for entry in store.list() if entry.identifier.startswith(f"{parent.name}@")
+    ]
+    taken.append(store.chosen(parent.name) or "")
+    numbers = [int(text[len(base) :]) for text in taken if text.startswith(base) and text[len(base) :].isdigit()]
+    return f"{base}{max(numbers, default=0) + 1}"
+
+
+def candidate_card(
+    parent: Model,
+    version: str,
+    labels: Sequence[Label],
+    cases: int,
+    report: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The card of a fine-tuned version: the parent's, with what changed."""
+    card = parent.card
+    content = card.to_json()
+    notice = card.licenses.get("data_notice", "")
+    own = "Fine-tuned on the user's own cases, which are not part of this package."
+    if own not in notice:
+        content["licenses"]["data_notice"] = f"{notice} {own}".strip()
+    plural = "s" if cases != 1 else ""
+    content.update(
+        version=version,
+        parent={"name": card.name, "version": card.version, "weights_sha256": card.weights.sha256},
+        created=datetime.date.today().isoformat(),
+        labels=[label.to_json() for label in labels],
+        training={
+            "data": f"{card.identifier}, fine-tuned on {cases} corrected case{plural} of the user.",
+            "cases": {"train": cases, "validation": 0, "test": 0},
+            "split_sha256": None,
+            "configuration": {"fine_tuning": dict(settings)},
+        },
+        metrics={"fine_tuning": dict(report), "parent": card.metrics.get("parent", card.metrics)},
+    )
+    return content
+
+
+def write_candidate(
+    folder: Path, parent: Model, card: Mapping[str, Any], tensors: Mapping[str, NDArray[np.float16]]
+) -> Model:
+    """Write the candidate's package, with the parent's reference set and licence, into the new folder."""
+    kept = {name: parent.folder / name for name in (REFERENCE_FILE, _LICENSE_FILE) if (parent.folder / name).is_file()}
+    return save_model(folder, card, tensors, kept)
+
+
+def install(folder: Path, store: ModelStore) -> Model:
+    """Move a written package into the store by one rename, so that a crash leaves nothing half there.
+
+    The same package again changes nothing. Raises ModelStoreError if another one has its name and version.
+    """
+    model = load_model(folder)
+    with exclusive(store.user / _LOCK_FILE):
+        target = store.user / model.card.identifier
+        if not target.exists() and _moved(folder, target):
+            return load_model(target)
+        if target.exists() and load_model(target).card.weights == model.card.weights:
+            installed = load_model(target)
+        else:
+            installed = store.add(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return installed
+
+
+def _moved(folder: Path, target: Path) -> bool:
+    try:
+        folder.rename(target)
+    except OSError:  # Another file system: the store has to copy.
+        return False
+    sync(target.parent)
+    return True

@@ -1,0 +1,96 @@
+"""``lightmedseg finetune``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+import torch
+from finetuning_factory import slabs, tiny_model
+
+from LightMedSegLib.cli import main
+from LightMedSegLib.model_package import load_model
+from LightMedSegLib.model_store import ModelStore
+
+pytestmark = pytest.mark.usefixtures("nothing_shipped")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> list[str]:
+    """A command with two cases in a folder."""
+    for part in ("images", "labels"):
+        (tmp_path / "data" / part).mkdir(parents=True)
+    for number in range(2):
+        image, labelmap = slabs(number)
+        sitk.WriteImage(image, str(tmp_path / "data" / "images" / f"DOE_JANE_{number}.nii.gz"))
+        sitk.WriteImage(labelmap, str(tmp_path / "data" / "labels" / f"DOE_JANE_{number}.nii.gz"))
+    model = tiny_model(tmp_path / "package")
+    options = {"--model": model.folder, "--cases": tmp_path / "data", "--out": tmp_path / "out", "--device": "cpu"}
+    options |= {"--steps": 4, "--learning-rate": 0.01, "--seed": 1}
+    return ["finetune", *(str(word) for pair in options.items() for word in pair)]
+
+
+def test_a_new_version_is_written_with_its_table_and_nothing_is_installed(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert "Dice before" in shown and "held out" in shown and "Structure 2" in shown
+    model = load_model(tmp_path / "out" / "candidate")
+    assert model.card.identifier == "test-model@1.1.0-tuned.1"
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["candidate"] == model.card.identifier
+    assert not ModelStore().list()
+    for path in (tmp_path / "out").rglob("*"):
+        assert not path.is_file() or b"DOE_JANE" not in path.read_bytes(), path.name
+
+
+def test_an_adopted_version_is_what_the_name_means(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    ModelStore().add(words[2])
+    words[2] = "test-model"
+    assert main([*words, "--adopt"]) == 0
+    assert "now means this version" in capsys.readouterr().out
+    assert ModelStore().find("test-model").card.version == "1.1.0-tuned.1"
+
+
+def test_a_list_of_cases_may_say_what_was_reviewed(words: list[str], tmp_path: Path) -> None:
+    rows = ["case,image,labelmap,labelled"]
+    rows += [f"{n},data/images/DOE_JANE_{n}.nii.gz,data/labels/DOE_JANE_{n}.nii.gz,{n + 1}" for n in range(2)]
+    (tmp_path / "cases.csv").write_text("\n".join(rows) + "\n")
+    words[4] = str(tmp_path / "cases.csv")
+    assert main(words) == 0
+    record = next((tmp_path / "out" / "cases").rglob("case.json")).read_text()
+    assert json.loads(record)["reviewed"] in ([1], [2])
+
+
+def test_a_new_structure_becomes_the_next_label(words: list[str], tmp_path: Path) -> None:
+    image, labelmap = slabs(3, labels=3)
+    sitk.WriteImage(image, str(tmp_path / "data" / "images" / "DOE_JANE_1.nii.gz"))
+    sitk.WriteImage(labelmap, str(tmp_path / "data" / "labels" / "DOE_JANE_1.nii.gz"))
+    assert main([*words, "--new-label", "Tumour"]) == 0
+    labels = load_model(tmp_path / "out" / "candidate").card.labels
+    assert (labels[-1].value, labels[-1].name) == (3, "Tumour")
+
+
+def test_mistakes_are_one_sentence_and_exit_code_2(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    for changed, reason in (
+        (words, "finished run"),
+        ([*words[:1], "--model", "nowhere", *words[3:6], str(tmp_path / "a")], "no model 'nowhere'"),
+        ([*words[:4], str(tmp_path / "none"), "--out", str(tmp_path / "b")], "does not exist"),
+        ([*words[:3], "--out", str(tmp_path / "c")], "no corrected case"),
+    ):
+        capsys.readouterr()
+        assert main(changed) == 2
+        assert reason in capsys.readouterr().err
+    (tmp_path / "out" / "result.json").unlink()
+    assert main([*words, "--install"]) == 2
+    assert "other settings" in capsys.readouterr().err

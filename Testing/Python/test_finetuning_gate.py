@@ -1,0 +1,177 @@
+"""The gate, what is held out for it, and how its figures are counted."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from model_factory import make_labels
+
+from LightMedSegLib.finetuning.confusion import confusion, dice_of
+from LightMedSegLib.finetuning.crops import training_crops, training_patch
+from LightMedSegLib.finetuning.gate import Comparison, judge, mistakes
+from LightMedSegLib.finetuning.held_out import GAP_VOXELS, best_cut, plan_parts
+from LightMedSegLib.finetuning.settings import FinetuneSettings
+from LightMedSegLib.labels import Label
+from LightMedSegLib.training.preparation import IGNORED, PreparedCase
+
+LABELS = tuple(Label.from_json(label) for label in make_labels(2))
+NAMES = [label.name for label in LABELS]
+SETTINGS = FinetuneSettings()
+
+
+def prepared(labels: np.ndarray, labelled: tuple[int, ...] | None = None) -> PreparedCase:
+    return PreparedCase("case", labels[None].astype(np.float16), labels, labelled)
+
+
+def layers(shape: tuple[int, int, int]) -> np.ndarray:
+    labels = np.zeros(shape, np.uint8)
+    labels[2:-2, 2:-2, 2 : shape[2] // 2] = 1
+    labels[2:-2, 2:-2, shape[2] // 2 : -2] = 2
+    return labels
+
+
+class Reader(torch.nn.Module):
+    """Predicts the class that the image holds as a number."""
+
+    total_stride = 1
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.stack([-(image[:, 0] - value).abs() for value in range(3)], dim=1)
+
+
+@pytest.mark.parametrize("shape", [(7, 9, 30), (8, 8, 8), (17, 8, 3)])
+def test_every_known_voxel_is_counted_once_however_the_windows_fall(shape: tuple[int, int, int]) -> None:
+    labels = np.random.default_rng(0).choice(np.array([0, 1, 2, IGNORED], np.uint8), shape)
+    image = np.random.default_rng(1).integers(0, 3, shape)
+    case = PreparedCase("case", image[None].astype(np.float16), labels)
+    counts = confusion(Reader(), case, 3, (8, 8, 8), torch.device("cpu"))
+    expected = np.array([[((image == p) & (labels == t)).sum() for t in range(3)] for p in range(3)])
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_what_nobody_looked_for_counts_as_background() -> None:
+    labels = np.array([[[0, 1, 2, 2]]], np.uint8)
+    image = np.array([[[[2, 1, 2, 1]]]], np.float16)
+    counts = confusion(Reader(), PreparedCase("case", image, labels, (1,)), 3, (1, 1, 4), torch.device("cpu"))
+    np.testing.assert_array_equal(counts, [[2, 0, 0], [1, 1, 0], [0, 0, 0]])
+    assert dice_of(counts, 1) == pytest.approx(2 / 3)
+    assert math.isnan(dice_of(counts, 2))
+
+
+def test_swapped_labels_are_noticed_and_named() -> None:
+    swapped = np.array([[900, 10, 10], [10, 5, 300], [10, 310, 5]])
+    (reason,) = mistakes(swapped, LABELS, {1, 2}, set(), "3")
+    assert "case 3" in reason and "swapped" in reason and all(name in reason for name in NAMES)
+    straight = swapped[:, [0, 2, 1]]
+    assert not mistakes(straight, LABELS, {1, 2}, set(), "3")
+
+
+def test_a_poor_model_that_finds_one_label_everywhere_is_no_sign_of_swapped_labels() -> None:
+    assert not mistakes(np.array([[100, 0, 0], [900, 300, 310], [0, 0, 0]]), LABELS, {1, 2}, set(), "1")
+
+
+def test_an_empty_correction_is_noticed_unless_the_absence_is_confirmed() -> None:
+    empty = np.array([[900, 0, 10], [300, 0, 0], [0, 0, 200]])
+    (reason,) = mistakes(empty, LABELS, {1, 2}, set(), "1")
+    assert "empty" in reason and "300 voxels" in reason and NAMES[0] in reason
+    assert not mistakes(empty, LABELS, {1, 2}, {1}, "1")
+    assert not mistakes(empty, LABELS, {2}, set(), "1")
+
+
+def rows(*pairs: tuple[float, float]) -> list[Comparison]:
+    return [Comparison(name, *pair) for name, pair in zip(NAMES, pairs, strict=False)]
+
+
+def test_an_improvement_without_forgetting_is_accepted() -> None:
+    verdict = judge(rows((0.6, 0.8), (0.7, 0.7)), rows((0.9, 0.895), (0.9, 0.9)), SETTINGS, NAMES)
+    assert verdict.accepted and not verdict.reasons
+    assert verdict.to_json()["held_out"]["after"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("held_out", "reference", "reason"),
+    [
+        (rows((0.8, 0.801)), rows((0.9, 0.9)), "not better"),
+        (rows((0.8, 0.7)), rows((0.9, 0.9)), "not better"),
+        (rows((0.5, 0.9), (0.9, 0.8)), rows((0.9, 0.9)), "Structure 2 became worse"),
+        (rows((0.5, 0.9)), rows((0.9, 0.889)), "forgets"),
+        (rows((math.nan, math.nan)), rows((0.9, 0.9)), "too small"),
+        ([], [], "too small"),
+    ],
+)
+def test_what_is_not_accepted_says_why(held_out: list[Comparison], reference: list[Comparison], reason: str) -> None:
+    verdict = judge(held_out, reference, SETTINGS, NAMES)
+    assert not verdict.accepted
+    assert any(reason in text for text in verdict.reasons)
+
+
+def test_a_new_structure_must_have_been_learnt() -> None:
+    reference = rows((0.9, 0.9))
+    for after, accepted in ((0.1, False), (math.nan, False), (0.5, True)):
+        verdict = judge(rows((0.6, 0.8), (0.0, after)), reference, SETTINGS, NAMES[:1])
+        assert verdict.accepted is accepted
+        assert accepted or "Structure 2 has not been learnt" in " ".join(verdict.reasons)
+
+
+def test_without_a_reference_set_the_user_is_told_so() -> None:
+    verdict = judge(rows((0.6, 0.8)), [], SETTINGS, NAMES)
+    assert verdict.accepted and "no reference set" in " ".join(verdict.notes)
+
+
+def test_every_case_is_held_out_once_and_never_trained_on_in_that_turn() -> None:
+    for count, most in ((2, 3), (3, 3), (7, 3), (5, 9)):
+        names = [f"case {number}" for number in range(count)]
+        parts = plan_parts(names, most)
+        assert len(parts) == min(count, most)
+        assert sorted(piece.case_id for part in parts for piece in part.test) == names
+        for part in parts:
+            assert sorted(piece.case_id for piece in (*part.train, *part.test)) == names
+
+
+def test_a_single_case_is_cut_where_all_its_structures_are_on_both_sides() -> None:
+    case = prepared(layers((24, 16, 20)))
+    assert best_cut(case)[0] != 2  # the two structures lie side by side along x
+    one, other = plan_parts(["case"], 3, case)
+    assert (one.train, one.test) == (other.test, other.train)
+    pieces = [piece.of(case) for part in (one, other) for piece in part.test]
+    known = [piece.labels != IGNORED for piece in pieces]
+    assert not (known[0] & known[1]).any()
+    assert (~(known[0] | known[1])).sum() == 2 * GAP_VOXELS * case.labels.size // case.labels.shape[best_cut(case)[0]]
+    assert all({1, 2} <= set(np.unique(piece.labels)) for piece in pieces)
+
+
+def test_a_case_too_small_to_be_cut_is_trained_on_but_tested_nowhere() -> None:
+    labels = np.zeros((20, 20, 20), np.uint8)
+    labels[8:11, 8:11, 8:11] = 1
+    (part,) = plan_parts(["case"], 3, prepared(labels))
+    assert len(part.train) == 1 and not part.test
+
+
+def test_crops_are_centred_on_every_structure_and_small_cases_stay_whole() -> None:
+    labels = np.zeros((60, 60, 60), np.uint8)
+    labels[5:8, 5:8, 5:8] = 1
+    labels[40:50, 40:50, 40:50] = 2
+    crops = training_crops(prepared(labels), (16, 16, 16), 4, 0)
+    assert [crop.labels.shape for crop in crops] == [(20, 20, 20)] * 4
+    assert [bool((crop.labels == 1).any()) for crop in crops] == [True, False, True, False]
+    small = prepared(labels[:10, :10, :10])
+    assert training_crops(small, (16, 16, 16), 4, 0) == [small]
+    assert not training_crops(prepared(np.full((9, 9, 9), IGNORED, np.uint8)), (16, 16, 16), 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("patch", "most", "expected"),
+    [
+        ((48, 64, 48), 160_000, (48, 64, 48)),
+        ((96, 96, 96), 300_000, (64, 64, 64)),
+        ((16, 16, 16), 1, (16, 16, 16)),
+        ((128, 32, 32), 70_000, (64, 32, 32)),
+    ],
+)
+def test_a_training_patch_fits_the_processor_and_the_network(
+    patch: tuple[int, int, int], most: int, expected: tuple[int, int, int]
+) -> None:
+    assert training_patch(patch, 16, most) == expected
