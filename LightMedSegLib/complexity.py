@@ -29,6 +29,8 @@ def count_multiply_adds(network: nn.Module, input_shape: Sequence[int]) -> int:
     shadow = network.eval()
     state = {name: tensor.to("meta") for name, tensor in shadow.state_dict(keep_vars=False).items()}
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        torch.func.functional_call(shadow, state, (torch.empty(tuple(input_shape), device="meta"),))
+        # Weights shared under several names are in the state under each of them.
+        x = torch.empty(tuple(input_shape), device="meta")
+        torch.func.functional_call(shadow, state, (x,), tie_weights=False)
     network.train(was_training)
     return counter.get_total_flops() // 2

@@ -95,3 +95,39 @@ def blocked_weight(weight: Tensor, factor: int) -> Tensor:
             block, source = divmod(target + tap - 1, factor)
             blocked[target, :, source, ..., block + 1] += weight[..., tap]
     return blocked.reshape(factor * out_channels, factor * in_channels, depth, height, 3)
+
+
+class NarrowConvolution:
+    """A 3x3x3 convolution, zero-padded, of so few channels that they would leave most of a vector empty.
+
+    Blocks of four neighbours along x make wide channels. Within a block the kernel is a dense matrix; what crosses
+    the border between two blocks comes from a second convolution of the two voxels at every border.
+    """
+
+    _factor = 4
+
+    def __init__(self, weight: Tensor):
+        factor = self._factor
+        # In blocks the taps along x are those of the block before, the block itself and the block behind.
+        self._inside = blocked_weight(weight, factor)[..., 1:2].contiguous()
+        # Of the pair (last voxel of a block, first of the next) each reads the other: taps behind and before.
+        none = torch.zeros_like(weight[..., :1])
+        rows = (torch.cat((none, weight[..., 2:]), dim=1), torch.cat((weight[..., :1], none), dim=1))
+        self._across = torch.cat(rows, dim=0)
+
+    def planes(self, x: Tensor, first: int, last: int) -> Tensor:
+        """Planes first to last (not included) of the convolution of x; x is a multiple of four wide."""
+        begin, end = max(0, first - 1), min(x.shape[2], last + 1)
+        x = x[:, :, begin:end]
+        first, last = first - begin, last - begin
+        y = from_blocks(convolve_planes(in_blocks(x, self._factor), first, last, self._inside), self._factor)
+        across = convolve_planes(self._borders(x).contiguous(memory_format=LAST), first, last, self._across)
+        self._borders(y).add_(across)
+        return y
+
+    def _borders(self, x: Tensor) -> Tensor:
+        """A view (1, 2 C, z, y, borders) of the pairs of voxels on both sides of every border between blocks."""
+        _, channels, depth, height, width = x.shape
+        lines = x.permute(0, 2, 3, 4, 1).reshape(1, depth, height, width * channels)
+        pairs = lines[..., (self._factor - 1) * channels :].unfold(3, 2 * channels, self._factor * channels)
+        return pairs.permute(0, 4, 1, 2, 3)

@@ -107,10 +107,10 @@ class FastDecoderStage:
 class FastDetailHead:
     """DetailHead."""
 
-    def __init__(self, module: DetailHead, dtype: torch.dtype):
+    def __init__(self, module: DetailHead):
         self._module = module
         self._doubling = Doubling(module.enlarge.weight)
-        self._refine = FastGhost(module.refine, dtype)
+        self._refine = FastGhost(module.refine)
 
     def __call__(self, x: Tensor, scale: Tensor, detail: Tensor, workspace: Workspace, logits: Tensor) -> None:
         """Write the logits (1, classes, z, y, x); detail is overwritten."""

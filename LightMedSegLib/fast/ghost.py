@@ -9,9 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from LightMedSegLib.fast.channels import ChannelSums, affine
-from LightMedSegLib.fast.convolution import convolve_planes
+from LightMedSegLib.fast.convolution import NarrowConvolution, convolve_planes
 from LightMedSegLib.fast.memory import Workspace, join
 from LightMedSegLib.network.ghost import GhostConvolution
+
+_NARROW = 8
 
 Planes = Callable[[int, int], Tensor]
 
@@ -31,6 +33,8 @@ class FastGhost:
         self.norm = module.norm
         self.weight = module.primary.weight.to(dtype)
         self.stride = module.primary.stride[0]
+        narrow = max(self.weight.shape[:2]) <= _NARROW and dtype is torch.float32
+        self._narrow = NarrowConvolution(self.weight) if narrow and self.stride == 1 else None
         self._cheap = None if module.cheap is None else module.cheap.weight
 
     def __call__(
@@ -86,6 +90,8 @@ class FastGhost:
                 part = x[:, :, done:ahead]
                 functional.silu(affine(part, *affine_of_x, out=part), inplace=True)
                 done = ahead
+            if self._narrow is not None:
+                return self._narrow.planes(x, first, last)
             return convolve_planes(x, first, last, self.weight)
 
         return self.sweep(primary, x.shape[2:], name, workspace)

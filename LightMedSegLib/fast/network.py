@@ -34,9 +34,9 @@ class FastLightMedSeg(nn.Module):
 
     Args:
         network: on the processor; it is not changed.
-        convolution_dtype: of the dense 3x3x3 convolutions (all but the first two), which are half of the work.
-            torch.bfloat16 is faster where the processor multiplies it; sums, normalisations and everything
-            between stay float32.
+        convolution_dtype: of the dense 3x3x3 convolutions between stem and head, which are most multiply-adds.
+            torch.bfloat16 is faster where the processor multiplies it; all else stays float32, as rounding the
+            first and last layers, or what lies between, changes ten times as many labels.
     """
 
     def __init__(self, network: LightMedSeg, convolution_dtype: torch.dtype = torch.float32):
@@ -57,9 +57,7 @@ class FastLightMedSeg(nn.Module):
         ]
         head = network.head
         self._head: FastDetailHead | FastResizingHead = (
-            FastDetailHead(head, convolution_dtype)
-            if isinstance(head, DetailHead)
-            else FastResizingHead(cast(ResizingHead, head))
+            FastDetailHead(head) if isinstance(head, DetailHead) else FastResizingHead(cast(ResizingHead, head))
         )
 
     def forward(self, x: Tensor, out: Tensor | None = None, checkpoint: Callable[[], None] | None = None) -> Tensor:

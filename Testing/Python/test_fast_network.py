@@ -12,7 +12,14 @@ from torch.nn import functional
 from LightMedSegLib.errors import CancelledError
 from LightMedSegLib.fast import FastLightMedSeg, accelerate, convolution, memory
 from LightMedSegLib.fast.channels import ChannelMeans, ChannelSums, affine
-from LightMedSegLib.fast.convolution import LAST, blocked_weight, convolve_planes, from_blocks, in_blocks
+from LightMedSegLib.fast.convolution import (
+    LAST,
+    NarrowConvolution,
+    blocked_weight,
+    convolve_planes,
+    from_blocks,
+    in_blocks,
+)
 from LightMedSegLib.fast.decoder import Doubling
 from LightMedSegLib.fast.encoder import FastStructuralPrior, find_anchors
 from LightMedSegLib.fast.ghost import FastGhost
@@ -188,6 +195,15 @@ def test_a_convolution_of_blocks_equals_that_of_voxels(channels: int, factor: in
     assert blocks.data_ptr() == x.data_ptr()
     result = from_blocks(functional.conv3d(blocks, blocked_weight(weight, factor), padding=1), factor)
     assert_close(result, functional.conv3d(x, weight, padding=1), 1e-4)
+
+
+@pytest.mark.parametrize(("channels", "out_channels"), [(8, 4), (1, 2), (3, 5)])
+def test_a_narrow_convolution_equals_the_plain_one(channels: int, out_channels: int) -> None:
+    x, weight = volume(1, channels, 7, 5, 16), torch.randn(out_channels, channels, 3, 3, 3)
+    expected = functional.conv3d(x, weight, padding=1)
+    narrow = NarrowConvolution(weight)
+    for first, last in ((0, 7), (0, 2), (2, 3), (3, 7)):
+        assert_close(narrow.planes(x, first, last), expected[:, :, first:last], 1e-4)
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])

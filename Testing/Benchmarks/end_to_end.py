@@ -1,0 +1,152 @@
+"""Whole segmentations, from the volume in memory to its labelmap, by stage; and how time grows with size and labels."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from contestants import PEERS
+from torch import nn
+
+from LightMedSegLib.engine import STAGES, Engine
+from LightMedSegLib.fast import accelerate
+from LightMedSegLib.model_card import ModelCard
+from LightMedSegLib.model_store import resolve_model
+from LightMedSegLib.network import build_network
+from LightMedSegLib.sample_data import sample_path
+
+_PATCH = 96
+
+
+@dataclass
+class TimedModel:
+    """What the engine needs of a model, around any network."""
+
+    card: ModelCard
+    network: nn.Module
+
+    def build_network(self, device: str = "cpu") -> nn.Module:
+        """The network on the device."""
+        return self.network.eval().to(device)
+
+
+def end_to_end_rows(device: str, rounds: int, quick: bool) -> list[dict[str, Any]]:
+    """Cold (first) and warm (median) seconds by stage for the scans that the project aims at."""
+    rows = []
+    for name, image, model in _cases(quick):
+        rows += _timed(name, "ours", image, model, device, rounds)
+        if not quick and isinstance(model, TimedModel):
+            peer = TimedModel(model.card, _Strided(PEERS["DynUNet (nnU-Net)"](1, model.card.num_classes, _PATCH)))
+            rows += _timed(name, "DynUNet (nnU-Net)", image, peer, device, 1)
+    return rows
+
+
+def growth_rows(rounds: int, quick: bool) -> list[dict[str, Any]]:
+    """Seconds of our network alone over the edge of the volume, and over the number of labels."""
+    edges, labels = ((64, 96), (2, 33)) if quick else ((64, 96, 128, 160), (2, 9, 33, 100))
+    settings = [("voxels", edge, 9) for edge in edges] + [("labels", 96, count) for count in labels]
+    rows = []
+    for over, edge, classes in settings:
+        network = accelerate(build_network("lightmedseg", 1, classes).eval())
+        x = torch.randn(1, 1, edge, edge, edge)
+        seconds = statistics.median(_seconds(lambda network=network, x=x: network(x)) for _ in range(rounds + 1))
+        rows.append({"over": over, "edge": edge, "classes": classes, "seconds": round(seconds, 4)})
+    return rows
+
+
+def training_rows(rounds: int) -> list[dict[str, Any]]:
+    """Steps a second of training on the processor: forward, backward and update of two hippocampus windows."""
+    network = build_network("lightmedseg", 1, 3).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    x, target = torch.randn(2, 1, 48, 64, 48), torch.randint(0, 3, (2, 48, 64, 48))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(x), target).backward()
+        optimizer.step()
+
+    seconds = statistics.median(_seconds(step) for _ in range(rounds + 1))
+    return [{"batch": 2, "window": "48x64x48", "steps_per_second": round(1 / seconds, 3)}]
+
+
+class _Strided(nn.Module):
+    """A peer with the attribute that the engine asks for."""
+
+    total_stride = 32
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """As the peer."""
+        return self.network(x)
+
+
+def _cases(quick: bool) -> list[tuple[str, sitk.Image, Any]]:
+    cases: list[tuple[str, sitk.Image, Any]] = [
+        ("hippocampus crop", sitk.ReadImage(str(sample_path("hippocampus"))), resolve_model("hippocampus-t1-mr")),
+    ]
+    mr = _scan((256, 256, 192), (1.0, 1.0, 1.0), 0, 300)
+    cases.append(("head MR 256x256x192, 32 labels, 1 mm", mr, _model(33, (1.0, 1.0, 1.0), 10.0)))
+    if not quick:
+        ct = _scan((512, 512, 300), (0.8, 0.8, 1.0), -1000, 40)
+        cases.append(("CT 512x512x300, 8 labels, 2 mm", ct, _model(9, (2.0, 2.0, 2.0), -500.0)))
+    return cases
+
+
+def _model(classes: int, spacing: tuple[float, float, float], background: float) -> TimedModel:
+    card = resolve_model("hippocampus-t1-mr").card.to_json()
+    card["input"] |= {
+        "spacing_mm": list(spacing),
+        "patch": [_PATCH] * 3,
+        "overlap": 0.25,
+        "background_value": background,
+    }
+    label = card["labels"][0]
+    card["labels"] = [{**label, "value": value, "name": f"Label {value}"} for value in range(1, classes)]
+    card["postprocessing"] = []
+    torch.manual_seed(0)
+    return TimedModel(ModelCard.from_json(card), build_network("lightmedseg", 1, classes))
+
+
+def _scan(size: tuple[int, int, int], spacing: tuple[float, float, float], air: int, tissue: int) -> sitk.Image:
+    """A noisy ellipsoid in air: as much body as a head or trunk has."""
+    z, y, x = (((np.arange(n) - n / 2) / (0.45 * n)) ** 2 for n in reversed(size))
+    body = (z[:, None, None] * 0.5 + y[:, None] + x) < 1
+    array = np.random.default_rng(0).integers(0, 60, body.shape, dtype=np.int16)
+    array += np.where(body, np.int16(tissue), np.int16(air - 60))
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(spacing)
+    return image
+
+
+def _timed(name: str, network: str, image: sitk.Image, model: Any, device: str, rounds: int) -> list[dict[str, Any]]:
+    start = time.perf_counter()
+    engine = Engine(model, device)
+    stages = [engine.segment(image).timings]
+    totals = [time.perf_counter() - start]
+    for _ in range(rounds):
+        start = time.perf_counter()
+        stages.append(engine.segment(image).timings)
+        totals.append(time.perf_counter() - start)
+    rows = []
+    for state, part in (("cold", slice(0, 1)), ("warm", slice(1, None))):
+        row: dict[str, Any] = {"scan": name, "network": network, "state": state}
+        row["seconds"] = round(statistics.median(totals[part]), 3)
+        row |= {stage: round(statistics.median(one[stage] for one in stages[part]), 3) for stage in STAGES}
+        rows.append(row)
+        print(f"{name:40s} {network:18s} {state} {row['seconds']:8.2f} s", flush=True)
+    return rows
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
