@@ -27,8 +27,8 @@ CPU_PATHS = ("auto", "reference", "float32", "bfloat16")
 """auto: the fastest here. reference: the network as it is trained. float32, bfloat16: rewritten for speed, the last
 with convolutions in bfloat16, which changes about one voxel in ten thousand of a structure."""
 
-_WORTH_ROUNDING = 1.1
-"""bfloat16 must be this many times faster than float32 to be chosen: exact results are worth a little."""
+_WORTH_ROUNDING = 1.25
+"""bfloat16 must be this many times faster than float32 to be chosen: unchanged labels are worth a little time."""
 
 _PROBE = (1, 1, 64, 64, 64)
 _ROUNDS = 3

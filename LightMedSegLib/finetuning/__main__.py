@@ -2,7 +2,8 @@
 
 Standard output carries one JSON object a line, each with "event" and "elapsed" seconds: start, baseline (Dice of the
 parent on what will be held out), step (loss), dice (on what the current part holds out, where that is quick), part
-(Dice before and after, over the parts so far), testing, verdict, and cancelled, or failed with a message.
+(Dice before and after, over the parts so far; the last training, on everything, has none), testing, verdict, and
+cancelled, or failed with a message.
 
 The exit code is 0 after a verdict, 2 for a problem that the user can act on, 130 after a cancellation. A file called
 "stop" beside JOB.json cancels the job; started again, it goes on from its last checkpoint.

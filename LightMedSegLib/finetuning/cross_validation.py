@@ -1,8 +1,4 @@
-"""Training by turns: each part of the cases is held out once, and the networks' mean is the candidate.
-
-The mean of the weights ("Model soups", Wortsman et al., ICML 2022) has learnt from all cases and costs no further run:
-networks tuned from one parent at a low rate lie close enough together for it.
-"""
+"""Training by turns: what one part of the cases is held out of shows what the training on all of them is worth."""
 
 from __future__ import annotations
 
@@ -93,13 +89,9 @@ def test(shop: Workshop, network: torch.nn.Module, part: Part) -> Counts:
     }
 
 
-def mean_weights(work: WorkFolder, parts: int) -> dict[str, torch.Tensor]:
-    """The mean of the networks of all parts."""
-    total = read_weights(part_weights(work, 0))
-    for number in range(1, parts):
-        for name, value in read_weights(part_weights(work, number)).items():
-            total[name] = total[name] + value
-    return {name: value / parts for name, value in total.items()}
+def trained_weights(work: WorkFolder, number: int) -> dict[str, torch.Tensor]:
+    """The weights that :func:`run_part` kept of the training number."""
+    return read_weights(part_weights(work, number))
 
 
 def part_weights(work: WorkFolder, number: int) -> Path:

@@ -1,4 +1,4 @@
-"""What is held out by turns: whole cases, or with a single case one half of it and then the other."""
+"""What is held out of the training to test it: whole cases by turns, or with a single case one half of it."""
 
 from __future__ import annotations
 
@@ -49,30 +49,30 @@ class Piece:
 
 @dataclass(frozen=True)
 class Part:
-    """One turn: what is learnt from, and what is tested on (nothing, where nothing can be held out)."""
+    """One training: what is learnt from, and what it is tested on (nothing, for the candidate itself)."""
 
     train: tuple[Piece, ...]
     test: tuple[Piece, ...]
 
 
 def plan_parts(case_ids: Sequence[str], most: int, only: PreparedCase | None = None) -> list[Part]:
-    """The turns for these cases, at most so many; only is the case itself where there is a single one."""
+    """The turns for these cases, at most so many; only is the case itself where there is a single one.
+
+    A single case has one turn, not two, because the time of a second is better spent on a longer training. None where
+    its structures are too small to be cut.
+    """
     if len(case_ids) == 1 and only is not None:
-        return _halves(only)
+        cut = best_cut(only)
+        if cut is None:
+            return []
+        lower, upper = (Piece(only.name, Half(*cut, upper=side)) for side in (False, True))
+        return [Part((lower,), (upper,))]
     count = min(len(case_ids), most)
     groups = [tuple(Piece(case_id) for case_id in case_ids[number::count]) for number in range(count)]
     return [
         Part(tuple(piece for other, group in enumerate(groups) if other != number for piece in group), groups[number])
         for number in range(count)
     ]
-
-
-def _halves(case: PreparedCase) -> list[Part]:
-    cut = best_cut(case)
-    if cut is None:
-        return [Part((Piece(case.name),), ())]
-    lower, upper = (Piece(case.name, Half(*cut, upper=side)) for side in (False, True))
-    return [Part((lower,), (upper,)), Part((upper,), (lower,))]
 
 
 def best_cut(case: PreparedCase) -> tuple[int, int] | None:

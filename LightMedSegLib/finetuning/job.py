@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -15,6 +16,7 @@ import torch
 
 from LightMedSegLib.active_versions import remove_leftovers
 from LightMedSegLib.devices import select_device
+from LightMedSegLib.errors import ModelPackageError
 from LightMedSegLib.file_lock import exclusive
 from LightMedSegLib.finetuning.case_store import CaseStore
 from LightMedSegLib.finetuning.confusion import Confusion, confusion
@@ -25,10 +27,10 @@ from LightMedSegLib.finetuning.cross_validation import (
     Workshop,
     counts_from_json,
     counts_to_json,
-    mean_weights,
     run_part,
     summed,
     test,
+    trained_weights,
 )
 from LightMedSegLib.finetuning.gate import Verdict, compare, judge, mistakes
 from LightMedSegLib.finetuning.held_out import Part, Piece, plan_parts
@@ -39,6 +41,7 @@ from LightMedSegLib.finetuning.selection import reviewed_values, usable_records
 from LightMedSegLib.finetuning.tuner import Task
 from LightMedSegLib.finetuning.versions import adopt, candidate_card, install, next_version, write_candidate
 from LightMedSegLib.finetuning.work_folder import WorkFolder
+from LightMedSegLib.model_package import Model
 from LightMedSegLib.model_store import ModelStore, resolve_model
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.safe_files import atomic_write, remove_stale
@@ -76,7 +79,8 @@ class _Job:
         self._cases = CaseStore(Path(description.cases_folder) if description.cases_folder else None)
         self._cases.clean()
         remove_leftovers(self._models.user)
-        self._model = resolve_model(description.model, self._models)
+        self._work = WorkFolder(folder / "work")
+        self._model = self._parent()
         self._records = usable_records(self._cases, description.cases, self._model.card)
         self._labels = all_labels(self._model.card.labels, self._records)
         self._rehearsed, self._checked = rehearsed_and_checked(read_reference(self._model))
@@ -85,14 +89,15 @@ class _Job:
             torch.set_num_threads(description.threads)
 
     def run(self) -> JobResult:
-        work = WorkFolder(self._folder / "work")
+        work = self._work
         resumed = work.begin(self._fingerprint())
+        work.write("parent", {"asked": self._description.model, "identifier": self._model.card.identifier})
         shop = self._workshop(work)
         ids = [record.case_id for record in self._records]
         parts = plan_parts(ids, shop.settings.max_parts, shop.load(ids[0]) if len(ids) == 1 else None)
         self._report({
             "event": "start", "model": self._model.card.identifier, "device": self._device.type, "cases": len(ids),
-            "parts": len(parts), "steps": shop.settings.steps, "labels": [label.name for label in self._labels],
+            "parts": len(parts) + 1, "steps": shop.settings.steps, "labels": [label.name for label in self._labels],
             "resumed": resumed,
         })  # fmt: skip
         untouched, reference_before, wrong = self._baseline(shop, parts)
@@ -106,14 +111,24 @@ class _Job:
         self._report({"event": "baseline", **self._scores(everything, everything)})
         for number, part in enumerate(parts):
             before = summed(before, untouched[number])
-            after = summed(after, run_part(shop, part, number, len(parts)))
-            self._report({"event": "part", "part": number + 1, "parts": len(parts), **self._scores(before, after)})
+            after = summed(after, run_part(shop, part, number, len(parts) + 1))
+            self._report({"event": "part", "part": number + 1, "parts": len(parts) + 1, **self._scores(before, after)})
+        # The candidate itself learns from everything, in the very way that the parts were tested.
+        run_part(shop, Part(tuple(map(Piece, ids)), ()), len(parts), len(parts) + 1)
         self._report({"event": "testing"})
-        tensors = {name: value.to(torch.float16) for name, value in mean_weights(work, len(parts)).items()}
+        tensors = {name: value.to(torch.float16) for name, value in trained_weights(work, len(parts)).items()}
         network = shop.fresh_network()
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
         verdict = self._verdict(before, after, reference_before, self._on_reference(shop, network))
         return self._end(work, verdict, self._package(work, verdict, tensors))
+
+    def _parent(self) -> Model:
+        """The model that the job began with: a job killed after adopting must not take its own candidate for it."""
+        begun = self._work.read("parent") or {}
+        if begun.get("asked") == self._description.model:
+            with contextlib.suppress(ModelPackageError):
+                return self._models.find(str(begun["identifier"]))
+        return resolve_model(self._description.model, self._models)
 
     def _fingerprint(self) -> str:
         description = {**self._description.to_json(), "adopt": "", "threads": 0}

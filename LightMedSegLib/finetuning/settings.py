@@ -14,8 +14,8 @@ from LightMedSegLib.errors import TrainingDataError
 class FinetuneSettings:
     """Numbers of one fine-tuning run.
 
-    The defaults come from Testing/Benchmarks/finetune_site_shift.py. steps is per part of the cross-validation, so
-    the whole job computes steps times the number of parts.
+    The defaults come from Testing/Benchmarks/finetune_site_shift.py. steps is per training: a job trains once for each
+    part that is held out by turns, and once on everything.
     """
 
     steps: int = 30

@@ -81,7 +81,7 @@ def test_corrections_improve_the_model_and_the_candidate_waits_for_the_user(tmp_
         kinds[:2] == ["start", "baseline"]
         and kinds[-1] == "verdict"
         and "dice" in kinds
-        and kinds.count("step") == 3 * QUICK.steps
+        and kinds.count("step") == 4 * QUICK.steps
     )
     assert json.loads((tmp_path / "job" / "result.json").read_text())["accepted"] is True
     assert not (tmp_path / "job" / "work").exists()
@@ -95,7 +95,7 @@ def test_a_job_may_adopt_by_itself_only_when_it_was_asked_to(tmp_path: Path) -> 
 
 
 def test_the_same_job_gives_the_same_weights(tmp_path: Path) -> None:
-    store, _, _ = installed_with_cases(tmp_path, cases=2)
+    store, _, _ = installed_with_cases(tmp_path)
     first, second = (run_job(quick_job(), tmp_path / name).candidate for name in ("a", "b"))
     assert first is not None and second is not None and first != second
     assert store.find(first).card.weights.sha256 == store.find(second).card.weights.sha256
@@ -135,22 +135,26 @@ def test_corrections_that_change_nothing_are_no_improvement(able: Model, tmp_pat
     assert result.candidate is not None  # kept aside: the user may look at it
 
 
+def test_a_correction_too_small_to_be_tested_is_not_accepted_without_a_test(tmp_path: Path) -> None:
+    def small(labelmap: sitk.Image) -> sitk.Image:
+        truth = sitk.GetArrayFromImage(labelmap) * 0
+        truth[7:10, 7:10, 6:8], truth[7:10, 7:10, 8:10] = 1, 2
+        return sitk.GetImageFromArray(truth)
+
+    _, cases, model = installed_with_cases(tmp_path, cases=0)
+    cases.add(corrected_case(model, 0, small))
+    result = run_job(quick_job(adopt="if_better"), tmp_path / "job")
+    assert not result.adopted and result.candidate is not None
+    assert "too small" in result.verdict.reasons[0]
+
+
 def test_a_new_label_is_learnt_and_appended_to_the_card(able: Model, tmp_path: Path) -> None:
-    tumour = make_label(3, "Tumour")
-    for seed in (1, 2):
-        image, labelmap = slabs(seed)
-        array, truth = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(labelmap)
-        truth[:, :4], array[:, :4] = 3, 1500
-        changed = sitk.GetImageFromArray(array)
-        _add(
-            build_case(
-                changed,
-                sitk.GetImageFromArray(truth),
-                able,
-                new_labels=[tumour],
-                prediction=empty_prediction(changed),
-            )
-        )
+    image, labelmap = slabs(1)
+    array, truth = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(labelmap)
+    truth[:, :4], array[:, :4] = 3, 1500
+    changed, correction = sitk.GetImageFromArray(array), sitk.GetImageFromArray(truth)
+    tumour = [make_label(3, "Tumour")]
+    _add(build_case(changed, correction, able, new_labels=tumour, prediction=empty_prediction(changed)))
     settings = replace(QUICK, steps=25)
     result = run_job(quick_job(model="able-model", settings=settings), tmp_path / "job")
     assert result.candidate is not None
@@ -163,7 +167,7 @@ def test_a_new_label_is_learnt_and_appended_to_the_card(able: Model, tmp_path: P
 
 @pytest.mark.parametrize("stop_at", [0, 3, 6])
 def test_a_cancelled_job_goes_on_where_it_stopped_to_the_same_weights(tmp_path: Path, stop_at: int) -> None:
-    store, _, _ = installed_with_cases(tmp_path, cases=2)
+    store, _, _ = installed_with_cases(tmp_path)
     straight = run_job(quick_job(), tmp_path / "straight").candidate
     token, steps = CancelToken(), []
 
@@ -183,7 +187,7 @@ def test_a_cancelled_job_goes_on_where_it_stopped_to_the_same_weights(tmp_path: 
 
 
 def test_other_cases_or_settings_in_the_same_folder_begin_anew(tmp_path: Path) -> None:
-    _, cases, model = installed_with_cases(tmp_path, cases=2)
+    _, cases, model = installed_with_cases(tmp_path)
 
     def stop_after_first_part(event: dict[str, Any]) -> None:
         if event["event"] == "part":
@@ -194,7 +198,7 @@ def test_other_cases_or_settings_in_the_same_folder_begin_anew(tmp_path: Path) -
     cases.add(corrected_case(model, 9))
     events: list[dict[str, Any]] = []
     run_job(quick_job(), tmp_path / "job", events.append)
-    assert events[0]["resumed"] is False and events[0]["cases"] == 3
+    assert events[0]["resumed"] is False and events[0]["cases"] == 2
 
 
 def test_only_one_process_may_do_a_job(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""The benchmark's own parts: the light networks built for it, the choice of contestants, and the report."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "Benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _benchmarks_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "published_millions", "published_gmac"), [("SegFormer3DLike", 4.5, 17.5), ("SlimUNETRLike", 1.8, 2.9)]
+)
+def test_the_light_peers_have_about_the_published_size_and_cost(
+    name: str, published_millions: float, published_gmac: float
+) -> None:
+    import light_peers
+
+    from LightMedSegLib.complexity import count_multiply_adds, count_parameters
+
+    network = getattr(light_peers, name)(4, 3).eval()
+    assert count_parameters(network) / 1e6 == pytest.approx(published_millions, rel=0.15)
+    assert count_multiply_adds(network, (1, 4, 128, 128, 128)) / 1e9 == pytest.approx(published_gmac, rel=0.15)
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 4, 32, 64, 32)).shape == (1, 3, 32, 64, 32)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("quick", [True, False])
+def test_every_contestant_has_a_title_of_its_own_and_ours_is_among_them(device: str, quick: bool) -> None:
+    from contestants import contestants, default_title
+
+    titles = [entry.title for entry in contestants(device, quick)]
+    assert len(set(titles)) == len(titles)
+    assert default_title(device) in titles
+
+
+def test_our_contestants_give_the_same_logits_in_both_engines() -> None:
+    from contestants import contestants
+
+    x = torch.randn(1, 1, 32, 32, 32, generator=torch.Generator().manual_seed(0))
+    ours = [entry for entry in contestants("cpu", quick=True) if entry.name == "lightmedseg-tiny"]
+    assert {entry.engine for entry in ours} == {"fast", "plain", "channels-last"}
+    with torch.inference_mode():
+        logits = {entry.title: entry.prepare(1, 3, 32, "cpu")(x).float() for entry in ours}
+    reference = logits["lightmedseg-tiny, plain, float32"]
+    assert (logits["lightmedseg-tiny, fast, float32"] - reference).abs().max() < 1e-4
+    assert all((other - reference).abs().max() < 0.2 for other in logits.values())
+
+
+def test_the_table_counts_cost_and_the_machines_least_seconds() -> None:
+    from contestants import contestants
+    from network_table import _cost
+
+    machine = {"peak_gmac_float32": 100.0, "peak_gmac_bfloat16": 200.0, "bandwidth_gb": 30.0}
+    entry = next(one for one in contestants("cpu", quick=True) if one.name == "lightmedseg")
+    cost = _cost(entry, 96, machine)
+    assert cost["parameters_m"] == pytest.approx(0.48, abs=0.01)
+    assert cost["gmac"] == pytest.approx(6.2, rel=0.05)
+    assert cost["bound_seconds"] >= cost["gmac"] / 100 - 1e-3
+    assert cost["traffic_gb"] > 2 * 4 * 96**3 / 1e9
+
+
+def test_rows_become_csv_and_markdown(tmp_path: Path) -> None:
+    from report import markdown, write_csv
+
+    rows = [{"network": "a, b", "seconds": 0.5}, {"network": "c", "seconds": 2}]
+    write_csv(tmp_path / "rows.csv", rows)
+    with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.DictReader(file)) == [{"network": "a, b", "seconds": "0.5"}, {"network": "c", "seconds": "2"}]
+    assert markdown(rows).splitlines() == ["| network | seconds |", "|---|---|", "| a, b | 0.5 |", "| c | 2 |"]
+
+
+def test_the_plot_shows_the_networks_of_the_largest_volume(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from report import plot
+
+    row = {"network": "lightmedseg", "engine": "fast", "precision": "float32", "edge": 96, "gmac": 6.2, "seconds": 0.2}
+    plot(tmp_path / "plot.png", [row, {**row, "network": "UNETR", "engine": "plain", "gmac": 73.0}])
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
