@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from LightMedSegLib.fast.channels import affine
-from LightMedSegLib.fast.convolution import LAST, blocked_weight, convolve_planes, from_blocks, in_blocks
+from LightMedSegLib.fast.convolution import LAST, NarrowConvolution
 from LightMedSegLib.fast.decoder import FastDecoderStage, FastDetailHead, FastResizingHead
 from LightMedSegLib.fast.encoder import FastEncoderStage, FastStructuralPrior, find_anchors
 from LightMedSegLib.fast.ghost import FastGhost
@@ -22,8 +23,6 @@ from LightMedSegLib.network.encoder import EncoderStage
 from LightMedSegLib.network.head import DetailHead, ResizingHead
 from LightMedSegLib.network.lightmedseg import LightMedSeg
 from LightMedSegLib.network.skip_router import SkipRouter
-
-_BLOCK = 4
 
 
 class FastLightMedSeg(nn.Module):
@@ -105,12 +104,8 @@ class FastLightMedSeg(nn.Module):
             self._head(features, scale, workspace, logits)
 
     def _detail_features(self, ghost: FastGhost, image: Tensor) -> Tensor:
-        blocks, weight = in_blocks(image, _BLOCK), blocked_weight(ghost.weight, _BLOCK)
-
-        def primary(first: int, last: int) -> Tensor:
-            return from_blocks(convolve_planes(blocks, first, last, weight), _BLOCK)
-
-        features, sums = ghost.sweep(primary, image.shape[2:], "detail", self._workspace)
+        narrow = NarrowConvolution(ghost.weight)
+        features, sums = ghost.sweep(partial(narrow.planes, image), image.shape[2:], "detail", self._workspace)
         factor_and_offset = sums.group_affine(ghost.norm)
         for first, last in self._workspace.slabs(features):
             part = features[:, :, first:last]

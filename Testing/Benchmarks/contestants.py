@@ -42,7 +42,10 @@ class Contestant:
         network = self.build(channels, classes, edge).eval().to(device)
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         if self.engine == "fast":
-            return accelerate(network, dtype)
+            fast = accelerate(network, dtype)
+            # As in the predictor, which keeps the memory of the logits for the next window.
+            logits = torch.empty(1, edge, edge, edge, classes).permute(0, 4, 1, 2, 3)
+            return lambda x: fast(x, out=logits)
         if self.engine == "channels-last":
             network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
