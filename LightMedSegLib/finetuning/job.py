@@ -69,7 +69,13 @@ def run_job(
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive(folder / ".lock", wait_seconds=0.0):
         remove_stale(folder, older_than=-1.0)
-        return _Job(description, folder, report or (lambda event: None), cancel or CancelToken()).run()
+        before = torch.get_num_threads()
+        # One processor stays free: a job of low priority whose threads wait for each other there is slower with it.
+        torch.set_num_threads(description.threads or max(1, before - 1))
+        try:
+            return _Job(description, folder, report or (lambda event: None), cancel or CancelToken()).run()
+        finally:
+            torch.set_num_threads(before)
 
 
 class _Job:
@@ -85,8 +91,6 @@ class _Job:
         self._labels = all_labels(self._model.card.labels, self._records)
         self._rehearsed, self._checked = rehearsed_and_checked(read_reference(self._model))
         self._device = torch.device(select_device(description.device).name)
-        if description.threads:
-            torch.set_num_threads(description.threads)
 
     def run(self) -> JobResult:
         work = self._work

@@ -24,7 +24,7 @@ class JobDescription:
     """One job.
 
     model: name, name@version, folder or zip of the parent. cases: identifiers in the case store; empty for all that
-    fit the model. device: as everywhere. threads: processor threads, 0 for torch's own choice. adopt: "ask" leaves
+    fit the model. device: as everywhere. threads: processor threads, 0 for all but one. adopt: "ask" leaves
     the candidate aside until the user adopts it, "if_better" adopts it when the gate accepts. install: whether the
     candidate goes into the user's models; otherwise it stays in the job's folder as "candidate". cases_folder and
     models_folder: instead of the user's usual ones (None).
