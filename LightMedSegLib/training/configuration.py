@@ -59,6 +59,8 @@ class AugmentationSection:
     rotation_probability: float = 0.6
     scaling: tuple[float, float] = (0.8, 1.25)
     scaling_probability: float = 0.5
+    zoom_out_probability: float = 0.0  # samples that are scaled by zoom_out instead: as the model sees a preview
+    zoom_out: tuple[float, float] = (0.45, 0.8)
     anisotropic_scaling: float = 0.1  # standard deviation of the log of each axis' own factor
     shear: float = 0.05
     translation_mm: float = 4.0

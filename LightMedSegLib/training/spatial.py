@@ -99,7 +99,13 @@ class SpatialSampler:
         angles = angles * chosen(generator, batch, settings.rotation_probability)
         low, high = (math.log(factor) for factor in settings.scaling)
         size = uniform(generator, batch, low, high) + normal(generator, batch, settings.anisotropic_scaling, 3)
-        size = (size * chosen(generator, batch, settings.scaling_probability)).exp()
+        size = size * chosen(generator, batch, settings.scaling_probability)
+        if settings.zoom_out_probability > 0:
+            low, high = (math.log(factor) for factor in settings.zoom_out)
+            size = torch.where(
+                chosen(generator, batch, settings.zoom_out_probability), uniform(generator, batch, low, high), size
+            )
+        size = size.exp()
         mirror = torch.stack(
             [chosen(generator, batch, 0.5 * (axis in settings.mirror_axes))[:, 0] for axis in AXES], dim=1
         )

@@ -15,8 +15,11 @@ from LightMedSegLib.errors import DependencyError
 NNUNET_FILTERS = (32, 64, 128, 256)
 
 
+SEGRESNET_STRIDE = 8
+
+
 class SupervisedPeer(nn.Module):
-    """A MONAI DynUNet with the interface of our networks: a list of logits in training, logits otherwise."""
+    """A MONAI network with the interface of our networks: a list of logits in training, logits otherwise."""
 
     def __init__(self, network: nn.Module, total_stride: int, deep_supervision: bool) -> None:
         super().__init__()
@@ -46,16 +49,26 @@ def build_peer(
 
     "dynunet" is MONAI's DynUNet set as nnU-Net plans it: 3x3x3 kernels, stride 2 at each level, two
     convolutions a level, instance normalisation with affine weights, leaky ReLU of slope 0.01, transposed
-    convolutions, and deep supervision at all levels but the two deepest.
+    convolutions, and deep supervision at all levels but the two deepest. "segresnet" is MONAI's SegResNet with its own
+    defaults but 16 filters; it has no deep supervision, and filters is not used.
 
     Raises ValueError for another name and DependencyError without MONAI.
     """
-    if name != "dynunet":
-        raise ValueError(f"there is no peer {name!r}; known is dynunet")
+    if name not in ("dynunet", "segresnet"):
+        raise ValueError(f"there is no peer {name!r}; known are dynunet and segresnet")
     try:
-        from monai.networks.nets import DynUNet
+        from monai.networks.nets import DynUNet, SegResNet
     except ImportError:
         raise DependencyError("Peer networks need the package monai; install it to train one.") from None
+    if name == "segresnet":
+        network = SegResNet(
+            init_filters=16,
+            in_channels=in_channels,
+            out_channels=num_classes,
+            blocks_down=(1, 2, 2, 4),
+            blocks_up=(1, 1, 1),
+        )
+        return SupervisedPeer(network, SEGRESNET_STRIDE, deep_supervision=False)
     levels = len(filters)
     heads = max(1, levels - 2)
     network = DynUNet(

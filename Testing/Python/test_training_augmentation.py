@@ -89,6 +89,16 @@ def test_mirroring_flips_the_volume_swaps_the_pairs_and_their_annotation():
     assert seen == {True, False}
 
 
+def test_zooming_out_shows_the_same_structures_smaller_in_more_surroundings():
+    cases = prepared_cases(1)
+    straight = sampler(cases).centred(torch.zeros(1, dtype=torch.int64)).labels
+    zoomed = sampler(cases, zoom_out_probability=1.0, zoom_out=(0.5, 0.500001), anisotropic_scaling=0.0)
+    labels = zoomed.augmented(torch.zeros(1, dtype=torch.int64), generator()).labels
+    before, after = (int(((each > 0) & (each != IGNORED)).sum()) for each in (straight, labels))
+    assert 0.5 < 8 * after / before < 2
+    assert int((labels == IGNORED).sum()) > int((straight == IGNORED).sum())
+
+
 def test_without_mirror_axes_nothing_is_ever_mirrored():
     still = sampler(prepared_cases(1))
     straight = still.centred(torch.zeros(1, dtype=torch.int64)).images

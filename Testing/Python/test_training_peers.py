@@ -32,6 +32,12 @@ def test_widths_can_be_chosen_and_deep_supervision_turned_off():
     assert isinstance(network(torch.randn(1, 1, 16, 16, 16)), torch.Tensor)
 
 
+def test_segresnet_has_one_output_in_training_too():
+    network = build_training_network(configuration(network={"peer": "segresnet"})).train()
+    assert 4.6e6 < sum(parameter.numel() for parameter in network.parameters()) < 4.8e6
+    assert network(torch.randn(1, 1, 16, 16, 16)).shape == (1, 3, 16, 16, 16)
+
+
 def test_an_unknown_peer_is_refused():
     with pytest.raises(TrainingDataError, match="unknown-net"):
         build_training_network(configuration(network={"peer": "unknown-net"}))
