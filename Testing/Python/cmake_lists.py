@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,12 +27,3 @@ def installed_files() -> dict[str, Path]:
     for name in listed(resources / "CMakeLists.txt", "RESOURCE_FILES"):
         result[f"Resources/{name}"] = resources / name
     return result
-
-
-def install(folder: Path) -> Path:
-    """Copy everything as the package has it; returns the scripted modules' folder."""
-    target = folder / "lib" / "Slicer-5.12" / "qt-scripted-modules"
-    for name, source in installed_files().items():
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target / name)
-    return target

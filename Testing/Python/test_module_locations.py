@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cmake_lists
+import extension_build
 from module_fixtures import MODULE_FILE
 from runtime_fixtures import REPOSITORY
 
@@ -53,7 +53,7 @@ def run(tmp_path: Path, module: Path, library: Path, python_path: Path | None = 
 
 
 def test_installed_by_the_extension_manager(tmp_path: Path) -> None:
-    folder = cmake_lists.install(tmp_path / "Extension with ä space")
+    folder = extension_build.install(tmp_path / "Extension with ä space")
     run(tmp_path, folder / "LightMedSeg.py", folder / "LightMedSegLib")
 
 
