@@ -1,4 +1,4 @@
-"""``lightmedseg export``: the network of a model as an ONNX file."""
+"""``lightmedseg export``: a model for other programs, as an ONNX file or a MONAI bundle."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from LightMedSegLib.cli.parser import Commands, file_path
 from LightMedSegLib.model_store import resolve_model
+from LightMedSegLib.monai_bundle.export import check_bundle_path, export_monai_bundle
 from LightMedSegLib.onnx_export import check_onnx_path, export_onnx
 from LightMedSegLib.segmentation_files import check_output_path
 
@@ -15,16 +16,24 @@ def add_command(commands: Commands[Any]) -> None:
     """Add the command's arguments."""
     parser = commands.add_parser(
         "export",
-        help="write a model's network as ONNX",
-        description="Write the network of a model as an ONNX file, which carries the model card in its metadata.",
+        help="write a model for other programs",
+        description="Write the network of a model as an ONNX file, which carries the model card in its metadata, "
+        "or the whole model as a bundle that MONAI runs with the same labels.",
     )
     parser.add_argument("model", help="name, name@version, folder or zip file")
-    parser.add_argument("output", type=file_path, metavar="OUTPUT.onnx")
+    parser.add_argument("output", type=file_path, metavar="OUTPUT", help="file .onnx, or folder of the new bundle")
+    parser.add_argument("--format", choices=("onnx", "monai-bundle"), default="onnx", help="default: onnx")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export and say what the file takes and gives."""
+    """Export and say what was written."""
+    if arguments.format == "monai-bundle":
+        check_bundle_path(arguments.output)
+        model = resolve_model(arguments.model)
+        export_monai_bundle(model, arguments.output)
+        print(f"Wrote the bundle {arguments.output}; its docs/README.md tells how MONAI runs it.")
+        return 0
     check_onnx_path(arguments.output)
     check_output_path(arguments.output)
     model = resolve_model(arguments.model)

@@ -22,7 +22,7 @@ GUI_PACKAGES = {"qt", "ctk", "PythonQt", "SampleData", "PyTorchUtils"}
 UNSAFE_PACKAGES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve"}
 NETWORK_PACKAGES = {"urllib", "http", "ftplib", "smtplib", "requests", "httpx", "urllib3"}
 RUNTIME_PACKAGES = {"LightMedSegLib", "numpy", "SimpleITK", "torch", *sys.stdlib_module_names}
-OPTIONAL_PACKAGES = {"matplotlib", "onnx", "onnxscript", "tomli", "triton"}
+OPTIONAL_PACKAGES = {"highdicom", "matplotlib", "monai", "onnx", "onnxscript", "pydicom", "tomli", "triton"}
 
 MAY_IMPORT = {
     "library": {"library"},
@@ -112,14 +112,14 @@ def test_a_file_imports_only_what_its_layer_may(path: Path) -> None:
 
 
 def test_a_package_that_may_be_missing_is_imported_only_where_it_is_needed() -> None:
-    """depthwise_triton is itself imported only after triton was found."""
+    """depthwise_triton is itself imported only after triton was found, and parts.py only by MONAI."""
     found = {
         (path.name, module.split(".")[0])
         for path in python_files()
         for module, at_once in imports(path)
         if at_once and module.split(".")[0] in OPTIONAL_PACKAGES
     }
-    assert found <= {("depthwise_triton.py", "triton")}
+    assert found <= {("depthwise_triton.py", "triton"), ("parts.py", "monai")}
 
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(LIBRARY)))

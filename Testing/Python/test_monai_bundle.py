@@ -1,0 +1,126 @@
+"""MONAI's own bundle loader runs an exported model, without this program, and gives the same labels."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from model_factory import make_model
+
+from LightMedSegLib.cli import main
+from LightMedSegLib.engine import Engine
+from LightMedSegLib.errors import OutputError
+from LightMedSegLib.model_package import Model, load_model
+from LightMedSegLib.monai_bundle.export import export_monai_bundle
+from LightMedSegLib.monai_bundle.sources import copied_sources
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = sorted(folder for folder in (ROOT / "Resources" / "Models").iterdir() if folder.is_dir())
+SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8, "detail_channels": 4}
+POSTPROCESSING = [
+    {"operation": "keep_largest_component", "labels": [1], "joint": False},
+    {"operation": "remove_small_components", "labels": [2], "minimum_ml": 0.01},
+    {"operation": "fill_holes", "labels": [2]},
+]
+
+
+def random_model(folder: Path, view: str) -> Model:
+    return make_model(
+        folder,
+        arguments=SMALL,
+        postprocessing=POSTPROCESSING,
+        input={
+            "view": view,
+            "patch": [12, 16, 20],
+            "spacing_mm": [1.2, 0.8, 1.5],
+            "orientation": "RAS",
+            "channels": [
+                {
+                    "name": "CT",
+                    "normalization": {"kind": "window", "lower": -100.0, "upper": 200.0, "mean": 40.0, "std": 60.0},
+                }
+            ],
+        },
+    )
+
+
+def write_scans(folder: Path) -> list[Path]:
+    """The sample as it is, finer and coarser, and turned onto an oblique grid with other axis order."""
+    sample = sitk.ReadImage(str(ROOT / "Resources" / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"))
+    fine = sitk.Resample(
+        sample, (60, 50, 40), sitk.Transform(), sitk.sitkLinear,
+        sample.GetOrigin(), (0.6, 1.0, 1.0), sample.GetDirection(), 0.0, sitk.sitkFloat32,
+    )  # fmt: skip
+    turned = sitk.Flip(sitk.PermuteAxes(fine, (2, 0, 1)), (True, False, False))
+    direction = np.array(sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.2, -0.1, 0.3).GetMatrix()).reshape(3, 3)
+    turned.SetDirection((direction @ np.reshape(turned.GetDirection(), (3, 3))).ravel().tolist())
+    folder.mkdir()
+    scans = {"sample": sample, "fine": fine, "turned": turned}
+    for name, scan in scans.items():
+        sitk.WriteImage(scan, str(folder / f"{name}.nii.gz"))
+    return [folder / f"{name}.nii.gz" for name in scans]
+
+
+def test_every_shipped_model_gives_the_same_labels_in_monai(tmp_path: Path) -> None:
+    pytest.importorskip("monai")
+    models = {folder.name: load_model(folder) for folder in SHIPPED}
+    models |= {view: random_model(tmp_path / view, view) for view in ("windows", "whole")}
+    scans = write_scans(tmp_path / "scans")
+    for name, model in models.items():
+        export_monai_bundle(model, tmp_path / "bundles" / name)
+    words = [str(tmp_path / "scans"), str(tmp_path / "results"), *(str(tmp_path / "bundles" / name) for name in models)]
+    script = Path(__file__).with_name("run_bundles.py")
+    done = subprocess.run(
+        [sys.executable, str(script), *words], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for name, model in models.items():
+        engine = Engine(model, "cpu", cpu_path="reference")
+        for scan in scans:
+            expected = engine.segment(sitk.ReadImage(str(scan)), threads=1).labelmap
+            found = sitk.ReadImage(str(tmp_path / "results" / name / scan.name.replace(".nii.gz", "_seg.nii.gz")))
+            assert found.GetSize() == expected.GetSize()
+            np.testing.assert_allclose(found.GetDirection(), expected.GetDirection(), atol=1e-6)
+            np.testing.assert_allclose(found.GetOrigin(), expected.GetOrigin(), atol=1e-4)
+            labels = sitk.GetArrayFromImage(expected)
+            assert labels.any(), f"{name} finds nothing in {scan.name}: nothing was compared"
+            # Another order of the same sums may decide a tie the other way.
+            assert np.mean(sitk.GetArrayFromImage(found) != labels) < 1e-4, f"{name}, {scan.name}"
+
+
+def test_the_command_writes_a_bundle_that_says_what_it_is(package: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    assert main(["export", str(package), str(folder), "--format", "monai-bundle"]) == 0
+    told = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    card = load_model(package).card
+    assert told["version"] == card.version and card.limits in told["intended_use"]
+    assert "Not a medical device" in told["intended_use"]
+    classes = told["network_data_format"]["outputs"]["pred"]["channel_def"]
+    assert classes == {"0": "background", "1": "Structure 1", "2": "Structure 2"}
+    license_text = (folder / "LICENSE").read_text(encoding="utf-8")
+    assert card.licenses["weights"] in license_text and "Apache License" in license_text
+    assert json.loads((folder / "docs" / "model.json").read_text(encoding="utf-8")) == card.to_json()
+
+
+def test_an_existing_folder_is_left_alone(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").mkdir()
+    assert main(["export", str(package), str(tmp_path / "mine"), "--format", "monai-bundle"]) == 2
+    assert "exists already; choose the name of a new folder" in capsys.readouterr().err
+    with pytest.raises(OutputError, match="exists already"):
+        export_monai_bundle(load_model(package), tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_the_copied_sources_are_complete_and_never_name_the_library() -> None:
+    files = copied_sources(["monai_bundle.parts", "network"], "other_name")
+    assert {"__init__.py", "geometry.py", "monai_bundle/parts.py", "network/__init__.py", "network/head.py"} <= set(
+        files
+    )
+    assert not any(name.startswith(("cli/", "gui/", "mrml/", "training/")) for name in files)
+    for name, text in files.items():
+        assert "import LightMedSegLib" not in text and "from LightMedSegLib" not in text, name
