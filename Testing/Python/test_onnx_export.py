@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import pytest
 from model_factory import make_model
 
 from LightMedSegLib.errors import DependencyError, OutputError
-from LightMedSegLib.model_package import Model
+from LightMedSegLib.model_package import Model, load_model
 from LightMedSegLib.onnx_export import CARD_ENTRY, export_onnx
 
 # All blocks of the real network, as few levels and channels as it allows: tracing takes time with every layer.
 SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8, "detail_channels": 4}
+
+
+SHIPPED = sorted(card.parent for card in Path(__file__).resolve().parents[2].glob("Resources/Models/*/model.json"))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,22 @@ def test_onnxruntime_gives_the_logits_of_torch(model: Model, exported: Path, siz
     (found,) = session(exported).run(None, {"image": image})
     assert np.abs(expected).max() > 0.1
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.skipif(not os.environ.get("LIGHTMEDSEG_SLOW_TESTS"), reason="half a minute for each model")
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_onnxruntime_gives_the_labels_of_every_shipped_model(folder: Path, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    shipped = load_model(folder)
+    path = tmp_path / "model.onnx"
+    export_onnx(shipped, path)
+    image = np.random.default_rng(0).standard_normal((1, shipped.card.in_channels, 32, 48, 64), dtype=np.float32)
+    with torch.inference_mode():
+        expected = shipped.build_network()(torch.from_numpy(image)).numpy()
+    (found,) = session(path).run(None, {"image": image})
+    np.testing.assert_allclose(found, expected, atol=2e-4 * np.abs(expected).max())
+    # Where two classes are as good as equal the last bit decides.
+    assert np.mean(found.argmax(axis=1) != expected.argmax(axis=1)) < 1e-4
 
 
 def test_the_card_travels_in_the_file(model: Model, exported: Path) -> None:
