@@ -181,6 +181,10 @@ class Engine:
                 from LightMedSegLib.fast.choice import choose_cpu_path, prepare_for_cpu
 
                 network = prepare_for_cpu(network, choose_cpu_path(self._cpu_path))
+            elif device.startswith("cuda"):
+                from LightMedSegLib.recorded_network import prepare_for_cuda
+
+                network = prepare_for_cuda(network)
             self._networks[device] = network
         return self._networks[device]
 

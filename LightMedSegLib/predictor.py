@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.fast import FastLightMedSeg
 from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.recorded_network import RecordedNetwork
 
 CUDA_BATCH = 4
 """Windows a CUDA device gets at a time to begin with; the CPU computes one after the other just as fast."""
@@ -33,7 +34,7 @@ class Predictor:
 
     def __init__(
         self,
-        network: torch.nn.Module,
+        network: torch.nn.Module | RecordedNetwork,
         device: str = "cpu",
         mirror: Sequence[str] = (),
         cancel: CancelToken | None = None,
@@ -58,14 +59,20 @@ class Predictor:
         """
         x = torch.from_numpy(batch).to(self.device).contiguous(memory_format=torch.channels_last_3d)
         with torch.inference_mode(), ExitStack() as stack:
+            if self.device.startswith("cuda"):
+                stack.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True))
             if isinstance(self.network, FastLightMedSeg):
                 network = partial(self.network, checkpoint=self.cancel.raise_if_cancelled)
                 logits = network(x, out=self._reusable(x))
+            elif isinstance(self.network, RecordedNetwork):
+                self.cancel.raise_if_cancelled()
+                network = partial(self.network)
+                logits = network(x)
+                if len(self._flips) > 1:
+                    logits = logits.clone()
             else:
                 network = partial(self.network)
                 stack.enter_context(_cancellable(self.network, self.cancel))
-                if self.device.startswith("cuda"):
-                    stack.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True))
                 logits = network(x).float()
             for flip in self._flips[1:]:
                 logits = logits + network(x.flip(flip)).float().flip(flip)
@@ -89,19 +96,25 @@ class Predictor:
         """
         done = 0
         while done < len(windows):
+            part = list(windows[done : done + self.batch])
+            if isinstance(self.network, RecordedNetwork) and len(windows) >= self.batch:
+                # Another size of the last batch would be recorded anew, which takes longer than a few windows.
+                part += [part[-1]] * (self.batch - len(part))
             try:
-                logits = self(np.stack(windows[done : done + self.batch]))
+                logits = self(np.stack(part))
             except Exception as error:
+                if isinstance(self.network, RecordedNetwork) and is_out_of_memory(error):
+                    self.network.release()
                 if self.batch == 1 or not is_out_of_memory(error):
                     raise
                 self.batch //= 2
             else:
-                yield from logits
+                yield from logits[: len(windows) - done]
                 done += len(logits)
 
     def _reusable(self, x: torch.Tensor) -> torch.Tensor:
         """Memory for the logits of x, the same as for the last x if that had the same shape."""
-        shape = (len(x), *x.shape[2:], self.network.num_classes)
+        shape = (len(x), *x.shape[2:], cast(FastLightMedSeg, self.network).num_classes)
         if self._memory is None or self._memory.shape != shape:
             self._memory = torch.empty(shape)
         return self._memory.permute(0, 4, 1, 2, 3)

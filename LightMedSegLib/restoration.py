@@ -4,6 +4,9 @@ A label at a voxel of the volume is the class with the greatest linearly interpo
 classes at every voxel would need gigabytes and seconds, and almost everywhere it would tell nothing: where all
 surrounding model voxels agree on a class, every mixture of them agrees too. So only voxels between model voxels of
 different class are interpolated; the others take the common class. The result is the same.
+
+A graphics card interpolates all of them in less time than it takes to ask which are needed, and hands its labels over
+many planes at a time: every question and every copy makes the program wait for the card.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 
 _ROUNDING = 1e-6
 _VOXELS_AT_ONCE = 2**14
+_PLANES_AT_ONCE = 32
 
 
 class _Axis:
@@ -33,7 +37,8 @@ class LabelPlanes:
     """Takes the planes of logits in order and writes the classes of the voxels into labels.
 
     labels: uint8 (z, y, x), a view in the model's axis order, changed in place. positions: for each of its
-    dimensions the rising continuous indices into the logits.
+    dimensions the rising continuous indices into the logits. everywhere: interpolate at every voxel (None: on a
+    graphics card).
     """
 
     def __init__(
@@ -41,8 +46,11 @@ class LabelPlanes:
         labels: NDArray[np.uint8],
         positions: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
         device: torch.device | str = "cpu",
+        everywhere: bool | None = None,
     ):
         self._labels = labels
+        self._everywhere = torch.device(device).type == "cuda" if everywhere is None else everywhere
+        self._waiting: list[torch.Tensor] = []
         self._z, rows, columns = (_Axis(position) for position in positions)
         self._exact_in_plane = rows.exact and columns.exact
         self._rows, self._row_step, self._row_share = _on_device(rows, device)
@@ -59,13 +67,33 @@ class LabelPlanes:
         """Take plane number index of the logits, (rows, columns, classes); planes come in order."""
         z, winner = self._z, _greatest(plane)
         while self._next < len(z.lower) and z.upper[self._next] <= index:
-            if z.lower[self._next] == index:
-                classes = self._classes(plane, winner)
+            share = 1.0 if z.lower[self._next] == index else float(z.share[self._next])
+            if self._everywhere:
+                self._waiting.append(self._classes_everywhere(plane, share))
+            elif share == 1.0:
+                self._waiting.append(self._classes(plane, winner))
             else:
-                classes = self._classes_between(plane, winner, float(z.share[self._next]))
-            self._labels[self._next] = classes.cpu().numpy()
+                self._waiting.append(self._classes_between(plane, winner, share))
             self._next += 1
+            if not self._everywhere or len(self._waiting) == _PLANES_AT_ONCE or self._next == len(z.lower):
+                self._hand_over()
         self._previous = plane, winner
+
+    def _hand_over(self) -> None:
+        first = self._next - len(self._waiting)
+        self._labels[first : self._next] = torch.stack(self._waiting).cpu().numpy()
+        self._waiting.clear()
+
+    def _classes_everywhere(self, plane: torch.Tensor, share: float) -> torch.Tensor:
+        if share < 1.0:
+            assert self._previous is not None
+            plane = torch.lerp(self._previous[0], plane, share)
+        if self._exact_in_plane:
+            return _greatest(plane.index_select(0, self._rows).index_select(1, self._columns))
+        left, right = (plane.index_select(1, self._columns + step) for step in (0, self._column_step))
+        across = torch.lerp(left, right, self._column_share[None, :, None])
+        upper, lower = (across.index_select(0, self._rows + step) for step in (0, self._row_step))
+        return _greatest(torch.lerp(upper, lower, self._row_share[:, None, None]))
 
     def _classes_between(self, plane: torch.Tensor, winner: torch.Tensor, share: float) -> torch.Tensor:
         assert self._previous is not None

@@ -161,8 +161,9 @@ def test_labels_on_the_model_grid_are_the_argmax_of_the_whole_volume_logits() ->
     ("volume_spacing", "model_spacing"),
     [((1.0, 1.0, 1.0), 0.6), ((0.7, 0.8, 1.9), 1.0), ((0.5, 0.6, 0.7), 1.5), ((1.0, 1.0, 3.0), 1.0)],
 )
+@pytest.mark.parametrize("everywhere", [False, True])
 def test_restored_labels_are_the_argmax_of_linearly_interpolated_logits(
-    volume_spacing: tuple[float, float, float], model_spacing: float
+    volume_spacing: tuple[float, float, float], model_spacing: float, everywhere: bool
 ) -> None:
     shape = (11, 14, 17)
     axes = [AxisMap.between(0, shape[2 - a], volume_spacing[a], model_spacing) for a in range(3)]
@@ -172,7 +173,7 @@ def test_restored_labels_are_the_argmax_of_linearly_interpolated_logits(
         np.clip(axes[a].to_model(np.arange(shape[2 - a])), 0, axes[a].model_length - 1) for a in (2, 1, 0)
     )
     labels = np.zeros(shape, dtype=np.uint8)
-    planes = LabelPlanes(labels, positions)
+    planes = LabelPlanes(labels, positions, everywhere=everywhere)
     for index, plane in enumerate(logits.permute(1, 2, 3, 0).contiguous()):
         planes.add(index, plane)
     z, y, x = (torch.from_numpy(p) / max(1, n - 1) * 2 - 1 for p, n in zip(positions, coarse, strict=True))
@@ -182,9 +183,10 @@ def test_restored_labels_are_the_argmax_of_linearly_interpolated_logits(
     assert len(np.unique(labels)) == 5
 
 
-def test_planes_before_and_after_those_needed_change_nothing() -> None:
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_planes_before_and_after_those_needed_change_nothing(everywhere: bool) -> None:
     labels = np.full((2, 3, 3), 9, dtype=np.uint8)
-    planes = LabelPlanes(labels, (np.array([2.0, 2.5]), np.arange(3.0), np.arange(3.0)))
+    planes = LabelPlanes(labels, (np.array([2.0, 2.5]), np.arange(3.0), np.arange(3.0)), everywhere=everywhere)
     assert planes.needed == (2, 3)
     for index in range(6):
         plane = torch.zeros(3, 3, 6)
