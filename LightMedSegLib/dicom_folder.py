@@ -67,6 +67,11 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
     return image
 
 
+def series_files(folder: Path, series: int | None = None) -> tuple[str, ...]:
+    """The files of the series that :func:`read_dicom_folder` reads: file k is slice k. Raises InputImageError."""
+    return _choose(folder, list_series(folder), series).files
+
+
 def list_series(folder: Path) -> list[DicomSeries]:
     """The DICOM series directly in folder, longest first. Raises InputImageError if there is none."""
     with _without_itk_warnings():

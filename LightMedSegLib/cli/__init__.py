@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from LightMedSegLib import __version__
 from LightMedSegLib.cli import evaluate, export, finetune, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
-from LightMedSegLib.errors import LightMedSegError
+from LightMedSegLib.errors import CancelledError, LightMedSegError
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -26,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser(words).parse_args(words)
         return int(arguments.run(arguments))
+    except CancelledError as error:
+        print(f"lightmedseg: {error}", file=sys.stderr)
+        return INTERRUPTED
     except LightMedSegError as error:
         print(f"lightmedseg: {error}", file=sys.stderr)
         return USER_ERROR

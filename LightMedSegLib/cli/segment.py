@@ -1,4 +1,4 @@
-"""``lightmedseg segment``: a labelled segmentation of a scan."""
+"""``lightmedseg segment``: a labelled segmentation of a scan, or of every scan of a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path, fraction, positive_int
 from LightMedSegLib.cli.progress_bar import ProgressBar
+from LightMedSegLib.cli.segment_folder import is_folder_run, run_folder
 from LightMedSegLib.cli.segment_report import report_text, segmentation_report
+from LightMedSegLib.dicom_seg import DICOM_SUFFIX, check_dicom_seg, write_dicom_seg
 from LightMedSegLib.errors import ModelPackageError, OutputError
 from LightMedSegLib.model_package import Model
 from LightMedSegLib.model_store import ModelStore, resolve_model
@@ -35,8 +37,9 @@ def add_command(commands: Commands[Any]) -> None:
     """Add the command's arguments."""
     parser = commands.add_parser(
         "segment",
-        help="segment a scan",
-        description="Segment a scan and print the volume of every segment.",
+        help="segment a scan, or all scans of a folder",
+        description="Segment a scan and print the volume of every segment. Where OUTPUT is a folder, every scan of the "
+        "folder INPUT is segmented: volumes, folders of DICOM slices, or imagesTs of an nnU-Net dataset.",
     )
     samples = ", ".join(SAMPLE_PREFIX + name for name in SAMPLES)
     parser.add_argument(
@@ -46,7 +49,11 @@ def add_command(commands: Commands[Any]) -> None:
         help=f"NIfTI, NRRD or MetaImage file, DICOM folder, or {samples}; one for each input channel of the model",
     )
     parser.add_argument(
-        "output", type=file_path, metavar="OUTPUT", help=f"segmentation to write ({', '.join(SEGMENTATION_SUFFIXES)})"
+        "output",
+        type=file_path,
+        metavar="OUTPUT",
+        help=f"segmentation to write ({', '.join(SEGMENTATION_SUFFIXES)}; {DICOM_SUFFIX}, a DICOM segmentation, for a "
+        "DICOM folder), or a folder",
     )
     parser.add_argument("--model", help="name, name@version, folder or zip file (default: the only one that fits)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default auto)")
@@ -61,11 +68,20 @@ def add_command(commands: Commands[Any]) -> None:
     parser.add_argument("--series", type=positive_int, help="which series of a DICOM folder, as its message lists them")
     parser.add_argument("--montage", type=file_path, metavar="FILE.png", help="also write a picture with overlays")
     parser.add_argument("--json", type=file_path, metavar="FILE", help="also write volumes and times to this file")
+    parser.add_argument(
+        "--suffix",
+        choices=SEGMENTATION_SUFFIXES,
+        default=".nii.gz",
+        help="of the results of a folder (default .nii.gz)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="in a folder: segment again what has a result")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment, write what was asked for, print the tables."""
+    if is_folder_run(arguments):
+        return run_folder(arguments, _choose_model(arguments.model, 1))
     paths = [_input_path(text) for text in arguments.inputs]
     # Before any computing: a wrong output name should not cost the wait for a result.
     _check_outputs(arguments, paths)
@@ -89,9 +105,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     timer.seconds.update(result.timings)
     with timer.stage("write"):
-        write_segmentation(
-            arguments.output, result.labelmap, model.card.labels, {"LightMedSeg_Model": model.card.identifier}
-        )
+        if arguments.output.suffix == DICOM_SUFFIX:
+            write_dicom_seg(arguments.output, result.labelmap, model.card, paths[0], arguments.series)
+        else:
+            write_segmentation(
+                arguments.output, result.labelmap, model.card.labels, {"LightMedSeg_Model": model.card.identifier}
+            )
         if arguments.montage:
             write_montage(arguments.montage, images[0], result.labelmap, model.card.labels)
     report = segmentation_report(result, timer)
@@ -115,7 +134,11 @@ def _check_outputs(arguments: argparse.Namespace, inputs: list[Path]) -> None:
     for path in inputs:
         if path.resolve() in names:
             raise OutputError(f"{path} is an input and would be overwritten; choose another output.")
-    check_segmentation_path(arguments.output)
+    if arguments.output.suffix == DICOM_SUFFIX:
+        check_dicom_seg(arguments.output, inputs[0])
+        check_output_path(arguments.output)
+    else:
+        check_segmentation_path(arguments.output)
     if arguments.montage:
         check_montage_path(arguments.montage)
         check_output_path(arguments.montage)

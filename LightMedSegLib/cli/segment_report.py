@@ -20,7 +20,7 @@ def segmentation_report(result: Segmentation, timer: StageTimer) -> dict[str, An
     return {
         "model": result.card.identifier,
         "device": result.device,
-        "segments": _volumes(result.labelmap, result.card.labels),
+        "segments": segment_volumes(result.labelmap, result.card.labels),
         "seconds": {**timer.seconds, "total": timer.total},
         "notes": list(result.notes),
     }
@@ -39,7 +39,8 @@ def report_text(report: dict[str, Any]) -> str:
     return "\n".join([*lines, *(["", *report["notes"]] if report["notes"] else [])])
 
 
-def _volumes(labelmap: sitk.Image, labels: tuple[Label, ...]) -> list[dict[str, Any]]:
+def segment_volumes(labelmap: sitk.Image, labels: tuple[Label, ...]) -> list[dict[str, Any]]:
+    """Voxels and millilitres of every label of a UInt8 labelmap."""
     # Plane by plane: bincount makes an eight times larger copy of what it counts.
     voxels = np.zeros(256, dtype=np.int64)
     for plane in sitk.GetArrayViewFromImage(labelmap):

@@ -1,0 +1,151 @@
+"""``lightmedseg segment FOLDER OUTFOLDER``: all scans of a folder."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import SimpleITK as sitk
+
+from LightMedSegLib.batch import FAILED, NOT_STARTED, SEGMENTED, SKIPPED, Batch, Outcome
+from LightMedSegLib.cli.json_report import write_json
+from LightMedSegLib.cli.native_messages import without_native_messages
+from LightMedSegLib.cli.progress_bar import ProgressBar
+from LightMedSegLib.cli.segment_report import segment_volumes
+from LightMedSegLib.cli.tables import format_table
+from LightMedSegLib.dataset_labels import DATASET_FILE, dataset_values
+from LightMedSegLib.errors import CancelledError, InputImageError, OutputError
+from LightMedSegLib.labels import Label
+from LightMedSegLib.model_package import Model
+from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.scan_folders import IMAGES_FOLDER, find_scans
+from LightMedSegLib.segmentation_files import check_output_path
+from LightMedSegLib.volume_files import read_volume
+
+_FOR_ONE_SCAN = ("roi", "series", "montage")
+
+
+def is_folder_run(arguments: argparse.Namespace) -> bool:
+    """Whether a folder is to be segmented into a folder: one input, and an output without a file's ending."""
+    return (
+        len(arguments.inputs) == 1
+        and Path(arguments.inputs[0]).expanduser().is_dir()
+        and (arguments.output.is_dir() or not arguments.output.suffix)
+    )
+
+
+def run_folder(arguments: argparse.Namespace, model: Model) -> int:
+    """Segment every scan, print a line for each and a summary; raises InputImageError if any failed."""
+    folder, output = Path(arguments.inputs[0]).expanduser(), arguments.output
+    _check(arguments, folder, output)
+    scans = find_scans(folder, model.card.in_channels)
+    dataset = folder.parent if folder.name == IMAGES_FOLDER else folder
+    values = dataset_values(dataset, model.card.labels)
+    _make_folder(output)
+    if arguments.json:
+        check_output_path(arguments.json)
+
+    from LightMedSegLib.segmentation import Engine
+
+    batch = Batch(
+        Engine(model, arguments.device),
+        output,
+        arguments.suffix,
+        values,
+        arguments.overwrite,
+        arguments.overlap,
+        arguments.mirror,
+        arguments.threads,
+        _read_quietly,
+    )
+    print(f"{len(scans)} scans with {model.card.identifier} on {batch.engine.device.name}.")
+    if (dataset / DATASET_FILE).is_file():
+        print(_about_values(model.card.labels, values))
+    cancel = CancelToken()
+    rows = []
+    with _interruptible(cancel), ProgressBar(sys.stderr) as progress:
+        for outcome in batch.run(scans, progress, cancel):
+            print(_line(outcome), flush=True)
+            rows.append(_row(outcome))
+    if arguments.json:
+        write_json(arguments.json, {"model": model.card.identifier, "scans": rows})
+    states = [row["state"] for row in rows]
+    print(f"\n{_counts(states)}\n\nThe results are in {output}.")
+    if cancel.cancelled:
+        raise CancelledError("Interrupted: finished results stay, and the same command goes on with the rest.")
+    if FAILED in states:
+        raise InputImageError(
+            f"{states.count(FAILED)} of {len(states)} scans could not be segmented; the lines above say why."
+        )
+    return 0
+
+
+def _check(arguments: argparse.Namespace, folder: Path, output: Path) -> None:
+    for name in _FOR_ONE_SCAN:
+        if getattr(arguments, name) is not None:
+            raise InputImageError(f"--{name} is for one scan; leave it out to segment the folder {folder}.")
+    if output.resolve() in (folder.resolve(), (folder / IMAGES_FOLDER).resolve()):
+        raise OutputError(f"{output} holds the scans; choose another folder for the results.")
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {output} cannot be made: {error.strerror}.") from error
+
+
+def _read_quietly(path: Path) -> sitk.Image:
+    with without_native_messages():
+        return read_volume(path)
+
+
+@contextmanager
+def _interruptible(cancel: CancelToken) -> Iterator[None]:
+    """Ctrl+C ends the scan in work within a second instead of tearing the program down; a second one does that."""
+
+    def on_interrupt(number: int, frame: Any) -> None:
+        if cancel.cancelled:
+            raise KeyboardInterrupt
+        cancel.cancel()
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _about_values(labels: tuple[Label, ...], values: dict[int, int]) -> str:
+    if not values:
+        return f"No label of {DATASET_FILE} is named like one of the model's: results have the model's values."
+    kept = ", ".join(f"{values[label.value]} {label.name}" for label in labels if label.value in values)
+    left_out = ", ".join(label.name for label in labels if label.value not in values)
+    return f"Label values are those of {DATASET_FILE}: {kept}.{f' Left out: {left_out}.' if left_out else ''}"
+
+
+def _line(outcome: Outcome) -> str:
+    return f"{outcome.name}: {outcome.state}{f': {outcome.reason}' if outcome.reason else ''}"
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as JSON. It is called as the file of its result, so a scan's name must not tell whose it is."""
+    row: dict[str, Any] = {"file": outcome.name, "state": outcome.state}
+    if outcome.reason:
+        row["reason"] = outcome.reason
+    if outcome.result:
+        result = outcome.result
+        row["segments"] = segment_volumes(result.labelmap, result.card.labels)
+        row["seconds"] = {**result.timings, "total": sum(result.timings.values())}
+        row["notes"] = list(result.notes)
+    return row
+
+
+def _counts(states: list[str]) -> str:
+    rows = [[state, str(states.count(state))] for state in (SEGMENTED, SKIPPED, FAILED, NOT_STARTED) if state in states]
+    return format_table(["Scans", "Count"], rows)
