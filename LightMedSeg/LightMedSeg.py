@@ -78,12 +78,17 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         """Called when the module is opened for the first time."""
+        from LightMedSegLib.gui.add_case_section import AddCaseSection
+        from LightMedSegLib.gui.cases_section import CasesSection
+        from LightMedSegLib.gui.finetune_section import FinetuneSection
         from LightMedSegLib.gui.model_section import ModelSection
         from LightMedSegLib.gui.result_section import ResultSection
         from LightMedSegLib.gui.run_section import RunSection
         from LightMedSegLib.gui.settings_section import SettingsSection
         from LightMedSegLib.gui.shortcuts import Shortcuts
         from LightMedSegLib.gui.torch_section import TorchSection
+        from LightMedSegLib.gui.verdict_section import VerdictSection
+        from LightMedSegLib.gui.versions_section import VersionsSection
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/LightMedSeg.ui"))
@@ -95,8 +100,13 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.models = ModelSection(self)
         self.result = ResultSection(self)
         self.run = RunSection(self)
+        self.cases = CasesSection(self)
+        self.addCase = AddCaseSection(self)
+        self.versions = VersionsSection(self)
+        self.verdict = VerdictSection(self)
+        self.finetune = FinetuneSection(self)
         self.settings = SettingsSection(self)
-        self.shortcuts = Shortcuts(self.parent, self.run.start, self.run.cancel)
+        self.shortcuts = Shortcuts(self.parent, lambda: self.run.start(), self.run.cancel)
         self.ui.tryItButton.connect("clicked()", self.onTryIt)
         scene = slicer.mrmlScene
         for event, function in (
@@ -111,6 +121,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._importTimer.singleShot = True
         self._importTimer.interval = 0
         self._importTimer.connect("timeout()", self._onSceneReady)
+        self.finetune.clear_up()
         self._setParameters(self.logic.getParameterNode())
 
     def enter(self) -> None:
@@ -129,6 +140,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._setParameters(None)
         self.removeObservers()
         self.shortcuts.remove()
+        self.finetune.close()
         self.logic.close()
 
     def onReload(self) -> None:
@@ -151,11 +163,21 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parameters is None:
             return
         place_new_roi(self.parameters.roi, self.parameters.inputVolume)
+        place_new_roi(self.parameters.reviewedRoi, self.result.volume())
         self.torch.show()
         self.models.show()
         self.result.show()
         self.settings.show()
         self.run.show()
+        self.showFineTuning()
+
+    def showFineTuning(self) -> None:
+        """The sections of fine-tuning, of which each may depend on those before."""
+        self.cases.show()
+        self.addCase.show()
+        self.finetune.show()
+        self.versions.show()
+        self.verdict.show()
 
     def _setParameters(self, parameters: Any) -> None:
         from LightMedSegLib.gui.parameters import choose_shown_volume, connect_widgets
@@ -175,6 +197,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _onSceneStartClose(self, caller: Any, event: Any) -> None:
         self.logic.runner.drop()
         self.result.forget()
+        self.finetune.scene_is_closing()
         self._setParameters(None)
 
     def _onSceneStartImport(self, caller: Any, event: Any) -> None:
@@ -190,9 +213,17 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
 
 class LightMedSegLogic(ScriptedLoadableModuleLogic):
-    """For panel and scripts. store: the models. segment: what runs them, None for the library (tests replace it)."""
+    """For panel and scripts.
+
+    store: the models. segment: what runs them, None for the library (tests replace it). cases: the corrected cases.
+    jobs_folder, launch, finetune_settings: where and how a fine-tuning runs.
+    """
 
     def __init__(self) -> None:
+        from LightMedSegLib.finetuning.case_store import CaseStore
+        from LightMedSegLib.finetuning.job_folders import jobs_folder
+        from LightMedSegLib.finetuning.settings import FinetuneSettings
+        from LightMedSegLib.gui.finetune_process import LocalProcess
         from LightMedSegLib.gui.runner import Runner
         from LightMedSegLib.model_store import ModelStore
 
@@ -200,6 +231,11 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
         self.store = ModelStore()
         self.segment: Callable[..., Any] | None = None
         self.runner = Runner()
+        self.cases = CaseStore()
+        self.case_runner = Runner()
+        self.jobs_folder = jobs_folder()
+        self.launch: Callable[[Path], Any] = LocalProcess
+        self.finetune_settings = FinetuneSettings()
 
     @property
     def job(self) -> Any:
@@ -286,8 +322,9 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
         self.runner.cancel()
 
     def close(self) -> None:
-        """End the worker thread; this logic cannot process any more."""
+        """End the worker threads; this logic cannot process any more."""
         self.runner.close()
+        self.case_runner.close()
 
 
 class LightMedSegTest(ScriptedLoadableModuleTest):

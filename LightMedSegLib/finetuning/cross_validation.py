@@ -147,7 +147,7 @@ class _LiveDice:
 
 
 def _train(shop: Workshop, part: Part, tuner: Tuner, folder: Path, number: int, total: int) -> None:
-    saved = time.monotonic()
+    saved, kept = time.monotonic(), tuner.step
     live = _LiveDice(shop, part)
     while not tuner.finished:
         if shop.cancel.cancelled:
@@ -160,4 +160,7 @@ def _train(shop: Workshop, part: Part, tuner: Tuner, folder: Path, number: int, 
             shop.report({**figures, "part": number + 1, "parts": total})
         if time.monotonic() - saved >= shop.settings.checkpoint_seconds:
             save_checkpoint(folder, tuner.checkpoint())
-            saved = time.monotonic()
+            saved, kept = time.monotonic(), tuner.step
+    if kept != tuner.step:
+        # The test that follows takes a while, and may be cancelled.
+        save_checkpoint(folder, tuner.checkpoint())

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import torch
 from LightMedSegLib.active_versions import remove_leftovers
 from LightMedSegLib.devices import select_device
 from LightMedSegLib.errors import ModelPackageError
-from LightMedSegLib.file_lock import exclusive
+from LightMedSegLib.file_lock import LockedError, exclusive
 from LightMedSegLib.finetuning.case_store import CaseStore
 from LightMedSegLib.finetuning.confusion import Confusion, confusion
 from LightMedSegLib.finetuning.crops import training_patch
@@ -34,7 +34,7 @@ from LightMedSegLib.finetuning.cross_validation import (
 )
 from LightMedSegLib.finetuning.gate import Verdict, compare, judge, mistakes
 from LightMedSegLib.finetuning.held_out import Part, Piece, plan_parts
-from LightMedSegLib.finetuning.job_description import RESULT_FILE, JobDescription
+from LightMedSegLib.finetuning.job_description import LOCK_FILE, RESULT_FILE, WORK_FOLDER, JobDescription
 from LightMedSegLib.finetuning.new_labels import all_labels, grown_network
 from LightMedSegLib.finetuning.reference_set import read_reference, rehearsed_and_checked
 from LightMedSegLib.finetuning.selection import reviewed_values, usable_records
@@ -67,7 +67,7 @@ def run_job(
     loading the model or choosing the device raise; OutputError if another process does this very job.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with exclusive(folder / ".lock", wait_seconds=0.0):
+    with _only_process(folder):
         remove_stale(folder, older_than=-1.0)
         before = torch.get_num_threads()
         # One processor stays free: a job of low priority whose threads wait for each other there is slower with it.
@@ -78,6 +78,19 @@ def run_job(
             torch.set_num_threads(before)
 
 
+@contextlib.contextmanager
+def _only_process(folder: Path) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(exclusive(folder / LOCK_FILE, wait_seconds=0.0))
+        except LockedError:
+            # The usual sentence names the folder, which means nothing to somebody in front of a panel.
+            raise LockedError(
+                "This fine-tuning runs in another window, or is just being stopped; wait until that has ended."
+            ) from None
+        yield
+
+
 class _Job:
     def __init__(self, description: JobDescription, folder: Path, report: Report, cancel: CancelToken) -> None:
         self._description, self._folder, self._report, self._cancel = description, folder, report, cancel
@@ -85,7 +98,7 @@ class _Job:
         self._cases = CaseStore(Path(description.cases_folder) if description.cases_folder else None)
         self._cases.clean()
         remove_leftovers(self._models.user)
-        self._work = WorkFolder(folder / "work")
+        self._work = WorkFolder(folder / WORK_FOLDER)
         self._model = self._parent()
         self._records = usable_records(self._cases, description.cases, self._model.card)
         self._labels = all_labels(self._model.card.labels, self._records)

@@ -13,7 +13,8 @@ from LightMedSegLib.finetuning.settings import FinetuneSettings
 from LightMedSegLib.safe_files import atomic_write
 from LightMedSegLib.strict_json import parse_json
 
-JOB_FILE, STOP_FILE, RESULT_FILE = "job.json", "stop", "result.json"
+JOB_FILE, STOP_FILE, RESULT_FILE, LOCK_FILE = "job.json", "stop", "result.json", ".lock"
+WORK_FOLDER = "work"
 ADOPT_CHOICES = ("ask", "if_better")
 
 _LARGEST = 1024 * 1024

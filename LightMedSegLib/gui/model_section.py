@@ -34,6 +34,10 @@ class ModelSection:
         parameters = self._panel.parameters
         return self._cards.get(parameters.model) if parameters is not None else None
 
+    def card_of(self, identifier: str) -> ModelCard | None:
+        """The card of name@version; None if it is not on this computer."""
+        return self._cards.get(identifier)
+
     def reload(self) -> None:
         """Read the store anew; broken models are named in the section Advanced."""
         entries = self._panel.logic.store.list()
@@ -50,9 +54,11 @@ class ModelSection:
         self._panel.ui.modelProblemsLabel.visible = bool(problems)
 
     def choose_default(self) -> None:
-        """A new scene begins with the first model."""
+        """A new scene begins with the first model, in the version that is in use."""
         if not self._panel.parameters.model and self._cards:
-            self._panel.parameters.model = next(iter(self._cards))
+            first, card = next(iter(self._cards.items()))
+            adopted = f"{card.name}@{self._panel.logic.store.chosen(card.name)}"
+            self._panel.parameters.model = adopted if adopted in self._cards else first
 
     def names(self) -> list[str]:
         """Identifiers in the order of the selector."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
+from LightMedSegLib.finetuning.versions import gate_report
+
 if TYPE_CHECKING:
     from LightMedSegLib.model_card import ModelCard
     from LightMedSegLib.model_store import ModelEntry
@@ -19,6 +21,10 @@ def choice_text(entry: ModelEntry) -> str:
         return entry.identifier
     if entry.shipped:
         return _("{title}, version {version}").format(title=entry.card.title, version=entry.card.version)
+    if gate_report(entry.card) is not None:
+        return _("{title}, version {version} (fine-tuned by you)").format(
+            title=entry.card.title, version=entry.card.version
+        )
     return _("{title}, version {version} (added by you)").format(title=entry.card.title, version=entry.card.version)
 
 

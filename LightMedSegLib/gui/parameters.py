@@ -39,7 +39,8 @@ class Mirroring(enum.Enum):
 class LightMedSegParameterNode:
     """Input, model, result and settings of the scene.
 
-    model: ``name@version``, "" for none. overlap counts only if ownOverlap is set.
+    model: ``name@version``, "" for none. reviewedRoi: where a corrected segmentation was looked at. overlap counts only
+    if ownOverlap is set.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -47,6 +48,7 @@ class LightMedSegParameterNode:
     thirdVolume: vtkMRMLScalarVolumeNode
     fourthVolume: vtkMRMLScalarVolumeNode
     roi: vtkMRMLMarkupsROINode
+    reviewedRoi: vtkMRMLMarkupsROINode
     model: str = ""
     outputSegmentation: vtkMRMLSegmentationNode
     statisticsTable: vtkMRMLTableNode

@@ -41,7 +41,7 @@ class ResultSection:
         filled = node is not None and node.GetSegmentation().GetNumberOfSegments() > 0
         ui.editButton.enabled = node is not None
         ui.overwriteCheckBox.enabled = filled
-        ui.statisticsButton.enabled = filled and self._volume() is not None
+        ui.statisticsButton.enabled = filled and self.volume() is not None
         ui.statisticsTable.visible = table is not None
 
     def forget(self) -> None:
@@ -51,7 +51,7 @@ class ResultSection:
     def measure(self) -> None:
         """Fill the table from the segments as they are now."""
         parameters = self._panel.parameters
-        node, volume = parameters.outputSegmentation, self._volume()
+        node, volume = parameters.outputSegmentation, self.volume()
         if node is None or volume is None:
             return
         with slicer.util.tryWithErrorDisplay(_("The segments could not be measured."), waitCursor=True):
@@ -60,7 +60,7 @@ class ResultSection:
 
     def edit(self) -> None:
         """Open the Segment Editor with the segmentation and its volume."""
-        node, volume = self._panel.parameters.outputSegmentation, self._volume()
+        node, volume = self._panel.parameters.outputSegmentation, self.volume()
         if node is None:
             return
         slicer.util.selectModule("SegmentEditor")
@@ -80,7 +80,7 @@ class ResultSection:
             self._panel.ui.statisticsTable.setMRMLTableNode(table)
         self._shown = (node, table)
 
-    def _volume(self) -> Any:
+    def volume(self) -> Any:
         """The volume that the segmentation was made from, else the chosen one."""
         parameters = self._panel.parameters
         node = parameters.outputSegmentation

@@ -88,8 +88,11 @@ class RunSection:
         else:
             self.start()
 
-    def start(self) -> None:
-        """Run the chosen model; what is wrong is said below the button. Does nothing while something runs."""
+    def start(self, model: str | None = None) -> None:
+        """Run the chosen model, or another name@version; what is wrong is said below the button.
+
+        Does nothing while something runs.
+        """
         panel, parameters = self._panel, self._panel.parameters
         if parameters is None or self.running:
             return
@@ -103,7 +106,7 @@ class RunSection:
             panel.logic.process(
                 chosen_volumes(parameters, panel.models.card.in_channels),
                 self._target(),
-                parameters.model,
+                model or parameters.model,
                 parameters.roi,
                 settings.device(),
                 wait=False,

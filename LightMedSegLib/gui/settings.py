@@ -1,11 +1,11 @@
-"""What the program remembers of its user across scenes: where and with how many threads to run."""
+"""What the program remembers of its user across scenes: where to run, with how many threads, and who adopts."""
 
 from __future__ import annotations
 
 import qt
 import slicer
 
-_DEVICE, _THREADS = "LightMedSeg/Device", "LightMedSeg/Threads"
+_DEVICE, _THREADS, _ADOPTION = "LightMedSeg/Device", "LightMedSeg/Threads", "LightMedSeg/AdoptAtOnce"
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -33,3 +33,13 @@ def threads() -> int:
 def set_threads(count: int) -> None:
     """Remember the number of threads, 0 for the program's own choice."""
     qt.QSettings().setValue(_THREADS, int(count))
+
+
+def adopts_at_once() -> bool:
+    """Whether a fine-tuned version that passes its tests is used without a click."""
+    return bool(slicer.util.settingsValue(_ADOPTION, False, converter=slicer.util.toBool))
+
+
+def set_adopts_at_once(wanted: bool) -> None:
+    """Remember that choice."""
+    qt.QSettings().setValue(_ADOPTION, bool(wanted))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.labels import Label
-from LightMedSegLib.mrml.shared_labelmap import BINARY_LABELMAP, layer_array
+from LightMedSegLib.mrml.shared_labelmap import BINARY_LABELMAP, layer_array, layers
 from LightMedSegLib.mrml.transforms import Matrix, between_nodes, ijk_to_ras, to_array
 
 _SAME_GRID_VOXELS = 1e-2
@@ -41,6 +41,18 @@ def read_labelmap(segmentation_node: Any, volume_node: Any, values: Mapping[str,
     Raises InputImageError for an unknown segment, more than 255 segments, or a non-linear transform between the
     nodes.
     """
+    *_, reading = labelmap_steps(segmentation_node, volume_node, values)
+    assert reading is not None
+    return reading
+
+
+def labelmap_steps(
+    segmentation_node: Any, volume_node: Any, values: Mapping[str, int] | None = None
+) -> Iterator[LabelmapReading | None]:
+    """As :func:`read_labelmap`, a segment at a time: None after each, and the reading at the end.
+
+    Raises InputImageError also when the segments change meanwhile.
+    """
     segmentation = segmentation_node.GetSegmentation()
     if values is None:
         values = {segment_id: index + 1 for index, segment_id in enumerate(segmentation.GetSegmentIDs())}
@@ -49,11 +61,22 @@ def read_labelmap(segmentation_node: Any, volume_node: Any, values: Mapping[str,
     labels = np.zeros(_shape(volume_node), dtype=np.uint8)
     overlapping = np.zeros_like(labels, dtype=bool)
     names: dict[int, str] = {}
+    before: list[int] = []
     for segment_id, mask in segment_masks(segmentation_node, volume_node, list(values)):
+        # Not earlier: segments that exist as surfaces only get their labelmaps with the first mask.
+        before = before or layer_times(segmentation)
         overlapping |= mask & (labels != 0) & (labels != values[segment_id])
         labels[mask] = values[segment_id]
         names.setdefault(values[segment_id], segmentation.GetSegment(segment_id).GetName())
-    return LabelmapReading(labels, names, int(np.count_nonzero(overlapping)))
+        yield None
+        if layer_times(segmentation) != before:
+            raise InputImageError(f"'{segmentation_node.GetName()}' changed while it was read; try again.")
+    yield LabelmapReading(labels, names, int(np.count_nonzero(overlapping)))
+
+
+def layer_times(segmentation: Any) -> list[int]:
+    """Modification times of the labelmaps of a vtkSegmentation: other ones after every edit of voxels."""
+    return [int(image.GetMTime()) for image in layers(segmentation)]
 
 
 def read_masks(

@@ -72,7 +72,7 @@ def region_text(region: Box | None) -> str:
 
 def content_hash(labels: NDArray[Any]) -> str:
     """A hash of the labels (z, y, x) inside their bounding box, so that the empty rim around it does not count."""
-    box = _bounding_box(labels)
+    box = bounding_box(labels)
     part = np.ascontiguousarray(labels[box], dtype=np.uint8)
     digest = hashlib.blake2b(str(part.shape).encode(), digest_size=16)
     digest.update(part.data)
@@ -87,6 +87,11 @@ def remember_content(node: Any, content: str) -> None:
     node.SetAttribute(_CONTENT, content)
     node.SetAttribute(_SEGMENTS, _segments_hash(node.GetSegmentation()))
     node.SetAttribute(_STAMP, _stamp(layers(node.GetSegmentation())))
+
+
+def written_content(node: Any) -> str:
+    """The :func:`content_hash` of what was written into a result node, whatever it holds now; "" for other nodes."""
+    return node.GetAttribute(_CONTENT) or ""
 
 
 def is_unedited(node: Any) -> bool:
@@ -137,7 +142,8 @@ def _stamp(images: list[Any]) -> str:
     return f"{_SESSION}:{','.join(str(image.GetMTime()) for image in images)}"
 
 
-def _bounding_box(labels: NDArray[Any]) -> tuple[slice, slice, slice]:
+def bounding_box(labels: NDArray[Any]) -> tuple[slice, slice, slice]:
+    """The part of labels (z, y, x) outside which all is 0; empty slices if everything is."""
     if labels.size == 0:
         return (slice(0), slice(0), slice(0))
     flat = labels.max(axis=0) != 0

@@ -21,6 +21,7 @@ from LightMedSegLib.mrml.shared_labelmap import (
     make_labelmap,
     remove_all_segments,
 )
+from LightMedSegLib.mrml.untouched import packed_labels, remember_untouched
 
 if TYPE_CHECKING:
     import vtk
@@ -37,11 +38,12 @@ class PackedLabels:
 
     scalars: vtk.vtkUnsignedCharArray
     content: str
+    untouched: str
 
     @classmethod
     def of(cls, labels: NDArray[np.uint8]) -> PackedLabels:
         """From an array (z, y, x); a copy."""
-        return cls(label_scalars(labels), content_hash(labels))
+        return cls(label_scalars(labels), content_hash(labels), packed_labels(labels))
 
 
 def write_result(
@@ -79,6 +81,7 @@ def write_result(
             node.CreateClosedSurfaceRepresentation()
         ResultRecord.of(card, region, preview=preview).write(node)
         remember_content(node, packed.content)
+        remember_untouched(node, packed.untouched)
     guard_removal(node.GetSegmentation())
     place_beside(node, volume_node)
     return node

@@ -186,6 +186,21 @@ def test_a_cancelled_job_goes_on_where_it_stopped_to_the_same_weights(tmp_path: 
     assert store.find(straight).card.weights.sha256 == store.find(resumed).card.weights.sha256
 
 
+def test_a_job_cancelled_while_it_tests_a_part_need_not_train_that_part_again(tmp_path: Path) -> None:
+    installed_with_cases(tmp_path)
+    job, token = quick_job(settings=replace(QUICK, checkpoint_seconds=1000.0)), CancelToken()
+
+    def stop_after_the_first_training(event: dict[str, Any]) -> None:
+        if event["event"] == "step" and event["step"] == QUICK.steps:
+            token.cancel()
+
+    with pytest.raises(CancelledError):
+        run_job(job, tmp_path / "job", stop_after_the_first_training, token)
+    events: list[dict[str, Any]] = []
+    run_job(job, tmp_path / "job", events.append)
+    assert [event["part"] for event in events if event["event"] == "step"] == [2] * QUICK.steps
+
+
 def test_other_cases_or_settings_in_the_same_folder_begin_anew(tmp_path: Path) -> None:
     _, cases, model = installed_with_cases(tmp_path)
 

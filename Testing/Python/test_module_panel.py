@@ -56,7 +56,7 @@ def test_the_sections_are_in_the_order_of_the_work(bench: Bench) -> None:  # noq
     shown = [widget.objectName for widget in names if widget is not None]
     order = [
         "torchFrame", "inputButton", "checksLabel", "segmentButton", "progressBar", "statusLabel", "resultButton",
-        "correctButton", "advancedButton", "aboutButton",
+        "correctButton", "finetuneSectionButton", "advancedButton", "aboutButton",
     ]  # fmt: skip
     assert shown == order
     assert bench.ui.advancedButton.collapsed

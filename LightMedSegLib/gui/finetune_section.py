@@ -1,0 +1,222 @@
+"""Step 3 of fine-tuning: the button, which becomes Cancel, the process behind it, and how far it is."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from LightMedSegLib.errors import LightMedSegError, OutputError
+from LightMedSegLib.finetuning.job_description import JobDescription
+from LightMedSegLib.finetuning.job_folders import clean_up, forget_result, was_interrupted
+from LightMedSegLib.finetuning.job_progress import JobProgress
+from LightMedSegLib.gui import settings
+from LightMedSegLib.gui.finetune_process import JobProcess, remove_output
+from LightMedSegLib.gui.finetune_texts import progress_text
+from LightMedSegLib.gui.torch_setup import torch_installed
+from LightMedSegLib.model_folders import user_models_folder
+from LightMedSegLib.mrml.progress_plot import ProgressPlot
+
+_LOOK_MILLISECONDS = 200
+
+_BLUE, _ORANGE, _GREY = (0.12, 0.47, 0.71), (0.90, 0.45, 0.0), (0.5, 0.5, 0.5)
+
+
+class FinetuneSection:
+    """panel has ui, logic, parameters, models, cases, verdict (the VerdictSection) and torch."""
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+        self.process: JobProcess | None = None
+        self.progress = JobProgress()
+        self._model, self._stopping, self._curves_drawn = "", False, -1
+        self._plot = ProgressPlot(_("Fine-tuning"), _("Training step"))
+        self.plot_widget: Any = None
+        self._timer = qt.QTimer()
+        self._timer.interval = _LOOK_MILLISECONDS
+        self._timer.connect("timeout()", self._look)
+        ui = panel.ui
+        ui.adoptCheckBox.checked = settings.adopts_at_once()
+        ui.adoptCheckBox.connect("toggled(bool)", settings.set_adopts_at_once)
+        ui.finetuneButton.connect("clicked()", self.toggle)
+        ui.plotFrame.visible = False
+
+    @property
+    def running(self) -> bool:
+        """True until the process of the job has ended, also while it is being stopped."""
+        return self.process is not None
+
+    def missing(self) -> str:
+        """What has to be there before anything can be learnt, "" if nothing."""
+        panel = self._panel
+        if panel.logic.needs_torch and not torch_installed():
+            return _("Install PyTorch first (see above).")
+        if panel.models.card is None:
+            return _("Choose a model.")
+        if not panel.cases.usable:
+            return _("Add a corrected scan first (step 1).")
+        return ""
+
+    def clear_up(self) -> None:
+        """The panel is opened for the first time: clear away what a crash of an earlier Slicer left."""
+        logic = self._panel.logic
+        clean_up(logic.jobs_folder, logic.store, logic.cases)
+
+    def show(self) -> None:
+        """Bring button, bar and text in line with the state of the job."""
+        ui, missing = self._panel.ui, self.missing()
+        ui.finetuneBar.visible = self.running
+        if self.running:
+            ui.finetuneButton.text = _("Stopping...") if self._stopping else _("Cancel the fine-tuning")
+            ui.finetuneButton.enabled = not self._stopping
+            ui.finetuneButton.toolTip = _("Stop; started again, it goes on where it was.")
+            return
+        interrupted = not missing and was_interrupted(self._folder())
+        ui.finetuneButton.text = _("Go on with the fine-tuning") if interrupted else _("Fine-tune")
+        ui.finetuneButton.enabled = not missing
+        ui.finetuneButton.toolTip = missing or _("Train and test a new version on your cases; you can keep working.")
+        if not ui.finetuneLabel.text:
+            text = _("An earlier fine-tuning was interrupted; with the same cases it goes on where it was.")
+            self._say(text if interrupted else "")
+
+    def toggle(self) -> None:
+        """The button: start, or cancel what runs."""
+        if self.running:
+            self.cancel()
+        else:
+            self.start()
+
+    def start(self) -> None:
+        """Start the job; what is wrong is said below the button. Does nothing while a job runs."""
+        panel = self._panel
+        if panel.parameters is None or self.running or self.missing():
+            return
+        self._model = panel.parameters.model
+        folder = self._folder()
+        panel.verdict.dismiss()
+        try:
+            self._description().write(folder)
+            forget_result(folder)
+            self.process = panel.logic.launch(folder)
+        except (LightMedSegError, OSError) as error:
+            self._say(str(error) if isinstance(error, LightMedSegError) else str(OutputError(error.strerror or error)))
+            return
+        self.progress, self._stopping, self._curves_drawn = JobProgress(), False, -1
+        panel.ui.finetuneBar.value = 0
+        self._timer.start()
+        self._say(progress_text(self.progress))
+        self._show_plot()
+        self.show()
+
+    def cancel(self) -> None:
+        """Ask the job to stop; does nothing while nothing runs."""
+        if self.process is not None:
+            self._stopping = True
+            self.process.ask_to_stop()
+            self._say(_("Stopping..."))
+            self.show()
+
+    def scene_is_closing(self) -> None:
+        """The job goes on: it knows nothing of the scene. Only the curve loses its nodes."""
+        if self.plot_widget is not None:
+            self.plot_widget.setMRMLPlotViewNode(None)
+        self._plot.forget()
+        self._curves_drawn = -1
+
+    def close(self) -> None:
+        """Slicer ends, or the module is reloaded: the job stops, and can go on later."""
+        self._timer.stop()
+        if self.plot_widget is not None:
+            self.plot_widget.setMRMLPlotViewNode(None)
+        self._plot.remove()
+        if self.process is not None:
+            self.process.end()
+            self.process = None
+
+    def _folder(self) -> Any:
+        return self._panel.logic.jobs_folder / (self._model if self.running else self._panel.parameters.model)
+
+    def _description(self) -> JobDescription:
+        logic = self._panel.logic
+        own = logic.store.user == user_models_folder()
+        return JobDescription(
+            model=self._model,
+            cases=tuple(entry.case_id for entry in self._panel.cases.usable),
+            device=settings.device(),
+            threads=settings.threads(),
+            adopt="if_better" if self._panel.ui.adoptCheckBox.checked else "ask",
+            settings=logic.finetune_settings,
+            # The user's usual places are not written down: they would name the user.
+            cases_folder=None if own else str(logic.cases.folder),
+            models_folder=None if own else str(logic.store.user),
+        )
+
+    def _look(self) -> None:
+        process = self.process
+        if process is None:
+            self._timer.stop()
+            return
+        if self._stopping:
+            process.ask_to_stop()
+        alive = process.running()
+        for event in process.events():
+            self.progress.take(event)
+        total = self.progress.total
+        self._panel.ui.finetuneBar.value = round(100 * self.progress.done / total) if total else 0
+        self._show_plot()
+        if alive:
+            self._say(_("Stopping...") if self._stopping else progress_text(self.progress))
+        else:
+            self._end(process)
+
+    def _end(self, process: JobProcess) -> None:
+        panel, progress, folder = self._panel, self.progress, self._folder()
+        self._timer.stop()
+        self.process = None
+        if progress.verdict is not None:
+            self._say("")
+            remove_output(folder)
+            panel.verdict.take(self._model, progress.verdict)
+        elif progress.failure:
+            self._say(_("The fine-tuning failed. {reason}").format(reason=progress.failure))
+        elif progress.cancelled or self._stopping:
+            self._say(_("Stopped: nothing was changed. Started again, it goes on where it was."))
+        else:
+            logging.error("LightMedSeg: the process of the fine-tuning broke down.\n%s", process.last_words())
+            self._say(
+                _(
+                    "The fine-tuning broke down; the Python console says where. Nothing was changed. "
+                    "Started again, it goes on where it was."
+                )
+            )
+        if panel.parameters is not None:
+            panel.update()
+
+    def _show_plot(self) -> None:
+        """Draw the curves if the panel is in use and they have new points."""
+        panel, progress = self._panel, self.progress
+        points = len(progress.loss) + len(progress.dice)
+        if panel.parameters is None or points == self._curves_drawn or not (self.running or points):
+            return
+        self._curves_drawn = points
+        if self.plot_widget is None:
+            self.plot_widget = slicer.qMRMLPlotWidget()
+            self.plot_widget.setMinimumHeight(220)
+            panel.ui.plotFrame.layout().addWidget(self.plot_widget)
+        self.plot_widget.setMRMLScene(slicer.mrmlScene)
+        last = max(1, progress.total)
+        before = [] if progress.before is None else [(0.0, progress.before), (float(last), progress.before)]
+        self._plot.draw({
+            _("Loss"): (progress.loss, _GREY),
+            _("Dice before"): (before, _BLUE),
+            _("Dice now"): (progress.dice, _ORANGE),
+        })  # fmt: skip
+        self.plot_widget.setMRMLPlotViewNode(self._plot.view(panel.parameters.parameterNode))
+        panel.ui.plotFrame.visible = points > 0
+
+    def _say(self, text: str) -> None:
+        self._panel.ui.finetuneLabel.text = text
+        self._panel.ui.finetuneLabel.visible = bool(text)

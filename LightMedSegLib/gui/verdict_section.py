@@ -1,0 +1,116 @@
+"""The figures of a new version, what the tests say, and the user's decision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from LightMedSegLib.errors import LightMedSegError
+from LightMedSegLib.finetuning.job_folders import forget_result, last_result
+from LightMedSegLib.finetuning.versions import adopt
+from LightMedSegLib.gui.finetune_texts import verdict_rows, verdict_text
+from LightMedSegLib.gui.tables import fill_table, stretch_column
+
+
+class VerdictSection:
+    """panel has ui, logic, parameters, models, versions and run. Without a result nothing is visible."""
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+        self._result: dict[str, Any] | None = None
+        self._folder: Path | None = None
+        ui = panel.ui
+        stretch_column(ui.verdictTable, 1)
+        ui.verdictFrame.visible = False
+        ui.adoptButton.connect("clicked()", self.adopt)
+        ui.keepAsideButton.connect("clicked()", self.dismiss)
+        ui.segmentAgainButton.connect("clicked()", self.segment_again)
+
+    @property
+    def candidate(self) -> str | None:
+        """The new version that is shown, as name@version; None if there is none."""
+        return self._result["candidate"] if self._result is not None else None
+
+    def take(self, model: str, result: dict[str, Any]) -> None:
+        """A job of a model came to a verdict."""
+        self._panel.models.reload()
+        self._panel.versions.reload()
+        self._result, self._folder = result, self._panel.logic.jobs_folder / model
+        parameters = self._panel.parameters or self._panel.logic.getParameterNode()
+        if result["adopted"] and parameters.model == model:
+            parameters.model = result["candidate"]
+        self._fill()
+
+    def show(self) -> None:
+        """Also the result of a job that ended while nobody looked, until somebody has decided."""
+        panel = self._panel
+        if self._result is None and panel.models.card is not None and not panel.finetune.running:
+            folder = panel.logic.jobs_folder / panel.parameters.model
+            self._result = last_result(folder)
+            if self._result is not None:
+                self._folder = folder
+                self._fill()
+        gone = self.candidate is not None and panel.models.card_of(self.candidate) is None
+        if gone:
+            self.dismiss()
+        self._show_buttons()
+
+    def dismiss(self) -> None:
+        """Nothing changes: the new version stays in the list of versions."""
+        if self._folder is not None:
+            forget_result(self._folder)
+        self._result = self._folder = None
+        self._panel.ui.verdictFrame.visible = False
+
+    def adopt(self) -> None:
+        """The new version becomes the one in use."""
+        result, candidate = self._result, self.candidate
+        if result is None or candidate is None:
+            return
+        try:
+            adopt(self._panel.logic.store, candidate)
+        except LightMedSegError as error:
+            slicer.util.errorDisplay(str(error))
+            return
+        result["adopted"] = True
+        if self._folder is not None:
+            forget_result(self._folder)
+        self._panel.models.reload()
+        self._panel.versions.reload()
+        self._panel.parameters.model = candidate
+        self._fill()
+        self._panel.update()
+
+    def segment_again(self) -> None:
+        """Segment the chosen volume with the new version; before it is adopted this is a trial."""
+        if self.candidate is not None:
+            self._panel.run.start(self.candidate)
+
+    def _fill(self) -> None:
+        assert self._result is not None
+        ui = self._panel.ui
+        ui.verdictLabel.text = verdict_text(self._result)
+        rows = list(verdict_rows(self._result))
+        fill_table(ui.verdictTable, rows)
+        ui.verdictTable.visible = bool(rows)
+        ui.verdictFrame.visible = True
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        ui, result = self._panel.ui, self._result
+        if result is None:
+            return
+        made, adopted, accepted = self.candidate is not None, bool(result["adopted"]), bool(result["accepted"])
+        ui.adoptButton.visible = made and not adopted
+        ui.adoptButton.enabled = accepted
+        ui.adoptButton.toolTip = (
+            _("Use the new version from now on; you can go back at any time.")
+            if accepted
+            else _("The tests did not accept this version; the reasons are above.")
+        )
+        ui.keepAsideButton.text = _("Close") if adopted or not made else _("Keep aside")
+        ui.segmentAgainButton.visible = made
+        ui.segmentAgainButton.enabled = made and not self._panel.run.running

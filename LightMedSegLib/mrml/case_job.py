@@ -1,0 +1,157 @@
+"""From a corrected segmentation in the scene to a case in the store, beside the user interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.errors import InputImageError
+from LightMedSegLib.finetuning.case_record import CaseRecord
+from LightMedSegLib.finetuning.case_store import CaseStore
+from LightMedSegLib.geometry import Box
+from LightMedSegLib.labels import Label
+from LightMedSegLib.model_package import load_model
+from LightMedSegLib.mrml.job_state import Job, JobContext
+from LightMedSegLib.mrml.reading import LabelmapReading, labelmap_steps
+from LightMedSegLib.mrml.result_record import PREFIX, ResultRecord, written_content
+from LightMedSegLib.mrml.untouched import untouched_labels, untouched_text
+from LightMedSegLib.mrml.volumes import VolumeSnapshot, VolumeState, check_volume_node, copy_steps
+from LightMedSegLib.torch_loading import load_torch_quietly
+
+_CASE = PREFIX + "Case"
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a person says about a corrected segmentation.
+
+    values: segment identifier to label value, for the segments to read. labels: values that were looked at. absent:
+    those of them that are confirmed not to be in the scan. new_labels: structures that the model does not know.
+    region: makes the mask (z, y, x) of the reviewed voxels from the volume's snapshot; None for all voxels.
+    """
+
+    values: Mapping[str, int]
+    labels: tuple[int, ...]
+    absent: tuple[int, ...] = ()
+    new_labels: tuple[Label, ...] = ()
+    region: Callable[[VolumeSnapshot], NDArray[np.bool_]] | None = None
+
+
+def case_job(
+    volume_nodes: Sequence[Any],
+    segmentation_node: Any,
+    model_folder: Path,
+    review: Review,
+    store: CaseStore,
+    device: str = "auto",
+    on_end: Callable[[Job], None] = lambda job: None,
+) -> Job:
+    """A job for :meth:`Worker.submit` that adds a case, or corrects the one made from this segmentation before.
+
+    Its outcome is the :class:`CaseRecord`. The model is run only where the untouched prediction is not known.
+    Raises InputImageError at once for volumes that cannot be used.
+    """
+    for volume in volume_nodes:
+        check_volume_node(volume)
+    run = _Run(list(volume_nodes), segmentation_node, model_folder, review, store, device)
+    return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
+
+
+def case_of(segmentation_node: Any, store: CaseStore) -> str | None:
+    """The case that was made from the present result in a node before; None if there is none, or no longer."""
+    case_id, _, content = (segmentation_node.GetAttribute(_CASE) or "").partition(" ")
+    # A new result in the same node has other content, and is another case.
+    if not case_id or content != written_content(segmentation_node):
+        return None
+    return case_id if case_id in {entry.case_id for entry in store.list()} else None
+
+
+def segmented_box(segmentation_node: Any) -> Box | None:
+    """The box of voxels that a result is of; None for the whole volume and for nodes that are no results."""
+    record = ResultRecord.read(segmentation_node)
+    if record is None or not record.region:
+        return None
+    try:
+        i0, i1, j0, j1, k0, k1 = (int(text) for text in record.region.split())
+    except ValueError:
+        return None
+    return ((i0, i1), (j0, j1), (k0, k1))
+
+
+class _Run:
+    def __init__(
+        self, volumes: list[Any], node: Any, model_folder: Path, review: Review, store: CaseStore, device: str
+    ) -> None:
+        self._volumes, self._node, self._model_folder = volumes, node, model_folder
+        self._review, self._store, self._device = review, store, device
+        self._states = [VolumeState.of(volume) for volume in volumes]
+        record = ResultRecord.read(node)
+        self._made_by = record.weights_sha256 if record is not None else ""
+        self._box, self._untouched = segmented_box(node), untouched_text(node)
+        self._replaces = case_of(node, store)
+        self._snapshots: list[VolumeSnapshot] = []
+        self._reading: LabelmapReading | None = None
+
+    def preparation(self) -> Iterator[None]:
+        """Copy volumes and segments, in small steps."""
+        for volume in self._volumes:
+            for step in copy_steps(volume):
+                if step is not None:
+                    self._snapshots.append(step)
+                yield None
+        for reading in labelmap_steps(self._node, self._volumes[0], self._review.values):
+            self._reading = reading
+            yield None
+
+    def unwanted(self) -> str:
+        """Only until everything is copied: what was added does not depend on the scene any more."""
+        if self._reading is not None:
+            return ""
+        for volume, state in zip(self._volumes, self._states, strict=True):
+            gone = volume.GetScene() is None or volume.GetImageData() is None
+            if gone or self._node.GetScene() is None or VolumeState.of(volume) != state:
+                return "Volume or segmentation changed while the case was read; add it again."
+        return ""
+
+    def work(self, context: JobContext) -> CaseRecord:
+        """In the worker thread: nothing here may touch nodes."""
+        from LightMedSegLib.finetuning.case_building import build_case
+
+        assert self._reading is not None
+        first, review = self._snapshots[0], self._review
+        labels, model = self._reading.labels, load_model(self._model_folder)
+        known = None
+        if self._made_by == model.card.weights.sha256:
+            known = untouched_labels(self._untouched, (labels.shape[0], labels.shape[1], labels.shape[2]))
+        if known is None:
+            load_torch_quietly()
+        case = build_case(
+            [part.image() for part in self._snapshots],
+            first.grid.image(labels),
+            model,
+            reviewed_labels=review.labels,
+            new_labels=review.new_labels,
+            absent=review.absent,
+            reviewed=review.region(first) if review.region is not None else None,
+            roi=self._box,
+            prediction=first.grid.image(known) if known is not None else None,
+            device=self._device,
+        )
+        context.cancel.raise_if_cancelled()
+        try:
+            return self._store.add(case, replaces=self._replaces)
+        except ValueError as error:
+            raise InputImageError(
+                f"The case cannot be stored ({error}); give new structures short names of one line."
+            ) from error
+
+    def deliver(self, record: CaseRecord, final: bool) -> CaseRecord:
+        """On the main thread: the segmentation remembers which case it is."""
+        if self._node.GetScene() is not None:
+            self._node.SetAttribute(_CASE, f"{record.case_id} {written_content(self._node)}")
+        return record

@@ -1,0 +1,100 @@
+"""Loss and Dice of a running fine-tuning as a chart of the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import slicer
+import vtk
+
+Points = Sequence[tuple[float, float]]
+
+
+class ProgressPlot:
+    """Owns a plot view, a chart, and one table and series per curve; made when needed, never saved with the scene."""
+
+    def __init__(self, title: str, x_title: str) -> None:
+        self._title, self._x_title = title, x_title
+        self._chart: Any = None
+        self._view: Any = None
+        self._tables: dict[str, Any] = {}
+
+    def view(self, owner: Any) -> Any:
+        """The vtkMRMLPlotViewNode for a widget outside the layout. owner: any node of the scene that keeps it there."""
+        if self._view is None:
+            view = slicer.vtkMRMLPlotViewNode()
+            view.SetName("LightMedSegFineTuning")
+            view.SetLayoutName("LightMedSegFineTuning")
+            view.SetLayoutLabel("FT")
+            # Otherwise Slicer's layout would take the view for one of its own.
+            view.SetAndObserveParentLayoutNodeID(owner.GetID())
+            view.SetHideFromEditors(True)
+            view.SetSaveWithScene(False)
+            self._view = slicer.mrmlScene.AddNode(view)
+            self._view.SetPlotChartNodeID(self._made_chart().GetID())
+        return self._view
+
+    def draw(self, curves: dict[str, tuple[Points, tuple[float, float, float]]]) -> None:
+        """Show these curves by name, each with its points and colour (0..1), instead of the former ones."""
+        chart = self._made_chart()
+        for name, (points, color) in curves.items():
+            if name not in self._tables:
+                self._add_curve(chart, name, color)
+            _fill(self._tables[name], self._x_title, name, points)
+
+    def forget(self) -> None:
+        """The scene is being closed, and takes the nodes with it."""
+        self._chart = self._view = None
+        self._tables = {}
+
+    def remove(self) -> None:
+        """Take the nodes out of the scene."""
+        chart = self._chart
+        series = [chart.GetNthPlotSeriesNode(i) for i in range(chart.GetNumberOfPlotSeriesNodes())] if chart else []
+        for node in (self._view, chart, *series, *self._tables.values()):
+            if node is not None and node.GetScene() is not None:
+                node.GetScene().RemoveNode(node)
+        self.forget()
+
+    def _made_chart(self) -> Any:
+        if self._chart is None:
+            self._chart = _hidden("vtkMRMLPlotChartNode", self._title)
+            self._chart.SetTitleVisibility(False)
+            self._chart.SetXAxisTitle(self._x_title)
+            self._chart.SetYAxisTitleVisibility(False)
+            self._chart.SetLegendVisibility(True)
+        return self._chart
+
+    def _add_curve(self, chart: Any, name: str, color: tuple[float, float, float]) -> None:
+        self._tables[name] = _hidden("vtkMRMLTableNode", f"{self._title}: {name}")
+        series = _hidden("vtkMRMLPlotSeriesNode", name)
+        series.SetAndObserveTableNodeID(self._tables[name].GetID())
+        series.SetXColumnName(self._x_title)
+        series.SetYColumnName(name)
+        series.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
+        series.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
+        series.SetLineWidth(2)
+        series.SetColor(*color)
+        chart.AddAndObservePlotSeriesNodeID(series.GetID())
+
+
+def _hidden(class_name: str, name: str) -> Any:
+    node = slicer.mrmlScene.AddNewNodeByClass(class_name, name)
+    node.SetHideFromEditors(True)
+    node.SetSaveWithScene(False)
+    return node
+
+
+def _fill(table_node: Any, x_name: str, y_name: str, points: Points) -> None:
+    before = table_node.StartModify()
+    try:
+        table_node.RemoveAllColumns()
+        for name, values in ((x_name, [x for x, _ in points]), (y_name, [y for _, y in points])):
+            column = vtk.vtkDoubleArray()
+            column.SetName(name)
+            for value in values:
+                column.InsertNextValue(value)
+            table_node.AddColumn(column)
+    finally:
+        table_node.EndModify(before)

@@ -1,0 +1,101 @@
+"""The panel with the shipped hippocampus model on its sample scan, and corrections as a user makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from module_fixtures import MODULE_FILE
+from runtime_fixtures import slicer_runtime  # noqa: F401
+
+MODEL = "hippocampus-t1-mr@1.0.0"
+FIRST_TUNED = "hippocampus-t1-mr@1.1.0-tuned.1"
+ANTERIOR, POSTERIOR = "Anterior_hippocampus", "Posterior_hippocampus"
+
+
+@dataclass
+class FinetuneBench:
+    """session: the runtime. panel: the LightMedSegWidget. home: the user's data folder."""
+
+    session: Any
+    panel: Any
+    home: Path
+
+    @property
+    def ui(self) -> Any:
+        return self.panel.ui
+
+    @property
+    def parameters(self) -> Any:
+        return self.panel.logic.getParameterNode()
+
+    def segment(self) -> Any:
+        """The sample, then Segment; the segmentation node."""
+        self.panel.onTryIt()
+        self.ui.segmentButton.click()
+        self.session.wait_until(lambda: not self.panel.run.running, 120, "the segmentation")
+        assert self.parameters.outputSegmentation is not None, self.ui.statusLabel.text
+        return self.parameters.outputSegmentation
+
+    def add_case(self) -> Any:
+        """Click, wait, and return the newest case's record."""
+        self.ui.addCaseButton.click()
+        assert self.panel.addCase.adding, self.ui.addCaseLabel.text
+        self.session.wait_until(lambda: not self.panel.addCase.adding, 60, "the case")
+        assert "is stored" in self.ui.addCaseLabel.text, self.ui.addCaseLabel.text
+        return max(self.panel.logic.cases.list(), key=lambda entry: entry.record.number).record
+
+    def start(self) -> None:
+        """Click Fine-tune."""
+        self.ui.finetuneButton.click()
+        assert self.panel.finetune.running, self.ui.finetuneLabel.text
+
+    def finish(self) -> None:
+        """Wait until the job has ended."""
+        self.session.wait_until(lambda: not self.panel.finetune.running, 120, "the end of the fine-tuning")
+
+
+@pytest.fixture
+def finetune_bench(slicer_runtime: Any) -> Iterator[FinetuneBench]:  # noqa: F811
+    """The opened panel with the shipped models and an empty folder of the user's; jobs take very few steps."""
+    from LightMedSegLib.finetuning.settings import FinetuneSettings
+    from LightMedSegLib.model_folders import user_data_folder
+
+    slicer_runtime.load_module(MODULE_FILE)
+    panel = slicer_runtime.open_module("LightMedSeg")
+    panel.parameters.model = MODEL
+    panel.ui.finetuneSectionButton.collapsed = False
+    # What is tested is the way, not the gain, which so few steps cannot promise.
+    panel.logic.finetune_settings = FinetuneSettings(steps=2, minimum_gain=0.0, reference_tolerance=0.1)
+    bench = FinetuneBench(slicer_runtime, panel, user_data_folder())
+    yield bench
+    panel.finetune.close()
+
+
+def change_segment(node: Any, segment_id: str, volume: Any, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """What an effect of the Segment Editor does: the voxels of one segment become others."""
+    import slicer
+
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, volume)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(change(mask), node, segment_id, volume)
+
+
+def grow(mask: np.ndarray) -> np.ndarray:
+    """A voxel more on one side."""
+    return np.maximum(mask, np.roll(mask, 1, axis=1))
+
+
+def correct(node: Any, volume: Any) -> None:
+    """Both structures a little larger."""
+    for segment_id in (ANTERIOR, POSTERIOR):
+        change_segment(node, segment_id, volume, grow)
+
+
+def table_texts(table: Any) -> list[list[str]]:
+    """The texts of a QTableWidget, row by row."""
+    columns = range(table.columnCount)
+    return [[table.item(row, column).text() for column in columns] for row in range(table.rowCount)]
