@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from LightMedSegLib.coarse_search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.devices import select_device
 from LightMedSegLib.errors import DeviceError, LightMedSegError
 from LightMedSegLib.geometry import Box, Grid, clip_box, grow_box
@@ -20,7 +21,7 @@ from LightMedSegLib.progress import CancelToken, ProgressCallback, StageTimer
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from LightMedSegLib.model_card import ModelCard
+    from LightMedSegLib.model_card import InputSpec, ModelCard
     from LightMedSegLib.model_package import Model
     from LightMedSegLib.preprocessing import PreparedVolume
 
@@ -29,7 +30,7 @@ ROI_MARGIN_MM = 10.0
 
 STAGES = ("load", "preprocess", "network", "restore", "postprocess")
 
-_PREPARED_PERCENT, _LABELLED_PERCENT = 10, 90
+_PREPARED_PERCENT, _FOUND_PERCENT, _LABELLED_PERCENT = 10, 30, 90
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,16 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class _Run:
-    """What one call of Engine.segment carries through its stages."""
+    """What one call of Engine.segment carries through its stages.
+
+    box: where labels are wanted. margin_mm: what the network sees around it. percent: progress of the network's part.
+    """
 
     overlap: float
     mirror: tuple[str, ...]
     box: Box
+    margin_mm: float
+    percent: tuple[int, int]
     timer: StageTimer
     cancel: CancelToken
     progress: ProgressCallback
@@ -106,6 +112,8 @@ class Engine:
             overlap=_checked_overlap(self.card.input.overlap if overlap is None else overlap),
             mirror=_checked_mirror(self.card.test_time_mirroring if mirror is None else mirror),
             box=whole if roi is None else clip_box(roi, grid),
+            margin_mm=ROI_MARGIN_MM,
+            percent=(_PREPARED_PERCENT, _LABELLED_PERCENT),
             timer=StageTimer(),
             cancel=cancel or CancelToken(),
             progress=progress or (lambda done, total, message: None),
@@ -117,15 +125,18 @@ class Engine:
 
     def _segment(self, images: list[sitk.Image], grid: Grid, run: _Run) -> Segmentation:
         from LightMedSegLib.postprocessing import postprocess
-        from LightMedSegLib.preprocessing import prepare_volume
 
         run.cancel.raise_if_cancelled()
         run.progress(0, 100, "Preparing the volume")
-        with run.timer.stage("preprocess"):
-            seen = grow_box(run.box, ROI_MARGIN_MM, grid)
-            prepared = prepare_volume(images, self.card.input, seen, run.cancel)
         labels = np.zeros(grid.shape, dtype=np.uint8)
-        device = self._label(prepared, labels, run)
+        if is_worth_it(grid, run.box, self.card.input, run.overlap):
+            coarse = replace(run, mirror=(), percent=(_PREPARED_PERCENT, _FOUND_PERCENT))
+            self._fill(labels, images, grid, coarse_input(self.card.input), coarse)
+            box = surroundings(labels, grid, run.box, self.card.input, run.overlap)
+            labels[...] = 0
+            margin = run.margin_mm if box == run.box else 0.0
+            run = replace(run, box=box, margin_mm=margin, percent=(_FOUND_PERCENT, _LABELLED_PERCENT))
+        device = self._fill(labels, images, grid, self.card.input, run)
         run.progress(_LABELLED_PERCENT, 100, "Cleaning up")
         with run.timer.stage("postprocess"):
             voxel_ml = float(np.prod(grid.spacing)) / 1000
@@ -137,11 +148,15 @@ class Engine:
         run.progress(100, 100, "Done")
         return Segmentation(labelmap, self.card, run.timer.seconds, device, run.notes)
 
-    def _label(self, prepared: PreparedVolume, labels: NDArray[np.uint8], run: _Run) -> str:
-        """Fill labels on the engine's device, or on the CPU where that one fails; return the device's name."""
+    def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, spec: InputSpec, run: _Run) -> str:
+        """Fill run.box of labels on the engine's device, or on the CPU where that fails; return the device's name."""
+        from LightMedSegLib.preprocessing import prepare_volume
+
+        with run.timer.stage("preprocess"):
+            prepared = prepare_volume(images, spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
         for device in dict.fromkeys((self.device.name, "cpu")):
             try:
-                self._label_on(device, prepared, labels, run)
+                self._label_on(device, prepared, labels, spec, run)
                 return device
             except (RuntimeError, MemoryError) as error:
                 reason = _why_it_failed(error, device)
@@ -149,27 +164,41 @@ class Engine:
                     raise
                 if device == "cpu":
                     raise DeviceError(f"{reason}; choose a smaller region of interest.") from error
-                run.notes.append(f"{reason}; the CPU was used.")
-            _release(device)
+                note = f"{reason}; the CPU was used."
+                if note not in run.notes:
+                    run.notes.append(note)
+            self._release(device)
         raise AssertionError("The CPU either succeeds or raises.")
 
-    def _label_on(self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], run: _Run) -> None:
+    def _label_on(
+        self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], spec: InputSpec, run: _Run
+    ) -> None:
         from LightMedSegLib.inference import label_volume, plan_layout
         from LightMedSegLib.predictor import Predictor
 
         with run.timer.stage("load"):
             predictor = Predictor(self._network(device), device, run.mirror, run.cancel)
-        spec, classes = self.card.input, self.card.num_classes
+        classes = self.card.num_classes
         layout = plan_layout(prepared, spec.view, spec.patch, run.overlap, predictor.total_stride, classes)
         if spec.view == "whole" and not layout.single:
             run.notes.append("The volume is too large for one pass of the network; it was segmented in windows.")
 
         def on_window(done: int, total: int) -> None:
             run.cancel.raise_if_cancelled()
-            percent = _PREPARED_PERCENT + (_LABELLED_PERCENT - _PREPARED_PERCENT) * done // total
+            first, last = run.percent
+            percent = first + (last - first) * done // total
             run.progress(percent, 100, f"Segmenting, window {min(done + 1, total)} of {total}")
 
         label_volume(predictor, prepared, layout, classes, labels, run.box, run.timer, on_window)
+
+    def _release(self, device: str) -> None:
+        import torch
+
+        if device.startswith("cuda"):
+            release = getattr(self._networks.get(device), "release", None)
+            if release is not None:
+                release()
+            torch.cuda.empty_cache()
 
     def _network(self, device: str) -> Any:
         if device not in self._networks:
@@ -199,13 +228,6 @@ def _why_it_failed(error: Exception, device: str) -> str | None:
     if device == "mps" or "no kernel image" in str(error).lower():
         return f"{name} cannot run this model with the installed PyTorch"
     return None
-
-
-def _release(device: str) -> None:
-    import torch
-
-    if device.startswith("cuda"):
-        torch.cuda.empty_cache()
 
 
 def _checked_overlap(overlap: float) -> float:

@@ -1,0 +1,89 @@
+"""Coarse to fine: the full pass looks where a coarse one found something, and finds the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from engine_stubs import IDENTITY_WINDOW, ThresholdNetwork, stub_model
+
+from LightMedSegLib.coarse_search import is_worth_it, surroundings
+from LightMedSegLib.engine import Engine
+from LightMedSegLib.errors import CancelledError
+from LightMedSegLib.geometry import Grid
+from LightMedSegLib.progress import CancelToken
+
+PATCH = [16, 16, 16]
+SEARCHING = {"patch": PATCH, "overlap": 0.0, "normalization": IDENTITY_WINDOW, "spacing_mm": [1.0, 1.0, 1.0]}
+
+
+def scan(low: tuple[int, int, int] = (30, 8, 20), high: tuple[int, int, int] = (40, 20, 30)) -> sitk.Image:
+    array = np.zeros((64, 48, 56), dtype=np.float32)
+    array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = 100
+    return sitk.GetImageFromArray(array)
+
+
+def counting(network: ThresholdNetwork) -> list[int]:
+    calls: list[int] = []
+    network.register_forward_pre_hook(lambda module, inputs: calls.append(len(inputs[0])))
+    return calls
+
+
+def labels_and_windows(image: sitk.Image, **changes: object) -> tuple[np.ndarray, int]:
+    network = ThresholdNetwork(2)
+    calls = counting(network)
+    result = Engine(stub_model(network, classes=2, **{**SEARCHING, **changes}), "cpu").segment(image)
+    assert sitk.Image.IsSameImageGeometryAs(result.labelmap, image)
+    return sitk.GetArrayFromImage(result.labelmap), sum(calls)
+
+
+def test_fewer_windows_give_the_same_labels() -> None:
+    full, all_windows = labels_and_windows(scan())
+    found, windows = labels_and_windows(scan(), preview_spacing_mm=[3.0, 3.0, 3.0])
+    assert np.array_equal(full, found) and full.any()
+    assert windows < all_windows / 2
+
+
+@pytest.mark.parametrize("flip", [[True, False, False], [False, True, True]])
+def test_it_works_whatever_way_the_axes_run(flip: list[bool]) -> None:
+    image = sitk.PermuteAxes(sitk.Flip(scan(), flip), [2, 0, 1])
+    full, _ = labels_and_windows(image)
+    found, _ = labels_and_windows(image, preview_spacing_mm=[3.0, 3.0, 3.0])
+    assert np.array_equal(full, found) and full.any()
+
+
+def test_where_nothing_was_found_everything_is_looked_at() -> None:
+    # Too small for the coarse voxels, so only the full pass can see it.
+    array = np.zeros((64, 48, 56), dtype=np.float32)
+    array[31, 17, 29] = 100
+    found, _ = labels_and_windows(sitk.GetImageFromArray(array), preview_spacing_mm=[8.0, 8.0, 8.0])
+    assert found.sum() == 1
+
+
+def test_a_model_without_preview_or_a_small_volume_is_not_searched() -> None:
+    grid = Grid.of(scan())
+    everything = ((0, 56), (0, 48), (0, 64))
+    with_preview = stub_model(ThresholdNetwork(2), classes=2, **SEARCHING, preview_spacing_mm=[2.0] * 3).card.input
+    without = stub_model(ThresholdNetwork(2), classes=2, **SEARCHING).card.input
+    assert is_worth_it(grid, everything, with_preview, 0.0)
+    assert not is_worth_it(grid, everything, without, 0.0)
+    assert not is_worth_it(grid, ((0, 16), (0, 16), (0, 40)), with_preview, 0.0)
+
+
+def test_surroundings_fill_their_windows_and_stay_in_the_box() -> None:
+    spec = stub_model(ThresholdNetwork(2), classes=2, **{**SEARCHING, "patch": [32, 32, 32]}).card.input
+    labels = np.zeros((64, 48, 56), dtype=np.uint8)
+    labels[30:34, 20:24, 4:8] = 1
+    x, y, z = surroundings(labels, Grid.of(scan()), ((0, 56), (0, 48), (0, 40)), spec, 0.0)
+    # 4 voxels, 8 mm on both sides, and the rest of one window of 32; cut at the borders of volume and box.
+    assert (z, y, x) == ((16, 40), (6, 38), (0, 24))
+
+
+def test_a_search_can_be_cancelled() -> None:
+    token = CancelToken()
+    report: Callable[[int, int, str], None] = lambda done, total, text: token.cancel()  # noqa: E731
+    engine = Engine(stub_model(ThresholdNetwork(2), classes=2, **SEARCHING, preview_spacing_mm=[3.0] * 3), "cpu")
+    with pytest.raises(CancelledError):
+        engine.segment(scan(), progress=report, cancel=token)
