@@ -1,6 +1,7 @@
-# make demo   segment the sample scan with the shipped model; results in demo-output/
-# make test   lint, types and tests in an environment of their own
-# make lint   only ruff and mypy
+# make demo     segment the sample scan with the shipped model; results in demo-output/
+# make test     lint, types and tests in an environment of their own
+# make lint     only ruff and mypy
+# make package  build the Python packages and look whether they are complete; results in dist/
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,12 +10,12 @@ CONSTRAINTS ?=
 # The version that the tests pin; where the platform has no such build, any that pyproject.toml allows.
 TORCH ?= torch==2.13.0
 
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 SAMPLE := Resources/SampleData/mni152-t1-left-hippocampus.nii.gz
 MODEL := hippocampus-t1-mr
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint package clean
 
 demo: $(VENV)/.installed
 	mkdir -p demo-output
@@ -25,12 +26,16 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-test lint
 	$(BIN)/python -m pytest
 	@# From elsewhere, so that the models are those of the installed package, not of this folder.
-	cd $(VENV) && bin/lightmedseg models verify
+	cd $(VENV) && $(BIN:$(VENV)/%=%)/lightmedseg models verify
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+package: $(VENV)/.installed-test
+	rm -rf dist
+	$(BIN)/python Testing/Tools/check_packages.py dist
 
 $(VENV)/.created:
 	@# Debian splits ensurepip from Python: there the machine's own pip puts one into the environment.
@@ -51,4 +56,4 @@ $(VENV)/.installed-test: $(VENV)/.installed $(CONSTRAINTS)
 	touch $@
 
 clean:
-	rm -rf $(VENV) build demo-output *.egg-info
+	rm -rf $(VENV) build dist demo-output *.egg-info
