@@ -68,14 +68,21 @@ class Model:
         from LightMedSegLib.network import build_network
 
         card, tensors = self.card, self.weights()
+
+        def build() -> torch.nn.Module:
+            return build_network(card.network_name, card.in_channels, card.num_classes, **card.network_arguments)
+
         try:
-            network = build_network(card.network_name, card.in_channels, card.num_classes, **card.network_arguments)
+            # First without memory: a stranger's card may ask for gigabytes, which its weights do not have.
+            with torch.device("meta"):
+                shapes = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
+            _refuse_other_tensors(card, shapes, tensors)
+            network = build()
         except (ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
             raise ModelPackageError(
                 f"{card.identifier} needs the network {card.network_name!r}, which this program cannot build: "
                 f"{str(error).rstrip('.')}."
             ) from error
-        _refuse_other_tensors(card, {name: tuple(t.shape) for name, t in network.state_dict().items()}, tensors)
         network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()}, strict=True)
         return network.to(device).eval()
 

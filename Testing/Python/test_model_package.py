@@ -246,6 +246,26 @@ def test_a_network_that_this_program_lacks_is_named(tmp_path: Path, name: str, a
     assert not str(caught.value).endswith("..")
 
 
+def test_a_card_that_asks_for_a_huge_network_is_refused_before_memory_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LightMedSegLib import network
+
+    built = []
+
+    def build_network(*arguments: Any, **overrides: Any) -> Any:
+        built.append(real(*arguments, **overrides))
+        return built[-1]
+
+    real = network.build_network
+    monkeypatch.setattr(network, "build_network", build_network)
+    arguments = {"encoder_channels": [1024] * 8, "decoder_channels": [1024] * 7}
+    with pytest.raises(ModelPackageError, match="the weights do not fit the network"):
+        make_model(tmp_path / "huge", arguments=arguments, tensors=TENSORS).build_network()
+    assert {parameter.device.type for parameter in built[0].parameters()} == {"meta"}
+    assert len(built) == 1
+
+
 def test_without_torch_the_network_asks_for_it(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(DependencyError, match="PyTorch is not installed"):
