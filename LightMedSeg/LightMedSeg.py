@@ -197,7 +197,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _onSceneStartClose(self, caller: Any, event: Any) -> None:
         self.logic.runner.drop()
         self.result.forget()
-        self.finetune.scene_is_closing()
+        self.finetune.curves.scene_is_closing()
         self._setParameters(None)
 
     def _onSceneStartImport(self, caller: Any, event: Any) -> None:

@@ -27,6 +27,7 @@ class AddCaseSection:
         self.table = ReviewTable(panel.ui.reviewTable)
         self.region = RegionSection(panel)
         panel.ui.addCaseButton.connect("clicked()", self.add)
+        self._say("")
 
     @property
     def adding(self) -> bool:

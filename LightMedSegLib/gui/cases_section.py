@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.errors import LightMedSegError
 from LightMedSegLib.finetuning.case_store import CaseEntry
-from LightMedSegLib.gui.finetune_texts import number_text, size_text
+from LightMedSegLib.gui.finetune_texts import cases_text, number_text, size_text
 from LightMedSegLib.gui.tables import fill_table, stretch_column
 
 
@@ -73,10 +73,10 @@ class CasesSection:
         size = size_text(sum(entry.size for entry in self._entries))
         others = len(self._entries) - len(self._shown)
         if others:
-            return _("{count} case(s) for this model, {others} for others; together {size} on the disk.").format(
-                count=len(self.usable), others=others, size=size
+            return _("{cases} for this model, {others} for others; together {size} on the disk.").format(
+                cases=cases_text(len(self.usable)), others=others, size=size
             )
-        return _("{count} case(s), {size} on the disk.").format(count=len(self.usable), size=size)
+        return _("{cases}, {size} on the disk.").format(cases=cases_text(len(self._shown)), size=size)
 
 
 def _row(entry: CaseEntry) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from LightMedSegLib.errors import LightMedSegError, OutputError
@@ -14,15 +13,13 @@ from LightMedSegLib.finetuning.job_description import JobDescription
 from LightMedSegLib.finetuning.job_folders import clean_up, forget_result, was_interrupted
 from LightMedSegLib.finetuning.job_progress import JobProgress
 from LightMedSegLib.gui import settings
+from LightMedSegLib.gui.curves_section import CurvesSection
 from LightMedSegLib.gui.finetune_process import JobProcess, remove_output
 from LightMedSegLib.gui.finetune_texts import progress_text
 from LightMedSegLib.gui.torch_setup import torch_installed
 from LightMedSegLib.model_folders import user_models_folder
-from LightMedSegLib.mrml.progress_plot import ProgressPlot
 
 _LOOK_MILLISECONDS = 200
-
-_BLUE, _ORANGE, _GREY = (0.12, 0.47, 0.71), (0.90, 0.45, 0.0), (0.5, 0.5, 0.5)
 
 
 class FinetuneSection:
@@ -32,9 +29,8 @@ class FinetuneSection:
         self._panel = panel
         self.process: JobProcess | None = None
         self.progress = JobProgress()
-        self._model, self._stopping, self._curves_drawn = "", False, -1
-        self._plot = ProgressPlot(_("Fine-tuning"), _("Training step"))
-        self.plot_widget: Any = None
+        self._model, self._message, self._stopping = "", "", False
+        self.curves = CurvesSection(panel)
         self._timer = qt.QTimer()
         self._timer.interval = _LOOK_MILLISECONDS
         self._timer.connect("timeout()", self._look)
@@ -42,7 +38,6 @@ class FinetuneSection:
         ui.adoptCheckBox.checked = settings.adopts_at_once()
         ui.adoptCheckBox.connect("toggled(bool)", settings.set_adopts_at_once)
         ui.finetuneButton.connect("clicked()", self.toggle)
-        ui.plotFrame.visible = False
 
     @property
     def running(self) -> bool:
@@ -78,9 +73,8 @@ class FinetuneSection:
         ui.finetuneButton.text = _("Go on with the fine-tuning") if interrupted else _("Fine-tune")
         ui.finetuneButton.enabled = not missing
         ui.finetuneButton.toolTip = missing or _("Train and test a new version on your cases; you can keep working.")
-        if not ui.finetuneLabel.text:
-            text = _("An earlier fine-tuning was interrupted; with the same cases it goes on where it was.")
-            self._say(text if interrupted else "")
+        hint = _("An earlier fine-tuning was interrupted; with the same cases it goes on where it was.")
+        self._write(self._message or missing or (hint if interrupted else ""))
 
     def toggle(self) -> None:
         """The button: start, or cancel what runs."""
@@ -104,11 +98,11 @@ class FinetuneSection:
         except (LightMedSegError, OSError) as error:
             self._say(str(error) if isinstance(error, LightMedSegError) else str(OutputError(error.strerror or error)))
             return
-        self.progress, self._stopping, self._curves_drawn = JobProgress(), False, -1
+        self.progress, self._stopping = JobProgress(), False
         panel.ui.finetuneBar.value = 0
         self._timer.start()
         self._say(progress_text(self.progress))
-        self._show_plot()
+        self.curves.show(self.progress)
         self.show()
 
     def cancel(self) -> None:
@@ -119,19 +113,10 @@ class FinetuneSection:
             self._say(_("Stopping..."))
             self.show()
 
-    def scene_is_closing(self) -> None:
-        """The job goes on: it knows nothing of the scene. Only the curve loses its nodes."""
-        if self.plot_widget is not None:
-            self.plot_widget.setMRMLPlotViewNode(None)
-        self._plot.forget()
-        self._curves_drawn = -1
-
     def close(self) -> None:
         """Slicer ends, or the module is reloaded: the job stops, and can go on later."""
         self._timer.stop()
-        if self.plot_widget is not None:
-            self.plot_widget.setMRMLPlotViewNode(None)
-        self._plot.remove()
+        self.curves.close()
         if self.process is not None:
             self.process.end()
             self.process = None
@@ -166,7 +151,7 @@ class FinetuneSection:
             self.progress.take(event)
         total = self.progress.total
         self._panel.ui.finetuneBar.value = round(100 * self.progress.done / total) if total else 0
-        self._show_plot()
+        self.curves.show(self.progress)
         if alive:
             self._say(_("Stopping...") if self._stopping else progress_text(self.progress))
         else:
@@ -195,28 +180,10 @@ class FinetuneSection:
         if panel.parameters is not None:
             panel.update()
 
-    def _show_plot(self) -> None:
-        """Draw the curves if the panel is in use and they have new points."""
-        panel, progress = self._panel, self.progress
-        points = len(progress.loss) + len(progress.dice)
-        if panel.parameters is None or points == self._curves_drawn or not (self.running or points):
-            return
-        self._curves_drawn = points
-        if self.plot_widget is None:
-            self.plot_widget = slicer.qMRMLPlotWidget()
-            self.plot_widget.setMinimumHeight(220)
-            panel.ui.plotFrame.layout().addWidget(self.plot_widget)
-        self.plot_widget.setMRMLScene(slicer.mrmlScene)
-        last = max(1, progress.total)
-        before = [] if progress.before is None else [(0.0, progress.before), (float(last), progress.before)]
-        self._plot.draw({
-            _("Loss"): (progress.loss, _GREY),
-            _("Dice before"): (before, _BLUE),
-            _("Dice now"): (progress.dice, _ORANGE),
-        })  # fmt: skip
-        self.plot_widget.setMRMLPlotViewNode(self._plot.view(panel.parameters.parameterNode))
-        panel.ui.plotFrame.visible = points > 0
-
     def _say(self, text: str) -> None:
+        self._message = text
+        self._write(text)
+
+    def _write(self, text: str) -> None:
         self._panel.ui.finetuneLabel.text = text
         self._panel.ui.finetuneLabel.visible = bool(text)

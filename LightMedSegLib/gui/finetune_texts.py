@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
@@ -24,9 +24,9 @@ def number_text(value: float | None) -> str:
     return _NOTHING if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def change_text(before: float | None, after: float | None) -> str:
-    """The difference with its sign."""
-    return _NOTHING if before is None or after is None else f"{after - before:+.3f}"
+def cases_text(count: int) -> str:
+    """A number of cases."""
+    return _("1 case") if count == 1 else _("{count} cases").format(count=count)
 
 
 def size_text(size: int) -> str:
@@ -66,31 +66,36 @@ def _stage_text(progress: JobProgress) -> str:
     )
 
 
-def verdict_text(result: Mapping[str, Any]) -> str:
-    """The verdict in words, with its reasons."""
+def verdict_title(result: Mapping[str, Any]) -> str:
+    """The verdict in a sentence."""
     version = str(result["candidate"] or "").partition("@")[2]
     if not version:
-        first = _("Nothing was trained, because something looks wrong:")
-    elif result["adopted"]:
-        first = _("Better: version {version} passed the tests and is in use now.").format(version=version)
-    elif result["accepted"]:
-        first = _("Better: version {version} passed the tests. Adopt it?").format(version=version)
-    else:
-        first = _("Not better: version {version} did not pass the tests and is not used.").format(version=version)
-    return "\n".join([first, *result["reasons"], *result["notes"]])
+        return _("Nothing was trained, because something looks wrong:")
+    if result["adopted"]:
+        return _("Better: version {version} passed the tests and is in use now.").format(version=version)
+    if result["accepted"]:
+        return _("Better: version {version} passed the tests. Adopt it?").format(version=version)
+    return _("Not better: version {version} did not pass the tests and is not used.").format(version=version)
 
 
-def verdict_rows(result: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
-    """Where it was tested, structure, Dice before and after, change; the means first."""
-    tables = (("held_out", _("Your corrections")), ("reference", _("Earlier knowledge")))
-    for key, where in tables:
+def verdict_sections(result: Mapping[str, Any]) -> dict[str, list[tuple[str, ...]]]:
+    """For each thing that was tested: structure, Dice before and after, change; the mean first."""
+    sections = {}
+    for key, title in (
+        ("held_out", _("Your corrections, where they were kept out of the training")),
+        ("reference", _("What the model knew before")),
+    ):
         table = result[key]
-        if not table["labels"]:
-            continue
-        rows = {_("All structures"): table, **table["labels"]}
-        for name, row in rows.items():
-            before, after = row["before"], row["after"]
-            yield where, name, number_text(before), number_text(after), change_text(before, after)
+        rows = {_("Mean"): table, **table["labels"]} if table["labels"] else {}
+        lines = [_verdict_row(name, row["before"], row["after"]) for name, row in rows.items()]
+        if lines:
+            sections[title] = lines
+    return sections
+
+
+def _verdict_row(name: str, before: float | None, after: float | None) -> tuple[str, ...]:
+    change = _NOTHING if before is None or after is None else f"{after - before:+.3f}"
+    return (name, number_text(before), number_text(after), change)
 
 
 def origin_text(version: TunedVersion) -> str:
@@ -99,7 +104,8 @@ def origin_text(version: TunedVersion) -> str:
         return _("Came with the program")
     if version.accepted is None:
         return _("Imported, {date}").format(date=version.card.created)
-    return _("{cases} case(s), {date}").format(cases=version.card.training["cases"]["train"], date=version.card.created)
+    cases = cases_text(version.card.training["cases"]["train"])
+    return _("{cases}, {date}").format(cases=cases, date=version.card.created)
 
 
 def tests_text(version: TunedVersion) -> str:

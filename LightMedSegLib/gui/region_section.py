@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.finetuning.review import reviewed_box
 from LightMedSegLib.mrml.regions import roi_index_box
-from LightMedSegLib.mrml.reviewed import reviewed_slab, slice_place
+from LightMedSegLib.mrml.reviewed import AXES, reviewed_slab, slice_place
 from LightMedSegLib.mrml.volumes import VolumeSnapshot
 
 WHOLE, BOX, SLICES = range(3)
@@ -24,7 +24,7 @@ Region = Callable[[VolumeSnapshot], NDArray[Any]]
 
 
 class RegionSection:
-    """panel has ui and parameters (None while the panel is not in use)."""
+    """panel has ui, result and parameters (None while the panel is not in use)."""
 
     def __init__(self, panel: Any) -> None:
         self._panel = panel
@@ -37,11 +37,12 @@ class RegionSection:
             ui.reviewedSelector.addItem(text)
         for text in (_("Axial (red view)"), _("Coronal (green view)"), _("Sagittal (yellow view)")):
             ui.sliceAxisSelector.addItem(text)
-        ui.reviewedSelector.connect("currentIndexChanged(int)", self.show)
+        ui.reviewedSelector.connect("currentIndexChanged(int)", self._on_kind)
+        ui.sliceAxisSelector.connect("currentIndexChanged(int)", self._on_kind)
         ui.firstSliceButton.connect("clicked()", lambda: self._take_shown(ui.firstSliceSpinBox))
         ui.lastSliceButton.connect("clicked()", lambda: self._take_shown(ui.lastSliceSpinBox))
 
-    def show(self, index: int = 0) -> None:
+    def show(self) -> None:
         """Only the widgets of the chosen kind are visible."""
         ui = self._panel.ui
         ui.reviewedRoiSelector.visible = ui.reviewedSelector.currentIndex == BOX
@@ -61,6 +62,17 @@ class RegionSection:
         axis = _VIEWS[ui.sliceAxisSelector.currentIndex][1]
         first, last = ui.firstSliceSpinBox.value, ui.lastSliceSpinBox.value
         return lambda snapshot: reviewed_slab(snapshot.grid, axis, first, last)
+
+    def _on_kind(self, index: int) -> None:
+        """Slices begin with all that there are."""
+        ui, panel = self._panel.ui, self._panel
+        self.show()
+        volume = panel.result.volume() if panel.parameters is not None else None
+        if volume is not None:
+            bounds = [0.0] * 6
+            volume.GetRASBounds(bounds)
+            row = AXES.index(_VIEWS[ui.sliceAxisSelector.currentIndex][1])
+            ui.firstSliceSpinBox.value, ui.lastSliceSpinBox.value = bounds[2 * row], bounds[2 * row + 1]
 
     def _take_shown(self, spin_box: Any) -> None:
         view, axis = _VIEWS[self._panel.ui.sliceAxisSelector.currentIndex]

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.finetuning.own_labels import make_label
+from LightMedSegLib.gui.tables import fit_height
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_card import ModelCard
 from LightMedSegLib.mrml.case_job import Review
@@ -66,6 +67,8 @@ class ReviewTable:
             self._table.setCellWidget(index, 1, selector)
             if row in before:
                 self.choose(index, before[row])
+        self._table.resizeRowsToContents()
+        fit_height(self._table)
 
     def choice(self, index: int) -> str:
         """What is chosen for a row: REVIEWED, ABSENT or LEFT_OUT."""

@@ -11,8 +11,8 @@ from slicer.i18n import tr as _
 from LightMedSegLib.errors import LightMedSegError
 from LightMedSegLib.finetuning.job_folders import forget_result, last_result
 from LightMedSegLib.finetuning.versions import adopt
-from LightMedSegLib.gui.finetune_texts import verdict_rows, verdict_text
-from LightMedSegLib.gui.tables import fill_table, stretch_column
+from LightMedSegLib.gui.finetune_texts import verdict_sections, verdict_title
+from LightMedSegLib.gui.tables import fill_sections, stretch_column
 
 
 class VerdictSection:
@@ -23,7 +23,7 @@ class VerdictSection:
         self._result: dict[str, Any] | None = None
         self._folder: Path | None = None
         ui = panel.ui
-        stretch_column(ui.verdictTable, 1)
+        stretch_column(ui.verdictTable, 0)
         ui.verdictFrame.visible = False
         ui.adoptButton.connect("clicked()", self.adopt)
         ui.keepAsideButton.connect("clicked()", self.dismiss)
@@ -92,10 +92,11 @@ class VerdictSection:
     def _fill(self) -> None:
         assert self._result is not None
         ui = self._panel.ui
-        ui.verdictLabel.text = verdict_text(self._result)
-        rows = list(verdict_rows(self._result))
-        fill_table(ui.verdictTable, rows)
-        ui.verdictTable.visible = bool(rows)
+        ui.verdictTitleLabel.text = verdict_title(self._result)
+        ui.verdictLabel.text = "\n".join([*self._result["reasons"], *self._result["notes"]])
+        sections = verdict_sections(self._result)
+        fill_sections(ui.verdictTable, sections)
+        ui.verdictTable.visible = bool(sections)
         ui.verdictFrame.visible = True
         self._show_buttons()
 

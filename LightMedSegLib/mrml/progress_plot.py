@@ -1,4 +1,4 @@
-"""Loss and Dice of a running fine-tuning as a chart of the scene."""
+"""Curves of a running fine-tuning as a chart of the scene."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import vtk
 Points = Sequence[tuple[float, float]]
 
 
+_TITLE_POINTS = 12
+
+
 class ProgressPlot:
     """Owns a plot view, a chart, and one table and series per curve; made when needed, never saved with the scene."""
 
-    def __init__(self, title: str, x_title: str) -> None:
-        self._title, self._x_title = title, x_title
+    def __init__(self, name: str, title: str, x_title: str) -> None:
+        """name tells the plot views of the scene apart; title and x_title are shown."""
+        self._name, self._title, self._x_title = name, title, x_title
         self._chart: Any = None
         self._view: Any = None
         self._tables: dict[str, Any] = {}
@@ -24,9 +28,9 @@ class ProgressPlot:
         """The vtkMRMLPlotViewNode for a widget outside the layout. owner: any node of the scene that keeps it there."""
         if self._view is None:
             view = slicer.vtkMRMLPlotViewNode()
-            view.SetName("LightMedSegFineTuning")
-            view.SetLayoutName("LightMedSegFineTuning")
-            view.SetLayoutLabel("FT")
+            view.SetName(self._name)
+            view.SetLayoutName(self._name)
+            view.SetLayoutLabel(self._name)
             # Otherwise Slicer's layout would take the view for one of its own.
             view.SetAndObserveParentLayoutNodeID(owner.GetID())
             view.SetHideFromEditors(True)
@@ -60,7 +64,8 @@ class ProgressPlot:
     def _made_chart(self) -> Any:
         if self._chart is None:
             self._chart = _hidden("vtkMRMLPlotChartNode", self._title)
-            self._chart.SetTitleVisibility(False)
+            self._chart.SetTitle(self._title)
+            self._chart.SetTitleFontSize(_TITLE_POINTS)
             self._chart.SetXAxisTitle(self._x_title)
             self._chart.SetYAxisTitleVisibility(False)
             self._chart.SetLegendVisibility(True)

@@ -96,6 +96,6 @@ def correct(node: Any, volume: Any) -> None:
 
 
 def table_texts(table: Any) -> list[list[str]]:
-    """The texts of a QTableWidget, row by row."""
-    columns = range(table.columnCount)
-    return [[table.item(row, column).text() for column in columns] for row in range(table.rowCount)]
+    """The texts of a QTableWidget, row by row; cells without an item are left out."""
+    rows = ([table.item(row, column) for column in range(table.columnCount)] for row in range(table.rowCount))
+    return [[item.text() for item in row if item is not None] for row in rows]

@@ -45,20 +45,28 @@ def test_from_a_correction_to_a_new_version_that_segments_again_and_back(
     bench.finish()
     progress = bench.panel.finetune.progress
     assert [step for step, _ in progress.loss] == [1, 2, 3, 4]
-    drawn = {name: points for name, _, points in bench.panel.finetune.plot_widget.plotView()._checked().series()}
-    assert drawn["Loss"] == progress.loss and len(drawn["Dice now"]) >= 1 and len(drawn["Dice before"]) == 2
+    dice, loss = (widget.plotView()._checked().series() for widget in bench.panel.finetune.curves.widgets)
+    assert [points for _, _, points in loss] == [progress.loss]
+    assert [points for _, _, points in dice] == [[(0, progress.before), (4, progress.before)], progress.dice]
+    assert len(progress.dice) >= 2
 
     rows = table_texts(ui.verdictTable)
-    assert [row[1] for row in rows[:3]] == ["All structures", "Anterior hippocampus", "Posterior hippocampus"]
-    assert {row[0] for row in rows} == {"Your corrections", "Earlier knowledge"}
-    assert "Better: version 1.1.0-tuned.1 passed the tests. Adopt it?" in ui.verdictLabel.text
+    parts = ["Mean", "Anterior hippocampus", "Posterior hippocampus"]
+    titles = ["Your corrections, where they were kept out of the training", "What the model knew before"]
+    assert [row[0] for row in rows] == [titles[0], *parts, titles[1], *parts]
+    assert all(
+        0.5 < float(row[1]) < 1 and float(row[2]) - float(row[1]) == pytest.approx(float(row[3]), abs=2e-3)
+        for row in rows
+        if len(row) > 1 and row[1]
+    )
+    assert ui.verdictTitleLabel.text == "Better: version 1.1.0-tuned.1 passed the tests. Adopt it?"
     assert bench.parameters.model == MODEL, "nothing is adopted without a click"
     assert bench.panel.logic.store.chosen("hippocampus-t1-mr") is None
 
     ui.adoptButton.click()
     assert bench.parameters.model == FIRST_TUNED
     assert bench.panel.logic.store.find("hippocampus-t1-mr").card.identifier == FIRST_TUNED
-    assert "is in use now" in ui.verdictLabel.text
+    assert "is in use now" in ui.verdictTitleLabel.text
     assert [row[4] for row in table_texts(ui.versionsTable)] == ["in use", ""]
 
     ui.segmentAgainButton.click()
@@ -90,7 +98,7 @@ def test_cancelled_in_the_middle_it_goes_on_later_where_it_was(finetune_bench: F
     bench.start()
     bench.finish()
     assert bench.panel.finetune.progress.loss[0][0] == steps + 1
-    assert "version 1.1.0-tuned.1" in ui.verdictLabel.text
+    assert "version 1.1.0-tuned.1" in ui.verdictTitleLabel.text
 
 
 @pytest.mark.parametrize("mistake", ["swapped", "emptied"])
@@ -114,7 +122,7 @@ def test_a_wrong_correction_is_refused_and_the_panel_says_why(
     bench.add_case()
     bench.start()
     bench.finish()
-    assert "something looks wrong" in ui.verdictLabel.text
+    assert "something looks wrong" in ui.verdictTitleLabel.text
     expected = "are the two labels swapped?" if mistake == "swapped" else "'Anterior hippocampus' is empty"
     assert expected in ui.verdictLabel.text
     assert not ui.adoptButton.visible and not ui.segmentAgainButton.visible

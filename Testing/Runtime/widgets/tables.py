@@ -114,7 +114,7 @@ class PlotView(Emulated, QtWidgets.QWidget):
     def paintEvent(self, event: Any) -> None:
         painter = QtGui.QPainter(self)
         painter.fillRect(self.rect(), QtCore.Qt.white)
-        area = self.rect().adjusted(24, 12, -12, -24)
+        area = self.rect().adjusted(48, 24, -12, -36)
         painter.setPen(QtCore.Qt.gray)
         painter.drawRect(area)
         series = self.series()
@@ -132,7 +132,26 @@ class PlotView(Emulated, QtWidgets.QWidget):
                     for x, y in line
                 ]
                 painter.drawPolyline(shown)
+            self._write(painter, area, (left, right, low, high))
         painter.end()
+
+    def _write(self, painter: Any, area: Any, limits: tuple[float, float, float, float]) -> None:
+        """Title, limits of the axes, and a legend below."""
+        left, right, low, high = limits
+        chart = self._view_node.GetPlotChartNode()
+        painter.setPen(QtCore.Qt.black)
+        title = chart.GetTitle() if chart.GetTitleVisibility() else ""
+        painter.drawText(self.rect().adjusted(4, 4, -4, 0), QtCore.Qt.AlignTop | QtCore.Qt.AlignHCenter, title or "")
+        painter.drawText(2, area.top() + 10, f"{high:.3f}")
+        painter.drawText(2, area.bottom(), f"{low:.3f}")
+        painter.drawText(area.left(), area.bottom() + 14, f"{left:g}")
+        painter.drawText(area.right() - 20, area.bottom() + 14, f"{right:g}")
+        painter.drawText(area.center().x() - 40, area.bottom() + 14, chart.GetXAxisTitle() or "")
+        x = area.left()
+        for name, color, _ in self.series() if chart.GetLegendVisibility() else ():
+            painter.setPen(QtGui.QPen(QtGui.QColor.fromRgbF(*color), 2))
+            painter.drawText(x, self.rect().bottom() - 6, name)
+            x += painter.fontMetrics().horizontalAdvance(name) + 16
 
 
 @register_widget_class
