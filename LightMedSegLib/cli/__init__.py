@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from LightMedSegLib import __version__
-from LightMedSegLib.cli import evaluate, export, finetune, models, segment, train
+from LightMedSegLib.cli import auto, evaluate, export, finetune, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
 from LightMedSegLib.errors import CancelledError, LightMedSegError
 
@@ -52,6 +52,7 @@ def _parser(words: Sequence[str]) -> SentenceParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     models.add_command(commands)
     segment.add_command(commands)
+    auto.add_command(commands)
     evaluate.add_command(commands)
     train.add_command(commands, chosen=words[:1] == [train.NAME])
     finetune.add_command(commands)

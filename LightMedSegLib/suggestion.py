@@ -1,0 +1,157 @@
+"""Which of the models suits a volume, and why: from modality, field of view and intensities. Only a suggestion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.model_card import ModelCard
+
+HEAD_EXTENT_MM = ((100.0, 90.0, 60.0), (330.0, 330.0, 330.0))
+"""Least and largest extent, sorted from the longest axis down, of a volume that may show a head."""
+
+NECK_AREA_MM2 = (3_500.0, 24_000.0)
+"""Cross-section of a neck and of a jaw with it: a trunk's is larger; of a head only the vertex is as small."""
+
+TRUNK_AREA_MM2 = 33_000.0
+"""A cross-section larger than this is shoulders, chest or abdomen."""
+
+_NECK_LENGTH_MM = 25.0
+_HEAD_LENGTH_MM = 60.0
+_BODY_ABOVE = -300.0
+_AIR_BELOW = -500.0
+_AIR_FRACTION = 0.01
+_SAMPLES = 96
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """model: the card that suits, None where none does. reason: a sentence for the user, either way."""
+
+    model: ModelCard | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What is asked of a volume.
+
+    modality: DICOM's code, or "" where it is not known. extent_mm: size along its axes. body_areas_mm2: of a CT, the
+    cross-section of the largest body in each slice from the feet up, and slice_mm their distance; empty otherwise.
+    """
+
+    modality: str
+    extent_mm: tuple[float, float, float]
+    body_areas_mm2: tuple[float, ...] = ()
+    slice_mm: float = 1.0
+
+
+def suggest(appearance: Appearance, cards: Sequence[ModelCard]) -> Suggestion:
+    """The first of cards that suits, the most specific first; with the reason in words."""
+    if not cards:
+        return Suggestion(None, "No models are installed.")
+    if not appearance.modality:
+        return Suggestion(
+            None, "Neither headers nor intensities tell what kind of scan this is; choose a model yourself."
+        )
+    same = [card for card in cards if card.modality == appearance.modality]
+    if not same:
+        known = ", ".join(sorted({card.modality for card in cards}))
+        return Suggestion(None, f"This looks like {appearance.modality}, but the installed models are for {known}.")
+    reasons = []
+    for card in sorted(same, key=_generality):
+        fits, reason = _suits(appearance, card)
+        if fits:
+            return Suggestion(card, f"{reason}: {card.title}.")
+        reasons.append(reason)
+    return Suggestion(None, f"No installed model suits: {'; '.join(dict.fromkeys(reasons))}.")
+
+
+def appearance_of(array: NDArray[Any], spacing: Sequence[float], upward: int = 2, modality: str = "") -> Appearance:
+    """What a volume looks like.
+
+    Args:
+        array: (z, y, x), any numeric type; only a sample of it is read.
+        spacing: mm along x, y, z.
+        upward: the axis (0 for x, 2 for z) that runs between feet and head.
+        modality: DICOM's code if headers tell it; else "CT" and "MR" are told apart by intensities.
+    """
+    extent = (array.shape[2] * spacing[0], array.shape[1] * spacing[1], array.shape[0] * spacing[2])
+    modality = modality or modality_by_intensity(array)
+    if modality != "CT":
+        return Appearance(modality, extent)
+    steps = [max(1, size // _SAMPLES) for size in array.shape]
+    sample = np.moveaxis(array[:: steps[0], :: steps[1], :: steps[2]], 2 - upward, 0)
+    across = [axis for axis in (2, 1, 0) if axis != upward]
+    pixel = float(np.prod([spacing[axis] * steps[2 - axis] for axis in across]))
+    areas = tuple(pixel * _largest_body(plane > _BODY_ABOVE) for plane in sample)
+    return Appearance(modality, extent, areas, float(spacing[upward] * steps[2 - upward]))
+
+
+def modality_by_intensity(array: NDArray[Any]) -> str:
+    """ "CT" or "MR" by intensities, "" where they do not tell: only CT has air near -1000 and nothing far below."""
+    steps = [max(1, size // _SAMPLES) for size in array.shape]
+    sample = array[:: steps[0], :: steps[1], :: steps[2]]
+    lowest = float(sample.min())
+    if lowest >= 0:
+        return "MR" if float(sample.max()) > 1 else ""
+    air = float(np.count_nonzero(sample < _AIR_BELOW)) / sample.size
+    return "CT" if air >= _AIR_FRACTION and lowest > -5_000 else ""
+
+
+def _generality(card: ModelCard) -> float:
+    return float(np.prod(card.input.largest_extent)) if card.input.largest_extent else float("inf")
+
+
+def _suits(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
+    extent = sorted(appearance.extent_mm, reverse=True)
+    size = " x ".join(f"{length:.0f}" for length in extent)
+    if card.input.largest_extent is not None:
+        limits = sorted(card.input.largest_extent, reverse=True)
+        if all(value <= limit for value, limit in zip(extent, limits, strict=True)):
+            return True, f"An {appearance.modality} volume of only {size} mm, a crop as this model expects"
+        return False, f"{card.title} needs a crop around the structure, and this volume measures {size} mm"
+    if card.modality == "CT":
+        return _shows_neck(appearance, card)
+    low, high = HEAD_EXTENT_MM
+    if all(a <= value <= b for a, value, b in zip(low, extent, high, strict=True)):
+        return True, f"An {appearance.modality} volume of {size} mm, as large as a head"
+    return False, f"{card.title} needs a whole head, and {size} mm is not the size of one"
+
+
+def _shows_neck(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
+    """A neck is a long run of small cross-sections with something larger below it or a head above it."""
+    areas = np.array(appearance.body_areas_mm2)
+    narrow = (areas >= NECK_AREA_MM2[0]) & (areas <= NECK_AREA_MM2[1])
+    wide = areas > TRUNK_AREA_MM2
+    for first, last in _runs(narrow):
+        above = (len(areas) - last) * appearance.slice_mm
+        shoulders = bool(wide[:first].any())
+        # Of a whole leg nothing is above but the trunk; a vertex has nothing above it.
+        trunk_above = bool(wide[last:].any())
+        long = (last - first) * appearance.slice_mm >= _NECK_LENGTH_MM
+        if long and not trunk_above and (shoulders or above >= _HEAD_LENGTH_MM):
+            return True, "A CT in which the body narrows to a neck"
+    return False, f"{card.title} needs a CT that shows the neck, and no cross-section here looks like one"
+
+
+def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _largest_body(mask: NDArray[np.bool_]) -> int:
+    """Pixels of the largest connected part: a table below the patient, or a second leg, does not count."""
+    if not mask.any():
+        return 0
+    import SimpleITK as sitk
+
+    components = sitk.ConnectedComponentImageFilter()
+    # A plane is done before a second thread has woken up.
+    components.SetNumberOfThreads(1)
+    parts = sitk.GetArrayFromImage(components.Execute(sitk.GetImageFromArray(mask.astype(np.uint8))))
+    return int(np.bincount(parts.ravel())[1:].max())

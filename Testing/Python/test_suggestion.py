@@ -1,0 +1,98 @@
+"""Which model suits a volume: made-up bodies, and the reason in words."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from LightMedSegLib.cli import main
+from LightMedSegLib.model_card import ModelCard
+from LightMedSegLib.model_store import resolve_model
+from LightMedSegLib.sample_data import sample_path
+from LightMedSegLib.suggestion import Appearance, appearance_of, modality_by_intensity, suggest
+
+HIPPOCAMPUS = resolve_model("hippocampus-t1-mr").card
+
+
+def card(name: str, modality: str) -> ModelCard:
+    whole = dataclasses.replace(HIPPOCAMPUS.input, largest_extent=None)
+    return dataclasses.replace(HIPPOCAMPUS, name=name, title=name, modality=modality, input=whole)
+
+
+CARDS = [HIPPOCAMPUS, card("neck", "CT"), card("brain", "MR")]
+
+
+def body(radii_mm: list[float], spacing: float = 3.0, table: bool = True) -> np.ndarray:
+    """A CT (z, y, x) of discs of the given radii, 10 mm of each, with a table below."""
+    size = int(440 / spacing)
+    y, x = (np.arange(size) - size / 2) * spacing, (np.arange(size) - size / 2) * spacing
+    planes = []
+    for radius in radii_mm:
+        plane = np.where(x[None] ** 2 + y[:, None] ** 2 < radius**2, 40, -1000)
+        if table:
+            plane[-6:-3] = 100
+        planes += [plane] * round(10 / spacing)
+    return np.array(planes, dtype=np.int16)
+
+
+TRUNK, NECK, HEAD, LEG = [150.0] * 25, [62.0] * 9, [95.0] * 14, [75.0] * 30
+
+
+@pytest.mark.parametrize(
+    ("radii", "found"),
+    [
+        (TRUNK + NECK + HEAD, True),
+        (NECK + HEAD, True),
+        (TRUNK[:6] + NECK, True),
+        (TRUNK, False),
+        (HEAD, False),
+        (LEG + TRUNK, False),
+        (LEG, False),
+    ],
+    ids=["whole body", "head and neck", "shoulders and neck", "trunk", "head alone", "legs and trunk", "leg"],
+)
+def test_a_ct_needs_a_neck(radii: list[float], found: bool) -> None:
+    suggestion = suggest(appearance_of(body(radii), (3.0, 3.0, 10 / round(10 / 3.0))), CARDS)
+    assert (suggestion.model is not None) == found, suggestion.reason
+    assert "neck" in suggestion.reason
+
+
+def test_slices_from_the_head_down_or_along_another_axis_are_told_so() -> None:
+    turned = np.ascontiguousarray(np.moveaxis(body(TRUNK + NECK + HEAD), 0, 2))
+    assert suggest(appearance_of(turned, (10 / 3, 3.0, 3.0), upward=0), CARDS).model == CARDS[1]
+
+
+def test_mr_is_a_crop_or_a_head_or_neither() -> None:
+    chosen = {
+        extent: suggest(Appearance("MR", extent), CARDS).model
+        for extent in [(35.0, 50.0, 36.0), (220.0, 220.0, 170.0), (351.0, 273.0, 60.0), (30.0, 300.0, 300.0)]
+    }
+    assert [model.name if model else None for model in chosen.values()] == [HIPPOCAMPUS.name, "brain", None, None]
+    assert "351 x 273 x 60 mm" in suggest(Appearance("MR", (351.0, 273.0, 60.0)), CARDS).reason
+
+
+def test_what_no_model_knows_is_said() -> None:
+    assert "looks like PT" in suggest(Appearance("PT", (400.0, 400.0, 900.0)), CARDS).reason
+    assert "choose a model yourself" in suggest(Appearance("", (1.0, 1.0, 1.0)), CARDS).reason
+    assert suggest(Appearance("MR", (35.0, 50.0, 36.0)), []).reason == "No models are installed."
+
+
+def test_modality_by_intensity() -> None:
+    assert modality_by_intensity(body(HEAD)) == "CT"
+    assert modality_by_intensity(np.arange(1000.0).reshape(10, 10, 10)) == "MR"
+    assert modality_by_intensity(np.zeros((4, 4, 4))) == ""
+    assert modality_by_intensity(np.linspace(-3, 3, 1000).reshape(10, 10, 10)) == ""
+
+
+def test_the_command_names_a_model_and_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["auto", str(sample_path("hippocampus"))]) == 0
+    name, reason = capsys.readouterr().out.splitlines()
+    assert name == "hippocampus-t1-mr" and reason.endswith(f"{HIPPOCAMPUS.title}.")
+    path = tmp_path / "leg.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(body(LEG)), path)
+    assert main(["auto", str(path)]) == 3
+    assert capsys.readouterr().out.startswith("no model\n")
