@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from LightMedSegLib import __version__
-from LightMedSegLib.cli import auto, evaluate, export, finetune, models, segment, train
+from LightMedSegLib.cli import auto, cases, evaluate, export, finetune, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
 from LightMedSegLib.errors import CancelledError, LightMedSegError
 
@@ -56,5 +56,6 @@ def _parser(words: Sequence[str]) -> SentenceParser:
     evaluate.add_command(commands)
     train.add_command(commands, chosen=words[:1] == [train.NAME])
     finetune.add_command(commands)
+    cases.add_command(commands)
     export.add_command(commands)
     return parser

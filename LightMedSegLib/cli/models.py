@@ -1,22 +1,26 @@
-"""``lightmedseg models``: list, show, import, export, verify and remove models."""
+"""``lightmedseg models``: list, show, choose versions of, import, export, verify and remove models."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from LightMedSegLib.cli.card_text import card_text
 from LightMedSegLib.cli.parser import Commands, file_path
 from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.errors import ModelPackageError
+from LightMedSegLib.finetuning.versions import adopt
 from LightMedSegLib.model_store import ModelEntry, ModelStore, resolve_model
 
 
 def add_command(commands: Commands[Any]) -> None:
     """Add the command and its actions."""
     parser = commands.add_parser(
-        "models", help="list, show, import, export or verify models", description="Look after the installed models."
+        "models",
+        help="list, show, choose, import, export or verify models",
+        description="Look after the installed models.",
     )
     parser.set_defaults(run=run_list)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
@@ -27,6 +31,11 @@ def add_command(commands: Commands[Any]) -> None:
     show.add_argument("model", help="name, name@version, folder or zip file")
     show.add_argument("--json", action="store_true", help="print the card itself")
     show.set_defaults(run=run_show)
+
+    use = actions.add_parser("use", help="choose the version that a model's plain name means, or roll back")
+    use.add_argument("model", help="name@version, or the plain name for the newest release again")
+    use.add_argument("--force", action="store_true", help="also a version that its tests did not accept")
+    use.set_defaults(run=run_use)
 
     add = actions.add_parser("import", help="install a model from a zip file or folder")
     add.add_argument("source", type=file_path)
@@ -45,12 +54,14 @@ def add_command(commands: Commands[Any]) -> None:
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    """Print one line for each installed model."""
-    entries = ModelStore().list()
+    """Print one line for each installed model; a version that was chosen is "in use"."""
+    store = ModelStore()
+    entries = store.list()
     if not entries:
         print("No models are installed; add one with 'lightmedseg models import'.")
         return 0
-    rows = [_row(entry) for entry in entries]
+    chosen = {entry.card.name: store.chosen(entry.card.name) for entry in entries if entry.card is not None}
+    rows = [_row(entry, chosen) for entry in entries]
     print(format_table(["Model", "Version", "Modality", "Segments", "From", "What it does"], rows))
     return 0
 
@@ -59,6 +70,19 @@ def run_show(arguments: argparse.Namespace) -> int:
     """Print the card, with the network's parameters and multiply-adds."""
     model = resolve_model(arguments.model)
     print(json.dumps(model.card.to_json(), indent=2) if arguments.json else card_text(model))
+    return 0
+
+
+def run_use(arguments: argparse.Namespace) -> int:
+    """Choose a version; the others stay."""
+    store = ModelStore()
+    name, _, version = arguments.model.partition("@")
+    store.find(arguments.model)
+    if version:
+        adopt(store, arguments.model, against_the_gate=arguments.force)
+    else:
+        store.choose(name, None)
+    print(f"{name} now means {store.find(name).card.identifier}.")
     return 0
 
 
@@ -93,9 +117,11 @@ def run_verify(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _row(entry: ModelEntry) -> list[str]:
+def _row(entry: ModelEntry, chosen: Mapping[str, str | None]) -> list[str]:
     source = "program" if entry.shipped else "user"
     if entry.card is None or entry.problem:
         return [entry.identifier, "", "", "", source, f"cannot be used: {entry.problem}"]
     card = entry.card
+    if chosen[card.name] == card.version:
+        source += ", in use"
     return [card.name, card.version, card.modality, str(len(card.labels)), source, card.title]
