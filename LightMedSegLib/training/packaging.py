@@ -111,11 +111,15 @@ def package_model(
 
 def record_metrics(folder: Path, part: str, metrics: Mapping[str, Any]) -> Model:
     """Put the figures of one part of the split, such as "test", into the card of the package in folder."""
-    model = load_model(folder)
-    content = model.card.to_json()
-    content["metrics"] = {**content["metrics"], part: dict(metrics)}
+    return replace_weights(folder, load_model(folder).weights(), {part: dict(metrics)})
+
+
+def replace_weights(folder: Path, weights: Mapping[str, np.ndarray[Any, Any]], metrics: Mapping[str, Any]) -> Model:
+    """Give the package in folder other weights, and its card further metrics."""
+    content = load_model(folder).card.to_json()
+    content["metrics"] = {**content["metrics"], **metrics}
     files = {name: path for name, path in package_files(folder).items() if name not in (CARD_FILE, WEIGHTS_FILE)}
-    return _replace(folder, content, model.weights(), {name: path.read_bytes() for name, path in files.items()})
+    return _replace(folder, content, weights, {name: path.read_bytes() for name, path in files.items()})
 
 
 def _replace(

@@ -12,12 +12,10 @@ Resources/Training/malc2012-to-brain-structures.json.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
@@ -25,45 +23,17 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 import numpy as np  # noqa: E402
 import SimpleITK as sitk  # noqa: E402
 from brain_reference import IGNORED, VERSIONS, degraded, map_labels, read_mapping  # noqa: E402
+from run_model import load  # noqa: E402
 
 from LightMedSegLib.engine import Engine  # noqa: E402
 from LightMedSegLib.errors import LightMedSegError, TrainingDataError  # noqa: E402
 from LightMedSegLib.metrics import evaluate  # noqa: E402
 from LightMedSegLib.model_card import ModelCard  # noqa: E402
-from LightMedSegLib.model_store import resolve_model  # noqa: E402
-from LightMedSegLib.training.configuration import NetworkSection, TrainingConfiguration  # noqa: E402
-from LightMedSegLib.training.configuration_file import build_section  # noqa: E402
 from LightMedSegLib.training.evaluation import CaseScore, summarise, write_scores  # noqa: E402
-from LightMedSegLib.training.packaging import card_content, record_metrics  # noqa: E402
-from LightMedSegLib.training.run import CONFIGURATION_FILE, load_run_network  # noqa: E402
+from LightMedSegLib.training.packaging import record_metrics  # noqa: E402
 from LightMedSegLib.volume_files import read_volume  # noqa: E402
 
 MAPPING = ROOT / "Resources" / "Training" / "malc2012-to-brain-structures.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class RunModel:
-    """The network of a training run in the place of a package: what the engine asks a model for."""
-
-    card: ModelCard
-    folder: Path
-
-    def build_network(self, device: str = "cpu") -> Any:
-        """The run's selected weights on device."""
-        return load_run_network(self.folder).to(device)
-
-
-def load(model: str) -> Any:
-    """A package by name, folder or zip, or the network of a run's output folder."""
-    folder = Path(model)
-    path = folder / CONFIGURATION_FILE
-    if not path.is_file():
-        return resolve_model(model)
-    configuration = build_section(TrainingConfiguration, json.loads(path.read_text(encoding="utf-8")), "")
-    # The card has no words for a peer's network; nothing here reads them.
-    named = dataclasses.replace(configuration, network=NetworkSection())
-    weights = {"file": "weights.safetensors", "sha256": "0" * 64, "bytes": 8}
-    return RunModel(ModelCard.from_json({**card_content(named, None, {}), "weights": weights}), folder)
 
 
 def score_version(engine: Engine, cases: Sequence[tuple[str, sitk.Image, sitk.Image]], version: str) -> list[CaseScore]:

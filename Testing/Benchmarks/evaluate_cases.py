@@ -1,0 +1,64 @@
+"""Scores models on a part of a split, each scan through the inference engine as a user's would go, and compares.
+
+    python Testing/Benchmarks/evaluate_cases.py --config Resources/Training/headneck-oar-ct.toml --data CASES
+        --part test --out OUT MODEL [MODEL ...]
+
+MODEL is a model's name, folder or zip, or the output folder of a training run, a peer's too, with =NAME behind it for
+the name of its files. OUT gets NAME.csv (a line per case and structure) and NAME.json (the means) for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
+
+from run_model import load  # noqa: E402
+
+from LightMedSegLib.errors import LightMedSegError  # noqa: E402
+from LightMedSegLib.training.cases import find_cases  # noqa: E402
+from LightMedSegLib.training.configuration_file import read_configuration  # noqa: E402
+from LightMedSegLib.training.evaluation import evaluate_with_engine, summarise, write_scores  # noqa: E402
+from LightMedSegLib.training.packaging import record_metrics  # noqa: E402
+from LightMedSegLib.training.run import read_run_split  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Score, write and print; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", metavar="MODEL[=NAME]")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--part", choices=("validation", "test"), default="test")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--record", action="store_true", help="write the means into the card of MODEL, a folder")
+    chosen = parser.parse_args(arguments)
+    try:
+        configuration = read_configuration(chosen.config)
+        split = read_run_split(configuration, chosen.config.parent)
+        assert split is not None
+        cases = {c.name: c for c in find_cases(chosen.data, configuration.data.layout, configuration.in_channels)}
+        wanted = [cases[name] for name in getattr(split, chosen.part)]
+        chosen.out.mkdir(parents=True, exist_ok=True)
+        for entry in chosen.models:
+            path, _, name = entry.partition("=")
+            scores = evaluate_with_engine(load(path), wanted, chosen.device)
+            name = name or Path(path).name
+            write_scores(chosen.out / f"{name}.csv", scores)
+            means = summarise(scores)
+            (chosen.out / f"{name}.json").write_text(json.dumps(means, indent=1) + "\n", encoding="utf-8")
+            if chosen.record:
+                record_metrics(Path(path), chosen.part, means)
+            print(f"{name}: {means['cases']} cases, mean Dice {means['dice_mean']}, {means['dice']}", flush=True)
+    except LightMedSegError as error:
+        print(f"evaluate_cases: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
