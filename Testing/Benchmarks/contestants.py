@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from LightMedSegLib.fast import accelerate
 from LightMedSegLib.fast.choice import choose_cpu_path
 from LightMedSegLib.network import build_network
+from LightMedSegLib.recorded_network import RecordedNetwork, choose_cuda_path
 
 Builder = Callable[[int, int, int], nn.Module]
 """(input channels, classes, edge of the input) -> network."""
@@ -22,8 +23,10 @@ Builder = Callable[[int, int, int], nn.Module]
 class Contestant:
     """A network and a way to run it.
 
-    engine: "plain" as its users run it, "channels-last" with our memory format, "fast" rewritten (ours only).
-    precision: "float32" or "bfloat16"; plain and channels-last networks get the latter by autocast.
+    engine: "plain" as its users run it, "channels-last" with our memory format, "fast" rewritten for processors and
+    "recorded" replayed on CUDA (these two with ours only).
+    precision: "float32", "bfloat16" or "float16"; plain, channels-last and recorded networks get the latter two by
+    autocast.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Contestant:
             # As in the predictor, which keeps the memory of the logits for the next window.
             logits = torch.empty(1, edge, edge, edge, classes).permute(0, 4, 1, 2, 3)
             return lambda x: fast(x, out=logits)
+        if self.engine == "recorded":
+            return RecordedNetwork(network.to(memory_format=torch.channels_last_3d), self.precision)  # type: ignore[call-overload]
         if self.engine == "channels-last":
             network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
@@ -134,7 +139,9 @@ def contestants(device: str, quick: bool) -> list[Contestant]:
     ours: list[Contestant] = []
     for name in ("lightmedseg", "lightmedseg-tiny") if quick else ("lightmedseg", "lightmedseg-tiny", "lightmedseg-p"):
         build = partial(_ours, name=name)
-        if not device.startswith("cuda"):
+        if device.startswith("cuda"):
+            ours += [Contestant(name, build, "recorded", kind) for kind in ("float32", "bfloat16", "float16")]
+        else:
             ours += [Contestant(name, build, "fast", precision) for precision in ("float32", "bfloat16")]
         ours += [Contestant(name, build, "plain", "float32"), Contestant(name, build, "channels-last", "bfloat16")]
     peers = []
@@ -151,7 +158,7 @@ def contestants(device: str, quick: bool) -> list[Contestant]:
 
 def default_title(device: str) -> str:
     """Title of ours as a user of this computer gets it, which the others are compared with."""
-    wanted = ("channels-last", "bfloat16")
+    wanted = ("recorded", choose_cuda_path())
     if not device.startswith("cuda"):
         path = choose_cpu_path().name
         wanted = ("plain", "float32") if path == "reference" else ("fast", path)

@@ -64,9 +64,10 @@ def _cost(entry: Contestant, edge: int, machine: dict[str, Any]) -> dict[str, An
     network = entry.build(CHANNELS, CLASSES, edge).eval()
     shape = (1, CHANNELS, edge, edge, edge)
     multiply_adds = count_multiply_adds(network, shape)
-    value_bytes = 2 if entry.precision == "bfloat16" else 4
+    half = entry.precision != "float32"
+    value_bytes = 2 if half else 4
     traffic = value_bytes * _values_moved(network, shape)
-    arithmetic = multiply_adds / (1e9 * machine[f"peak_gmac_{entry.precision}"])
+    arithmetic = multiply_adds / (1e9 * machine["peak_gmac_bfloat16" if half else "peak_gmac_float32"])
     return {
         "parameters_m": round(count_parameters(network) / 1e6, 3),
         "gmac": round(multiply_adds / 1e9, 2),

@@ -5,7 +5,8 @@ They come from MONAI, which only the benchmarks need.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ NNUNET_FILTERS = (32, 64, 128, 256)
 
 
 SEGRESNET_STRIDE = 8
+_SECOND_NAMES = ".skip_layers."
 
 
 class SupervisedPeer(nn.Module):
@@ -26,6 +28,19 @@ class SupervisedPeer(nn.Module):
         self.network = network
         self.total_stride = total_stride
         self.deep_supervision = deep_supervision
+
+    def state_dict(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Without the second names that DynUNet has for most of its weights."""
+        tensors = super().state_dict(*arguments, **options)
+        return {name: value for name, value in tensors.items() if _SECOND_NAMES not in name}
+
+    def load_state_dict(self, tensors: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As nn.Module, with or without the second names."""
+        result = super().load_state_dict(tensors, strict=False, assign=assign)
+        missing = [name for name in result.missing_keys if _SECOND_NAMES not in name]
+        if strict and (missing or result.unexpected_keys):
+            raise RuntimeError(f"weights do not fit: missing {missing}, unexpected {result.unexpected_keys}")
+        return result
 
     def forward(self, volume: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
         """(B, C, z, y, x) -> logits (B, classes, z, y, x); with deep supervision in training a list of them.

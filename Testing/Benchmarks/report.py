@@ -35,7 +35,7 @@ def plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     figure, axes = pyplot.subplots(figsize=(8, 5.5))
     for row in (row for row in rows if row["edge"] == edge):
         ours = row["network"].startswith("lightmedseg")
-        marker = {"plain": "o", "channels-last": "s", "fast": "*"}[row["engine"]]
+        marker = {"plain": "o", "channels-last": "s", "fast": "*", "recorded": "*"}[row["engine"]]
         axes.scatter(row["gmac"], row["seconds"], marker=marker, color="tab:red" if ours else "tab:blue")
         label = row["network"] if row["engine"] == "plain" else f"{row['network']}, {row['engine']}"
         axes.annotate(

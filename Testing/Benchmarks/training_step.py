@@ -1,6 +1,6 @@
 """Time a whole training step on CUDA: the plain modules against our kernel and recorded step, on the same batch.
 
-Usage: python Testing/Benchmarks/training_step.py [--rounds 20] [--output training-step.csv]
+Usage: python Testing/Benchmarks/training_step.py [--rounds 10] [--output training-step.csv]
 
 Both take the same weights, images and labels and must come to the same loss and gradients: the largest relative
 differences are printed and stand in the table.
@@ -125,13 +125,12 @@ def _milliseconds(step: Step, rounds: int) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--output", type=Path, help="CSV file")
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
         print("This machine has no CUDA device.", file=sys.stderr)
         return 2
-    torch.backends.cudnn.benchmark = True
     table = rows(arguments.rounds)
     print(torch.cuda.get_device_name(), torch.__version__)
     print(markdown(table))

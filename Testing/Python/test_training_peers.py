@@ -32,6 +32,18 @@ def test_widths_can_be_chosen_and_deep_supervision_turned_off():
     assert isinstance(network(torch.randn(1, 1, 16, 16, 16)), torch.Tensor)
 
 
+def test_weights_are_kept_once_and_come_back():
+    first, second = (build_training_network(configuration(network={"peer": "dynunet"})).eval() for _ in range(2))
+    tensors = first.state_dict()
+    assert sum(value.numel() for value in tensors.values()) == sum(value.numel() for value in first.parameters())
+    second.load_state_dict(tensors)
+    volume = torch.randn(1, 1, 16, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(first(volume), second(volume))
+    with pytest.raises(RuntimeError, match="do not fit"):
+        second.load_state_dict({})
+
+
 def test_segresnet_has_one_output_in_training_too():
     network = build_training_network(configuration(network={"peer": "segresnet"})).train()
     assert 4.6e6 < sum(parameter.numel() for parameter in network.parameters()) < 4.8e6
