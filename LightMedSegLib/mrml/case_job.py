@@ -64,9 +64,9 @@ def case_job(
 
 def case_of(segmentation_node: Any, store: CaseStore) -> str | None:
     """The case that was made from the present result in a node before; None if there is none, or no longer."""
-    case_id, _, content = (segmentation_node.GetAttribute(_CASE) or "").partition(" ")
-    # A new result in the same node has other content, and is another case.
-    if not case_id or content != written_content(segmentation_node):
+    case_id, _, result = (segmentation_node.GetAttribute(_CASE) or "").partition(" ")
+    # A new result in the same node is another case.
+    if not case_id or result != _result_in(segmentation_node):
         return None
     return case_id if case_id in {entry.case_id for entry in store.list()} else None
 
@@ -153,5 +153,11 @@ class _Run:
     def deliver(self, record: CaseRecord, final: bool) -> CaseRecord:
         """On the main thread: the segmentation remembers which case it is."""
         if self._node.GetScene() is not None:
-            self._node.SetAttribute(_CASE, f"{record.case_id} {written_content(self._node)}")
+            self._node.SetAttribute(_CASE, f"{record.case_id} {_result_in(self._node)}")
         return record
+
+
+def _result_in(node: Any) -> str:
+    """Tells the results apart that a node holds one after the other, also those with equal labels."""
+    record = ResultRecord.read(node)
+    return f"{written_content(node)} {record.created}" if record is not None else ""

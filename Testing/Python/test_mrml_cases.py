@@ -1,0 +1,251 @@
+"""From a corrected segmentation to a case: the untouched prediction, what was reviewed, and what may go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from finetuning_factory import slabs, tiny_model
+from mrml_fixtures import add_painted_segment, add_volume, labelmap_image, labels_of, new_scene, slicer
+
+from LightMedSegLib.finetuning.case_record import CaseRecord
+from LightMedSegLib.finetuning.case_store import CaseStore
+from LightMedSegLib.finetuning.own_labels import make_label
+from LightMedSegLib.geometry import Box, Grid
+from LightMedSegLib.model_package import Model
+from LightMedSegLib.mrml.case_job import Review, case_job, case_of
+from LightMedSegLib.mrml.job_state import Job, JobState
+from LightMedSegLib.mrml.reviewed import reviewed_slab
+from LightMedSegLib.mrml.segmentations import write_result
+from LightMedSegLib.mrml.untouched import untouched_labels, untouched_text
+from LightMedSegLib.mrml.worker import Worker
+
+BOTH = {"Structure_1": 1, "Structure_2": 2}
+ALL = Review(BOTH, (1, 2))
+
+
+@dataclass
+class Desk:
+    """A result of a model in the scene; prediction: its labels (z, y, x), which the truth differs from."""
+
+    worker: Worker
+    store: CaseStore
+    model: Model
+    volume: Any
+    node: Any
+    prediction: np.ndarray
+
+    def job(self, review: Review = ALL) -> Job:
+        return case_job([self.volume], self.node, self.model.folder, review, self.store, "cpu")
+
+    def add(self, review: Review = ALL) -> CaseRecord:
+        job = self.run(self.job(review))
+        assert job.state is JobState.DONE, job.message
+        return job.outcome
+
+    def run(self, job: Job) -> Job:
+        self.worker.submit(job)
+        self.worker.wait(job, timeout=60)
+        return job
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    worker = Worker()
+    yield worker
+    assert worker.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, worker: Worker) -> Desk:
+    image, truth = slabs()
+    volume, model = add_volume(new_scene(), image), tiny_model(tmp_path / "model")
+    prediction = sitk.GetArrayFromImage(truth)
+    prediction[:, 8:10] = 0
+    node = write_result(volume, prediction, model.card)
+    return Desk(worker, CaseStore(tmp_path / "cases"), model, volume, node, prediction)
+
+
+def paint(node: Any, place: tuple[slice, ...], value: int) -> None:
+    """What the Segment Editor does with the labelmap that the segments share."""
+    image = labelmap_image(node)
+    labels_of(node)[place] = value
+    image.GetPointData().GetScalars().Modified()
+    image.Modified()
+
+
+def test_the_untouched_prediction_stays_known_whatever_is_painted(desk: Desk) -> None:
+    paint(desk.node, np.s_[:, 8:10], 1)
+    paint(desk.node, np.s_[:8], 0)
+    kept = untouched_labels(untouched_text(desk.node), desk.prediction.shape)
+    assert kept is not None and np.array_equal(kept, desk.prediction)
+
+
+def test_it_is_replaced_with_the_result_and_unknown_for_previews_and_other_nodes(desk: Desk) -> None:
+    write_result(desk.volume, 0 * desk.prediction, desk.model.card, desk.node)
+    kept = untouched_labels(untouched_text(desk.node), desk.prediction.shape)
+    assert kept is not None and not kept.any()
+    write_result(desk.volume, desk.prediction, desk.model.card, desk.node, preview=True)
+    assert untouched_text(desk.node) == ""
+    by_hand = desk.volume.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", "By hand")
+    assert untouched_labels(untouched_text(by_hand), desk.prediction.shape) is None
+
+
+@pytest.mark.parametrize("spoil", ["0", "9 9", "", "x y z", "1 2 3 4 5 6 7 8 9 !!"])
+def test_spoilt_text_and_other_sizes_are_unknown_and_no_error(desk: Desk, spoil: str) -> None:
+    text = untouched_text(desk.node)
+    assert untouched_labels(text, (4, 4, 4)) is None
+    content, _, rest = text.partition(" ")
+    assert untouched_labels(f"{content} {spoil}", desk.prediction.shape) is None
+    assert untouched_labels(f"{'0' * len(content)} {rest}", desk.prediction.shape) is None
+
+
+def test_it_survives_saving_and_loading_the_scene(desk: Desk, tmp_path: Path) -> None:
+    paint(desk.node, np.s_[:], 1)
+    scene = desk.volume.GetScene()
+    path = tmp_path / "scene.mrml"
+    scene.SetURL(str(path))
+    assert scene.Commit(str(path))
+    loaded = slicer.vtkMRMLScene()
+    loaded.SetURL(str(path))
+    loaded.Import()
+    node = loaded.GetFirstNodeByName(desk.node.GetName())
+    kept = untouched_labels(untouched_text(node), desk.prediction.shape)
+    assert kept is not None and np.array_equal(kept, desk.prediction)
+
+
+def test_the_dice_of_a_case_is_that_of_the_untouched_prediction(desk: Desk) -> None:
+    paint(desk.node, np.s_[:, 8:10], 1)
+    record = desk.add()
+    assert record.test_then_train is not None
+    assert record.test_then_train.model == desk.model.card.identifier
+    truth = labels_of(desk.node) == 1
+    overlap = 2 * np.count_nonzero(truth & (desk.prediction == 1))
+    expected = overlap / (np.count_nonzero(truth) + np.count_nonzero(desk.prediction == 1))
+    assert record.test_then_train.dice["Structure 1"] == pytest.approx(expected, abs=1e-4)
+    stored = desk.store.load(record.case_id)
+    assert np.array_equal(stored.labels, labels_of(desk.node))
+
+
+def test_where_the_prediction_is_unknown_the_model_segments_once_more(desk: Desk) -> None:
+    desk.node.SetAttribute("LightMedSeg.Untouched", None)
+    record = desk.add()
+    assert record.test_then_train is not None
+    assert all(value < 0.7 for value in record.test_then_train.dice.values()), "the tiny model's weights are random"
+
+
+def test_a_prediction_of_another_model_is_not_taken_for_this_ones(desk: Desk, tmp_path: Path) -> None:
+    other = tiny_model(tmp_path / "other", seed=5)
+    job = desk.run(case_job([desk.volume], desk.node, other.folder, ALL, desk.store, "cpu"))
+    assert all(value < 0.7 for value in job.outcome.test_then_train.dice.values())
+
+
+def test_adding_the_same_result_again_corrects_its_case_and_a_new_result_is_another(desk: Desk) -> None:
+    first = desk.add()
+    assert case_of(desk.node, desk.store) == first.case_id
+    paint(desk.node, np.s_[:, :2], 2)
+    second = desk.add()
+    assert (second.case_id, second.number, second.revision) == (first.case_id, 1, 2)
+    write_result(desk.volume, desk.prediction[::-1].copy(), desk.model.card, desk.node)
+    assert case_of(desk.node, desk.store) is None
+    assert desk.add().number == 2
+    desk.store.remove(first.case_id)
+    assert len(desk.store.list()) == 1
+
+
+def test_only_what_was_reviewed_counts(desk: Desk) -> None:
+    review = Review({"Structure_1": 1}, (1,), region=lambda scan: reviewed_slab(scan.grid, "S", 2.0, 5.0))
+    stored = desk.store.load(desk.add(review).case_id)
+    assert stored.record.reviewed == (1,)
+    planes = [bool(plane.any()) for plane in stored.reviewed]
+    assert [index for index, known in enumerate(planes) if known] == [2, 3, 4, 5]
+    assert set(np.unique(stored.labels)) == {0, 1}
+
+
+def test_outside_the_segmented_region_nothing_is_taken_for_reviewed(desk: Desk) -> None:
+    box: Box = ((0, 16), (0, 16), (4, 9))
+    write_result(desk.volume, desk.prediction, desk.model.card, desk.node, region=box)
+    stored = desk.store.load(desk.add().case_id)
+    assert np.count_nonzero(stored.reviewed) == 5 * 16 * 16
+
+
+def test_a_painted_structure_becomes_a_new_label_and_a_confirmed_absence_is_kept(desk: Desk) -> None:
+    mask = np.zeros(desk.prediction.shape, dtype=bool)
+    mask[:4, :4, :4] = True
+    paint(desk.node, np.s_[:], 0)
+    tumour = add_painted_segment(desk.node, desk.volume, mask, "Tumour")
+    record = desk.add(Review({**BOTH, tumour: 3}, (1, 2, 3), absent=(1,), new_labels=(make_label(3, "Tumour"),)))
+    assert [label.name for label in record.labels] == ["Structure 1", "Structure 2", "Tumour"]
+    assert record.absent == (1,)
+    assert np.array_equal(desk.store.load(record.case_id).labels == 3, mask)
+
+
+def test_an_absence_that_the_segments_contradict_is_said(desk: Desk) -> None:
+    job = desk.run(desk.job(Review(BOTH, (1, 2), absent=(1,))))
+    assert job.state is JobState.FAILED
+    assert job.message == "The label 'Structure 1' is confirmed absent, but it is not."
+    assert desk.store.list() == []
+
+
+def test_a_name_that_cannot_be_stored_is_said(desk: Desk) -> None:
+    job = desk.run(desk.job(Review(BOTH, (1, 2), new_labels=(make_label(3, "Two\nlines"),))))
+    assert job.state is JobState.FAILED and "short names of one line" in job.message
+    assert desk.store.list() == []
+
+
+@pytest.mark.parametrize("event", ["painted", "volume removed", "segmentation removed"])
+def test_what_changes_while_it_is_read_is_not_added(desk: Desk, event: str) -> None:
+    job = desk.job()
+    desk.worker.submit(job)
+    steps = iter(job.preparation)
+    next(steps)
+    next(steps)
+    next(steps)
+    if event == "painted":
+        paint(desk.node, np.s_[0], 1)
+    else:
+        desk.volume.GetScene().RemoveNode(desk.volume if event == "volume removed" else desk.node)
+    desk.worker.wait(job, timeout=20)
+    assert job.state is (JobState.FAILED if event == "painted" else JobState.DROPPED)
+    assert "changed while" in job.message
+    assert desk.store.list() == []
+
+
+def test_what_changes_after_it_was_read_does_not_matter(desk: Desk) -> None:
+    job = desk.job()
+    desk.worker.submit(job)
+    desk.worker.poll()
+    assert job.state is JobState.RUNNING
+    desk.volume.GetScene().RemoveNode(desk.node)
+    desk.worker.wait(job, timeout=20)
+    assert job.state is JobState.DONE and len(desk.store.list()) == 1
+
+
+def test_slices_are_told_by_their_place_in_oblique_volumes_too() -> None:
+    cosine, sine = np.cos(0.3), np.sin(0.3)
+    turned = (1.0, 0.0, 0.0, 0.0, float(cosine), float(-sine), 0.0, float(sine), float(cosine))
+    grid = Grid((6, 20, 20), (2.0, 1.0, 1.5), (10.0, -20.0, 5.0), turned)
+    for axis, row, sign in (("R", 0, -1), ("A", 1, -1), ("S", 2, 1)):
+        places = np.array(
+            [[[sign * grid.point((x, y, z))[row] for x in range(6)] for y in range(20)] for z in range(20)]
+        )
+        middle = float(np.median(places))
+        mask = reviewed_slab(grid, axis, middle + 4, middle - 4)
+        assert mask[np.abs(places - middle) <= 4].all()
+        assert not mask[np.abs(places - middle) > 5.1].any()
+    straight = Grid((4, 4, 10), (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    planes = [index for index, plane in enumerate(reviewed_slab(straight, "S", 3.0, 7.5)) if plane.all()]
+    assert planes == [1, 2, 3, 4], "a slice that is shown between two planes belongs to both"
+
+
+def test_slices_beside_the_volume_are_refused() -> None:
+    from LightMedSegLib.errors import InputImageError
+
+    straight = Grid((4, 4, 10), (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    with pytest.raises(InputImageError, match=r"between 40\.0 and 50\.0 mm"):
+        reviewed_slab(straight, "S", 50.0, 40.0)
