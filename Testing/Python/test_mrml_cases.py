@@ -151,9 +151,11 @@ def test_adding_the_same_result_again_corrects_its_case_and_a_new_result_is_anot
     paint(desk.node, np.s_[:, :2], 2)
     second = desk.add()
     assert (second.case_id, second.number, second.revision) == (first.case_id, 1, 2)
-    write_result(desk.volume, desk.prediction[::-1].copy(), desk.model.card, desk.node)
+    write_result(desk.volume, 0 * desk.prediction, desk.model.card, desk.node)
     assert case_of(desk.node, desk.store) is None
     assert desk.add().number == 2
+    desk.node.SetAttribute("LightMedSeg.Created", "2026-01-31T00:00:00+00:00")
+    assert case_of(desk.node, desk.store) is None, "equal labels of another run"
     desk.store.remove(first.case_id)
     assert len(desk.store.list()) == 1
 
@@ -231,9 +233,8 @@ def test_slices_are_told_by_their_place_in_oblique_volumes_too() -> None:
     turned = (1.0, 0.0, 0.0, 0.0, float(cosine), float(-sine), 0.0, float(sine), float(cosine))
     grid = Grid((6, 20, 20), (2.0, 1.0, 1.5), (10.0, -20.0, 5.0), turned)
     for axis, row, sign in (("R", 0, -1), ("A", 1, -1), ("S", 2, 1)):
-        places = np.array(
-            [[[sign * grid.point((x, y, z))[row] for x in range(6)] for y in range(20)] for z in range(20)]
-        )
+        points = [grid.point((x, y, z)) for z in range(20) for y in range(20) for x in range(6)]
+        places = sign * np.reshape(points, (20, 20, 6, 3))[..., row]
         middle = float(np.median(places))
         mask = reviewed_slab(grid, axis, middle + 4, middle - 4)
         assert mask[np.abs(places - middle) <= 4].all()
