@@ -5,8 +5,10 @@ Only geometry and slice counts are looked at; no patient data is read out, shown
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,13 @@ _SERIES_NUMBER = "0020|0011"
 _MODALITY = "0008|0060"
 _POSITION = "0020|0032"
 _ORIENTATION = "0020|0037"
+_PIXEL_SPACING = "0028|0030"
+
+# In the file's own header, which is the same in every transfer syntax: the kind of object, here CT, MR and PET slices.
+_MAGIC_AT, _MAGIC = 128, b"DICM"
+_SLICE_CLASS = re.compile(rb"\x02\x00\x02\x00UI..1\.2\.840\.10008\.5\.1\.4\.1\.1\.(2|4|128)\x00?\x02\x00", re.DOTALL)
+
+_LARGE_PIXELS, _STRONGEST_COMPRESSION = 2**24, 1000
 
 SPACING_TOLERANCE = 0.1
 """Distances between slices may differ by this fraction of their median (scanners round positions)."""
@@ -47,6 +56,7 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
             f"{folder} has one DICOM file in the chosen series; a volume needs a file for each of several slices "
             "(convert a multi-frame object to NIfTI or NRRD first)."
         )
+    _refuse_absurd_size(folder, chosen.files[0])
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(chosen.files)
     reader.MetaDataDictionaryArrayUpdateOn()
@@ -61,9 +71,13 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
     slices = range(len(chosen.files))
     _check_slices(
         folder,
-        [_numbers(reader, n, _POSITION, 3, folder) for n in slices],
-        [_numbers(reader, n, _ORIENTATION, 6, folder) for n in slices],
+        [_numbers(reader, n, _POSITION, 3, folder, "position and orientation") for n in slices],
+        [_numbers(reader, n, _ORIENTATION, 6, folder, "position and orientation") for n in slices],
     )
+    # ITK takes 1 mm where the spacing is missing, and the first slice's for all.
+    spacings = np.array([_numbers(reader, n, _PIXEL_SPACING, 2, folder, "pixel spacing") for n in slices])
+    if np.abs(spacings - spacings[0]).max() > 1e-3 * spacings[0].max():
+        raise InputImageError(f"{folder} has DICOM slices of different pixel spacing; give a folder with one stack.")
     return image
 
 
@@ -79,9 +93,43 @@ def list_series(folder: Path) -> list[DicomSeries]:
         found = [
             DicomSeries(uid, tuple(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid))) for uid in uids
         ]
+    _refuse_damaged(folder, found)
     if not found:
         raise InputImageError(f"{folder} is a folder without DICOM images; give the folder that holds the slices.")
     return sorted(found, key=lambda one: (-len(one.files), one.uid))
+
+
+def _refuse_damaged(folder: Path, found: Sequence[DicomSeries]) -> None:
+    """Raise InputImageError if there are slices that GDCM leaves out, as it does with files that are cut short.
+
+    Without this a series whose first or last file is damaged would pass for a shorter one.
+    """
+    listed = {Path(file).name for one in found for file in one.files}
+    damaged = 0
+    for path in folder.iterdir():
+        if path.name not in listed and path.is_file():
+            start = b""
+            with suppress(OSError), path.open("rb") as stream:
+                start = stream.read(1024)[_MAGIC_AT:]
+            damaged += start.startswith(_MAGIC) and _SLICE_CLASS.search(start) is not None
+    if damaged:
+        raise InputImageError(
+            f"{folder} has {damaged} DICOM slice(s) that are damaged or incomplete; copy or export the series again."
+        )
+
+
+def _refuse_absurd_size(folder: Path, first: str) -> None:
+    """Raise InputImageError if a slice claims far more pixels than any compression could fit into its file.
+
+    ITK takes memory for all slices of the first one's size before it reads them.
+    """
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(first)
+    with _without_itk_warnings(), suppress(RuntimeError):
+        reader.ReadImageInformation()
+        pixels = math.prod(reader.GetSize())
+        if pixels > _LARGE_PIXELS and pixels > _STRONGEST_COMPRESSION * Path(first).stat().st_size:
+            raise InputImageError(f"{folder} has a damaged DICOM slice; copy or export the series again.")
 
 
 def _choose(folder: Path, found: list[DicomSeries], series: int | None) -> DicomSeries:
@@ -108,13 +156,13 @@ def _describe(one: DicomSeries) -> str:
     return f"series number {number}, {modality}, {len(one.files)} slices"
 
 
-def _numbers(reader: sitk.ImageSeriesReader, index: int, key: str, count: int, folder: Path) -> np.ndarray:
+def _numbers(reader: sitk.ImageSeriesReader, index: int, key: str, count: int, folder: Path, what: str) -> np.ndarray:
     try:
         values = np.array([float(text) for text in reader.GetMetaData(index, key).split("\\")])
     except (RuntimeError, ValueError):
         values = np.empty(0)
     if values.shape != (count,) or not np.isfinite(values).all():
-        raise InputImageError(f"{folder} has a DICOM slice without position and orientation; it is no 3D series.")
+        raise InputImageError(f"{folder} has a DICOM slice without {what}; it is no 3D series.")
     return values
 
 
