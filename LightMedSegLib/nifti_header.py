@@ -23,6 +23,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _HEADER_BYTES = 348
 _NIFTI_2_HEADER_BYTES = 540
 _DIM, _BITS, _PIXDIM, _DATA_OFFSET = 40, 72, 76, 108
+_FORM_CODES, _QUATERNION, _AFFINE = 252, 256, 280
 
 
 def check_nifti(path: Path) -> None:
@@ -62,6 +63,12 @@ def _expected_bytes(stream: IO[bytes], path: Path) -> int:
     if not all(math.isfinite(s) and s != 0 for s in spacing):
         shown = ", ".join(f"{s:g}" for s in spacing)
         raise InputImageError(f"{path} has voxel spacing ({shown}) mm in its header; every spacing must be positive.")
+    quaternion_code, affine_code = struct.unpack_from(order + "2h", header, _FORM_CODES)
+    quaternion = struct.unpack_from(order + "6f", header, _QUATERNION) if quaternion_code else ()
+    affine = struct.unpack_from(order + "12f", header, _AFFINE) if affine_code else ()
+    if not all(map(math.isfinite, (*quaternion, *affine))):
+        # ITK's decomposition of such a matrix never ends.
+        raise InputImageError(f"{path} has a NIfTI header whose place in space is not finite; export it again.")
     (bits,) = struct.unpack_from(order + "h", header, _BITS)
     (offset,) = struct.unpack_from(order + "f", header, _DATA_OFFSET)
     if not math.isfinite(offset):

@@ -19,6 +19,9 @@ ORTHOGONALITY_TOLERANCE = 1e-3
 MAXIMUM_COARSENESS = 8.0
 """A volume whose voxels are this many times longer than the model's holds too little for the model to read."""
 
+MAXIMUM_FINENESS = 1000.0
+"""A volume whose voxels are this many times shorter than the model's has a wrong unit in its header."""
+
 _SCALAR_TYPES = frozenset(
     (
         sitk.sitkUInt8,
@@ -84,15 +87,21 @@ def check_geometry(spacing: Sequence[float], origin: Sequence[float], direction:
 
 
 def check_resolution(spacing: Sequence[float], model_spacing: Sequence[float], name: str = "The volume") -> None:
-    """Raise InputImageError if the volume is far too coarse for a model.
+    """Raise InputImageError if the volume is far too coarse for a model, or absurdly fine.
 
-    Both are (x, y, z) in mm but maybe of differently oriented axes, so the longest of each is compared.
+    Both are (x, y, z) in mm but maybe of differently oriented axes, so the longest, or shortest, of each is compared.
     """
     coarsest, expected = max(spacing), max(model_spacing)
     if coarsest > MAXIMUM_COARSENESS * expected:
         raise InputImageError(
             f"{name} has voxels {coarsest:g} mm long, too coarse for this model, which works at {expected:g} mm "
             f"(up to {MAXIMUM_COARSENESS * expected:g} mm)."
+        )
+    finest, expected = min(spacing), min(model_spacing)
+    if finest * MAXIMUM_FINENESS < expected:
+        raise InputImageError(
+            f"{name} has voxels {finest:g} mm long, absurdly fine for this model, which works at {expected:g} mm; "
+            "correct the spacing in its header."
         )
 
 

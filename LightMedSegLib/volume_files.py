@@ -8,7 +8,9 @@ import SimpleITK as sitk
 
 from LightMedSegLib.dicom_folder import read_dicom_folder
 from LightMedSegLib.errors import InputImageError
+from LightMedSegLib.metaimage_header import check_metaimage
 from LightMedSegLib.nifti_header import check_nifti
+from LightMedSegLib.nrrd_header import check_nrrd
 from LightMedSegLib.volume_checks import check_layout, check_resolution, check_volume
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -71,6 +73,10 @@ def _check_file(path: Path) -> None:
         raise InputImageError(f"{path} cannot be opened: {error.strerror}.") from error
     if name.endswith((".nii", ".nii.gz")):
         check_nifti(path)
+    if name.endswith((".nrrd", ".nhdr")):
+        check_nrrd(path)
+    if name.endswith((".mha", ".mhd")):
+        check_metaimage(path)
 
 
 def _explain(path: Path, message: str) -> str:

@@ -1,0 +1,110 @@
+"""Scans that made a reader below us crash, hang, or give a plausible wrong volume; random damage found them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pydicom
+import pytest
+import SimpleITK as sitk
+from volumes_on_disk import cut_to, dicom_series, metaimage, nifti_with, plain_volume
+
+from LightMedSegLib.errors import InputImageError
+from LightMedSegLib.volume_checks import check_resolution
+from LightMedSegLib.volume_files import read_volume
+
+
+@pytest.mark.parametrize(("offset", "code"), [(280, 254), (300, 254), (256, 252), (268, 252)])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_nifti_file_without_a_finite_place_in_space_is_refused(
+    tmp_path: Path, offset: int, code: int, value: float
+) -> None:
+    path = nifti_with(tmp_path / "scan.nii", "f", offset, value)
+    content = bytearray(path.read_bytes())
+    content[code : code + 2] = b"\1\0"
+    path.write_bytes(content)
+    with pytest.raises(InputImageError, match="place in space is not finite"):
+        read_volume(path)
+
+
+def test_numbers_in_a_part_of_a_nifti_header_that_is_not_in_use_do_not_matter(tmp_path: Path) -> None:
+    path = nifti_with(tmp_path / "scan.nii", "f", 280, float("nan"))
+    content = bytearray(path.read_bytes())
+    content[252:256] = b"\1\0\0\0"
+    path.write_bytes(content)
+    assert read_volume(path).GetSize() == plain_volume().GetSize()
+
+
+@pytest.mark.parametrize("axes", ["99999", "11", "0", "-3", "three", ""])
+def test_a_metaimage_file_with_an_impossible_number_of_axes_is_refused(tmp_path: Path, axes: str) -> None:
+    with pytest.raises(InputImageError, match="impossible number of axes"):
+        read_volume(metaimage(tmp_path / "scan.mha", NDims=axes))
+
+
+def test_a_nrrd_file_with_an_absurdly_long_field_is_refused_but_free_text_may_be_long(tmp_path: Path) -> None:
+    path = tmp_path / "scan.nrrd"
+    image = plain_volume()
+    image.SetMetaData("Remark", "x" * 5000)
+    sitk.WriteImage(image, str(path))
+    assert read_volume(path).GetSize() == image.GetSize()
+    path.write_bytes(path.read_bytes().replace(b"kinds: domain domain domain", b"kinds: " + b"x" * 5000))
+    with pytest.raises(InputImageError, match="a field of 5007 characters"):
+        read_volume(path)
+
+
+def changed_slices(folder: Path, change: Callable[[pydicom.Dataset], None], count: int | None = None) -> Path:
+    """A series of which the first count slices (None: all) are changed."""
+    for path in sorted(dicom_series(folder).iterdir())[:count]:
+        slice_ = pydicom.dcmread(path)
+        change(slice_)
+        slice_.save_as(path)
+    return folder
+
+
+def test_dicom_slices_without_a_pixel_spacing_are_refused(tmp_path: Path) -> None:
+    def remove(slice_: pydicom.Dataset) -> None:
+        del slice_.PixelSpacing
+
+    with pytest.raises(InputImageError, match="without pixel spacing"):
+        read_volume(changed_slices(tmp_path / "series", remove))
+
+
+def test_dicom_slices_of_different_pixel_spacing_are_refused(tmp_path: Path) -> None:
+    def stretch(slice_: pydicom.Dataset) -> None:
+        slice_.PixelSpacing = [1.8, 1.6]
+
+    with pytest.raises(InputImageError, match="different pixel spacing"):
+        read_volume(changed_slices(tmp_path / "series", stretch, count=2))
+
+
+@pytest.mark.parametrize("number", [0, 2, 5])
+def test_a_dicom_slice_that_is_cut_short_is_missed_wherever_it_lies(tmp_path: Path, number: int) -> None:
+    folder = dicom_series(tmp_path / "series")
+    cut_to(sorted(folder.iterdir())[number], 0.9)
+    with pytest.raises(InputImageError, match=r"has 1 DICOM slice\(s\) that are damaged or incomplete"):
+        read_volume(folder)
+
+
+def test_other_dicom_objects_beside_the_slices_are_not_taken_for_damaged_ones(tmp_path: Path) -> None:
+    folder = dicom_series(tmp_path / "series")
+    structures = pydicom.dcmread(sorted(folder.iterdir())[0])
+    structures.SOPClassUID = structures.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
+    del structures.PixelData
+    structures.save_as(folder / "RTSTRUCT")
+    (folder / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + bytes(60))
+    assert read_volume(folder).GetSize() == (12, 10, 6)
+
+
+def test_a_dicom_slice_that_claims_billions_of_pixels_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    def inflate(slice_: pydicom.Dataset) -> None:
+        slice_.Rows = slice_.Columns = 65535
+
+    with pytest.raises(InputImageError, match="has a damaged DICOM slice"):
+        read_volume(changed_slices(tmp_path / "series", inflate))
+
+
+def test_absurdly_fine_voxels_are_refused_with_their_size() -> None:
+    check_resolution((0.01, 0.01, 0.01), (1.0, 1.0, 1.0))
+    with pytest.raises(InputImageError, match="1e-38 mm long, absurdly fine"):
+        check_resolution((1e-38, 1.0, 1.0), (1.0, 1.0, 1.0))
