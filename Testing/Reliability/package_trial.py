@@ -104,7 +104,7 @@ class Bench:
         load_model(self.sound).build_network()
         self.watch = Watch()
         # What a header claims must never be allocated: beyond this the system itself refuses.
-        resource.setrlimit(resource.RLIMIT_AS, (_virtual_bytes() + _ADDRESS_SPACE, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_AS, (virtual_bytes() + _ADDRESS_SPACE, resource.RLIM_INFINITY))
 
     def _package(self, place: str, name: str, reference: Path | None) -> Path:
         extra: dict[str, Any] = {}
@@ -125,11 +125,11 @@ class Bench:
         """Spoil, load, add to the store, build, read the reference set, segment."""
         rng = random.Random(f"{seed} {number}")
         source, what = self._spoiled(rng)
-        _reset_peak()
-        before, started = _megabytes("VmRSS"), time.monotonic()
+        reset_peak()
+        before, started = memory("VmRSS"), time.monotonic()
         with self.watch.inside(self.folder) as seen:
             outcome, problem = _meet(source, self, rng)
-        seconds, megabytes = time.monotonic() - started, _megabytes("VmHWM") - before
+        seconds, megabytes = time.monotonic() - started, memory("VmHWM") - before
         problems = [problem, *seen]
         if seconds > MOST_SECONDS:
             problems.append(f"it took {seconds:.0f} s ({outcome})")
@@ -198,19 +198,19 @@ def _snapshot(folder: Path | None) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def _reset_peak() -> None:
+def reset_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def _megabytes(item: str) -> float:
+def memory(item: str) -> float:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{item}:"):
             return int(line.split()[1]) / 1024
     raise KeyError(item)
 
 
-def _virtual_bytes() -> int:
-    return int(_megabytes("VmSize") * 2**20)
+def virtual_bytes() -> int:
+    return int(memory("VmSize") * 2**20)
 
 
 if __name__ == "__main__":
