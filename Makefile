@@ -2,6 +2,7 @@
 # make test     lint, types and tests in an environment of their own
 # make lint     only ruff and mypy
 # make package  build the Python packages and look whether they are complete; results in dist/
+# make docs     write the generated pages and pictures of Documentation/ and Resources/Screenshots/ anew
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(C
 SAMPLE := Resources/SampleData/mni152-t1-left-hippocampus.nii.gz
 MODEL := hippocampus-t1-mr
 
-.PHONY: demo test lint package clean
+.PHONY: demo test lint package docs clean
 
 demo: $(VENV)/.installed
 	mkdir -p demo-output
@@ -36,6 +37,12 @@ lint: $(VENV)/.installed-test
 package: $(VENV)/.installed-test
 	rm -rf dist
 	$(BIN)/python Testing/Tools/check_packages.py dist
+
+docs: $(VENV)/.installed-test
+	$(BIN)/python Testing/Tools/make_model_cards.py
+	$(BIN)/python Testing/Tools/make_data_flow.py
+	$(BIN)/python Testing/Tools/make_screenshots.py
+	$(BIN)/python Testing/Tools/make_tutorial.py
 
 $(VENV)/.created:
 	@# Debian splits ensurepip from Python: there the machine's own pip puts one into the environment.

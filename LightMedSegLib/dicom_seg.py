@@ -70,6 +70,8 @@ def write_dicom_seg(
         for name in _REQUIRED_EMPTY:
             if name not in one:
                 setattr(one, name, "")
+        if not one.get("SliceThickness"):
+            one.SliceThickness = f"{labelmap.GetSpacing()[2]:.6g}"
     try:
         # Its warnings would show the patient's name.
         with warnings.catch_warnings():

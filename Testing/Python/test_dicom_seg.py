@@ -131,6 +131,13 @@ def test_a_series_without_frame_of_reference_and_an_empty_result_are_refused(ser
     assert not (tmp_path / "out.dcm").exists()
 
 
+def test_a_missing_slice_thickness_is_the_distance_of_the_slices(tmp_path: Path) -> None:
+    folder = dicom_series(tmp_path / "thin", more_tags={**FRAME_OF_REFERENCE, "0018|0050": ""})
+    write_dicom_seg(tmp_path / "out.dcm", labelled(folder), card(), folder)
+    measures = pydicom.dcmread(tmp_path / "out.dcm").SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert measures.SliceThickness == 2.0
+
+
 def test_nothing_about_the_patient_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:

@@ -1,0 +1,164 @@
+"""Write Documentation/model-cards.md anew from the cards of the shipped models.
+
+    python Testing/Tools/make_model_cards.py
+
+A test compares the page with what this script would write.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY))
+
+from LightMedSegLib.labels import Code, Label  # noqa: E402
+from LightMedSegLib.model_card import ModelCard  # noqa: E402
+
+PAGE = REPOSITORY / "Documentation" / "model-cards.md"
+MODELS = REPOSITORY / "Resources" / "Models"
+
+_INTRODUCTION = """# Model cards
+
+What each model that comes with LightMedSeg segments, on what it was trained, how well it did on cases that neither
+training nor tuning has seen, and where it must not be trusted. **Research software, not a medical device.**
+
+Made from the cards (`Resources/Models/*/model.json`) by `Testing/Tools/make_model_cards.py`; `lightmedseg models show
+NAME` prints the same for any installed model.
+"""
+
+
+def page(cards: Iterable[ModelCard]) -> str:
+    """The whole page."""
+    cards = list(cards)
+    overview = table(
+        ["model", "body region", "input", "segments", "mean Dice (test cases)", "weights"],
+        [
+            [
+                f"[`{card.name}`](#{card.name})", card.body_region, card.modality, str(len(card.labels)),
+                _overall(card), f"{card.weights.bytes / 1e6:.2f} MB",
+            ]
+            for card in cards
+        ],
+    )  # fmt: skip
+    return "\n".join([_INTRODUCTION, overview, *(_section(card) for card in cards)])
+
+
+def shipped_cards() -> list[ModelCard]:
+    """The cards of all shipped models, by name."""
+    return [ModelCard.from_json(path.read_bytes()) for path in sorted(MODELS.glob("*/model.json"))]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, with a line break at the end."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
+
+
+def _section(card: ModelCard) -> str:
+    spec = card.input
+    facts = [
+        ["version", f"{card.version}, {card.created}{_made_from(card)}"],
+        ["input", f"{', '.join(channel.name for channel in spec.channels)}; {card.modality}, {card.body_region}"],
+        ["grid that the network sees", f"{_by(spec.spacing)} mm (x, y, z), {spec.orientation}"],
+        ["at a time", _view(card)],
+        *([["quick preview", f"at {_by(spec.preview_spacing)} mm"]] if spec.preview_spacing else []),
+        *([["made for volumes of up to", f"{_by(spec.largest_extent)} mm"]] if spec.largest_extent else []),
+        ["clean-up", _clean_up(card)],
+        ["trained on", f"{card.training['data']} {_cases(card.training['cases'])}"],
+        ["licence of the weights", card.licenses["weights"]],
+        ["licence of the data", f"{card.licenses['data']}. {card.licenses.get('data_notice', '')}".strip()],
+        ["SHA-256 of the weights", f"`{card.weights.sha256}`"],
+    ]  # fmt: skip
+    return "\n".join(
+        [
+            f"## {card.name}\n",
+            f"**{card.title}.** {card.description} [More about it](../Resources/Models/{card.name}/README.md)\n",
+            table(["", ""], facts),
+            f"**Intended use.** {card.intended_use}\n",
+            f"**Limits.** {card.limits}\n",
+            _accuracy(card),
+        ]
+    )
+
+
+def _accuracy(card: ModelCard) -> str:
+    """One row for each segment: its code, and its figures on the test cases where the card has them."""
+    test = card.metrics.get("test", {})
+    columns = [(key, title) for key, title in _FIGURES.items() if test.get(key)]
+    rows = [
+        [str(label.value), _colored(label), _codes(label), *(_figure(test[key], label.name) for key, _ in columns)]
+        for label in card.labels
+    ]
+    told = f"Figures are means over {test['cases']} test cases." if columns and "cases" in test else ""
+    header = ["value", "segment", "SNOMED CT", *(title for _, title in columns)]
+    return "\n".join(part for part in (table(header, rows), f"{told}\n" if told else "") if part)
+
+
+_FIGURES = {"dice": "Dice", "hd95_mm": "HD95 (mm)", "nsd_1mm": "NSD 1 mm", "missed": "missed in"}
+
+
+def _figure(values: dict[str, Any], name: str) -> str:
+    value = values.get(name)
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3f}" if value < 1.5 else f"{value:.2f}"
+
+
+def _overall(card: ModelCard) -> str:
+    test = card.metrics.get("test", {})
+    dice = [value for value in test.get("dice", {}).values() if value is not None]
+    return f"{sum(dice) / len(dice):.3f} ({test['cases']})" if dice and "cases" in test else "not measured"
+
+
+def _colored(label: Label) -> str:
+    return f"{label.name} (`#{label.color[0]:02x}{label.color[1]:02x}{label.color[2]:02x}`)"
+
+
+def _codes(label: Label) -> str:
+    terms = label.terminology
+    codes = (terms.type, terms.modifier, terms.region, terms.region_modifier)
+    return ", ".join(_code(code) for code in codes if code)
+
+
+def _code(code: Code) -> str:
+    return f"{code.meaning} {code.value}" if code.scheme == "SCT" else f"{code.meaning} {code.scheme}:{code.value}"
+
+
+def _view(card: ModelCard) -> str:
+    patch = _by(reversed(card.input.patch))
+    if card.input.view == "whole":
+        return f"the whole volume (trained on {patch} voxels, x, y, z)"
+    return f"windows of {patch} voxels (x, y, z), overlapping by {card.input.overlap:.0%}"
+
+
+def _clean_up(card: ModelCard) -> str:
+    names = {label.value: label.name for label in card.labels}
+    steps = []
+    for step in card.postprocessing:
+        count = len(step["labels"])
+        segments = "all segments" if count == len(names) else ", ".join(names[value] for value in step["labels"])
+        joint = " together" if step.get("joint") and count > 1 else ""
+        least = f" below {step['minimum_ml']:g} ml" if "minimum_ml" in step else ""
+        steps.append(f"{step['operation'].replace('_', ' ')}{least} ({segments}{joint})")
+    return "; ".join(steps) or "none"
+
+
+def _made_from(card: ModelCard) -> str:
+    return f", fine-tuned from {card.parent.name}@{card.parent.version}" if card.parent else ""
+
+
+def _cases(counts: dict[str, int]) -> str:
+    return f"Cases: {', '.join(f'{count} {part}' for part, count in counts.items())}."
+
+
+def _by(numbers: Any) -> str:
+    return " x ".join(f"{number:g}" for number in numbers)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(shipped_cards()), encoding="utf-8")
+    print(PAGE.relative_to(REPOSITORY))

@@ -1,0 +1,163 @@
+"""Draw the pictures of Documentation/tutorial.md: the panel and the views at every step, on the shipped sample.
+
+    python Testing/Tools/make_tutorial.py
+
+They are rendered outside the Slicer application, and documents must call them so. The fine-tuning at the end is a real
+one; everything together takes a few minutes. Needs matplotlib and what Testing/Runtime/README.md names.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from make_screenshots import REPOSITORY, label_centre, save, side_by_side, with_bar, with_credit, with_sides
+from PIL import Image
+
+FOLDER = REPOSITORY / "Documentation" / "pictures"
+SECTIONS = ("inputButton", "resultButton", "correctButton", "finetuneSectionButton", "aboutButton", "advancedButton")
+GROUPS = ("addCaseGroup", "casesGroup", "finetuneGroup", "versionsGroup")
+VIEW = (420, 420)
+FINE_TUNING_SECONDS = 900
+
+
+def main() -> None:
+    """Write all pictures."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        # Whoever draws the pictures may have models and cases of their own; they must not appear.
+        os.environ["LIGHTMEDSEG_HOME"] = str(Path(scratch) / "home")
+        from Runtime.bootstrap import start
+
+        session = start(Path(scratch) / "slicer")
+        session.reset()
+        session.load_module(REPOSITORY / "LightMedSeg" / "LightMedSeg.py")
+        Tutorial(session, Path(scratch)).draw()
+        session.finish()
+
+
+class Tutorial:
+    """The steps of the tutorial, done as a user does them."""
+
+    def __init__(self, session: Any, scratch: Path) -> None:
+        self._session, self._scratch = session, scratch
+        self._panel = session.open_module("LightMedSeg")
+        self._ui = self._panel.ui
+
+    def draw(self) -> None:
+        """All steps, one picture or more each."""
+        self._keep("1-open", self._panel_picture("inputButton"))
+        self._ui.tryItButton.click()
+        self._keep("2-sample", self._panel_picture("inputButton"))
+        volume = self._panel.parameters.inputVolume
+        self._ui.segmentButton.click()
+        self._keep("3-running", self._panel_picture())
+        self._wait(lambda: not self._panel.run.running, 300, "the result")
+        node = self._panel.parameters.outputSegmentation
+        self._ui.show3DButton.checked = True
+        self._keep("4-panel", self._panel_picture("resultButton"))
+        node.GetDisplayNode().SetOpacity2DFill(0.35)
+        node.GetDisplayNode().SetSliceIntersectionThickness(2)
+        self._keep("4-result", self._views(volume, node))
+        before = self._view(volume, "Yellow", label_centre(node), "As segmented")
+        place = label_centre(node)
+        correct(node, volume)
+        # Back from the Segment Editor.
+        self._session.leave_module()
+        self._session.open_module("LightMedSeg")
+        after = self._view(volume, "Yellow", place, "As corrected")
+        self._keep("5-correct", side_by_side(before, after))
+        self._keep("6-add-case", self._groups("addCaseGroup"))
+        self._ui.addCaseButton.click()
+        self._wait(lambda: not self._panel.addCase.adding, 120, "the case")
+        self._ui.finetuneButton.click()
+        self._wait(lambda: self._ui.finetuneBar.value >= 40, FINE_TUNING_SECONDS, "the middle of the fine-tuning")
+        self._keep("7-finetune", self._groups("casesGroup", "finetuneGroup"))
+        self._wait(lambda: not self._panel.finetune.running, FINE_TUNING_SECONDS, "the end of the fine-tuning")
+        self._keep("8-verdict", self._groups("finetuneGroup"))
+        if self._ui.adoptButton.visible and self._ui.adoptButton.enabled:
+            self._ui.adoptButton.click()
+        self._keep("9-versions", self._groups("versionsGroup"))
+
+    def _wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
+        self._session.wait_until(condition, seconds, what)
+
+    def _panel_picture(self, *opened: str) -> Image.Image:
+        """The panel with only these sections open."""
+        from Runtime.rendering import grab
+
+        for name in SECTIONS:
+            if hasattr(self._ui, name):
+                getattr(self._ui, name).collapsed = name not in opened
+        self._session.process_events(0.2)
+        return cropped(Image.open(grab(self._panel.parent, self._scratch / "panel.png")).convert("RGB"))
+
+    def _groups(self, *shown: str) -> Image.Image:
+        """Groups of the section Fine-tune, one below the other."""
+        from Runtime.rendering import grab
+
+        for name in SECTIONS:
+            if hasattr(self._ui, name):
+                getattr(self._ui, name).collapsed = name != "finetuneSectionButton"
+        self._session.process_events(0.3)
+        parts = [
+            Image.open(grab(getattr(self._ui, name), self._scratch / f"{name}.png")).convert("RGB") for name in shown
+        ]
+        whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "#efefef")
+        top = 0
+        for part in parts:
+            whole.paste(part, (0, top))
+            top += part.height
+        return whole
+
+    def _views(self, volume: Any, node: Any) -> Image.Image:
+        centre = label_centre(node)
+        views = (("Red", "Axial"), ("Yellow", "Sagittal"), ("Green", "Coronal"))
+        return side_by_side(*(self._view(volume, name, centre, title) for name, title in views))
+
+    def _view(self, volume: Any, name: str, place: Any, title: str) -> Image.Image:
+        from Runtime.rendering import render_slice
+
+        colors = {"Red": "#f34a33", "Yellow": "#edd54c", "Green": "#6eb04b"}
+        sides = ("A", "P") if name == "Yellow" else ("R", "L")
+        picture = Image.open(render_slice(volume, self._scratch / "slice.png", name, VIEW, place)).convert("RGB")
+        return with_bar(with_sides(picture, sides, "white"), title, colors[name])
+
+    def _keep(self, name: str, picture: Image.Image) -> None:
+        path = FOLDER / f"{name}.png"
+        save(with_credit(picture), path)
+        print(
+            path.relative_to(REPOSITORY), picture.width, "x", picture.height, path.stat().st_size, "bytes", flush=True
+        )
+
+
+def cropped(picture: Image.Image) -> Image.Image:
+    """Without the empty part below the last widget."""
+    rows = np.asarray(picture).std(axis=(1, 2)).nonzero()[0]
+    return picture.crop((0, 0, picture.width, min(picture.height, rows[-1] + rows[0] + 1)))
+
+
+def correct(node: Any, volume: Any) -> None:
+    """A correction as someone would make it who draws the border between the two parts two slices further back."""
+    import slicer
+
+    anterior, posterior = "Anterior_hippocampus", "Posterior_hippocampus"
+    front, back = (
+        slicer.util.arrayFromSegmentBinaryLabelmap(node, name, volume).astype(bool) for name in (anterior, posterior)
+    )
+    # The volume's j axis runs from anterior to posterior or back; the front part shows which.
+    middles = [np.argwhere(part)[:, 1].mean() for part in (front, back)]
+    step = 1 if middles[1] > middles[0] else -1
+    for _ in range(2):
+        moved = np.roll(front, step, axis=1) & back
+        front, back = front | moved, back & ~moved
+    for name, mask in ((anterior, front), (posterior, back)):
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mask.astype(np.uint8), node, name, volume)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Run the commands and the Python of README and documentation as they stand there, on small data made for it.
+
+    python Testing/Tools/run_documented_commands.py [--slow] [DOCUMENT ...]
+
+Words in capitals stand for a reader's own files; INPUTS says what they are here. Commands of pip and make are not run
+(tests check that their extras and targets exist), --slow adds the blocks that take minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from documents import REPOSITORY, Block, blocks
+
+MODEL = REPOSITORY / "Resources" / "Models" / "hippocampus-t1-mr"
+SAMPLE = REPOSITORY / "Resources" / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"
+DOCUMENTS = ("README.md", "Documentation/scripting.md", "Documentation/training.md")
+NOT_RUN = ("pip", "make", "python")
+
+_IN_SLICER = """
+import sys
+sys.path[:0] = [{testing!r}]
+from Runtime.bootstrap import start
+session = start()
+session.reset()
+session.load_module({module!r})
+exec(compile(open({code!r}, encoding="utf-8").read(), {place!r}, "exec"))
+session.finish()
+"""
+
+
+def make_scan(folder: Path) -> None:
+    """The shipped sample."""
+    shutil.copy(SAMPLE, folder / "SCAN.nii.gz")
+
+
+def make_scans(folder: Path) -> None:
+    """Two scans in a folder."""
+    (folder / "SCANS").mkdir()
+    for name in ("first", "second"):
+        shutil.copy(SAMPLE, folder / "SCANS" / f"{name}.nii.gz")
+
+
+def make_dataset(folder: Path) -> None:
+    """A dataset of nnU-Net's kind: eight training cases with labels of our own making, one test case."""
+    for part in ("imagesTr", "labelsTr", "imagesTs"):
+        (folder / "DATASET" / part).mkdir(parents=True)
+    for number in range(8):
+        image, labelmap = example(number)
+        sitk.WriteImage(image, str(folder / "DATASET" / "imagesTr" / f"case_{number}_0000.nii.gz"))
+        sitk.WriteImage(labelmap, str(folder / "DATASET" / "labelsTr" / f"case_{number}.nii.gz"))
+    shutil.copy(SAMPLE, folder / "DATASET" / "imagesTs" / "case_8_0000.nii.gz")
+    labels = {"background": 0, "Anterior hippocampus": 1, "Posterior hippocampus": 2}
+    description = {"channel_names": {"0": "T1"}, "labels": labels}
+    (folder / "DATASET" / "dataset.json").write_text(json.dumps(description))
+
+
+def make_cases(folder: Path) -> None:
+    """One corrected case for fine-tuning."""
+    image, labelmap = example(0)
+    for part, volume in (("images", image), ("labels", labelmap)):
+        (folder / "CASES" / part).mkdir(parents=True)
+        sitk.WriteImage(volume, str(folder / "CASES" / part / "case.nii.gz"))
+
+
+def make_series(folder: Path) -> None:
+    """The sample as a DICOM series."""
+    (folder / "SERIES").mkdir()
+    volume = sitk.Cast(sitk.ReadImage(str(SAMPLE)), sitk.sitkInt16)
+    direction = volume.GetDirection()
+    root = "1.2.826.0.1.3680043.2.1125.9"
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    for index in range(volume.GetDepth()):
+        plane = volume[:, :, index]
+        for key, value in {
+            "0008|0016": "1.2.840.10008.5.1.4.1.1.4",
+            "0008|0018": f"{root}.4.{index}",
+            "0008|0060": "MR",
+            "0020|000d": f"{root}.1",
+            "0020|000e": f"{root}.2",
+            "0020|0052": f"{root}.3",
+            "0020|0013": str(index),
+            "0020|0032": "\\".join(f"{x:.6g}" for x in volume.TransformIndexToPhysicalPoint((0, 0, index))),
+            "0020|0037": "\\".join(f"{direction[place]:g}" for place in (0, 3, 6, 1, 4, 7)),
+        }.items():
+            plane.SetMetaData(key, value)
+        writer.SetFileName(str(folder / "SERIES" / f"{index:03d}.dcm"))
+        writer.Execute(plane)
+
+
+def make_labelmaps(folder: Path) -> None:
+    """Two segmentations to compare."""
+    for name, number in (("PREDICTION", 0), ("REFERENCE", 1)):
+        sitk.WriteImage(example(number)[1], str(folder / f"{name}.nii.gz"))
+
+
+def make_run(folder: Path) -> None:
+    """The shipped model's recipe with few steps."""
+    text = (REPOSITORY / "Resources" / "Training" / "hippocampus-t1-mr.toml").read_text(encoding="utf-8")
+    text = re.sub(r"^split = .*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^steps = .*$", "steps = 2", text, flags=re.MULTILINE)
+    text = re.sub(r"^cuda_graph = .*$", "cuda_graph = false", text, flags=re.MULTILINE)
+    text = re.sub(r"^precision = .*$", 'precision = "float32"', text, flags=re.MULTILINE)
+    (folder / "RUN.toml").write_text(text, encoding="utf-8")
+
+
+def make_model(folder: Path) -> None:
+    """The shipped model under another name, as a zip file."""
+    sys.path.insert(0, str(REPOSITORY))
+    from LightMedSegLib.model_package import load_model, save_model
+    from LightMedSegLib.zip_archive import write_zip
+
+    model = load_model(MODEL)
+    card = {key: value for key, value in model.card.to_json().items() if key != "reference"}
+    made = save_model(folder / "model", card | {"name": "of-somebody"}, model.weights())
+    files = {path.name: path for path in made.folder.iterdir()}
+    write_zip(folder / "MODEL-OF-SOMEBODY.zip", "of-somebody", files)
+    shutil.rmtree(made.folder)
+
+
+INPUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "SCAN": ("SCAN.nii.gz", make_scan),
+    "SCANS": ("SCANS", make_scans),
+    "SERIES": ("SERIES", make_series),
+    "DATASET": ("DATASET", make_dataset),
+    "CASES": ("CASES", make_cases),
+    "PREDICTION": ("PREDICTION.nii.gz", make_labelmaps),
+    "REFERENCE": ("REFERENCE.nii.gz", make_labelmaps),
+    "RUN.toml": ("RUN.toml", make_run),
+    "MODEL-OF-SOMEBODY.zip": ("MODEL-OF-SOMEBODY.zip", make_model),
+}
+"""Placeholder: what takes its place, and who makes that. Other words in capitals are names of results."""
+
+
+def example(number: int) -> tuple[sitk.Image, sitk.Image]:
+    """A small noisy volume with two blocks in it, and their labels."""
+    generator = np.random.default_rng(number)
+    labels = np.zeros((40, 48, 36), dtype=np.uint8)
+    first, second = generator.integers(6, 14, (2, 3))
+    labels[tuple(slice(start, start + 12) for start in first)] = 1
+    labels[tuple(slice(start + 14, start + 22) for start in second)] = 2
+    intensities = np.array([90, 140, 120], dtype=np.float32)[labels] + generator.normal(0, 8, labels.shape)
+    return sitk.GetImageFromArray(intensities.astype(np.float32)), sitk.GetImageFromArray(labels)
+
+
+def main(documents: list[Path], slow: bool) -> int:
+    """Run the blocks of each document in a folder of its own; the number of blocks that failed."""
+    failed = 0
+    for document in documents:
+        with tempfile.TemporaryDirectory() as scratch:
+            runner = Runner(Path(scratch))
+            for block in blocks(document):
+                if (
+                    block.marker == "no"
+                    or (block.marker == "slow" and not slow)
+                    or block.language not in ("", "python")
+                ):
+                    continue
+                problem = runner.run(block)
+                failed += bool(problem)
+                print(f"{block.place}: {problem or 'runs'}", flush=True)
+    return failed
+
+
+class Runner:
+    """Runs blocks in one folder, with models of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        paths = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+        self._environment = os.environ | {
+            "LIGHTMEDSEG_HOME": str(folder / "home"),
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self._made: set[str] = set()
+
+    def run(self, block: Block) -> str:
+        """What went wrong, "" if nothing did."""
+        if block.language == "python":
+            return self._run_python(block)
+        for command in block.commands():
+            words = shlex.split(self._filled_in(command))
+            if words[0] in NOT_RUN:
+                continue
+            if words[0] != "lightmedseg":
+                return f"{words[0]} is no command that this script knows"
+            problem = self._run([sys.executable, "-m", "LightMedSegLib", *words[1:]])
+            if problem:
+                return f"{command}: {problem}"
+        return ""
+
+    def _run_python(self, block: Block) -> str:
+        code = self._folder / "block.py"
+        code.write_text(self._filled_in(block.text), encoding="utf-8")
+        if block.marker != "slicer":
+            return self._run([sys.executable, str(code)])
+        module = REPOSITORY / "LightMedSeg" / "LightMedSeg.py"
+        text = _IN_SLICER.format(
+            testing=str(REPOSITORY / "Testing"), module=str(module), code=str(code), place=block.place
+        )
+        return self._run([sys.executable, "-c", text])
+
+    def _run(self, words: list[str]) -> str:
+        done = subprocess.run(
+            words, cwd=self._folder, env=self._environment, capture_output=True, text=True, check=False
+        )
+        return "" if done.returncode == 0 else (done.stderr.strip() or f"exit code {done.returncode}")
+
+    def _filled_in(self, text: str) -> str:
+        """The text with what stands for the reader's files, which are made when they are first named."""
+        for word, (name, make) in INPUTS.items():
+            pattern = rf"(?<![\w.-]){re.escape(word)}(?![\w.-])"
+            if re.search(pattern, text):
+                if make.__name__ not in self._made:
+                    self._made.add(make.__name__)
+                    make(self._folder)
+                text = re.sub(pattern, name, text)
+        return text
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("documents", nargs="*", type=Path, default=[REPOSITORY / name for name in DOCUMENTS])
+    parser.add_argument("--slow", action="store_true", help="also what takes minutes")
+    arguments = parser.parse_args()
+    sys.exit(1 if main([path.resolve() for path in arguments.documents], arguments.slow) else 0)
