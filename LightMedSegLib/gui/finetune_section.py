@@ -9,6 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 from LightMedSegLib.errors import LightMedSegError, OutputError
+from LightMedSegLib.finetuning.case_store import CaseStore
 from LightMedSegLib.finetuning.job_description import JobDescription
 from LightMedSegLib.finetuning.job_folders import clean_up, forget_result, was_interrupted
 from LightMedSegLib.finetuning.job_progress import JobProgress
@@ -126,7 +127,6 @@ class FinetuneSection:
 
     def _description(self) -> JobDescription:
         logic = self._panel.logic
-        own = logic.store.user == user_models_folder()
         return JobDescription(
             model=self._model,
             cases=tuple(entry.case_id for entry in self._panel.cases.usable),
@@ -135,8 +135,8 @@ class FinetuneSection:
             adopt="if_better" if self._panel.ui.adoptCheckBox.checked else "ask",
             settings=logic.finetune_settings,
             # The user's usual places are not written down: they would name the user.
-            cases_folder=None if own else str(logic.cases.folder),
-            models_folder=None if own else str(logic.store.user),
+            cases_folder=None if logic.cases.folder == CaseStore().folder else str(logic.cases.folder),
+            models_folder=None if logic.store.user == user_models_folder() else str(logic.store.user),
         )
 
     def _look(self) -> None:

@@ -1,22 +1,23 @@
 """What a user does, step by step: the module's self test inside Slicer, and the same outside it.
 
-No torch is needed, except for the last scenario, which runs only where torch and a shipped model are.
+No torch is needed, except for the last two scenarios, which run only where torch and a shipped model are.
 """
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import slicer
 
+from LightMedSegLib.gui.finetune_scenarios import a_correction_teaches_a_real_model
 from LightMedSegLib.gui.processing import usable_models
 from LightMedSegLib.gui.scenario_model import ThresholdSegment, save_scenario_model
+from LightMedSegLib.gui.scenario_waiting import wait_until
 from LightMedSegLib.gui.torch_setup import torch_installed
 from LightMedSegLib.model_store import ModelStore
 from LightMedSegLib.mrml.reading import read_labelmap
@@ -34,6 +35,8 @@ def run_all(test: Any) -> None:
             scenario(test, panel, model)
     slicer.mrmlScene.Clear(0)
     a_real_model_segments_the_sample(test, panel)
+    slicer.mrmlScene.Clear(0)
+    a_correction_teaches_a_real_model(test, panel)
 
 
 def make_volume(name: str = "Scan", side: int = 24) -> Any:
@@ -42,15 +45,6 @@ def make_volume(name: str = "Scan", side: int = 24) -> Any:
     array[4:12, 4:12, 4:12] = 150
     array[14:20, 14:20, 14:20] = 250
     return slicer.util.addVolumeFromArray(array, name=name)
-
-
-def wait_until(test: Any, condition: Callable[[], bool], what: str, seconds: float = _LONG) -> None:
-    """Let Slicer work until condition holds; fails the test after some time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        test.assertLess(time.monotonic(), end, f"waited in vain for {what}")
-        slicer.app.processEvents()
-        time.sleep(0.005)
 
 
 def a_click_on_segment_gives_named_segments_and_numbers(test: Any, panel: Any, model: str) -> None:

@@ -19,7 +19,8 @@ def test_the_self_test_passes_without_torch(slicer_runtime: Any, main_window: bo
     slicer.selfTests["LightMedSeg"]()
     steps = slicer_runtime.dialogs.texts("delay")
     assert "a click on segment gives named segments and numbers" in steps
-    assert steps[-1] == "No torch or no shipped model: the real inference is left out"
+    left_out = "No torch or no shipped model: the real {} is left out"
+    assert steps[-2:] == [left_out.format("inference"), left_out.format("fine-tuning")]
 
 
 def test_the_self_test_runs_a_real_model_where_torch_is(slicer_runtime: Any) -> None:  # noqa: F811
@@ -33,6 +34,25 @@ def test_the_self_test_runs_a_real_model_where_torch_is(slicer_runtime: Any) -> 
     scenarios.a_real_model_segments_the_sample(LightMedSeg.LightMedSegTest(), panel)
     assert slicer_runtime.dialogs.texts("delay") == []
     assert panel.parameters.outputSegmentation.GetAttribute("LightMedSeg.Model") == "hippocampus-t1-mr"
+
+
+def test_the_self_test_teaches_a_real_model_and_leaves_the_users_folders_alone(
+    slicer_runtime: Any,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from LightMedSegLib.gui import finetune_scenarios
+    from LightMedSegLib.model_folders import user_data_folder
+
+    monkeypatch.setattr(finetune_scenarios, "_STEPS", 2)  # as many as are needed to see that it works
+    slicer_runtime.load_module(MODULE_FILE)
+    panel = slicer_runtime.open_module("LightMedSeg")
+
+    import LightMedSeg
+
+    finetune_scenarios.a_correction_teaches_a_real_model(LightMedSeg.LightMedSegTest(), panel)
+    assert slicer_runtime.dialogs.texts("delay") == []
+    assert not list(user_data_folder().rglob("*.json"))
+    assert not panel.ui.verdictFrame.visible and panel.cases.usable == []
 
 
 def test_a_scenario_that_finds_a_fault_fails_the_self_test(
