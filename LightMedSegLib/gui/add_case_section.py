@@ -65,7 +65,7 @@ class AddCaseSection:
         self.table.show(node if not missing else None, self.card)
         self.region.show()
         ui.caseSourceLabel.text = missing or self._source_text(node)
-        known = None if missing else case_of(node, self._panel.logic.cases)
+        known = None if missing else case_of(node, self._panel.cases.identifiers)
         ui.addCaseButton.text = _("Add this case") if known is None else _("Update this case")
         if self.adding:
             ui.addCaseButton.text = _("Adding...")

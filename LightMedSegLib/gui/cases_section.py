@@ -26,6 +26,11 @@ class CasesSection:
         self.reload()
 
     @property
+    def identifiers(self) -> set[str]:
+        """Of all cases."""
+        return {entry.case_id for entry in self._entries}
+
+    @property
     def usable(self) -> list[CaseEntry]:
         """The cases that the chosen model can learn from."""
         card = self._panel.models.card

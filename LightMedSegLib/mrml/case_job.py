@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from LightMedSegLib.geometry import Box
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_package import load_model
 from LightMedSegLib.mrml.job_state import Job, JobContext
-from LightMedSegLib.mrml.reading import LabelmapReading, labelmap_steps
 from LightMedSegLib.mrml.result_record import PREFIX, ResultRecord, written_content
+from LightMedSegLib.mrml.segments_snapshot import SegmentsSnapshot, snapshot_steps
 from LightMedSegLib.mrml.untouched import untouched_labels, untouched_text
 from LightMedSegLib.mrml.volumes import VolumeSnapshot, VolumeState, check_volume_node, copy_steps
 from LightMedSegLib.torch_loading import load_torch_quietly
@@ -62,13 +62,13 @@ def case_job(
     return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
 
 
-def case_of(segmentation_node: Any, store: CaseStore) -> str | None:
-    """The case that was made from the present result in a node before; None if there is none, or no longer."""
+def case_of(segmentation_node: Any, known: Collection[str]) -> str | None:
+    """The one of the known cases that was made from the present result in a node; None if there is none."""
     case_id, _, result = (segmentation_node.GetAttribute(_CASE) or "").partition(" ")
     # A new result in the same node is another case.
     if not case_id or result != _result_in(segmentation_node):
         return None
-    return case_id if case_id in {entry.case_id for entry in store.list()} else None
+    return case_id if case_id in known else None
 
 
 def segmented_box(segmentation_node: Any) -> Box | None:
@@ -93,9 +93,9 @@ class _Run:
         record = ResultRecord.read(node)
         self._made_by = record.weights_sha256 if record is not None else ""
         self._box, self._untouched = segmented_box(node), untouched_text(node)
-        self._replaces = case_of(node, store)
+        self._replaces = case_of(node, {entry.case_id for entry in store.list()})
         self._snapshots: list[VolumeSnapshot] = []
-        self._reading: LabelmapReading | None = None
+        self._segments: SegmentsSnapshot | None = None
 
     def preparation(self) -> Iterator[None]:
         """Copy volumes and segments, in small steps."""
@@ -104,13 +104,13 @@ class _Run:
                 if step is not None:
                     self._snapshots.append(step)
                 yield None
-        for reading in labelmap_steps(self._node, self._volumes[0], self._review.values):
-            self._reading = reading
+        for segments in snapshot_steps(self._node, self._volumes[0], self._review.values):
+            self._segments = segments
             yield None
 
     def unwanted(self) -> str:
         """Only until everything is copied: what was added does not depend on the scene any more."""
-        if self._reading is not None:
+        if self._segments is not None:
             return ""
         for volume, state in zip(self._volumes, self._states, strict=True):
             gone = volume.GetScene() is None or volume.GetImageData() is None
@@ -122,9 +122,9 @@ class _Run:
         """In the worker thread: nothing here may touch nodes."""
         from LightMedSegLib.finetuning.case_building import build_case
 
-        assert self._reading is not None
+        assert self._segments is not None
         first, review = self._snapshots[0], self._review
-        labels, model = self._reading.labels, load_model(self._model_folder)
+        labels, model = self._segments.labels(), load_model(self._model_folder)
         known = None
         if self._made_by == model.card.weights.sha256:
             known = untouched_labels(self._untouched, (labels.shape[0], labels.shape[1], labels.shape[2]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.labels import Label
-from LightMedSegLib.mrml.shared_labelmap import BINARY_LABELMAP, layer_array, layers
+from LightMedSegLib.mrml.shared_labelmap import BINARY_LABELMAP, layer_array
 from LightMedSegLib.mrml.transforms import Matrix, between_nodes, ijk_to_ras, to_array
 
 _SAME_GRID_VOXELS = 1e-2
@@ -41,18 +41,6 @@ def read_labelmap(segmentation_node: Any, volume_node: Any, values: Mapping[str,
     Raises InputImageError for an unknown segment, more than 255 segments, or a non-linear transform between the
     nodes.
     """
-    *_, reading = labelmap_steps(segmentation_node, volume_node, values)
-    assert reading is not None
-    return reading
-
-
-def labelmap_steps(
-    segmentation_node: Any, volume_node: Any, values: Mapping[str, int] | None = None
-) -> Iterator[LabelmapReading | None]:
-    """As :func:`read_labelmap`, a segment at a time: None after each, and the reading at the end.
-
-    Raises InputImageError also when the segments change meanwhile.
-    """
     segmentation = segmentation_node.GetSegmentation()
     if values is None:
         values = {segment_id: index + 1 for index, segment_id in enumerate(segmentation.GetSegmentIDs())}
@@ -61,22 +49,11 @@ def labelmap_steps(
     labels = np.zeros(_shape(volume_node), dtype=np.uint8)
     overlapping = np.zeros_like(labels, dtype=bool)
     names: dict[int, str] = {}
-    before: list[int] = []
     for segment_id, mask in segment_masks(segmentation_node, volume_node, list(values)):
-        # Not earlier: segments that exist as surfaces only get their labelmaps with the first mask.
-        before = before or layer_times(segmentation)
         overlapping |= mask & (labels != 0) & (labels != values[segment_id])
         labels[mask] = values[segment_id]
         names.setdefault(values[segment_id], segmentation.GetSegment(segment_id).GetName())
-        yield None
-        if layer_times(segmentation) != before:
-            raise InputImageError(f"'{segmentation_node.GetName()}' changed while it was read; try again.")
-    yield LabelmapReading(labels, names, int(np.count_nonzero(overlapping)))
-
-
-def layer_times(segmentation: Any) -> list[int]:
-    """Modification times of the labelmaps of a vtkSegmentation: other ones after every edit of voxels."""
-    return [int(image.GetMTime()) for image in layers(segmentation)]
+    return LabelmapReading(labels, names, int(np.count_nonzero(overlapping)))
 
 
 def read_masks(
@@ -91,6 +68,20 @@ def segment_masks(
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """As :func:`read_masks`, one segment at a time, in the order of the segmentation."""
     segmentation = segmentation_node.GetSegmentation()
+    shown: tuple[Any, NDArray[Any]] | None = None
+    for segment_id, image in segment_images(segmentation_node, segment_ids):
+        if shown is None or shown[0] is not image:
+            place = volume_to_layer(volume_node, segmentation_node, image)
+            shown = (image, on_volume(layer_array(image), place, _shape(volume_node)))
+        yield segment_id, shown[1] == segmentation.GetSegment(segment_id).GetLabelValue()
+
+
+def segment_images(segmentation_node: Any, segment_ids: Sequence[str] | None = None) -> Iterator[tuple[str, Any]]:
+    """Segment identifiers with the labelmap that each lies in, in the order of the segmentation.
+
+    Raises InputImageError for an unknown segment, and for one that has no voxels and cannot get them.
+    """
+    segmentation = segmentation_node.GetSegmentation()
     known = list(segmentation.GetSegmentIDs())
     missing = [segment_id for segment_id in segment_ids or () if segment_id not in known]
     if missing:
@@ -98,12 +89,6 @@ def segment_masks(
     if known and not segmentation.ContainsRepresentation(BINARY_LABELMAP):
         # Segments that exist as surfaces only.
         segmentation_node.CreateBinaryLabelmapRepresentation()
-    to_segmentation = (
-        between_nodes(volume_node, segmentation_node)
-        @ ijk_to_ras(volume_node)
-        @ _first_index(volume_node.GetImageData())
-    )
-    shown: tuple[Any, NDArray[Any]] | None = None
     for segment_id in known:
         if segment_ids is not None and segment_id not in segment_ids:
             continue
@@ -113,9 +98,7 @@ def segment_masks(
             raise InputImageError(
                 f"The segment '{segment.GetName()}' cannot be read as voxels; convert it to a binary labelmap first."
             )
-        if shown is None or shown[0] is not image:
-            shown = (image, _on_volume(image, to_segmentation, _shape(volume_node)))
-        yield segment_id, shown[1] == segment.GetLabelValue()
+        yield segment_id, image
 
 
 def match_labels(segmentation_node: Any, labels: Sequence[Label]) -> dict[str, int]:
@@ -137,14 +120,26 @@ def match_labels(segmentation_node: Any, labels: Sequence[Label]) -> dict[str, i
     return found
 
 
-def _on_volume(image: Any, volume_to_ras: Matrix, shape: tuple[int, int, int]) -> NDArray[Any]:
-    """The values of a labelmap image on an array of the volume's shape, 0 outside it."""
-    layer = layer_array(image)
-    if layer.size == 0:
-        return np.zeros(shape, dtype=np.uint8)
+def volume_to_layer(volume_node: Any, segmentation_node: Any, image: Any) -> Matrix:
+    """Index into the volume's array to index into that of a labelmap image of the segmentation, both (x, y, z).
+
+    Raises InputImageError for a non-linear transform between the nodes.
+    """
     matrix = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(matrix)
-    to_layer = np.linalg.inv(to_array(matrix) @ _first_index(image)) @ volume_to_ras
+    to_segmentation = (
+        between_nodes(volume_node, segmentation_node)
+        @ ijk_to_ras(volume_node)
+        @ _first_index(volume_node.GetImageData())
+    )
+    result: Matrix = np.linalg.inv(to_array(matrix) @ _first_index(image)) @ to_segmentation
+    return result
+
+
+def on_volume(layer: NDArray[Any], to_layer: Matrix, shape: tuple[int, int, int]) -> NDArray[Any]:
+    """The values of a layer (z, y, x) on an array of the volume's shape, 0 outside the layer; in any thread."""
+    if layer.size == 0:
+        return np.zeros(shape, dtype=np.uint8)
     offset = np.round(to_layer[:3, 3])
     same = np.eye(4)
     same[:3, 3] = offset

@@ -43,6 +43,9 @@ class Desk:
     def job(self, review: Review = ALL) -> Job:
         return case_job([self.volume], self.node, self.model.folder, review, self.store, "cpu")
 
+    def case(self) -> str | None:
+        return case_of(self.node, {entry.case_id for entry in self.store.list()})
+
     def add(self, review: Review = ALL) -> CaseRecord:
         job = self.run(self.job(review))
         assert job.state is JobState.DONE, job.message
@@ -147,15 +150,15 @@ def test_a_prediction_of_another_model_is_not_taken_for_this_ones(desk: Desk, tm
 
 def test_adding_the_same_result_again_corrects_its_case_and_a_new_result_is_another(desk: Desk) -> None:
     first = desk.add()
-    assert case_of(desk.node, desk.store) == first.case_id
+    assert desk.case() == first.case_id
     paint(desk.node, np.s_[:, :2], 2)
     second = desk.add()
     assert (second.case_id, second.number, second.revision) == (first.case_id, 1, 2)
     write_result(desk.volume, 0 * desk.prediction, desk.model.card, desk.node)
-    assert case_of(desk.node, desk.store) is None
+    assert desk.case() is None
     assert desk.add().number == 2
     desk.node.SetAttribute("LightMedSeg.Created", "2026-01-31T00:00:00+00:00")
-    assert case_of(desk.node, desk.store) is None, "equal labels of another run"
+    assert desk.case() is None, "equal labels of another run"
     desk.store.remove(first.case_id)
     assert len(desk.store.list()) == 1
 
@@ -204,10 +207,8 @@ def test_a_name_that_cannot_be_stored_is_said(desk: Desk) -> None:
 def test_what_changes_while_it_is_read_is_not_added(desk: Desk, event: str) -> None:
     job = desk.job()
     desk.worker.submit(job)
-    steps = iter(job.preparation)
-    next(steps)
-    next(steps)
-    next(steps)
+    for _ in range(3):
+        next(job.preparation)
     if event == "painted":
         paint(desk.node, np.s_[0], 1)
     else:
