@@ -45,7 +45,7 @@ def configure(source: Path, build: Path, *options: str) -> subprocess.CompletedP
             *options,
         ],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=120,
         check=False,
     )
@@ -70,7 +70,7 @@ def registered_tests(build: Path) -> list[str]:
     done = subprocess.run(
         [cmake_program("ctest"), "--test-dir", str(build), "-N"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
         check=True,
     )

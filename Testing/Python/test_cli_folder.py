@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -101,7 +100,7 @@ def test_ctrl_c_ends_the_scan_in_work_and_keeps_what_is_finished(
     def interrupted(self: Engine, *arguments: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return real(self, *arguments, **options)
 
     monkeypatch.setattr(Engine, "segment", interrupted)

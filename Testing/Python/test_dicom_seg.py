@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,7 @@ def test_dcmqi_reads_the_same_voxels_names_colours_and_codes(written: tuple[Path
     path, labelmap = written
     output = tmp_path / "read"
     output.mkdir()
-    program = Path(sys.executable).with_name("segimage2itkimage")
+    program = shutil.which("segimage2itkimage", path=str(Path(sys.executable).parent))
     words = ["--inputDICOM", str(path), "--outputDirectory", str(output), "--outputType", "nrrd"]
     subprocess.run([str(program), *words], check=True, capture_output=True, timeout=60)
     told = [one[0] for one in json.loads((output / "meta.json").read_text())["segmentAttributes"]]

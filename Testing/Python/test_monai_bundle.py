@@ -76,7 +76,12 @@ def test_every_shipped_model_gives_the_same_labels_in_monai(tmp_path: Path) -> N
     words = [str(tmp_path / "scans"), str(tmp_path / "results"), *(str(tmp_path / "bundles" / name) for name in models)]
     script = Path(__file__).with_name("run_bundles.py")
     done = subprocess.run(
-        [sys.executable, str(script), *words], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, str(script), *words],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     for name, model in models.items():

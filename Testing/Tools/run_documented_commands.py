@@ -216,7 +216,13 @@ class Runner:
 
     def _run(self, words: list[str]) -> str:
         done = subprocess.run(
-            words, cwd=self._folder, env=self._environment, capture_output=True, text=True, check=False
+            words,
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
         return "" if done.returncode == 0 else (done.stderr.strip() or f"exit code {done.returncode}")
 
