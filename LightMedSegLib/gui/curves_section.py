@@ -8,7 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LightMedSegLib.finetuning.job_progress import JobProgress
-from LightMedSegLib.mrml.progress_plot import ProgressPlot
+from LightMedSegLib.mrml.progress_plot import Curve, ProgressPlot
 
 _HEIGHT = 170
 _BLUE, _ORANGE, _GREY = (0.12, 0.47, 0.71), (0.90, 0.45, 0.0), (0.5, 0.5, 0.5)
@@ -37,8 +37,9 @@ class CurvesSection:
         if not points:
             return
         before = [] if progress.before is None else [(0.0, progress.before), (float(progress.total), progress.before)]
-        self._plots[0].draw({_("Before"): (before, _BLUE), _("New version"): (progress.dice, _ORANGE)})
-        self._plots[1].draw({_("Loss"): (progress.loss, _GREY)})
+        dice = Curve(progress.dice, _ORANGE, dots=True)
+        self._plots[0].draw({_("Before"): Curve(before, _BLUE), _("New version"): dice})
+        self._plots[1].draw({_("Loss"): Curve(progress.loss, _GREY)})
         for widget, plot in zip(self._made_widgets(), self._plots, strict=True):
             widget.setMRMLScene(slicer.mrmlScene)
             widget.setMRMLPlotViewNode(plot.view(self._panel.parameters.parameterNode))

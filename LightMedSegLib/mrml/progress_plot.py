@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import slicer
@@ -12,6 +13,15 @@ Points = Sequence[tuple[float, float]]
 
 
 _TITLE_POINTS = 12
+
+
+@dataclass(frozen=True)
+class Curve:
+    """color: red, green, blue (0..1). dots: mark every point, where there are few."""
+
+    points: Points
+    color: tuple[float, float, float]
+    dots: bool = False
 
 
 class ProgressPlot:
@@ -39,13 +49,13 @@ class ProgressPlot:
             self._view.SetPlotChartNodeID(self._made_chart().GetID())
         return self._view
 
-    def draw(self, curves: dict[str, tuple[Points, tuple[float, float, float]]]) -> None:
-        """Show these curves by name, each with its points and colour (0..1), instead of the former ones."""
+    def draw(self, curves: Mapping[str, Curve]) -> None:
+        """Show these curves by name, instead of what they were before."""
         chart = self._made_chart()
-        for name, (points, color) in curves.items():
+        for name, curve in curves.items():
             if name not in self._tables:
-                self._add_curve(chart, name, color)
-            _fill(self._tables[name], self._x_title, name, points)
+                self._add_curve(chart, name, curve)
+            _fill(self._tables[name], self._x_title, name, curve.points)
 
     def forget(self) -> None:
         """The scene is being closed, and takes the nodes with it."""
@@ -71,16 +81,17 @@ class ProgressPlot:
             self._chart.SetLegendVisibility(True)
         return self._chart
 
-    def _add_curve(self, chart: Any, name: str, color: tuple[float, float, float]) -> None:
+    def _add_curve(self, chart: Any, name: str, curve: Curve) -> None:
         self._tables[name] = _hidden("vtkMRMLTableNode", f"{self._title}: {name}")
         series = _hidden("vtkMRMLPlotSeriesNode", name)
         series.SetAndObserveTableNodeID(self._tables[name].GetID())
         series.SetXColumnName(self._x_title)
         series.SetYColumnName(name)
         series.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
-        series.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
+        kind = slicer.vtkMRMLPlotSeriesNode
+        series.SetMarkerStyle(kind.MarkerStyleCircle if curve.dots else kind.MarkerStyleNone)
         series.SetLineWidth(2)
-        series.SetColor(*color)
+        series.SetColor(*curve.color)
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
 
 
