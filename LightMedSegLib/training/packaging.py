@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,15 +111,24 @@ def package_model(
 
 def record_metrics(folder: Path, part: str, metrics: Mapping[str, Any]) -> Model:
     """Put the figures of one part of the split, such as "test", into the card of the package in folder."""
-    return replace_weights(folder, load_model(folder).weights(), {part: dict(metrics)})
+    return update_package(folder, metrics={part: dict(metrics)})
 
 
-def replace_weights(folder: Path, weights: Mapping[str, np.ndarray[Any, Any]], metrics: Mapping[str, Any]) -> Model:
-    """Give the package in folder other weights, and its card further metrics."""
-    content = load_model(folder).card.to_json()
-    content["metrics"] = {**content["metrics"], **metrics}
+def update_package(
+    folder: Path,
+    weights: Mapping[str, np.ndarray[Any, Any]] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    postprocessing: Sequence[Mapping[str, Any]] | None = None,
+) -> Model:
+    """Give the package in folder other weights, further metrics, or other postprocessing."""
+    model = load_model(folder)
+    content = model.card.to_json()
+    content["metrics"] = {**content["metrics"], **(metrics or {})}
+    if postprocessing is not None:
+        content["postprocessing"] = [dict(step) for step in postprocessing]
     files = {name: path for name, path in package_files(folder).items() if name not in (CARD_FILE, WEIGHTS_FILE)}
-    return _replace(folder, content, weights, {name: path.read_bytes() for name, path in files.items()})
+    tensors = model.weights() if weights is None else weights
+    return _replace(folder, content, tensors, {name: path.read_bytes() for name, path in files.items()})
 
 
 def _replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,14 @@ import torch
 from contestants import PEERS
 from torch import nn
 
+from LightMedSegLib.coarse_search import coarse_input
 from LightMedSegLib.engine import STAGES, Engine
 from LightMedSegLib.fast import accelerate
 from LightMedSegLib.model_card import ModelCard
+from LightMedSegLib.model_package import Model
 from LightMedSegLib.model_store import resolve_model
 from LightMedSegLib.network import build_network
 from LightMedSegLib.sample_data import sample_path
-
-_PATCH = 96
 
 
 @dataclass
@@ -41,8 +41,11 @@ def end_to_end_rows(device: str, rounds: int, quick: bool) -> list[dict[str, Any
     rows = []
     for name, image, model in _cases(quick):
         rows += _timed(name, "ours", image, model, device, rounds)
-        if not quick and isinstance(model, TimedModel):
-            peer = TimedModel(model.card, _Strided(PEERS["DynUNet (nnU-Net)"](1, model.card.num_classes, _PATCH)))
+        if model.card.input.preview_spacing is not None:
+            coarse = replace(model, card=replace(model.card, input=coarse_input(model.card.input)))
+            rows += _timed(f"{name}, preview", "ours", image, coarse, device, rounds)
+        if not quick:
+            peer = TimedModel(model.card, _Strided(PEERS["DynUNet (nnU-Net)"](1, model.card.num_classes, 96)))
             rows += _timed(name, "DynUNet (nnU-Net)", image, peer, device, 1)
     return rows
 
@@ -89,31 +92,23 @@ class _Strided(nn.Module):
         return self.network(x)
 
 
-def _cases(quick: bool) -> list[tuple[str, sitk.Image, Any]]:
-    cases: list[tuple[str, sitk.Image, Any]] = [
+def _cases(quick: bool) -> list[tuple[str, sitk.Image, Model]]:
+    cases = [
         ("hippocampus crop", sitk.ReadImage(str(sample_path("hippocampus"))), resolve_model("hippocampus-t1-mr")),
+        ("head MR 256x256x192, 32 structures", _head(), resolve_model("brain-structures-mr")),
     ]
-    mr = _scan((256, 256, 192), (1.0, 1.0, 1.0), 0, 300)
-    cases.append(("head MR 256x256x192, 32 labels, 1 mm", mr, _model(33, (1.0, 1.0, 1.0), 10.0)))
     if not quick:
         ct = _scan((512, 512, 300), (0.8, 0.8, 1.0), -1000, 40)
-        cases.append(("CT 512x512x300, 8 labels, 2 mm", ct, _model(9, (2.0, 2.0, 2.0), -500.0)))
+        cases.append(("CT 512x512x300, 7 organs", ct, resolve_model("headneck-oar-ct")))
     return cases
 
 
-def _model(classes: int, spacing: tuple[float, float, float], background: float) -> TimedModel:
-    card = resolve_model("hippocampus-t1-mr").card.to_json()
-    card["input"] |= {
-        "spacing_mm": list(spacing),
-        "patch": [_PATCH] * 3,
-        "overlap": 0.25,
-        "background_value": background,
-    }
-    label = card["labels"][0]
-    card["labels"] = [{**label, "value": value, "name": f"Label {value}"} for value in range(1, classes)]
-    card["postprocessing"] = []
-    torch.manual_seed(0)
-    return TimedModel(ModelCard.from_json(card), build_network("lightmedseg", 1, classes))
+def _head() -> sitk.Image:
+    """The sample brain, 1 mm, in the middle of 256x256x192 voxels of air, as large as a head scan."""
+    brain = sitk.ReadImage(str(sample_path("brain")))
+    missing = [wanted - have for wanted, have in zip((256, 256, 192), brain.GetSize(), strict=True)]
+    padded = sitk.ConstantPad(brain, [max(0, m) // 2 for m in missing], [max(0, m - m // 2) for m in missing], 0.0)
+    return sitk.RegionOfInterest(padded, (256, 256, 192), [max(0, -m) // 2 for m in missing])
 
 
 def _scan(size: tuple[int, int, int], spacing: tuple[float, float, float], air: int, tissue: int) -> sitk.Image:

@@ -3,6 +3,7 @@
     python Testing/Tools/calibrate.py MODEL_FOLDER --config RECIPE.toml --prepared FOLDER [--report-only]
 
 The labels do not change, because all logits are divided alike: the temperature goes into the last layer's weights.
+The weights are stored in float16, as they ship.
 The expected calibration error before and after, on the validation and the test part, goes into the card's metrics.
 With [synthesis] in the recipe the parts are images made from the held-out labelmaps.
 """
@@ -26,7 +27,7 @@ from LightMedSegLib.training.calibration import (
     sample_voxels,
 )
 from LightMedSegLib.training.configuration_file import read_configuration
-from LightMedSegLib.training.packaging import replace_weights
+from LightMedSegLib.training.packaging import update_package
 from LightMedSegLib.training.preparation import read_prepared
 from LightMedSegLib.training.run import read_run_split
 from LightMedSegLib.training.synthesis import synthetic_cases
@@ -61,10 +62,10 @@ def main() -> int:
     print(calibration)
     if not arguments.report_only:
         weights = {
-            name: (value / np.float32(temperature)).astype(value.dtype) if name.startswith(LAST_LAYER) else value
+            name: (value / np.float32(temperature) if name.startswith(LAST_LAYER) else value).astype(np.float16)
             for name, value in load_model(arguments.model).weights().items()
         }
-        replace_weights(arguments.model, weights, {"calibration": calibration})
+        update_package(arguments.model, weights, {"calibration": calibration})
     return 0
 
 
