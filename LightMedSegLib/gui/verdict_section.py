@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import slicer
@@ -21,7 +20,7 @@ class VerdictSection:
     def __init__(self, panel: Any) -> None:
         self._panel = panel
         self._result: dict[str, Any] | None = None
-        self._folder: Path | None = None
+        self._model = ""
         ui = panel.ui
         stretch_column(ui.verdictTable, 0)
         ui.verdictFrame.visible = False
@@ -38,31 +37,30 @@ class VerdictSection:
         """A job of a model came to a verdict."""
         self._panel.models.reload()
         self._panel.versions.reload()
-        self._result, self._folder = result, self._panel.logic.jobs_folder / model
+        self._set(model, result)
         parameters = self._panel.parameters or self._panel.logic.getParameterNode()
         if result["adopted"] and parameters.model == model:
             parameters.model = result["candidate"]
         self._fill()
 
     def show(self) -> None:
-        """Also the result of a job that ended while nobody looked, until somebody has decided."""
-        panel = self._panel
-        if self._result is None and panel.models.card is not None and not panel.finetune.running:
-            folder = panel.logic.jobs_folder / panel.parameters.model
-            self._result = last_result(folder)
+        """The result for the chosen model, also of a job that ended while nobody looked, until somebody decides."""
+        panel, card = self._panel, self._panel.models.card
+        if self._result is not None and (card is None or self._model.split("@")[0] != card.name):
+            self._set("", None)
+        if self._result is None and card is not None and not panel.finetune.running:
+            self._set(card.identifier, last_result(panel.logic.jobs_folder / card.identifier))
             if self._result is not None:
-                self._folder = folder
                 self._fill()
-        gone = self.candidate is not None and panel.models.card_of(self.candidate) is None
-        if gone:
+        if self.candidate is not None and panel.models.card_of(self.candidate) is None:
             self.dismiss()
+        self._panel.ui.verdictFrame.visible = self._result is not None
         self._show_buttons()
 
     def dismiss(self) -> None:
         """Nothing changes: the new version stays in the list of versions."""
-        if self._folder is not None:
-            forget_result(self._folder)
-        self._result = self._folder = None
+        self._forget_file()
+        self._set("", None)
         self._panel.ui.verdictFrame.visible = False
 
     def adopt(self) -> None:
@@ -76,8 +74,7 @@ class VerdictSection:
             slicer.util.errorDisplay(str(error))
             return
         result["adopted"] = True
-        if self._folder is not None:
-            forget_result(self._folder)
+        self._forget_file()
         self._panel.models.reload()
         self._panel.versions.reload()
         self._panel.parameters.model = candidate
@@ -88,6 +85,13 @@ class VerdictSection:
         """Segment the chosen volume with the new version; before it is adopted this is a trial."""
         if self.candidate is not None:
             self._panel.run.start(self.candidate)
+
+    def _set(self, model: str, result: dict[str, Any] | None) -> None:
+        self._model, self._result = model, result
+
+    def _forget_file(self) -> None:
+        if self._model:
+            forget_result(self._panel.logic.jobs_folder / self._model)
 
     def _fill(self) -> None:
         assert self._result is not None

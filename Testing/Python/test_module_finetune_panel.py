@@ -449,6 +449,22 @@ def test_a_new_version_can_be_tried_before_it_is_adopted_or_kept_aside(finetune:
     assert finetune.bench.panel.logic.store.chosen("self-test") is None
 
 
+def test_the_verdict_of_one_model_is_not_shown_for_another(finetune: Finetune) -> None:
+    finetune.result()
+    finetune.add_case()
+    finetune.start()
+    folder = finetune.process.folder
+    finetune.bench.parameters.model = finetune.bench.add_model("other")
+    finetune.install("1.1.0-tuned.1", parent="self-test@1.0.0")
+    finetune.see(START, verdict(), alive=False)
+    (folder / "result.json").write_text(json.dumps(verdict()))
+    assert not finetune.ui.verdictFrame.visible
+    finetune.bench.parameters.model = "self-test@1.0.0"
+    assert finetune.ui.verdictFrame.visible and finetune.ui.adoptButton.enabled
+    finetune.ui.adoptButton.click()
+    assert finetune.bench.parameters.model == "self-test@1.1.0-tuned.1"
+
+
 def test_automatic_adoption_is_remembered_for_the_user(finetune: Finetune) -> None:
     from LightMedSegLib.gui import settings
 
