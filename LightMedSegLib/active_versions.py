@@ -10,7 +10,7 @@ from pathlib import Path
 
 from LightMedSegLib.errors import OutputError
 from LightMedSegLib.file_lock import exclusive
-from LightMedSegLib.safe_files import TEMPORARY_PREFIX, atomic_write
+from LightMedSegLib.safe_files import TEMPORARY_PREFIX, atomic_write, sync
 from LightMedSegLib.semver import Version
 
 _SUFFIX = ".active"
@@ -37,6 +37,7 @@ def choose_version(folder: Path, name: str, version: str | None) -> None:
             return
         try:
             path.unlink(missing_ok=True)
+            sync(folder)
         except OSError as error:
             raise OutputError(f"{path} cannot be removed: {error.strerror or error}.") from error
 
