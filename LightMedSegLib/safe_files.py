@@ -148,10 +148,13 @@ def _is_about(error: OSError, target: Path) -> bool:
     """Whether the error names target, its temporary file, or a folder above: not something read meanwhile."""
     if error.filename is None:
         return True
-    named = Path(os.path.realpath(os.fsdecode(error.filename)))
     real = Path(os.path.realpath(target))
-    unfinished = any(is_temporary(path) for path in (named, *named.parents))
-    return unfinished or named == real or named in real.parents
+    # Copying names the source first and then what it could not write.
+    for name in filter(None, (error.filename, error.filename2)):
+        named = Path(os.path.realpath(os.fsdecode(name)))
+        if named == real or named in real.parents or any(is_temporary(path) for path in (named, *named.parents)):
+            return True
+    return False
 
 
 def _reason(error: OSError, target: Path) -> str:

@@ -87,6 +87,14 @@ def test_a_full_disk_inside_the_block_is_explained_too(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_disk_that_fills_up_while_a_file_is_copied_is_explained_too(tmp_path: Path) -> None:
+    """Such an error names the file that is copied first, and then the one that could not be written."""
+    target = tmp_path / "new"
+    with pytest.raises(OutputError, match="the disk is full"), atomic_folder(target) as temporary:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "source"), None, str(temporary / "a"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_trouble_with_another_file_inside_the_block_is_not_blamed_on_the_output(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "a.txt"):
         (tmp_path / "input.txt").read_text()
