@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from LightMedSegLib.labels import Label
 from LightMedSegLib.semver import Version
+
+_MOST_PATCH_VOXELS = 2**23
+"""About 200 voxels cubed: with 300 bytes a voxel (inference.py) some 2.5 GB, as much as a pass over a whole volume."""
+
+_DEEPEST_STRIDE = 16
+"""Sizes are filled up to a multiple of this before the network sees them."""
 
 
 def broken_rule(card: Mapping[str, Any]) -> str | None:
@@ -37,6 +44,14 @@ def _orientation_names_each_axis_once(card: Mapping[str, Any]) -> str | None:
     orientation = card["input"]["orientation"]
     if sorted({"L": 0, "R": 0, "A": 1, "P": 1, "S": 2, "I": 2}[letter] for letter in orientation) != [0, 1, 2]:
         return f"input.orientation must name each body axis once, not {orientation!r}"
+    return None
+
+
+def _patch_fits_into_memory(card: Mapping[str, Any]) -> str | None:
+    """A stranger's card must not be able to use up the computer's memory."""
+    patch = card["input"]["patch"]
+    if math.prod(-(-size // _DEEPEST_STRIDE) * _DEEPEST_STRIDE for size in patch) > _MOST_PATCH_VOXELS:
+        return f"input.patch {patch} has more than the {_MOST_PATCH_VOXELS} voxels that fit into a usual memory"
     return None
 
 
@@ -99,6 +114,7 @@ _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
     _versions_are_semantic,
     _created_is_a_date,
     _orientation_names_each_axis_once,
+    _patch_fits_into_memory,
     _channels_are_distinct_and_ordered,
     _preview_is_coarser,
     _label_values_run_from_one,

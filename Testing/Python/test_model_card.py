@@ -112,6 +112,7 @@ def test_a_newer_card_is_refused_as_newer_even_if_its_items_are_unknown(version:
         ({"input": {"spacing_mm": [1, 0, 1]}}, "input.spacing_mm[1] is 0"),
         ({"input": {"spacing_mm": [1, float("nan"), 1]}}, "input.spacing_mm[1] is nan"),
         ({"input": {"orientation": "LPL"}}, "input.orientation must name each body axis once"),
+        ({"input": {"patch": [1024, 1024, 7]}}, "input.patch [1024, 1024, 7] has more than the 8388608 voxels"),
         ({"input": {"orientation": "XYZ"}}, "input.orientation does not have the required form"),
         ({"input": {"patch": [32, 32, 32.5]}}, "input.patch[2] must be a whole number"),
         ({"input": {"patch": [32, 32, 0]}}, "input.patch[2] is 0"),
