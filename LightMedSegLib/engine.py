@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ ROI_MARGIN_MM = 10.0
 STAGES = ("load", "preprocess", "network", "restore", "postprocess")
 
 _PREPARED_PERCENT, _FOUND_PERCENT, _LABELLED_PERCENT = 10, 30, 90
+
+_CARD_FAILURES = ("cuda error", "cuda driver error", "cudnn", "cublas", "gpu is lost")
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,12 @@ class Engine:
         import torch
 
         if device.startswith("cuda"):
-            release = getattr(self._networks.get(device), "release", None)
-            if release is not None:
-                release()
-            torch.cuda.empty_cache()
+            # Built anew next time: what lies on a card that was lost cannot be used any more.
+            release = getattr(self._networks.pop(device, None), "release", None)
+            with suppress(RuntimeError):
+                if release is not None:
+                    release()
+                torch.cuda.empty_cache()
 
     def _network(self, device: str) -> Any:
         if device not in self._networks:
@@ -225,8 +229,11 @@ def _why_it_failed(error: Exception, device: str) -> str | None:
     name = {"cuda": "CUDA", "mps": "The Apple GPU"}.get(device.split(":")[0], "The computer")
     if is_out_of_memory(error):
         return f"{name} ran out of memory"
-    if device == "mps" or "no kernel image" in str(error).lower():
+    text = str(error).lower()
+    if device == "mps" or "no kernel image" in text:
         return f"{name} cannot run this model with the installed PyTorch"
+    if device.startswith("cuda") and any(words in text for words in _CARD_FAILURES):
+        return f"{name} stopped working (if it happens again, restart the program)"
     return None
 
 
