@@ -36,9 +36,9 @@ class Tally:
         self.failures.append(text)
 
     def expect(self, holds: bool, text: str) -> bool:
-        """One attempt, which passed if holds; text says what was expected."""
+        """One attempt, which passed if holds; text says what was expected, after the kind of attempt and a colon."""
         if holds:
-            self.passed(text)
+            self.passed(text.split(":")[0].split(",")[0])
         else:
             self.failed(f"not so: {text}")
         return holds
