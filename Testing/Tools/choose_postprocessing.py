@@ -71,7 +71,7 @@ def main() -> int:
         print(f"{label['name']:36s} {plain:.4f} {largest:.4f}", flush=True)
     print(f"keep_largest_component: {kept}")
     if arguments.write:
-        steps = [{"operation": "keep_largest_component", "labels": kept}] if kept else []
+        steps = [{"operation": "keep_largest_component", "labels": kept, "joint": False}] if kept else []
         update_package(arguments.model, postprocessing=steps)
     return 0
 
