@@ -18,7 +18,8 @@ _README = """# {title}
 {description} Research software, not a medical device.
 
 A bundle for [MONAI](https://monai.io), exported from the LightMedSeg model {identifier}. It needs the packages that
-`configs/metadata.json` names, and nothing of LightMedSeg itself: `{package}/` holds the parts it uses.
+`configs/metadata.json` names (`pip install "monai[nibabel,ignite,fire]" SimpleITK`), and nothing of LightMedSeg itself:
+`{package}/` holds the parts it uses.
 
 ```
 python -m monai.bundle run --config_file configs/inference.json --bundle_root . --dataset_dir SCANS --output_dir RESULTS

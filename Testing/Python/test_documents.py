@@ -59,7 +59,9 @@ def test_files_and_tests_that_are_named_exist(path: Path) -> None:
 def test_every_page_is_in_the_index_and_every_picture_on_a_page() -> None:
     folder = REPOSITORY / "Documentation"
     listed = set(documents.links(folder / "README.md"))
-    assert {page.name for page in folder.glob("*.md")} - {"README.md"} == listed
+    assert {page.name for page in folder.glob("*.md")} - {"README.md"} == listed, (
+        "bring Documentation/README.md up to date"
+    )
     shown = {Path(target).name for page in folder.glob("*.md") for target in documents.links(page)}
     assert {picture.name for picture in (folder / "pictures").iterdir()} <= shown
 
