@@ -31,8 +31,11 @@ class JobProgress:
     verdict: dict[str, Any] | None = None
     failure: str = ""
     cancelled: bool = False
-    _began: float = field(default_factory=time.monotonic)
+    _began: float = 0.0
     _first: tuple[int, float] | None = None
+
+    def __post_init__(self) -> None:
+        self._began = time.monotonic()
 
     @property
     def done(self) -> int:

@@ -94,8 +94,10 @@ def verdict_sections(result: Mapping[str, Any]) -> dict[str, list[tuple[str, ...
 
 
 def _verdict_row(name: str, before: float | None, after: float | None) -> tuple[str, ...]:
-    change = _NOTHING if before is None or after is None else f"{after - before:+.3f}"
-    return (name, number_text(before), number_text(after), change)
+    if before is None or after is None:
+        return (name, number_text(before), number_text(after), _NOTHING)
+    # Adding zero turns -0.0 into 0.0: nothing was lost.
+    return (name, number_text(before), number_text(after), f"{round(after - before, 3) + 0.0:+.3f}")
 
 
 def origin_text(version: TunedVersion) -> str:
