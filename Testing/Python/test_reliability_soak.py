@@ -1,0 +1,18 @@
+"""The short form of Testing/Reliability/soak.py: too short for memory, long enough for threads, files and sameness."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from reliability_fixtures import assert_passed
+from runtime_fixtures import slicer_runtime  # noqa: F401
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="open files are counted in /proc")
+
+
+def test_many_runs_leave_no_thread_and_no_file_open_and_give_the_same_result(slicer_runtime: Any) -> None:  # noqa: F811
+    from Reliability import soak
+
+    assert_passed(soak.check(20, 1), at_least=25)
