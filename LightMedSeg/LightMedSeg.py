@@ -86,6 +86,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from LightMedSegLib.gui.run_section import RunSection
         from LightMedSegLib.gui.settings_section import SettingsSection
         from LightMedSegLib.gui.shortcuts import Shortcuts
+        from LightMedSegLib.gui.suggestion import SuggestionButton
         from LightMedSegLib.gui.torch_section import TorchSection
         from LightMedSegLib.gui.verdict_section import VerdictSection
         from LightMedSegLib.gui.versions_section import VersionsSection
@@ -98,6 +99,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = LightMedSegLogic()
         self.torch = TorchSection(self)
         self.models = ModelSection(self)
+        self.suggestion = SuggestionButton(self)
         self.result = ResultSection(self)
         self.run = RunSection(self)
         self.cases = CasesSection(self)
@@ -166,6 +168,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         place_new_roi(self.parameters.reviewedRoi, self.result.volume())
         self.torch.show()
         self.models.show()
+        self.suggestion.show()
         self.result.show()
         self.settings.show()
         self.run.show()

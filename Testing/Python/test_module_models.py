@@ -78,3 +78,35 @@ def test_without_any_model_the_panel_says_so(bench: Bench) -> None:  # noqa: F81
     bench.parameters.model = ""
     assert "There is no model yet" in bench.ui.modelDescriptionLabel.text
     assert not bench.ui.exportModelButton.enabled and not bench.ui.segmentButton.enabled
+
+
+def test_auto_chooses_a_model_and_says_why_until_something_else_is_chosen(bench: Bench) -> None:  # noqa: F811
+    import slicer
+
+    from LightMedSegLib.sample_data import sample_path
+
+    bench.parameters.inputVolume = None
+    assert not bench.ui.suggestModelButton.enabled
+    volume = slicer.util.loadVolume(str(sample_path("hippocampus")))
+    bench.parameters.inputVolume = volume
+    chosen = bench.parameters.model
+    bench.ui.suggestModelButton.click()
+    assert bench.ui.suggestionLabel.visible and bench.ui.suggestionLabel.text
+    found = bench.panel.models.card
+    assert found is not None and found.modality == "MR"
+    bench.parameters.inputVolume = None
+    assert not bench.ui.suggestionLabel.visible
+    assert chosen
+
+
+def test_auto_says_when_no_model_suits_and_leaves_the_choice(bench: Bench) -> None:  # noqa: F811
+    import numpy as np
+    import slicer
+
+    chosen = bench.parameters.model
+    array = np.zeros((20, 20, 20), dtype=np.float32)
+    volume = slicer.util.addVolumeFromArray(array, name="Flat")
+    bench.parameters.inputVolume = volume
+    bench.ui.suggestModelButton.click()
+    assert "choose a model yourself" in bench.ui.suggestionLabel.text
+    assert bench.parameters.model == chosen
