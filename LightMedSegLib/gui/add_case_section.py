@@ -52,8 +52,11 @@ class AddCaseSection:
             return _("Segment a scan and correct the result first.")
         if self.card is None:
             return _("Choose a model.")
-        if None in self._volumes():
+        scan, *others = self._volumes()
+        if scan is None:
             return _("The scan of this segmentation is not in the scene any more.")
+        if None in others:
+            return _("Choose a volume for every input of the model.")
         if panel.run.running:
             return _("Wait until the segmentation is done.")
         return ""

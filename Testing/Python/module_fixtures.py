@@ -110,3 +110,14 @@ def blocks() -> np.ndarray:
     labels[4:12, 4:12, 4:12] = 1
     labels[14:20, 14:20, 14:20] = 2
     return labels
+
+
+def two_channels() -> dict[str, Any]:
+    """The input of a card of a model that reads two volumes."""
+    normalization = {"kind": "zscore", "clip_percentiles": [0.5, 99.5]}
+    names = ("T1", "FLAIR")
+    return {
+        "channels": [{"name": name, "normalization": normalization} for name in names],
+        "spacing_mm": [1.0, 1.0, 1.0], "orientation": "LPS", "patch": [32, 32, 32], "view": "windows", "overlap": 0.5,
+        "background_value": None,
+    }  # fmt: skip

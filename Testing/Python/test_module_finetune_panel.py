@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from finetune_bench import change_segment, table_texts
-from module_fixtures import Bench, bench  # noqa: F401
+from module_fixtures import Bench, bench, two_channels  # noqa: F401
 from mrml_fixtures import add_painted_segment
 from runtime_fixtures import slicer_runtime  # noqa: F401
 
@@ -225,6 +225,17 @@ def test_only_a_box_or_some_slices_may_have_been_reviewed(finetune: Finetune) ->
     record = finetune.add_case()
     assert record.revision == 2
     assert finetune.bench.panel.logic.cases.load(record.case_id).reviewed.sum() == 5 * 24 * 24
+
+
+def test_a_case_of_a_model_with_two_inputs_has_both(finetune: Finetune) -> None:
+    finetune.bench.parameters.model = finetune.bench.add_model("two", input=two_channels())
+    finetune.bench.parameters.secondVolume = finetune.bench.choose_volume("FLAIR")
+    finetune.result()
+    record = finetune.add_case()
+    assert finetune.bench.panel.logic.cases.load(record.case_id).image.shape == (2, 24, 24, 24)
+    finetune.bench.parameters.secondVolume = None
+    assert not finetune.ui.addCaseButton.enabled
+    assert finetune.ui.caseSourceLabel.text == "Choose a volume for every input of the model."
 
 
 def test_the_list_shows_the_dice_before_the_correction_and_cases_are_deleted_after_a_question(

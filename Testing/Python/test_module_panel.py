@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from module_fixtures import MODULE_FILE, Bench, bench  # noqa: F401
+from module_fixtures import MODULE_FILE, Bench, bench, two_channels  # noqa: F401
 from runtime_fixtures import REPOSITORY, slicer_runtime  # noqa: F401
 
 OPENING = """
@@ -103,18 +103,6 @@ def test_a_long_list_of_structures_is_cut(bench: Bench) -> None:  # noqa: F811
 
     bench.parameters.model = bench.add_model("many", labels=make_labels(60))
     assert bench.ui.structuresLabel.text.endswith("Structure 40 and 20 more")
-
-
-def two_channels() -> dict[str, Any]:
-    from LightMedSegLib.gui.scenario_model import save_scenario_model  # noqa: F401
-
-    normalization = {"kind": "zscore", "clip_percentiles": [0.5, 99.5]}
-    names = ("T1", "FLAIR")
-    return {
-        "channels": [{"name": name, "normalization": normalization} for name in names],
-        "spacing_mm": [1.0, 1.0, 1.0], "orientation": "LPS", "patch": [32, 32, 32], "view": "windows", "overlap": 0.5,
-        "background_value": None,
-    }  # fmt: skip
 
 
 def test_a_model_with_two_inputs_asks_for_two_volumes(bench: Bench) -> None:  # noqa: F811

@@ -10,8 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from engine_stubs import rotation
 from finetuning_factory import slabs, tiny_model
-from mrml_fixtures import add_painted_segment, add_volume, labelmap_image, labels_of, new_scene, slicer
+from mrml_fixtures import (
+    add_painted_segment,
+    add_transform,
+    add_volume,
+    labelmap_image,
+    labels_of,
+    new_scene,
+    put_under,
+    slicer,
+)
 
 from LightMedSegLib.finetuning.case_record import CaseRecord
 from LightMedSegLib.finetuning.case_store import CaseStore
@@ -177,6 +187,28 @@ def test_outside_the_segmented_region_nothing_is_taken_for_reviewed(desk: Desk) 
     write_result(desk.volume, desk.prediction, desk.model.card, desk.node, region=box)
     stored = desk.store.load(desk.add().case_id)
     assert np.count_nonzero(stored.reviewed) == 5 * 16 * 16
+
+
+def test_under_a_transform_the_labels_are_those_that_are_seen(desk: Desk) -> None:
+    tilt = np.eye(4)
+    tilt[:3, :3], tilt[:3, 3] = rotation((7, -5, 9)), (12.5, -40.25, 3.0)
+    put_under(desk.volume, add_transform(desk.volume.GetScene(), tilt))
+    write_result(desk.volume, desk.prediction, desk.model.card, desk.node)
+    paint(desk.node, np.s_[:, 8:10], 1)
+    stored = desk.store.load(desk.add().case_id)
+    assert np.array_equal(stored.labels, labels_of(desk.node)), "tilted less than 45 degrees, no axis changes its place"
+
+
+def test_of_overlapping_segments_the_one_further_down_has_the_voxels(desk: Desk) -> None:
+    paint(desk.node, np.s_[:], 0)
+    mask = np.zeros(desk.prediction.shape, dtype=bool)
+    mask[:4] = True
+    other = np.roll(mask, 2, axis=0)
+    first = add_painted_segment(desk.node, desk.volume, mask, "A")
+    second = add_painted_segment(desk.node, desk.volume, other, "B")
+    review = Review({**BOTH, second: 2, first: 1}, (1, 2))
+    labels = desk.store.load(desk.add(review).case_id).labels
+    assert (labels[other] == 2).all() and (labels[mask & ~other] == 1).all()
 
 
 def test_a_painted_structure_becomes_a_new_label_and_a_confirmed_absence_is_kept(desk: Desk) -> None:
