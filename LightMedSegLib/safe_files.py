@@ -20,11 +20,14 @@ from LightMedSegLib.errors import OutputError
 TEMPORARY_PREFIX = ".lightmedseg-tmp-"
 STALE_AFTER_SECONDS = 24 * 3600
 
+_PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
+
 
 @contextlib.contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path, private: bool = False) -> Iterator[Path]:
     """Give a temporary path with the same suffixes; after the with-block it becomes path, replacing an old file.
 
+    private: for what shows a patient; only the user may read it, whatever the umask.
     On any exception the temporary file is removed and an old file stays as it was. Raises OutputError if the
     folder is missing or may not be written, the disk is full, or path exists and is not a plain file.
     """
@@ -37,7 +40,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary = real.with_name(temporary_name("".join(real.suffixes[-2:])))
         try:
             # Created here, so that a missing folder or permission shows before any work is done.
-            temporary.touch(exist_ok=False)
+            temporary.touch(mode=_PRIVATE_FILE if private else 0o666, exist_ok=False)
             yield temporary
             sync(temporary)
             temporary.replace(real)
@@ -48,9 +51,10 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
+def atomic_folder(path: str | Path, private: bool = False) -> Iterator[Path]:
     """Give an empty temporary folder beside path; after the with-block it becomes path.
 
+    private: for what shows a patient; only the user may read it, whatever the umask.
     Never replaces anything: FileExistsError if path exists at the start or by the end. Other trouble with the
     disk is an OutputError. On any exception the temporary folder is removed.
     """
@@ -61,9 +65,11 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         _make_folders(target.parent)
         temporary = target.with_name(temporary_name())
         try:
-            temporary.mkdir()
+            temporary.mkdir(mode=_PRIVATE_FOLDER if private else 0o777)
             yield temporary
             for item in sorted(temporary.rglob("*")):
+                if private:
+                    item.chmod(_PRIVATE_FOLDER if item.is_dir() else _PRIVATE_FILE)
                 sync(item)
             sync(temporary)
             _rename_new(temporary, target)
@@ -85,6 +91,12 @@ def sync(path: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that nobody but the user can look into; one that is there already stays as it is."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
 
 
 def temporary_name(suffix: str = "") -> str:

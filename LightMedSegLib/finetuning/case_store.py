@@ -23,7 +23,7 @@ from LightMedSegLib.file_lock import exclusive
 from LightMedSegLib.finetuning.case_record import ID_PATTERN, CaseRecord
 from LightMedSegLib.finetuning.stored_case import StoredCase
 from LightMedSegLib.model_folders import user_data_folder
-from LightMedSegLib.safe_files import atomic_folder, is_temporary, remove_stale, temporary_name
+from LightMedSegLib.safe_files import atomic_folder, is_temporary, make_private_folder, remove_stale, temporary_name
 from LightMedSegLib.tensor_file import read_tensors, write_tensors
 
 RECORD_FILE, TENSOR_FILE = "case.json", "case.safetensors"
@@ -73,7 +73,7 @@ class CaseStore:
             numbers = {entry.case_id: entry.record.number for entry in self.list() if entry.record}
             number = numbers.get(case_id, max(numbers.values(), default=0) + 1)
             revision = self._newest(self.folder / case_id) + 1
-            with atomic_folder(self.folder / case_id / f"{revision:04d}") as temporary:
+            with atomic_folder(self.folder / case_id / f"{revision:04d}", private=True) as temporary:
                 reviewed = np.packbits(case.reviewed)
                 write_tensors(
                     temporary / TENSOR_FILE, {"image": case.image, "labels": case.labels, "reviewed": reviewed}
@@ -129,6 +129,9 @@ class CaseStore:
 
     @contextlib.contextmanager
     def _locked(self, wait_seconds: float = 30.0) -> Iterator[None]:
+        # Where that fails, taking the lock says why.
+        with contextlib.suppress(OSError):
+            make_private_folder(self.folder)
         with exclusive(self.folder / _LOCK_FILE, wait_seconds):
             yield
 

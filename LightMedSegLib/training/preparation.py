@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.progress import ProgressCallback
+from LightMedSegLib.safe_files import make_private_folder
 from LightMedSegLib.training.cases import Case
 from LightMedSegLib.training.configuration import TrainingConfiguration
 
@@ -97,7 +98,7 @@ def prepare_case(case: Case, configuration: TrainingConfiguration) -> PreparedCa
 
 def write_prepared(folder: Path, cases: Sequence[PreparedCase], configuration: TrainingConfiguration) -> None:
     """Store the cases in folder, in place of older ones."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     index_file = folder / INDEX_FILE
     index_file.unlink(missing_ok=True)
     np.save(folder / "images.npy", np.concatenate([case.image.ravel() for case in cases]), allow_pickle=False)
