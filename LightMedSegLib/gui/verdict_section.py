@@ -39,8 +39,10 @@ class VerdictSection:
         self._panel.versions.reload()
         self._set(model, result)
         parameters = self._panel.parameters or self._panel.logic.getParameterNode()
-        if result["adopted"] and parameters.model == model:
-            parameters.model = result["candidate"]
+        if result["adopted"]:
+            self._forget_file()
+            if parameters.model == model:
+                parameters.model = result["candidate"]
         self._fill()
 
     def show(self) -> None:
@@ -54,6 +56,8 @@ class VerdictSection:
                 self._fill()
         if self.candidate is not None and panel.models.card_of(self.candidate) is None:
             self.dismiss()
+        elif self.candidate is not None:
+            self._notice_adoption(self.candidate)
         self._panel.ui.verdictFrame.visible = self._result is not None
         self._show_buttons()
 
@@ -65,20 +69,18 @@ class VerdictSection:
 
     def adopt(self) -> None:
         """The new version becomes the one in use."""
-        result, candidate = self._result, self.candidate
-        if result is None or candidate is None:
+        candidate = self.candidate
+        if candidate is None:
             return
         try:
             adopt(self._panel.logic.store, candidate)
         except LightMedSegError as error:
             slicer.util.errorDisplay(str(error))
             return
-        result["adopted"] = True
         self._forget_file()
         self._panel.models.reload()
         self._panel.versions.reload()
         self._panel.parameters.model = candidate
-        self._fill()
         self._panel.update()
 
     def segment_again(self) -> None:
@@ -88,6 +90,14 @@ class VerdictSection:
 
     def _set(self, model: str, result: dict[str, Any] | None) -> None:
         self._model, self._result = model, result
+
+    def _notice_adoption(self, candidate: str) -> None:
+        """The version may have been adopted, or left again, in the list of versions."""
+        name, _, version = candidate.partition("@")
+        in_use = self._panel.logic.store.chosen(name) == version
+        if self._result is not None and self._result["adopted"] != in_use:
+            self._result["adopted"] = in_use
+            self._fill()
 
     def _forget_file(self) -> None:
         if self._model:

@@ -79,6 +79,7 @@ def test_from_a_correction_to_a_new_version_that_segments_again_and_back(
     assert bench.parameters.model == MODEL
     assert bench.panel.logic.store.find("hippocampus-t1-mr").card.identifier == MODEL
     assert not ui.rollBackButton.enabled
+    assert ui.adoptButton.visible and "passed the tests. Adopt it?" in ui.verdictTitleLabel.text
 
 
 def test_cancelled_in_the_middle_it_goes_on_later_where_it_was(finetune_bench: FinetuneBench) -> None:  # noqa: F811

@@ -331,6 +331,7 @@ def test_a_job_that_ends_while_another_module_is_open_is_shown_afterwards(finetu
     assert json.loads((finetune.process.folder / "job.json").read_text())["adopt"] == "if_better"
     finetune.bench.session.leave_module()
     finetune.install("1.1.0-tuned.1", parent="self-test@1.0.0")
+    finetune.bench.panel.logic.store.choose("self-test", "1.1.0-tuned.1")  # as the job does
     finetune.see(START, BASELINE, step(1, 1), verdict(adopted=True), alive=False)
     finetune.bench.session.open_module("LightMedSeg")
     assert finetune.bench.parameters.model == "self-test@1.1.0-tuned.1"
