@@ -42,6 +42,48 @@ def test_a_metaimage_file_with_an_impossible_number_of_axes_is_refused(tmp_path:
         read_volume(metaimage(tmp_path / "scan.mha", NDims=axes))
 
 
+@pytest.mark.parametrize("pattern", ["%s%n", "%n", "slice%s.raw 1 12 1", "%d%d.raw 1 12 1", "%99999d", "100%"])
+@pytest.mark.parametrize("suffix", [".mhd", ".nhdr"])
+def test_a_pattern_of_file_names_that_printf_would_run_wild_on_is_refused(
+    tmp_path: Path, pattern: str, suffix: str
+) -> None:
+    path = tmp_path / f"scan{suffix}"
+    if suffix == ".mhd":
+        path.write_bytes(metaimage(path).read_bytes().replace(b"LOCAL", pattern.encode()))
+    else:
+        sitk.WriteImage(plain_volume(), str(tmp_path / "scan.nrrd"))
+        header = (tmp_path / "scan.nrrd").read_bytes().partition(b"\n\n")[0]
+        path.write_bytes(header + f"\ndata file: {pattern}\n\n".encode())
+    with pytest.raises(InputImageError, match="impossible pattern of file names"):
+        read_volume(path)
+
+
+def test_numbered_slices_of_a_metaimage_file_are_read(tmp_path: Path) -> None:
+    path = metaimage(tmp_path / "scan.mhd", DimSize="8 8 2")
+    header, voxels = path.read_bytes().split(b"LOCAL\n")
+    path.write_bytes(header + b"slice%03d.raw 1 2 1\n")
+    for number in (1, 2):
+        (tmp_path / f"slice{number:03d}.raw").write_bytes(voxels[128 * (number - 1) : 128 * number])
+    assert read_volume(path).GetSize() == (8, 8, 2)
+
+
+def test_numbered_slices_of_a_nrrd_file_are_read(tmp_path: Path) -> None:
+    sitk.WriteImage(plain_volume((8, 8, 2)), str(tmp_path / "scan.nrrd"), False)
+    header, _, voxels = (tmp_path / "scan.nrrd").read_bytes().partition(b"\n\n")
+    (tmp_path / "scan.nhdr").write_bytes(header + b"\ndata file: slice%03d.raw 1 2 1\n\n")
+    for number in (1, 2):
+        (tmp_path / f"slice{number:03d}.raw").write_bytes(voxels[128 * (number - 1) : 128 * number])
+    assert read_volume(tmp_path / "scan.nhdr").GetSize() == (8, 8, 2)
+
+
+@pytest.mark.parametrize("compressed", ["1 0 0 0 1", "perhaps", ""])
+def test_a_metaimage_file_that_does_not_say_whether_it_is_compressed_is_refused(
+    tmp_path: Path, compressed: str
+) -> None:
+    with pytest.raises(InputImageError, match="whether its voxels are compressed"):
+        read_volume(metaimage(tmp_path / "scan.mha", CompressedData=compressed))
+
+
 def test_a_nrrd_file_with_an_absurdly_long_field_is_refused_but_free_text_may_be_long(tmp_path: Path) -> None:
     path = tmp_path / "scan.nrrd"
     image = plain_volume()
