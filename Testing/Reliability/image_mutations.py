@@ -192,7 +192,8 @@ VALUES = (
     "(nan,0,0) (0,1,0) (0,0,1)", "none none none", "short", "float", "double", "MET_SHORT", "MET_FLOAT", "MET_UCHAR",
     "block", "raw", "gzip", "ascii", "hex", "bzip2", "big", "True", "False", "LOCAL", "LIST", "/etc/passwd", "../x.raw",
     "slice%03d.raw 1 12 1", "left-posterior-superior", "right-anterior-superior", "scanner-xyz", "\x00", "x" * 5000,
-    "1e400", "(1e30,0,0) (0,1,0) (0,0,1)", "0 0 0", "1 1 0", "-1 1 1", "1e-30 1 1", "vector domain domain", "%s%n",
+    "1e400", "(1e30,0,0) (0,1,0) (0,0,1)", "0 0 0", "1 1 0", "%99999d.raw 1 12 1", "x%d%s%n.raw 1 12 1",
+    "1e-30 1 1", "vector domain domain", "%s%n",
 )  # fmt: skip
 
 

@@ -1,0 +1,153 @@
+"""The tests in environments of every supported version of Python, numpy, PyTorch and Slicer's core.
+
+Every cell gets an environment of its own (in --environments, kept for the next time) and runs the subset TESTS. A cell
+whose packages the index does not offer for this computer, or whose Python is not installed, is not run, and the table
+says so. CI runs the present cell only, as count 0 does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from Reliability.surroundings import REPOSITORY
+from Reliability.tally import Tally, main
+
+ROW, COUNT = "compatibility", 12
+
+ENVIRONMENTS = Path(os.environ.get("LIGHTMEDSEG_ENVIRONMENTS") or "reliability-output/environments").absolute()
+
+LIBRARY_TESTS = (
+    "test_geometry.py", "test_preprocessing.py", "test_postprocessing.py", "test_segmentation.py", "test_inference.py",
+    "test_model_package.py", "test_tensor_file.py", "test_schema_check.py", "test_volume_files.py",
+    "test_bad_inputs.py", "test_fast_network.py", "test_finetuning_job.py", "test_cli.py",
+)  # fmt: skip
+SLICER_TESTS = ("test_mrml_job.py", "test_mrml_segmentations.py", "test_mrml_volumes.py")
+SLICER_5_13_TESTS = (*SLICER_TESTS, "test_module_run.py")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Versions as pip takes them; slicer "": without Slicer's core, which exists for some Pythons only."""
+
+    python: str
+    numpy: str
+    torch: str
+    slicer: str = ""
+
+    @property
+    def name(self) -> str:
+        """For the table and the environment's folder."""
+        slicer = f", slicer-core {self.slicer}" if self.slicer else ""
+        return f"Python {self.python}, numpy {self.numpy}, torch {self.torch}{slicer}"
+
+    @property
+    def requirements(self) -> list[str]:
+        """What is installed beside the library's own needs."""
+        slicer = [f"slicer-core=={self.slicer}", "PySide6-Essentials==6.8.3"] if self.slicer else []
+        return [f"numpy=={self.numpy}", f"torch=={self.torch}", "SimpleITK", "pytest", "hypothesis", "pydicom", *slicer]
+
+
+CELLS = (
+    Cell("3.11", "2.4.*", "2.13.*", "5.12.4.0"),
+    Cell("3.10", "1.26.*", "2.13.*"),
+    Cell("3.10", "2.2.*", "2.13.*"),
+    Cell("3.11", "1.26.*", "2.13.*"),
+    Cell("3.12", "1.26.*", "2.13.*"),
+    Cell("3.12", "2.4.*", "2.13.*", "5.12.4.0"),
+    Cell("3.13", "2.4.*", "2.13.*", "5.12.4.0"),
+    Cell("3.11", "2.4.*", "2.13.*", "5.13.*"),
+    Cell("3.12", "2.4.*", "2.13.*", "5.13.*"),
+    Cell("3.10", "1.26.*", "2.6.*"),
+    Cell("3.12", "2.2.*", "2.6.*"),
+    Cell("3.13", "2.2.*", "2.6.*"),
+)
+
+
+def check(count: int, seed: int) -> Tally:
+    """The first count cells; count 0: only this very environment."""
+    tally = Tally()
+    if count == 0:
+        outcome = _run_tests(Path(sys.executable), ("test_geometry.py", "test_schema_check.py", "test_tensor_file.py"))
+        tally.expect(outcome == "", "present cell") or tally.failures.append(outcome)
+        return tally
+    for cell in CELLS[:count]:
+        interpreter, problem = _environment(cell)
+        if interpreter is None:
+            tally.outcomes[f"not run ({problem}): {cell.name}"] += 1
+            continue
+        slicer_tests = () if not cell.slicer else SLICER_5_13_TESTS
+        outcome = _run_tests(interpreter, (*LIBRARY_TESTS, *slicer_tests))
+        if outcome:
+            tally.failed(f"{cell.name}: {outcome}")
+        else:
+            tally.passed(f"passed: {_versions(interpreter)}")
+    return tally
+
+
+def _environment(cell: Cell) -> tuple[Path | None, str]:
+    """The interpreter of the cell's environment, or None and why there is none."""
+    base = _python(cell.python)
+    if base is None:
+        return None, f"no Python {cell.python}"
+    place = ENVIRONMENTS / cell.name.replace(" ", "-").replace(",", "").replace("*", "x")
+    interpreter = place / "bin" / "python"
+    if (place / "ready").exists():
+        return interpreter, ""
+    shutil.rmtree(place, ignore_errors=True)
+    subprocess.run([base, "-m", "venv", str(place)], check=True, capture_output=True)
+    command = [str(interpreter), "-m", "pip", "install", "--quiet", "--only-binary", ":all:", *cell.requirements]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        shutil.rmtree(place, ignore_errors=True)
+        lines = [line for line in done.stderr.splitlines() if "No matching" in line or "conflict" in line.lower()]
+        return None, (lines or ["pip failed"])[-1].removeprefix("ERROR: ")[:120]
+    (place / "ready").touch()
+    return interpreter, ""
+
+
+def _python(version: str) -> str | None:
+    """An interpreter of this version: on the path, or one of pyenv's."""
+    found = shutil.which(f"python{version}")
+    candidates = [found] if found else []
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    candidates += [str(path) for path in sorted(root.glob(f"{version}.*/bin/python"), reverse=True)]
+    for candidate in candidates:
+        told = subprocess.run([candidate, "-c", "import sys, venv; print(sys.version_info[:2])"], capture_output=True,
+                              text=True, check=False)  # fmt: skip
+        if told.stdout.strip() == str(tuple(map(int, version.split(".")))):
+            return candidate
+    return None
+
+
+def _run_tests(interpreter: Path, names: tuple[str, ...]) -> str:
+    """What pytest says when it fails, "" when all pass; tests that lack a package skip themselves."""
+    files = [f"Testing/Python/{name}" for name in names]
+    environment = {key: value for key, value in os.environ.items() if key not in ("CI", "PYTHONPATH")}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    command = [str(interpreter), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def _versions(interpreter: Path) -> str:
+    code = (
+        "import json, platform; from importlib import metadata as m; "
+        "names = [d.metadata['Name'] for d in m.distributions()]; "
+        "print(json.dumps([platform.python_version(), "
+        "*(f'{n} {m.version(n)}' for n in ('numpy', 'torch', 'slicer-core') if n in names)]))"
+    )
+    told = subprocess.run([str(interpreter), "-c", code], capture_output=True, text=True, check=True)
+    return "Python " + ", ".join(json.loads(told.stdout))
+
+
+if __name__ == "__main__":
+    sys.exit(main(ROW, check, COUNT))
