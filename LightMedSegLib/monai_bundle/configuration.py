@@ -65,6 +65,7 @@ def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:
             "overlap": spec.overlap,
             "multiple": total_stride,
             "whole": spec.view == "whole",
+            "mirror": list(card.test_time_mirroring),
         },
         "postprocessing": {
             "_target_": "Compose",

@@ -7,6 +7,7 @@ between them happens in ToModelGridd and LabelsOnVolumed only: the network sees 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ _LPS_AND_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 _AFFINE, _SHAPE = "lightmedseg_volume_affine", "lightmedseg_volume_shape"
 """Entries of the metadata: affine and (x, y, z) size of the volume before it was resampled."""
+
+_DIMENSIONS = {"z": 2, "y": 3, "x": 4}
 
 
 class ToModelGridd(MapTransform):  # type: ignore[misc]
@@ -80,13 +83,17 @@ class EvenWindowsInferer(Inferer):  # type: ignore[misc]
     """Sliding windows, spread evenly from border to border and blended with Gaussian weights.
 
     patch: a window's voxels (z, y, x). multiple: what must divide every size that the network sees.
-    whole: the network sees the whole volume at once instead.
+    whole: the network sees the whole volume at once instead. mirror: axes whose mirror images are averaged in.
     """
 
-    def __init__(self, patch: Sequence[int], overlap: float, multiple: int, whole: bool = False) -> None:
+    def __init__(
+        self, patch: Sequence[int], overlap: float, multiple: int, whole: bool = False, mirror: Sequence[str] = ()
+    ) -> None:
         depth, height, width = patch
         self._patch = padded_shape((depth, height, width), (1, 1, 1), multiple)
         self._overlap, self._multiple, self._whole = overlap, multiple, whole
+        dims = [_DIMENSIONS[axis] for axis in mirror]
+        self._flips = [flip for count in range(len(dims) + 1) for flip in combinations(dims, count)]
 
     def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Logits (batch, class, z, y, x) of inputs (batch, channel, z, y, x), of the same spatial size."""
@@ -103,7 +110,9 @@ class EvenWindowsInferer(Inferer):  # type: ignore[misc]
         covered = torch.zeros(padded, device=volume.device)
         for start in plan_windows(padded, window, self._overlap):
             z, y, x = (slice(first, first + length) for first, length in zip(start, window, strict=True))
-            logits = network(volume[..., z, y, x], *args, **kwargs).float()
+            part = volume[..., z, y, x]
+            seen = (network(part.flip(flip), *args, **kwargs).float().flip(flip) for flip in self._flips)
+            logits = sum(seen, start=torch.zeros(1, device=volume.device)) / len(self._flips)
             if total is None:
                 total = logits.new_zeros((*logits.shape[:2], *padded))
             total[..., z, y, x] += logits * weights

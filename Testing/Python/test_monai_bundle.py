@@ -34,6 +34,7 @@ def random_model(folder: Path, view: str) -> Model:
         folder,
         arguments=SMALL,
         postprocessing=POSTPROCESSING,
+        test_time_mirroring=["x", "z"],
         input={
             "view": view,
             "patch": [12, 16, 20],
