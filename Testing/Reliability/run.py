@@ -32,12 +32,12 @@ class Row:
 
 ROWS = (
     Row("geometry", 100),
-    Row("model_packages", 30),
-    Row("image_files", 100),
+    Row("model_packages", 20),
+    Row("image_files", 60),
     Row("faults", 0),
-    Row("soak", 20),
+    Row("soak", 14),
     Row("privacy", 0),
-    Row("scene_actions", 5),
+    Row("scene_actions", 3),
     Row("finetune_kill", 2),
     Row("compatibility", 0),
 )
