@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 import torch
 
+from LightMedSegLib.fast import accelerate
 from LightMedSegLib.model_package import load_model
 from LightMedSegLib.training.calibration import (
     Voxels,
@@ -45,7 +46,7 @@ def main() -> int:
     configuration = read_configuration(arguments.config)
     split = read_run_split(configuration, arguments.config.parent)
     assert split is not None
-    network = load_model(arguments.model).build_network().eval()
+    network = accelerate(load_model(arguments.model).build_network().eval())
     cases = {case.name: case for case in read_prepared(arguments.prepared, configuration)}
     parts: dict[str, Voxels] = {}
     for part in ("validation", "test"):
