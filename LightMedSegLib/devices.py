@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from LightMedSegLib.errors import DependencyError, DeviceError
+from LightMedSegLib.errors import DeviceError
+from LightMedSegLib.torch_loading import import_torch
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class Device:
 def list_devices() -> list[Device]:
     """Every device this computer offers, best first; the CPU is always the last.
 
-    Raises DependencyError when torch is not installed.
+    Raises DependencyError when torch is not installed, or broken.
     """
-    torch = _import_torch()
+    torch = import_torch()
     devices = []
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
@@ -66,11 +67,3 @@ def select_device(name: str = "auto") -> Device:
 def _has_mps(torch: Any) -> bool:
     backend = getattr(torch.backends, "mps", None)
     return backend is not None and bool(backend.is_available())
-
-
-def _import_torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise DependencyError("PyTorch is not installed; install the package torch to run a model.") from error
-    return torch

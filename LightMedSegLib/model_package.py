@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from LightMedSegLib.errors import DependencyError, ModelPackageError
+from LightMedSegLib.errors import ModelPackageError
 from LightMedSegLib.model_card import ModelCard
 from LightMedSegLib.package_folder import CARD_FILE, FILE_LIMITS, WEIGHTS_FILE, package_files, read_card, read_file
 from LightMedSegLib.safe_files import atomic_folder
 from LightMedSegLib.tensor_file import parse_tensors, write_tensors
+from LightMedSegLib.torch_loading import import_torch
 from LightMedSegLib.zip_archive import extract_zip, write_zip
 
 if TYPE_CHECKING:
@@ -58,13 +59,12 @@ class Model:
     def build_network(self, device: str | torch.device = "cpu") -> torch.nn.Module:
         """The network of the card on device, in evaluation mode, with the weights loaded.
 
-        Raises DependencyError without torch, and ModelPackageError if this program has no such network or if
-        names or shapes of the weights differ from it in any way.
+        Raises DependencyError without a torch that works, and ModelPackageError if this program has no such network
+        or if names or shapes of the weights differ from it in any way.
         """
-        try:
-            import torch
-        except ModuleNotFoundError:
-            raise DependencyError("PyTorch is not installed: install the package torch to run a model.") from None
+        import_torch()
+        import torch
+
         from LightMedSegLib.network import build_network
 
         card, tensors = self.card, self.weights()

@@ -7,8 +7,30 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
+from typing import Any
+
+from LightMedSegLib.errors import DependencyError
 
 _RTLD_NOW = 2
+
+
+def import_torch() -> Any:
+    """The module torch. Raises DependencyError, which says whether it is missing or broken."""
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            raise DependencyError("PyTorch is not installed; install the package torch to run a model.") from error
+        raise _broken(error) from error
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        # A library that it needs is missing or of another version: the usual trouble on Windows.
+        raise _broken(error) from error
+    return torch
+
+
+def _broken(error: Exception) -> DependencyError:
+    reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+    return DependencyError(f"PyTorch is installed, but cannot be loaded; install the package torch again ({reason}).")
 
 
 def load_torch_quietly() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +37,28 @@ def test_the_library_is_in_memory_before_the_import_and_the_import_still_works()
 
 def test_without_pytorch_nothing_happens():
     subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, timeout=60)
+
+
+BROKEN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from LightMedSegLib.cli import main
+sys.exit(main(["segment", "sample:hippocampus", sys.argv[1] + "/result.nrrd", "--model", "hippocampus-t1-mr"]))
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'raise OSError("[WinError 126] The specified module could not be found.")',
+        'raise ImportError("libcudart.so.12: cannot open shared object file")',
+        "import a_module_that_pytorch_needs",
+    ],
+)
+def test_a_pytorch_that_is_broken_is_told_in_one_sentence(tmp_path: Path, line: str) -> None:
+    (tmp_path / "torch.py").write_text(line)
+    command = [sys.executable, "-c", BROKEN, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "PyTorch is installed, but cannot be loaded; install the package torch again (" in done.stderr
+    assert "Traceback" not in done.stderr
