@@ -101,7 +101,7 @@ def power_cut_at_any_change(folder: Path, supplies: Supplies, count: int, seed: 
         for when, disk in disks(before, recorder.changes, folder / "after"):
             cut = Household(disk, supplies)
             problem = cut.problem()
-            tally.expect(not problem, f"power cut, {name}: whole") or tally.failures.append(f"{when}: {problem}")
+            tally.expect(not problem, f"power cut, {name}: whole", f"{when}: {problem}")
         assert cut is not None
         tally.expect(cut.snapshot() == wanted, f"power cut, {name}: what was said to be done is on the disk")
     return tally

@@ -52,14 +52,12 @@ def check(count: int, seed: int) -> Tally:
         (folder / "temporary").mkdir()
         command = [sys.executable, "-m", "Reliability.privacy_walk", str(folder), "long" if count else "short"]
         done = subprocess.run(_closed(command, traced), env=environment, capture_output=True, text=True, check=False)
-        tally.expect(done.returncode == 0, "walk: every command ends as it should") or tally.failures.append(
-            done.stderr
-        )
+        tally.expect(done.returncode == 0, "walk: every command ends as it should", done.stderr)
         told = sockets.read_text() if sockets.exists() else ""
-        tally.expect(not told, "network: no Python code asks for a socket") or tally.failures.append(told)
+        tally.expect(not told, "network: no Python code asks for a socket", told)
         if traced.exists():
             lines = [line for line in traced.read_text().splitlines() if "AF_INET" in line]
-            tally.expect(not lines, "network: no native code opens a socket") or tally.failures.extend(lines[:5])
+            tally.expect(not lines, "network: no native code opens a socket", "\n".join(lines[:5]))
         _search(folder, tally)
         _permissions(folder, tally)
     return tally

@@ -34,9 +34,9 @@ def processes_share_the_store(folder: Path, supplies: Supplies, count: int, seed
         codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
         told = errors.read_text() if errors.exists() else ""
         ok = codes == [0] * PROCESSES and not told
-        tally.expect(ok, "shared store: no process fails") or tally.failures.append(told)
+        tally.expect(ok, "shared store: no process fails", told)
         problem = home.problem()
-        tally.expect(problem == "", "shared store: whole afterwards") or tally.failures.append(problem)
+        tally.expect(problem == "", "shared store: whole afterwards", problem)
         tally.expect(not home.leftovers(), "shared store: nothing unfinished is left")
     return tally
 
@@ -100,12 +100,12 @@ def finetuning_is_killed(folder: Path, supplies: Supplies, count: int, seed: int
         process.kill()
         process.communicate()
         problem = home.problem()
-        tally.expect(problem == "", "killed fine-tuning: everything is whole") or tally.failures.append(problem)
+        tally.expect(problem == "", "killed fine-tuning: everything is whole", problem)
         outcome, text = places.in_a_process(lambda description=description, job=job: run_job(description, job))
         problem = "" if outcome == DONE else text or outcome
-        tally.expect(not problem, "killed fine-tuning: the job goes on to its end") or tally.failures.append(problem)
+        tally.expect(not problem, "killed fine-tuning: the job goes on to its end", problem)
         problem = home.problem()
-        tally.expect(problem == "", "killed fine-tuning: whole after going on") or tally.failures.append(problem)
+        tally.expect(problem == "", "killed fine-tuning: whole after going on", problem)
         names = [entry.identifier for entry in home.store.list()]
         tally.expect(names == [f"{NAME}@1.0.0", f"{NAME}@1.1.0-tuned.1"], "killed fine-tuning: one new version")
     return tally

@@ -35,12 +35,15 @@ class Tally:
         self.tried += 1
         self.failures.append(text)
 
-    def expect(self, holds: bool, text: str) -> bool:
-        """One attempt, which passed if holds; text says what was expected, after the kind of attempt and a colon."""
+    def expect(self, holds: bool, text: str, detail: str = "") -> bool:
+        """One attempt, which passed if holds.
+
+        text: what was expected, after the kind of attempt and a colon. detail: what was found instead.
+        """
         if holds:
             self.passed(text.split(":")[0].split(",")[0])
         else:
-            self.failed(f"not so: {text}")
+            self.failed("\n".join(filter(None, (f"not so: {text}", detail))))
         return holds
 
     def add(self, other: Tally) -> None:
