@@ -93,6 +93,8 @@ def test_a_documented_command_exists_with_its_options(block: documents.Block) ->
             assert set(words) <= makefile_targets(), command
         elif program == "pip" or (program, *words[:2]) == ("python", "-m", "pip"):
             check_pip(words)
+        elif program == "torchrun":
+            assert (REPOSITORY / words[words.index("-m") + 1].replace(".", "/") / "__main__.py").is_file(), command
         else:
             assert program == "python" and (REPOSITORY / words[0]).is_file(), command
 

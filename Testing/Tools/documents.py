@@ -33,9 +33,16 @@ class Block:
         return f"{self.path.relative_to(REPOSITORY).as_posix()}:{self.line}"
 
     def commands(self) -> list[str]:
-        """The command lines, continued lines joined and comments left out."""
-        lines = self.text.replace("\\\n", " ").splitlines()
-        return [command for line in lines if (command := re.sub(r"\s+#.*", "", line).strip()) and command[0] != "#"]
+        """The command lines: continued lines joined, comments left out, variables that the block sets filled in."""
+        found, variables = [], {}
+        for line in self.text.replace("\\\n", " ").splitlines():
+            command = re.sub(r"\s+#.*", "", line).strip()
+            assignment = re.fullmatch(r"(\w+)='(.*)'", command)
+            if assignment:
+                variables[assignment[1]] = assignment[2]
+            elif command and command[0] != "#":
+                found.append(re.sub(r"\$(\w+)", lambda name: variables[name[1]], command))
+        return found
 
 
 def documents() -> list[Path]:
