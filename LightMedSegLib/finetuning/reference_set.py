@@ -52,7 +52,7 @@ def read_reference(model: Model) -> list[PreparedCase]:
     arrays = parse_tensors(content, REFERENCE_FILE)
     try:
         return [_decode(arrays, number) for number in range(info.cases)]
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, IndexError, TypeError) as error:
         raise ModelPackageError(f"{model.card.identifier}: {REFERENCE_FILE} is damaged: {error}.") from None
 
 

@@ -167,6 +167,29 @@ def reference_cases() -> list[PreparedCase]:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("0.labelled", np.ones((2, 2), np.uint8)),
+        ("0.scale", np.ones(3, np.float32)),
+        ("0.image", np.zeros((1, 4, 4), np.uint8)),
+        ("0.labels", np.zeros((4, 4), np.uint8)),
+    ],
+)
+def test_a_reference_set_with_arrays_of_a_wrong_form_is_refused(
+    store: ModelStore, tmp_path: Path, name: str, array: np.ndarray
+) -> None:
+    write_tensors(tmp_path / REFERENCE_FILE, {**encode_reference(reference_cases(), 2), name: array})
+    content = (tmp_path / REFERENCE_FILE).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    entry = {"cases": 3, "data": "None.", "license": "CC0-1.0", "sha256": digest, "bytes": len(content)}
+    card = {**make_card(name="with-reference"), "reference": entry}
+    weights = store.find("test-model").weights()
+    model = save_model(tmp_path / "with", card, weights, {REFERENCE_FILE: content})
+    with pytest.raises(ModelPackageError, match=r"reference\.safetensors is damaged"):
+        read_reference(model)
+
+
 def test_a_reference_set_comes_back_within_its_eight_bits_and_follows_a_model_to_its_versions(
     store: ModelStore, tmp_path: Path
 ) -> None:
