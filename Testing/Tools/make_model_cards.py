@@ -86,16 +86,31 @@ def _section(card: ModelCard) -> str:
 
 
 def _accuracy(card: ModelCard) -> str:
-    """One row for each segment: its code, and its figures on the test cases where the card has them."""
-    test = card.metrics.get("test", {})
+    """One row for each segment: its code, and its figures on the first test; then the means of all tests."""
+    tests = _tests(card)
+    name, test = next(iter(tests.items()), ("", {}))
     columns = [(key, title) for key, title in _FIGURES.items() if test.get(key)]
     rows = [
         [str(label.value), _colored(label), _codes(label), *(_figure(test[key], label.name) for key, _ in columns)]
         for label in card.labels
     ]
-    told = f"Figures are means over {test['cases']} test cases." if columns and "cases" in test else ""
-    header = ["value", "segment", "SNOMED CT", *(title for _, title in columns)]
-    return "\n".join(part for part in (table(header, rows), f"{told}\n" if told else "") if part)
+    parts = [table(["value", "segment", "SNOMED CT", *(title for _, title in columns)], rows)]
+    if test:
+        parts.append(f"Figures are means over the {test['cases']} cases of {_called(name)}.\n")
+    if len(tests) > 1:
+        means = [[_called(name), str(one["cases"]), f"{one['dice_mean']:.3f}"] for name, one in tests.items()]
+        parts.append(table(["test", "cases", "mean Dice"], means))
+    return "\n".join(parts)
+
+
+def _tests(card: ModelCard) -> dict[str, Any]:
+    """Figures on cases that neither training nor tuning has seen, the test part first."""
+    found = {name: one for name, one in card.metrics.items() if name != "validation" and "dice" in one}
+    return dict(sorted(found.items(), key=lambda item: item[0] != "test"))
+
+
+def _called(name: str) -> str:
+    return "the test part" if name == "test" else f"`{name}`"
 
 
 _FIGURES = {"dice": "Dice", "hd95_mm": "HD95 (mm)", "nsd_1mm": "NSD 1 mm", "missed": "missed in"}
@@ -109,9 +124,8 @@ def _figure(values: dict[str, Any], name: str) -> str:
 
 
 def _overall(card: ModelCard) -> str:
-    test = card.metrics.get("test", {})
-    dice = [value for value in test.get("dice", {}).values() if value is not None]
-    return f"{sum(dice) / len(dice):.3f} ({test['cases']})" if dice and "cases" in test else "not measured"
+    test = next(iter(_tests(card).values()), None)
+    return f"{test['dice_mean']:.3f} ({test['cases']})" if test else "not measured"
 
 
 def _colored(label: Label) -> str:
@@ -140,7 +154,8 @@ def _clean_up(card: ModelCard) -> str:
     steps = []
     for step in card.postprocessing:
         count = len(step["labels"])
-        segments = "all segments" if count == len(names) else ", ".join(names[value] for value in step["labels"])
+        segments = ", ".join(names[value] for value in step["labels"]) if count <= 4 else f"{count} segments"
+        segments = "all segments" if count == len(names) else segments
         joint = " together" if step.get("joint") and count > 1 else ""
         least = f" below {step['minimum_ml']:g} ml" if "minimum_ml" in step else ""
         steps.append(f"{step['operation'].replace('_', ' ')}{least} ({segments}{joint})")
