@@ -33,7 +33,7 @@ def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:
             "num_classes": card.num_classes,
             **card.network_arguments,
         },
-        "network": "$@network_def.to(@device)",
+        "network": "$@network_def.to(@device, memory_format=torch.channels_last_3d)",
         "preprocessing": {
             "_target_": "Compose",
             "transforms": [

@@ -110,7 +110,8 @@ class EvenWindowsInferer(Inferer):  # type: ignore[misc]
         covered = torch.zeros(padded, device=volume.device)
         for start in plan_windows(padded, window, self._overlap):
             z, y, x = (slice(first, first + length) for first, length in zip(start, window, strict=True))
-            part = volume[..., z, y, x]
+            # As in the program: another order of the same sums would decide close calls the other way.
+            part = volume[..., z, y, x].contiguous(memory_format=torch.channels_last_3d)
             seen = (network(part.flip(flip), *args, **kwargs).float().flip(flip) for flip in self._flips)
             logits = sum(seen, start=torch.zeros(1, device=volume.device)) / len(self._flips)
             if total is None:

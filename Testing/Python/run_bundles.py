@@ -1,6 +1,6 @@
 """Run MONAI bundles with MONAI alone: python run_bundles.py SCANS RESULTS BUNDLE...
 
-The results of each bundle go to a folder of its name. This program's own library cannot be imported here.
+The scans and results of each bundle are in a folder of its name. This program's own library cannot be imported here.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ def main(scans: str, results: str, *bundles: str) -> None:
             "config_file": f"{folder}/configs/inference.json",
             "meta_file": f"{folder}/configs/metadata.json",
         }
+        name = Path(folder).name
         monai_bundle.run(
-            **configs, bundle_root=folder, dataset_dir=scans, output_dir=f"{results}/{Path(folder).name}", device="cpu"
+            **configs,
+            bundle_root=folder,
+            dataset_dir=f"{scans}/{name}",
+            output_dir=f"{results}/{name}",
+            device="cpu",
         )
         monai_bundle.verify_net_in_out(net_id="network_def", device="cpu", p=1, n=2, **configs)
         loaded: Any = monai_bundle.load(
