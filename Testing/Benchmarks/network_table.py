@@ -62,6 +62,8 @@ def _times(entries: Sequence[Contestant], edge: int, device: str, rounds: int) -
 def _cost(entry: Contestant, edge: int, machine: dict[str, Any]) -> dict[str, Any]:
     """Parameters, multiply-adds, and the least seconds that the machine's measured peaks allow."""
     network = entry.build(CHANNELS, CLASSES, edge).eval()
+    # First, because a network whose modules have two names loses its parameters on the way to the meta device.
+    parameters = count_parameters(network)
     shape = (1, CHANNELS, edge, edge, edge)
     multiply_adds = count_multiply_adds(network, shape)
     half = entry.precision != "float32"
@@ -69,7 +71,7 @@ def _cost(entry: Contestant, edge: int, machine: dict[str, Any]) -> dict[str, An
     traffic = value_bytes * _values_moved(network, shape)
     arithmetic = multiply_adds / (1e9 * machine["peak_gmac_bfloat16" if half else "peak_gmac_float32"])
     return {
-        "parameters_m": round(count_parameters(network) / 1e6, 3),
+        "parameters_m": round(parameters / 1e6, 3),
         "gmac": round(multiply_adds / 1e9, 2),
         "traffic_gb": round(traffic / 1e9, 3),
         "bound_seconds": round(max(arithmetic, traffic / (1e9 * machine["bandwidth_gb"])), 5),
