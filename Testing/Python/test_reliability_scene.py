@@ -18,7 +18,7 @@ def scene_bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Any]:  # noqa: 
 
     bench = SceneBench(tmp_path / "home", tmp_path / "slicer")
     bench.load_volume()
-    bench.click_segment(0.0)
+    bench.click_segment(False)
     bench.finish()
     bench.edit(bench.results()[0], "paint")
     bench.check()
@@ -52,7 +52,7 @@ def test_a_changed_volume_and_a_result_that_nobody_asked_for_are_seen(scene_benc
 
 
 def test_an_edit_is_undone_and_never_overwritten_by_the_next_run(scene_bench: Any) -> None:
-    scene_bench.click_segment(0.0)
+    scene_bench.click_segment(False)
     scene_bench.finish()
     assert len(scene_bench.results()) == 2
     scene_bench.undo()

@@ -18,7 +18,7 @@ ROW, COUNT = "model_packages", 5000
 def check(count: int, seed: int) -> Tally:
     """count mutated packages."""
     with own_folder() as folder:
-        return run_in_children("Reliability.package_trial", count, seed, folder, patience=120.0)
+        return run_in_children("Reliability.package_trial", count, seed, folder, patience=300.0)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,30 @@ from module_fixtures import MODULE_FILE, equip
 from Runtime.bootstrap import start
 from test_module_finetune_panel import BASELINE, START, Finetune, step, verdict
 
+from LightMedSegLib.gui.scenario_model import ThresholdSegment
+
 SIDE = 24
+
+
+class HeldSegment(ThresholdSegment):
+    """A network whose end the test decides, so that what happens does not depend on the computer's speed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+        self.waiting = threading.Event()
+
+    def __call__(
+        self, image: Any, model: Any, device: str, roi: Any, progress: Any, cancel: Any, **settings: Any
+    ) -> Any:
+        """As ThresholdSegment, after go."""
+        self.waiting.set()
+        try:
+            while not self.go.wait(0.001):
+                cancel.raise_if_cancelled()
+        finally:
+            self.waiting.clear()
+        return super().__call__(image, model, device, roi, progress, cancel, **settings)
 
 
 class SceneBench:
@@ -28,6 +52,7 @@ class SceneBench:
         self.session.load_module(MODULE_FILE)
         self.panel = self.session.open_module("LightMedSeg")
         self._bench = equip(self.session, self.panel, home / "models")
+        self.segment = self.panel.logic.segment = HeldSegment()
         self._bench.add_model("other")
         self._finetune = Finetune(self._bench)
         logic = self.panel.logic
@@ -40,6 +65,7 @@ class SceneBench:
         self._histories: list[tuple[Any, Any]] = []
         self._number = 0
         self._tuned = 0
+        self.cases_added = 0
         self._most_results = 0
 
     @property
@@ -86,14 +112,29 @@ class SceneBench:
         if self.panel.parameters is not None and self.parameters.inputVolume is None:
             self.parameters.inputVolume = node
 
-    def click_segment(self, seconds: float) -> None:
-        self._bench.segment.seconds = seconds
+    def click_segment(self, held: bool) -> None:
+        """A held run is in the middle of its work until finish()."""
+        if held:
+            self.segment.go.clear()
+        else:
+            self.segment.go.set()
         self._most_results = len(self.results()) + 1
         if self.ui.segmentButton.enabled:
             self.ui.segmentButton.click()
 
+    def settle(self) -> None:
+        """Let everything happen that is due: a run is over, or held in the middle of its work."""
+        for _ in range(3):
+            self.session.process_events()
+        self.session.wait_until(self._is_settled, 120, "the run to be over or held")
+
+    def _is_settled(self) -> bool:
+        job = self.panel.logic.job
+        return job is None or (self.segment.waiting.is_set() and not self.segment.go.is_set() and not job.stopping)
+
     def finish(self) -> None:
-        self.session.wait_until(lambda: not self.panel.run.running, 30, "the end of the run")
+        self.segment.go.set()
+        self.session.wait_until(lambda: not self.panel.run.running, 120, "the end of the run")
         assert self.ui.statusLabel.text, "nothing was said about how the run ended"
 
     def edit(self, node: Any, kind: str) -> None:
@@ -110,12 +151,12 @@ class SceneBench:
         else:
             self._paint(node, segmentation.GetNthSegmentID(0))
         self._histories.append((node, history))
-        self._edited[node] = _content(node)
+        self._remember(node)
 
     def undo(self) -> None:
         node, history = self._histories.pop()
         history.RestorePreviousState()
-        self._edited[node] = _content(node)
+        self._remember(node)
 
     def change_volume(self, node: Any) -> None:
         array = slicer.util.arrayFromVolume(node)
@@ -156,8 +197,9 @@ class SceneBench:
         self._most_results = len(self.results())
 
     def add_case(self) -> None:
+        self.cases_added += 1
         self.ui.addCaseButton.click()
-        self.session.wait_until(lambda: not self.panel.addCase.adding, 30, "the case")
+        self.session.wait_until(lambda: not self.panel.addCase.adding, 120, "the case")
 
     def end_finetuning(self, how: str) -> None:
         name = self.panel.finetune._model.split("@")[0]
@@ -172,18 +214,18 @@ class SceneBench:
 
     def close(self) -> None:
         """End everything, and look whether anything was swallowed."""
-        self._bench.segment.seconds = 0
         self.panel.finetune.close()
         self.panel.logic.cancel()
-        self.session.wait_until(lambda: not self.panel.run.running, 30, "the end")
+        self.session.wait_until(lambda: not self.panel.run.running, 120, "the end")
         self.panel.cleanup()
-        self._forget_errors_that_were_logged()
+        self.session.dialogs.clear()
         self.session.finish()
 
     # --- what must hold
 
     def check(self) -> None:
         """Raises AssertionError for the first thing that does not hold."""
+        self.settle()
         swallowed = self.session.errors.take()
         assert not swallowed, "\n".join(error.text for error in swallowed)
         assert self.session.dialogs.texts("error") == []
@@ -207,12 +249,15 @@ class SceneBench:
         if self.panel.parameters is not None and self.panel.models.card is not None:
             assert parameters.model in self.models()
 
+    def _remember(self, node: Any) -> None:
+        """An edit; a segmentation without any segment holds nothing that could be lost, and may be filled."""
+        self._edited[node] = _content(node)
+        if not self._edited[node]:
+            del self._edited[node]
+
     def _forget(self, node: Any) -> None:
         self._volumes.pop(node, None)
         self._edited.pop(node, None)
-
-    def _forget_errors_that_were_logged(self) -> None:
-        self.session.dialogs.clear()
 
     def _paint(self, node: Any, segment_id: str) -> None:
         image = node.GetSegmentation().GetSegment(segment_id).GetRepresentation("Binary labelmap")

@@ -42,8 +42,10 @@ def check(count: int, seed: int) -> Tally:
 
 
 def _soak(folder: Path, count: int, tally: Tally) -> None:
+    import torch
     from Runtime.bootstrap import start
 
+    torch.set_num_threads(1)
     session = start(folder / "slicer-home")
     session.reset()
     place = _Place(folder, session)
