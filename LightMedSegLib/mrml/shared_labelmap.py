@@ -79,11 +79,15 @@ def guard_removal(segmentation: Any) -> None:
 
 
 class _Emptying:
+    # What is left when Python's garbage collector has emptied the object before VTK calls it.
+    _reference: vtk.vtkWeakReference | None = None
+    _holders = 0
+
     def __init__(self, reference: vtk.vtkWeakReference, holders: int):
         self._reference = reference
         self._holders = holders
 
     def __call__(self, *_: Any) -> None:
-        image = self._reference.Get()
+        image = None if self._reference is None else self._reference.Get()
         if image is not None and image.GetReferenceCount() <= self._holders:
             image.Initialize()

@@ -25,6 +25,7 @@ from mrml_fixtures import (
 from mrml_result_fixtures import card, labels, save_and_load, scan  # noqa: F401
 
 from LightMedSegLib.model_card import ModelCard
+from LightMedSegLib.mrml import shared_labelmap
 from LightMedSegLib.mrml.hierarchy import place_beside
 from LightMedSegLib.mrml.segmentations import remove_result, write_result
 
@@ -245,3 +246,22 @@ def test_thirty_labels_are_one_image(scan: Any) -> None:
     assert node.GetSegmentation().GetNumberOfSegments() == 30
     assert node.GetSegmentation().GetNumberOfLayers() == 1
     assert hashlib.sha256(labels_of(node).tobytes()).digest() == hashlib.sha256(values.astype(np.uint8)).digest()
+
+
+def test_a_guard_that_the_garbage_collector_has_emptied_does_nothing(
+    scan: Any, labels: np.ndarray, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python empties the objects of a cycle before VTK, which is part of it, calls them for the last time."""
+    made = []
+    real = shared_labelmap._Emptying
+
+    def remembered(*arguments: Any) -> Any:
+        made.append(real(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(shared_labelmap, "_Emptying", remembered)
+    node = write_result(scan, labels, card)
+    assert made
+    vars(made[-1]).clear()
+    made[-1]()
+    assert not labelmap_image(node).IsEmpty()
