@@ -2,7 +2,7 @@
 
 Usage: python Testing/Reliability/run.py [--short] [--only geometry] [--output reliability-output]
 
-The long form takes about an hour and a half on two processor cores, and tries more when it is run as root on Linux
+The long form takes about an hour on two processor cores, and tries more when it is run as root on Linux
 (full and read-only disks, other users, a closed network).
 """
 
