@@ -46,7 +46,7 @@ ROWS = (
 def main() -> int:
     """Run the rows, each in a process of its own, so that none disturbs another."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--short", action="store_true", help="what the tests run: some minutes")
+    parser.add_argument("--short", action="store_true", help="what the tests run: about a minute")
     parser.add_argument("--only", action="append", choices=[row.name for row in ROWS], help="may be given repeatedly")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT)
