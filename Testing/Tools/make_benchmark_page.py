@@ -8,12 +8,13 @@ the CSV files hold the rows. --check writes nothing and exits with 1 where the p
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from generated_page import write_or_check
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "Documentation" / "benchmarks"
@@ -97,18 +98,5 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    text = page()
-    if arguments.check:
-        current = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text
-        print("current" if current else f"{PAGE.name} is not current; run {Path(__file__).name}.")
-        return 0 if current else 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page(), __doc__))

@@ -8,7 +8,6 @@ and structure for each network. --check writes nothing and exits with 1 where th
 
 from __future__ import annotations
 
-import argparse
 import csv
 import math
 import statistics
@@ -22,6 +21,8 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+from generated_page import write_or_check
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "Documentation" / "results"
@@ -120,18 +121,5 @@ def _by_structure(rows: Sequence[Row], others: dict[str, list[Row]]) -> str:
     return "\n".join(table)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    text = page()
-    if arguments.check:
-        current = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text
-        print("current" if current else f"{PAGE.name} is not current; run {Path(__file__).name}.")
-        return 0 if current else 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page(), __doc__))
