@@ -81,6 +81,15 @@ def test_surroundings_fill_their_windows_and_stay_in_the_box() -> None:
     assert (z, y, x) == ((16, 40), (6, 38), (0, 24))
 
 
+def test_a_tight_margin_is_taken_along_an_axis_where_it_saves_windows() -> None:
+    spec = stub_model(ThresholdNetwork(2), classes=2, **{**SEARCHING, "patch": [32, 32, 32]}).card.input
+    labels = np.zeros((64, 48, 56), dtype=np.uint8)
+    # Along z 22 voxels and 8 mm on both sides are more than a window, 4 mm are not; along y and x 8 mm fit.
+    labels[20:42, 20:24, 20:24] = 1
+    x, y, z = surroundings(labels, Grid.of(scan()), ((0, 56), (0, 48), (0, 64)), spec, 0.0)
+    assert (z, y, x) == ((15, 47), (6, 38), (6, 38))
+
+
 def test_a_search_can_be_cancelled() -> None:
     token = CancelToken()
     report: Callable[[int, int, str], None] = lambda done, total, text: token.cancel()  # noqa: E731
