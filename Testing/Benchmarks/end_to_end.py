@@ -134,7 +134,7 @@ def _timed(name: str, network: str, image: sitk.Image, model: Any, device: str, 
         totals.append(time.perf_counter() - start)
     rows = []
     for state, part in (("cold", slice(0, 1)), ("warm", slice(1, None)))[: 2 if rounds else 1]:
-        row: dict[str, Any] = {"scan": name, "network": network, "state": state}
+        row: dict[str, Any] = {"scan": name, "by": network, "state": state}
         row["seconds"] = round(statistics.median(totals[part]), 3)
         row |= {stage: round(statistics.median(one[stage] for one in stages[part]), 3) for stage in STAGES}
         rows.append(row)

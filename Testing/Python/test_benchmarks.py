@@ -72,6 +72,20 @@ def test_the_table_counts_cost_and_the_machines_least_seconds() -> None:
     assert _cost(dynunet, 64, machine)["parameters_m"] == pytest.approx(31.2, abs=0.1)
 
 
+def test_the_rows_of_whole_scans_say_who_made_them_and_how_long_each_stage_took() -> None:
+    import SimpleITK as sitk
+    from end_to_end import _timed
+
+    from LightMedSegLib.engine import STAGES
+    from LightMedSegLib.model_store import resolve_model
+    from LightMedSegLib.sample_data import sample_path
+
+    image = sitk.ReadImage(str(sample_path("hippocampus")))
+    rows = _timed("crop", "ours", image, resolve_model("hippocampus-t1-mr"), "cpu", 1)
+    assert [(row["scan"], row["by"], row["state"]) for row in rows] == [("crop", "ours", s) for s in ("cold", "warm")]
+    assert all(0 < row["network"] < row["seconds"] and set(STAGES) <= set(row) for row in rows)
+
+
 def test_rows_become_csv_and_markdown(tmp_path: Path) -> None:
     from report import markdown, write_csv
 
