@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from numpy.typing import NDArray
 
+from LightMedSegLib.fast import FastLightMedSeg, accelerate
+from LightMedSegLib.fast.convolution import has_onednn
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.training.preparation import IGNORED, PreparedCase
 from LightMedSegLib.windows import Shape, padded_shape, padding_before, plan_windows
@@ -30,7 +33,7 @@ def confusion(
     """Count every voxel of known truth once.
 
     Windows do not overlap on purpose and are never stitched, so that a whole scan needs the memory of one window.
-    The same is done before and after the training, so the comparison is fair.
+    The same is done before and after the training, so the comparison is fair. Raises CancelledError once cancel is set.
     """
     shape = case.labels.shape
     padded = padded_shape((shape[0], shape[1], shape[2]), patch, 1)
@@ -39,7 +42,7 @@ def confusion(
     inner = tuple(slice(first, first + length) for first, length in zip(before, shape, strict=True))
     labels[inner] = case.labels
     total = np.zeros((num_classes, num_classes), dtype=np.int64)
-    network.eval()
+    logits_of = _quick(network.eval(), device, cancel)
     for z, y, x in plan_windows(padded, patch, 0.0):
         window = tuple(slice(a, a + length) for a, length in zip((z, y, x), patch, strict=True))
         truth = labels[window]
@@ -49,12 +52,24 @@ def confusion(
             cancel.raise_if_cancelled()
         image = _window(case.image, (z - before[0], y - before[1], x - before[2]), patch).to(device)
         image = image.contiguous(memory_format=torch.channels_last_3d)
-        predicted = network(image).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
+        predicted = logits_of(image).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
         known = truth < num_classes
         pairs = predicted[known].astype(np.int64) * num_classes + truth[known]
         total += np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
         truth[...] = IGNORED  # counted: a window beside this one may overlap it by a few voxels
     return _of_labelled(total, case.labelled)
+
+
+def _quick(
+    network: torch.nn.Module, device: torch.device, cancel: CancelToken | None
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The network in its fast form of the same precision, where there is one; training leaves it in the slow one."""
+    if device.type != "cpu" or not has_onednn(torch.float32):
+        return network
+    fast = accelerate(network)
+    if cancel is None or not isinstance(fast, FastLightMedSeg):
+        return fast
+    return partial(fast, checkpoint=cancel.raise_if_cancelled)
 
 
 def _of_labelled(counts: Confusion, labelled: Sequence[int] | None) -> Confusion:

@@ -143,7 +143,7 @@ class RunSection:
 
     seed: int = 2026
     precision: str = "bf16"  # on CUDA; "float32" everywhere else
-    compile: bool = False
+    compile: bool = False  # joins kernels; takes a minute or two, so for runs of more than a few minutes
     cuda_graph: bool = False  # records the step once and replays it; for light networks on one CUDA device
     channels_last: bool = False
     log_interval: int = 50

@@ -12,13 +12,21 @@ RecordedStep = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.
 
 
 def record_step(
-    network: nn.Module, loss: nn.Module, images_shape: Sequence[int], bf16: bool, device: torch.device
+    network: nn.Module,
+    loss: nn.Module,
+    images_shape: Sequence[int],
+    bf16: bool,
+    device: torch.device,
+    compiled: bool = False,
 ) -> RecordedStep:
     """Record network and loss for images of images_shape (B, C, z, y, x).
 
     The result maps images, labels (B, z, y, x) and labelled (B, classes) to the loss and the finest logits.
     A light network launches some thousand small kernels a step, and launching them takes longer than
     running them: replaying a recording removes that. The numbers are the same; only the shape is fixed.
+
+    compiled: let torch.compile join the kernels first, which takes a minute or two and halves what is left of a step;
+    the numbers then differ by rounding. The network must not have been trained on by a step that is not recorded.
     """
     batch, _, *size = images_shape
     classes = loss.class_weights.numel() if isinstance(loss.class_weights, torch.Tensor) else 2
@@ -27,7 +35,10 @@ def record_step(
         torch.randint(0, classes, (batch, *size), device=device),
         torch.ones((batch, classes), dtype=torch.bool, device=device),
     )
-    return cast(RecordedStep, torch.cuda.make_graphed_callables(_Step(network, loss, bf16), sample))
+    step: nn.Module = _Step(network, loss, bf16)
+    if compiled:
+        step = cast(nn.Module, torch.compile(step, dynamic=False))
+    return cast(RecordedStep, torch.cuda.make_graphed_callables(step, sample))
 
 
 class _Step(nn.Module):

@@ -94,7 +94,7 @@ class Trainer:
         self._recorded: RecordedStep | None = None
         if run.cuda_graph and device.type == "cuda" and group.world_size == 1:
             shape = (optimizer.batch, configuration.in_channels, *configuration.patch)
-            self._recorded = record_step(self._network, loss, shape, self._bf16, device)
+            self._recorded = record_step(self._network, loss, shape, self._bf16, device, run.compile)
         self._parameters = dict(self._network.named_parameters())
         self._optimizer = _adamw(self._parameters, optimizer.weight_decay, device)
         self._average = WeightAverage(self._network, configuration.averaging.decay)

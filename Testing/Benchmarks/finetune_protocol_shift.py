@@ -11,11 +11,7 @@ model's grid, of all voxels of the tested scans together. "reference" is what th
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import sys
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,20 +23,22 @@ import numpy as np  # noqa: E402
 import SimpleITK as sitk  # noqa: E402
 import torch  # noqa: E402
 from brain_reference import IGNORED, map_labels, read_mapping  # noqa: E402
+from finetune_jobs import fine_tuned, listed, mean, write_rows  # noqa: E402
 
 from LightMedSegLib.finetuning.case_building import build_case  # noqa: E402
-from LightMedSegLib.finetuning.case_store import CaseStore  # noqa: E402
 from LightMedSegLib.finetuning.confusion import confusion, dice_of  # noqa: E402
-from LightMedSegLib.finetuning.job import run_job  # noqa: E402
-from LightMedSegLib.finetuning.job_description import JobDescription  # noqa: E402
 from LightMedSegLib.finetuning.settings import FinetuneSettings  # noqa: E402
-from LightMedSegLib.model_package import Model, load_model  # noqa: E402
+from LightMedSegLib.finetuning.stored_case import StoredCase  # noqa: E402
+from LightMedSegLib.model_package import Model  # noqa: E402
 from LightMedSegLib.model_store import ModelStore  # noqa: E402
 from LightMedSegLib.preprocessing import prepare, prepare_labelmap  # noqa: E402
 from LightMedSegLib.training.preparation import PreparedCase  # noqa: E402
 from LightMedSegLib.volume_files import read_volume  # noqa: E402
 
 MODEL = "brain-structures-mr"
+TUNED_ON = ("malc_1000", "malc_1001", "malc_1002")
+"""Scans that the defaults for whole heads were chosen with."""
+
 MAPPING = ROOT / "Resources" / "Training" / "malc2012-to-brain-structures.json"
 
 Scan = tuple[str, sitk.Image, sitk.Image]
@@ -65,7 +63,7 @@ def reviewed_labels(model: Model) -> list[int]:
     return [label.value for label in model.card.labels if label.name not in left_out]
 
 
-def add_corrected(store: CaseStore, scan: Scan, model: Model, device: str) -> None:
+def corrected(scan: Scan, model: Model, device: str) -> StoredCase:
     """The scan as a case, reviewed wherever the reference says something."""
     _, image, reference = scan
     truth = sitk.GetArrayFromImage(reference)
@@ -74,70 +72,53 @@ def add_corrected(store: CaseStore, scan: Scan, model: Model, device: str) -> No
     correction.CopyInformation(reference)
     values = reviewed_labels(model)
     absent = [value for value in values if not (truth == value).any()]
-    case = build_case(image, correction, model, reviewed_labels=values, absent=absent, reviewed=known, device=device)
-    store.add(case)
+    return build_case(image, correction, model, reviewed_labels=values, absent=absent, reviewed=known, device=device)
 
 
-def dice(network: torch.nn.Module, tested: Sequence[Scan], model: Model, device: str) -> list[float]:
+def on_grid(scan: Scan, model: Model) -> PreparedCase:
+    """The scan as the network gets it."""
+    name, image, reference = scan
+    array, grid = prepare(image, model.card.input)
+    return PreparedCase(name, array.astype(np.float16), prepare_labelmap(reference, grid))
+
+
+def dice(network: torch.nn.Module, tested: Sequence[PreparedCase], model: Model, device: str) -> list[float]:
     """Dice of every label that the references can judge."""
     classes = model.card.num_classes
     total = np.zeros((classes, classes), dtype=np.int64)
-    for name, image, reference in tested:
-        array, grid = prepare(image, model.card.input)
-        case = PreparedCase(name, array.astype(np.float16), prepare_labelmap(reference, grid))
+    for case in tested:
         total += confusion(network, case, classes, model.card.input.patch, torch.device(device))
     return [dice_of(total, value) for value in reviewed_labels(model)]
 
 
-def rows(data: Path, counts: Sequence[int], repetitions: int, tested: int, device: str) -> Iterator[dict[str, Any]]:
+def rows(
+    data: Path, left_out: Sequence[str], counts: Sequence[int], repetitions: int, device: str
+) -> Iterator[dict[str, Any]]:
     """One row for each number of corrected scans and choice of them."""
     model = ModelStore().find(MODEL)
-    everything = scans(data, model)
+    everything = [scan for scan in scans(data, model) if scan[0] not in left_out]
+    prepared = {scan[0]: on_grid(scan, model) for scan in everything}
     parent = model.build_network().eval().to(device)
     for repetition in range(repetitions):
         for count in counts:
             # Every choice begins with another scan.
             first = repetition * len(everything) // repetitions
             order = everything[first:] + everything[:first]
-            corrected, others = order[:count], order[count : count + tested]
-            with tempfile.TemporaryDirectory() as folder:
-                store = CaseStore(Path(folder) / "cases")
-                for scan in corrected:
-                    add_corrected(store, scan, model, device)
-                job = JobDescription(
-                    MODEL,
-                    device=device,
-                    install=False,
-                    settings=FinetuneSettings(seed=2026 + repetition),
-                    cases_folder=str(store.folder),
-                )
-                started = time.perf_counter()
-                result = run_job(job, Path(folder) / "job")
-                seconds = time.perf_counter() - started
-                candidate = Path(folder) / "job" / "candidate"
-                network = load_model(candidate).build_network().eval().to(device) if candidate.is_dir() else parent
-            before, after = (dice(one, others, model, device) for one in (parent, network))
-            reference = list(result.verdict.to_json().get("reference", []))
+            others = [prepared[scan[0]] for scan in order[count:]]
+            cases = (corrected(scan, model, device) for scan in order[:count])
+            outcome = fine_tuned(MODEL, cases, FinetuneSettings(seed=2026 + repetition), device)
+            before, after = (dice(one, others, model, device) for one in (parent, outcome.network or parent))
             yield {
                 "corrected": count,
                 "choice": repetition,
                 "tested": len(others),
-                "before": f"{np.nanmean(before):.4f}",
-                "after": f"{np.nanmean(after):.4f}",
-                "reference_before": _mean(reference, "before"),
-                "reference_after": _mean(reference, "after"),
-                "accepted": result.verdict.accepted,
-                "gate": " ".join((*result.verdict.notes, *result.verdict.reasons)),
-                "seconds": f"{seconds:.0f}",
+                "before": mean(before),
+                "after": mean(after),
+                **outcome.columns(),
                 "device": device,
-                "before_by_structure": " ".join(f"{value:.3f}" for value in before),
-                "after_by_structure": " ".join(f"{value:.3f}" for value in after),
+                "before_by_structure": listed(before),
+                "after_by_structure": listed(after),
             }
-
-
-def _mean(entries: Sequence[Any], key: str) -> str:
-    values = [entry[key] for entry in entries if entry.get(key) is not None]
-    return f"{np.mean(values):.4f}" if values else ""
 
 
 def main() -> int:
@@ -146,19 +127,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--corrected", type=int, nargs="+", default=[1, 2, 3, 5])
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--tested", type=int, default=100, help="at most so many of the other scans")
+    parser.add_argument("--leave-out", nargs="*", default=TUNED_ON, help="scans that take no part")
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
-    table = rows(arguments.data, arguments.corrected, arguments.repetitions, arguments.tested, arguments.device)
-    with arguments.out.open("w", newline="", encoding="utf-8") as stream:
-        writer = None
-        for row in table:
-            if writer is None:
-                writer = csv.DictWriter(stream, row.keys(), lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(row)
-            stream.flush()
-            print(json.dumps(row), flush=True)
+    table = rows(arguments.data, arguments.leave_out, arguments.corrected, arguments.repetitions, arguments.device)
+    write_rows(table, arguments.out)
     return 0
 
 

@@ -15,10 +15,8 @@ grid, the mean of the cases' values. "original" is the same cases before the cha
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,16 +27,15 @@ import SimpleITK as sitk
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
+
+from finetune_jobs import fine_tuned, write_rows  # noqa: E402
 
 from LightMedSegLib.finetuning.case_building import build_case  # noqa: E402
-from LightMedSegLib.finetuning.case_store import CaseStore  # noqa: E402
 from LightMedSegLib.finetuning.confusion import confusion, dice_of  # noqa: E402
-from LightMedSegLib.finetuning.job import run_job  # noqa: E402
-from LightMedSegLib.finetuning.job_description import JobDescription  # noqa: E402
 from LightMedSegLib.finetuning.settings import FinetuneSettings  # noqa: E402
 from LightMedSegLib.finetuning.tuner import Task, Tuner  # noqa: E402
-from LightMedSegLib.model_package import Model, load_model  # noqa: E402
+from LightMedSegLib.model_package import Model  # noqa: E402
 from LightMedSegLib.model_store import ModelStore  # noqa: E402
 from LightMedSegLib.preprocessing import prepare, prepare_labelmap  # noqa: E402
 from LightMedSegLib.training.preparation import PreparedCase  # noqa: E402
@@ -160,27 +157,15 @@ def table(data: Path, split: dict[str, list[str]]) -> Iterable[dict[str, Any]]:
         for count in CORRECTED:
             first = repetition * max(CORRECTED)
             names, others = split["test"][first : first + count], shifted[:first] + shifted[first + count :]
-            with tempfile.TemporaryDirectory() as folder:
-                case_store = CaseStore(Path(folder) / "cases")
-                for name in names:
-                    image, labelmap = volumes(data, name, True)
-                    case_store.add(build_case(image, labelmap, model, device="cpu"))
-                settings = FinetuneSettings(seed=2026 + repetition)
-                job = JobDescription(
-                    MODEL, device="cpu", install=False, settings=settings, cases_folder=str(case_store.folder)
-                )
-                started = time.perf_counter()
-                result = run_job(job, Path(folder) / "job")
-                seconds = time.perf_counter() - started
-                network = load_model(Path(folder) / "job" / "candidate").build_network()
+            cases = (build_case(*volumes(data, name, True), model, device="cpu") for name in names)
+            outcome = fine_tuned(MODEL, cases, FinetuneSettings(seed=2026 + repetition), "cpu")
+            network = outcome.network or parent
             before, after = mean_dice(parent, others, model), mean_dice(network, others, model)
             yield {
                 "cases": count,
                 "repetition": repetition,
                 **_figures(before, after, original_before, mean_dice(network, original, model)),
-                "accepted": result.verdict.accepted,
-                "gate": " ".join((*result.verdict.notes, *result.verdict.reasons)),
-                "seconds": f"{seconds:.1f}",
+                **outcome.columns(),
             }
 
 
@@ -208,15 +193,7 @@ def main() -> int:
     split = json.loads((ROOT / "Resources" / "Training" / f"{MODEL}.split.json").read_text(encoding="utf-8"))
     choices = {name: CHOICES[name] for name in arguments.only or CHOICES}
     rows = choose(arguments.data, split, choices) if arguments.experiment == "choose" else table(arguments.data, split)
-    with arguments.out.open("w", newline="", encoding="utf-8") as stream:
-        writer = None
-        for row in rows:
-            writer = writer or csv.DictWriter(stream, row.keys(), lineterminator="\n")
-            if stream.tell() == 0:
-                writer.writeheader()
-            writer.writerow(row)
-            stream.flush()
-            print(row, flush=True)
+    write_rows(rows, arguments.out)
     return 0
 
 
