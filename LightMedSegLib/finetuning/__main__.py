@@ -17,7 +17,7 @@ from pathlib import Path
 
 from LightMedSegLib.errors import CancelledError, LightMedSegError
 from LightMedSegLib.finetuning.job_description import STOP_FILE, JobDescription
-from LightMedSegLib.finetuning.process import EventWriter, lower_priority, watched
+from LightMedSegLib.finetuning.process import EventWriter, keep_memory, lower_priority, watched
 from LightMedSegLib.progress import CancelToken
 
 USER_ERROR, INTERRUPTED = 2, 130
@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = chosen.job.resolve().parent
     report, cancel = EventWriter(sys.stdout), CancelToken()
     lower_priority()
+    keep_memory()
     (folder / STOP_FILE).unlink(missing_ok=True)
     try:
         with watched(cancel, folder / STOP_FILE, chosen.watch_input):

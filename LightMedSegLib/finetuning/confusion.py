@@ -15,10 +15,29 @@ from LightMedSegLib.fast import FastLightMedSeg, accelerate
 from LightMedSegLib.fast.convolution import has_onednn
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.training.preparation import IGNORED, PreparedCase
-from LightMedSegLib.windows import Shape, padded_shape, padding_before, plan_windows
+from LightMedSegLib.windows import Shape
 
 Confusion = NDArray[np.int64]
 """Voxel counts (classes, classes): predicted class, true class."""
+
+
+def windows_to_test(case: PreparedCase, patch: Shape) -> list[Shape]:
+    """Starts (z, y, x) of the fewest windows side by side that hold every structure of case; centred on them.
+
+    Starts may be negative where the case is smaller than a window. As in a segmentation, which looks for the region of
+    the structures first, what lies further away is not looked at. Without a structure they cover the whole case.
+    """
+    places = np.argwhere((case.labels > 0) & (case.labels != IGNORED))
+    shape = np.array(case.labels.shape)
+    lowest, highest = (places.min(axis=0), places.max(axis=0) + 1) if len(places) else (0 * shape, shape)
+    starts = []
+    for size, length, first, last in zip(patch, case.labels.shape, lowest.tolist(), highest.tolist(), strict=True):
+        count = max(1, math.ceil((last - first) / size))
+        span = count * size
+        begin = (first + last - span) // 2
+        begin = min(max(begin, 0), length - span) if span <= length else (length - span) // 2
+        starts.append([begin + number * size for number in range(count)])
+    return [(z, y, x) for z in starts[0] for y in starts[1] for x in starts[2]]
 
 
 @torch.no_grad()
@@ -29,34 +48,31 @@ def confusion(
     patch: Shape,
     device: torch.device,
     cancel: CancelToken | None = None,
+    windows: Sequence[Shape] | None = None,
 ) -> Confusion:
-    """Count every voxel of known truth once.
+    """Count every voxel of known truth in the windows once; windows: starts, those of :func:`windows_to_test` if None.
 
     Windows do not overlap on purpose and are never stitched, so that a whole scan needs the memory of one window.
     The same is done before and after the training, so the comparison is fair. Raises CancelledError once cancel is set.
     """
-    shape = case.labels.shape
-    padded = padded_shape((shape[0], shape[1], shape[2]), patch, 1)
-    before = padding_before((shape[0], shape[1], shape[2]), padded)
-    labels = np.full(padded, IGNORED, dtype=np.uint8)
-    inner = tuple(slice(first, first + length) for first, length in zip(before, shape, strict=True))
-    labels[inner] = case.labels
     total = np.zeros((num_classes, num_classes), dtype=np.int64)
     logits_of = _quick(network.eval(), device, cancel)
-    for z, y, x in plan_windows(padded, patch, 0.0):
-        window = tuple(slice(a, a + length) for a, length in zip((z, y, x), patch, strict=True))
-        truth = labels[window]
+    for start in windows_to_test(case, patch) if windows is None else windows:
+        inside, cut = [], []
+        for first, size, length in zip(start, patch, case.labels.shape, strict=True):
+            cut.append(slice(max(0, first), min(length, first + size)))
+            inside.append(slice(max(0, -first), min(size, length - first)))
+        truth = case.labels[tuple(cut)]
         if (truth == IGNORED).all():
             continue
         if cancel is not None:
             cancel.raise_if_cancelled()
-        image = _window(case.image, (z - before[0], y - before[1], x - before[2]), patch).to(device)
+        image = _window(case.image, start, patch).to(device)
         image = image.contiguous(memory_format=torch.channels_last_3d)
-        predicted = logits_of(image).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
+        predicted = logits_of(image).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()[tuple(inside)]
         known = truth < num_classes
         pairs = predicted[known].astype(np.int64) * num_classes + truth[known]
         total += np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
-        truth[...] = IGNORED  # counted: a window beside this one may overlap it by a few voxels
     return _of_labelled(total, case.labelled)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from LightMedSegLib.training.preparation import IGNORED, PreparedCase
 from LightMedSegLib.windows import Shape
 
-MOST_CROPS = 48
-"""Crops of all cases together: about 150 MB for patches of 64 x 64 x 64 voxels."""
+MOST_VOXELS = 25_000_000
+"""Of the crops of all cases together: about 100 MB."""
 
 _MARGIN = 1.25  # a turned or shifted patch still finds voxels around it
 
@@ -38,9 +39,9 @@ def training_crops(case: PreparedCase, patch: Shape, count: int, seed: int) -> l
     return crops
 
 
-def crops_per_case(cases: int) -> int:
-    """How many crops each of so many cases may give."""
-    return max(1, min(24, MOST_CROPS // max(1, cases)))
+def crops_per_case(cases: int, patch: Shape) -> int:
+    """How many crops for patches of this size each of so many cases may give."""
+    return max(1, min(24, int(MOST_VOXELS / (math.prod(patch) * _MARGIN**3)) // max(1, cases)))
 
 
 def _crop(case: PreparedCase, centre: Sequence[int], size: Sequence[int], number: int) -> PreparedCase:
@@ -51,13 +52,3 @@ def _crop(case: PreparedCase, centre: Sequence[int], size: Sequence[int], number
     z, y, x = (slice(first, first + length) for first, length in zip(start, size, strict=True))
     image, labels = case.image[:, z, y, x].copy(), case.labels[z, y, x].copy()
     return PreparedCase(f"{case.name}-{number}", image, labels, case.labelled)
-
-
-def training_patch(patch: Shape, stride: int, most_voxels: int) -> Shape:
-    """patch, its longest sides shortened in steps of stride until it has at most most_voxels voxels."""
-    sides = list(patch)
-    while sides[0] * sides[1] * sides[2] > most_voxels and max(sides) > stride:
-        longest = sides.index(max(sides))
-        sides[longest] = max(stride, (sides[longest] - 1) // stride * stride)
-    z, y, x = sides
-    return z, y, x

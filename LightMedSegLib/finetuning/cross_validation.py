@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from LightMedSegLib.finetuning.confusion import Confusion, confusion, dice_of
+from LightMedSegLib.finetuning.confusion import Confusion, confusion, dice_of, windows_to_test
 from LightMedSegLib.finetuning.crops import crops_per_case, training_crops
 from LightMedSegLib.finetuning.held_out import Part
 from LightMedSegLib.finetuning.settings import FinetuneSettings
+from LightMedSegLib.finetuning.training_grid import coarsened
 from LightMedSegLib.finetuning.tuner import Task, Tuner
 from LightMedSegLib.finetuning.work_folder import WorkFolder
 from LightMedSegLib.metrics import mean_without_nan
@@ -34,15 +35,20 @@ Counts = dict[str, Confusion]
 _LIVE_TESTS = 5
 """Times that a part is tested while it is trained."""
 
-_LIVE_PATCHES = 4
-"""Only where what is held out is no larger than so many windows."""
+_LIVE_WINDOWS = 4
+"""Only where what is held out lies in no more than so many windows."""
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What every part of a job needs. load gives a case by identifier; view is the patch that is tested with."""
+    """What every part of a job needs.
+
+    load gives a case by identifier; view is the patch that is tested with. Training sees the cases on voxels that are
+    coarseness times as large.
+    """
 
     task: Task
+    coarseness: float
     view: Shape
     settings: FinetuneSettings
     device: torch.device
@@ -81,12 +87,15 @@ def run_part(shop: Workshop, part: Part, number: int, total: int) -> Counts:
 
 def test(shop: Workshop, network: torch.nn.Module, part: Part) -> Counts:
     """Confusion of every case of which the part holds out something."""
-    return {
-        piece.case_id: confusion(
-            network, piece.of(shop.load(piece.case_id)), shop.task.num_classes, shop.view, shop.device, shop.cancel
+    counts = {}
+    for piece in part.test:
+        case = shop.load(piece.case_id)
+        # Of the whole case: the network shall see a half of it where a segmentation would show it.
+        windows = windows_to_test(case, shop.view)
+        counts[piece.case_id] = confusion(
+            network, piece.of(case), shop.task.num_classes, shop.view, shop.device, shop.cancel, windows
         )
-        for piece in part.test
-    }
+    return counts
 
 
 def trained_weights(work: WorkFolder, number: int) -> dict[str, torch.Tensor]:
@@ -120,8 +129,9 @@ def counts_from_json(data: Mapping[str, Any]) -> Counts:
 def _crops(shop: Workshop, part: Part) -> list[PreparedCase]:
     crops: list[PreparedCase] = []
     for piece in part.train:
-        case = piece.of(shop.load(piece.case_id))
-        crops += training_crops(case, shop.task.patch, crops_per_case(len(part.train)), shop.settings.seed)
+        case = coarsened(piece.of(shop.load(piece.case_id)), shop.coarseness)
+        count = crops_per_case(len(part.train), shop.task.patch)
+        crops += training_crops(case, shop.task.patch, count, shop.settings.seed)
     return crops
 
 
@@ -131,8 +141,8 @@ class _LiveDice:
     def __init__(self, shop: Workshop, part: Part) -> None:
         self._shop, self._part = shop, part
         self._every = max(1, shop.settings.steps // _LIVE_TESTS)
-        voxels = sum(shop.load(piece.case_id).labels.size for piece in part.test)
-        self._network = shop.fresh_network() if 0 < voxels <= _LIVE_PATCHES * math.prod(shop.view) else None
+        windows = sum(len(windows_to_test(shop.load(piece.case_id), shop.view)) for piece in part.test)
+        self._network = shop.fresh_network() if 0 < windows <= _LIVE_WINDOWS else None
 
     def event(self, tuner: Tuner) -> dict[str, Any] | None:
         """The figures after a step that is due."""

@@ -7,6 +7,8 @@ to the weights after the step, not to the gradient, so its strength does not dep
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 
 _ENCODER = ("detail.", "stem.", "anchor_detector.", "structural_prior.", "encoder.")
@@ -36,6 +38,11 @@ def parameter_groups(
         if factor > 0:
             groups.setdefault(factor, []).append(parameter)
     return [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
+
+
+def class_weights(names: Iterable[str]) -> list[str]:
+    """Those of a network's weights that have a row for each class."""
+    return [name for name in names if name.startswith(_CLASSES)]
 
 
 class ParentPull:

@@ -24,14 +24,18 @@ _FEW_VOXELS = 20
 _CLEARLY_WORSE = 0.05
 """Dice that a single label may lose although the mean rises."""
 
+_ENOUGH_VOXELS = 100
+"""Fewer held-out voxels of a structure, a sliver that the cut left, say nothing about it alone."""
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """Dice of one label before and after, over all held-out voxels (nan: in neither)."""
+    """Dice of one label before and after, over all held-out voxels (nan: in neither); voxels: marked ones of them."""
 
     name: str
     before: float
     after: float
+    voxels: int
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,12 @@ def _swapped(counts: Confusion, one: int, other: int) -> bool:
 def compare(before: Confusion, after: Confusion, labels: Sequence[Label], values: Collection[int]) -> list[Comparison]:
     """Dice of the labels in values before and after."""
     return [
-        Comparison(label.name, dice_of(before, label.value), dice_of(after, label.value))
+        Comparison(
+            label.name,
+            dice_of(before, label.value),
+            dice_of(after, label.value),
+            int(before[:, label.value].sum()),
+        )
         for label in labels
         if label.value in values
     ]
@@ -113,7 +122,8 @@ def judge(
     else:
         notes.append(f"Better on what was held out of the corrections: Dice {before:.3f} before, {after:.3f} after.")
     for row in held_out:
-        if row.name in known and row.before - row.after > _CLEARLY_WORSE:
+        enough = row.voxels >= _ENOUGH_VOXELS
+        if enough and row.name in known and row.before - row.after > _CLEARLY_WORSE:
             against.append(f"{row.name} became worse where it was held out: Dice {row.before:.3f} to {row.after:.3f}.")
         if row.name not in known and not row.after >= _LEARNT:
             against.append(

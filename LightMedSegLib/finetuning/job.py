@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from LightMedSegLib.active_versions import remove_leftovers
 from LightMedSegLib.devices import select_device
 from LightMedSegLib.errors import ModelPackageError
 from LightMedSegLib.file_lock import LockedError, exclusive
+from LightMedSegLib.finetuning.blending import blended, largest_share
 from LightMedSegLib.finetuning.case_store import CaseStore
 from LightMedSegLib.finetuning.confusion import Confusion, confusion
-from LightMedSegLib.finetuning.crops import training_patch
 from LightMedSegLib.finetuning.cross_validation import (
     Counts,
     Report,
@@ -32,12 +32,13 @@ from LightMedSegLib.finetuning.cross_validation import (
     test,
     trained_weights,
 )
-from LightMedSegLib.finetuning.gate import Verdict, compare, judge, mistakes
+from LightMedSegLib.finetuning.gate import Comparison, Verdict, compare, judge, mean_dice, mistakes
 from LightMedSegLib.finetuning.held_out import Part, Piece, plan_parts
 from LightMedSegLib.finetuning.job_description import LOCK_FILE, RESULT_FILE, WORK_FOLDER, JobDescription
 from LightMedSegLib.finetuning.new_labels import all_labels, grown_network
 from LightMedSegLib.finetuning.reference_set import read_reference, rehearsed_and_checked
 from LightMedSegLib.finetuning.selection import reviewed_values, usable_records
+from LightMedSegLib.finetuning.training_grid import coarsened, training_grid
 from LightMedSegLib.finetuning.tuner import Task
 from LightMedSegLib.finetuning.versions import adopt, candidate_card, install, next_version, write_candidate
 from LightMedSegLib.finetuning.work_folder import WorkFolder
@@ -70,11 +71,14 @@ def run_job(
     with _only_process(folder):
         remove_stale(folder, older_than=-1.0)
         before = torch.get_num_threads()
-        # One processor stays free: a job of low priority whose threads wait for each other there is slower with it.
-        torch.set_num_threads(description.threads or max(1, before - 1))
+        # Of many processors one stays free: a job of low priority whose threads wait for each other is slower with it.
+        torch.set_num_threads(description.threads or max(min(2, before), before - 1))
+        # Gradients of certain voxels are so small that a processor would take a hundred times as long for each.
+        torch.set_flush_denormal(True)
         try:
             return _Job(description, folder, report or (lambda event: None), cancel or CancelToken()).run()
         finally:
+            torch.set_flush_denormal(False)
             torch.set_num_threads(before)
 
 
@@ -133,11 +137,40 @@ class _Job:
         # The candidate itself learns from everything, in the very way that the parts were tested.
         run_part(shop, Part(tuple(map(Piece, ids)), ()), len(parts), len(parts) + 1)
         self._report({"event": "testing"})
-        tensors = {name: value.to(torch.float16) for name, value in trained_weights(work, len(parts)).items()}
+        share, reference_after = self._share(shop, len(parts), reference_before)
+        if share < 1:
+            after = {}
+            for number, part in enumerate(parts):
+                after = summed(after, test(shop, self._tuned(shop, number, share), part))
+        verdict = self._verdict(before, after, reference_before, reference_after)
+        if share < 1:
+            note = f"So that it does not forget, {share:.0%} of what the training changed is kept."
+            verdict = replace(verdict, notes=(*verdict.notes, note))
+        tensors = self._tuned(shop, len(parts), share).state_dict()
+        halves = {name: value.to(torch.float16).cpu() for name, value in tensors.items()}
+        return self._end(work, verdict, self._package(work, verdict, halves))
+
+    def _tuned(self, shop: Workshop, number: int, share: float) -> torch.nn.Module:
+        """The network of the training number, with that share of what was learnt, as exact as it will be kept."""
         network = shop.fresh_network()
-        network.load_state_dict({name: value.float() for name, value in tensors.items()})
-        verdict = self._verdict(before, after, reference_before, self._on_reference(shop, network))
-        return self._end(work, verdict, self._package(work, verdict, tensors))
+        parent = {name: value.cpu() for name, value in network.state_dict().items()}
+        weights = blended(parent, trained_weights(shop.work, number), share, self._model.card.num_classes)
+        network.load_state_dict({name: value.to(torch.float16).float() for name, value in weights.items()})
+        return network
+
+    def _share(self, shop: Workshop, number: int, reference_before: Confusion) -> tuple[float, Confusion]:
+        """How much of the training number is kept, and what the reference set says of it."""
+        found: dict[float, Confusion] = {}
+
+        def loss_at(share: float) -> float:
+            found[share] = self._on_reference(shop, self._tuned(shop, number, share))
+            before, after = mean_dice(self._reference_table(reference_before, found[share]))
+            return before - after
+
+        share = largest_share(loss_at, shop.settings.reference_tolerance)
+        if share not in found:
+            loss_at(share)
+        return share, found[share]
 
     def _parent(self) -> Model:
         """The model that the job began with: a job killed after adopting must not take its own candidate for it."""
@@ -157,16 +190,20 @@ class _Job:
         card, classes = self._model.card, len(self._labels) + 1
         x, y, z = card.input.spacing
         network = grown_network(self._model, classes)
-        most = self._description.settings.patch_voxels if self._device.type == "cpu" else 10**9
-        patch = training_patch(card.input.patch, int(getattr(network, "total_stride", 1)), most)
+        settings = self._description.settings
+        most = settings.patch_voxels if self._device.type == "cpu" else 10**9
+        stride = int(getattr(network, "total_stride", 1))
+        grid = training_grid(card.input, stride, settings.batch, settings.steps, most)
+        spacing = z * grid.coarseness, y * grid.coarseness, x * grid.coarseness
         return Workshop(
-            task=Task(patch, (z, y, x), classes, classes - card.num_classes),
+            task=Task(grid.patch, spacing, classes, classes - card.num_classes),
+            coarseness=grid.coarseness,
             view=card.input.patch,
-            settings=self._description.settings,
+            settings=replace(settings, batch=grid.batch, steps=grid.steps),
             device=self._device,
             load=lambda case_id: self._cases.load(case_id).prepared(self._labels),
             fresh_network=lambda: grown_network(self._model, classes).to(self._device),
-            rehearsal=tuple(self._rehearsed),
+            rehearsal=tuple(coarsened(case, grid.coarseness) for case in self._rehearsed),
             work=work,
             report=self._report,
             cancel=self._cancel,
@@ -200,17 +237,25 @@ class _Job:
     def _on_reference(self, shop: Workshop, network: torch.nn.Module) -> Confusion:
         classes = shop.task.num_classes
         total: Confusion = np.zeros((classes, classes), dtype=np.int64)
+        stride = int(getattr(network, "total_stride", 1))
         for case in self._checked:
-            total = total + confusion(network, case, classes, shop.view, self._device, self._cancel)
+            # A crop or a made image that the network can take as it is needs no border that nobody saw.
+            shape = (case.labels.shape[0], case.labels.shape[1], case.labels.shape[2])
+            fits = all(side % stride == 0 and side <= most for side, most in zip(shape, shop.view, strict=True))
+            view = shape if fits else shop.view
+            total = total + confusion(network, case, classes, view, self._device, self._cancel)
         return total
 
     def _verdict(self, before: Counts, after: Counts, old: Confusion, new: Confusion) -> Verdict:
         card = self._model.card
         reviewed = reviewed_values(self._records, self._labels)
         held_out = compare(_total(before, old), _total(after, old), self._labels, reviewed)
-        known = [label for label in self._labels if label.value < card.num_classes]
-        reference = compare(old, new, known, {label.value for label in known}) if self._checked else []
-        return judge(held_out, reference, self._description.settings, {label.name for label in known})
+        known = {label.name for label in self._labels if label.value < card.num_classes}
+        return judge(held_out, self._reference_table(old, new), self._description.settings, known)
+
+    def _reference_table(self, old: Confusion, new: Confusion) -> list[Comparison]:
+        known = [label for label in self._labels if label.value < self._model.card.num_classes]
+        return compare(old, new, known, {label.value for label in known}) if self._checked else []
 
     def _scores(self, before: Counts, after: Counts) -> dict[str, Any]:
         classes = len(self._labels) + 1

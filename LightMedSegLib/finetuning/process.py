@@ -88,3 +88,22 @@ def lower_priority() -> None:
             kernel.SetPriorityClass(kernel.GetCurrentProcess(), _BELOW_NORMAL_PRIORITY_CLASS)
         else:
             os.nice(10)
+
+
+def keep_memory() -> None:
+    """Let the process reuse the memory of large tensors instead of giving it back after each; only glibc is told.
+
+    The system clears every page that it hands out again, which took a fifth of a training step.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        import ctypes
+
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_MAX, 0)
+        library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+"""Numbers of mallopt's parameters in malloc.h."""

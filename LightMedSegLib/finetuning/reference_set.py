@@ -1,26 +1,41 @@
 """The few openly licensed or synthetic cases that a model carries, so that fine-tuning does not make it forget.
 
-``reference.safetensors`` holds, for each case number n from 0: ``n.image`` (uint8, channel z y x), ``n.scale``
-(float32: smallest value and step, so that a voxel is smallest + step * stored), ``n.labels`` (uint8, z y x) and
-``n.labelled`` (uint8, the label values that were marked).
+``reference.safetensors`` holds, for each case number n from 0, ``n.labels`` (uint8, z y x) and either
+
+- ``n.image`` (uint8, channel z y x), ``n.scale`` (float32: smallest value and step, so that a voxel is smallest + step
+  * stored) and ``n.labelled`` (uint8, the label values that were marked), or
+- ``n.spacing`` (float32, z y x in mm): then the labels are the indices of a labelmap, of which the images are made by
+  the synthesis that the model was trained with, as ``training.toml`` in the same folder says, and interpolated to the
+  model's grid. Whole heads take a hundredth of the bytes so, and every case gives several images.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from LightMedSegLib.errors import ModelPackageError
+from LightMedSegLib.errors import ModelPackageError, TrainingDataError
+from LightMedSegLib.finetuning.training_grid import resized
 from LightMedSegLib.model_package import Model
 from LightMedSegLib.package_folder import FILE_LIMITS, read_file
 from LightMedSegLib.tensor_file import parse_tensors
+from LightMedSegLib.training.configuration_file import read_configuration
 from LightMedSegLib.training.preparation import PreparedCase
+from LightMedSegLib.training.synthesis import synthetic_cases
+from LightMedSegLib.training.synthesis_labels import ids_in_order
 
 REFERENCE_FILE = "reference.safetensors"
+RECIPE_FILE = "training.toml"
+
+_MADE = "made-"
+_IMAGES_PER_LABELMAP = 2
+_STEP = 16  # sides of an image are multiples of it: what networks with four halvings take
 
 
 def encode_reference(cases: Sequence[PreparedCase], num_labels: int) -> dict[str, NDArray[Any]]:
@@ -37,8 +52,17 @@ def encode_reference(cases: Sequence[PreparedCase], num_labels: int) -> dict[str
     return arrays
 
 
+def encode_labelmaps(cases: Sequence[PreparedCase], spacing: tuple[float, float, float]) -> dict[str, NDArray[Any]]:
+    """The arrays of a reference file of index maps (cases prepared for synthesis) with voxels of spacing (z, y, x)."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, case in enumerate(cases):
+        arrays[f"{number}.labels"] = case.labels
+        arrays[f"{number}.spacing"] = np.array(spacing, dtype=np.float32)
+    return arrays
+
+
 def read_reference(model: Model) -> list[PreparedCase]:
-    """The cases that the model carries, none if its card names none.
+    """The cases that the model carries, none if its card names none; images of one labelmap have the same name.
 
     Raises ModelPackageError if the file is missing, not the one of the card, or damaged.
     """
@@ -51,14 +75,47 @@ def read_reference(model: Model) -> list[PreparedCase]:
         raise ModelPackageError(f"{model.card.identifier}: {REFERENCE_FILE} is not the file of the card.")
     arrays = parse_tensors(content, REFERENCE_FILE)
     try:
+        if info.cases and "0.spacing" in arrays:
+            return _made_of_labelmaps(model, arrays, info.cases)
         return [_decode(arrays, number) for number in range(info.cases)]
     except (KeyError, ValueError, IndexError, TypeError) as error:
         raise ModelPackageError(f"{model.card.identifier}: {REFERENCE_FILE} is damaged: {error}.") from None
 
 
 def rehearsed_and_checked(cases: Sequence[PreparedCase]) -> tuple[list[PreparedCase], list[PreparedCase]]:
-    """Cases to train on again, and others to look for forgetting on; no case is both."""
+    """Cases to train on again, and others to look for forgetting on; no case is both.
+
+    Images that were made of labelmaps are only looked at: to rehearse them brought their own Dice up, but neither that
+    of real scans nor that of other made images (finetune_protocol_shift.py).
+    """
+    if any(case.name.startswith(_MADE) for case in cases):
+        return [], list(cases)
     return list(cases[::2]), list(cases[1::2])
+
+
+def _made_of_labelmaps(model: Model, arrays: dict[str, NDArray[Any]], count: int) -> list[PreparedCase]:
+    try:
+        recipe = read_configuration(model.folder / RECIPE_FILE)
+    except TrainingDataError as error:
+        raise ModelPackageError(
+            f"{model.card.identifier}: the images of its reference set cannot be made: {error}"
+        ) from None
+    made = []
+    for number in range(count):
+        labels, spacing = arrays[f"{number}.labels"], arrays[f"{number}.spacing"]
+        if labels.ndim != 3 or labels.dtype != np.uint8 or spacing.shape != (3,) or not (spacing > 0).all():
+            raise ValueError(f"case {number} is no labelmap")
+        if labels.max(initial=0) >= len(ids_in_order(recipe.synthesis)):
+            raise ValueError(f"case {number} holds an index that {RECIPE_FILE} does not name")
+        patch = [-(-length // _STEP) * _STEP for length in labels.shape]
+        grid = recipe.input | {"patch": patch, "spacing_mm": spacing[::-1].tolist()}
+        synthesis = replace(recipe.synthesis, validation_images=_IMAGES_PER_LABELMAP)
+        case = PreparedCase(f"{_MADE}{number}", np.zeros((0, *labels.shape), dtype=np.float16), labels)
+        settings = replace(recipe, input=grid, synthesis=synthesis)
+        own = spacing / np.array(model.card.input.spacing[::-1], dtype=np.float32)
+        for image in synthetic_cases(settings, [case], torch.device("cpu")):
+            made.append(replace(resized(image, own.tolist()), name=case.name))
+    return made
 
 
 def _decode(arrays: dict[str, NDArray[Any]], number: int) -> PreparedCase:

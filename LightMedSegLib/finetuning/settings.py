@@ -29,7 +29,7 @@ class FinetuneSettings:
     max_parts: int = 3  # more cases than this are left out in groups instead of one by one
     minimum_gain: float = 0.002  # of the held-out Dice, so that a change by chance is no improvement
     reference_tolerance: float = 0.01  # Dice that the reference set may lose
-    patch_voxels: int = 160_000  # largest training patch on the CPU
+    patch_voxels: int = 1_700_000  # most voxels of a training step on the CPU
     checkpoint_seconds: float = 4.0
     seed: int = 2026
 

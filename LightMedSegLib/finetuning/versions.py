@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.errors import ModelStoreError
 from LightMedSegLib.file_lock import exclusive
-from LightMedSegLib.finetuning.reference_set import REFERENCE_FILE
+from LightMedSegLib.finetuning.reference_set import RECIPE_FILE, REFERENCE_FILE
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_card import ModelCard
 from LightMedSegLib.model_package import Model, load_model, save_model
@@ -144,8 +144,9 @@ def candidate_card(
 def write_candidate(
     folder: Path, parent: Model, card: Mapping[str, Any], tensors: Mapping[str, NDArray[np.float16]]
 ) -> Model:
-    """Write the candidate's package, with the parent's reference set and licence, into the new folder."""
-    kept = {name: parent.folder / name for name in (REFERENCE_FILE, _LICENSE_FILE) if (parent.folder / name).is_file()}
+    """Write the candidate's package into the new folder, with the parent's licence, reference set and its recipe."""
+    names = (REFERENCE_FILE, RECIPE_FILE, _LICENSE_FILE)
+    kept = {name: parent.folder / name for name in names if (parent.folder / name).is_file()}
     return save_model(folder, card, tensors, kept)
 
 

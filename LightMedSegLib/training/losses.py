@@ -9,12 +9,14 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as functional
+from torch.utils.checkpoint import checkpoint
 
 from LightMedSegLib.training.configuration import LossSection
-from LightMedSegLib.training.partial_labels import merge_unlabelled, unlabelled_as_background
+from LightMedSegLib.training.partial_labels import merged_background, unlabelled_as_background
 from LightMedSegLib.training.preparation import IGNORED
 
 _SMOOTH = 1e-5
+_SLAB_VALUES = 2**21
 
 
 class SegmentationLoss(torch.nn.Module):
@@ -55,33 +57,61 @@ class SegmentationLoss(torch.nn.Module):
     def _one_resolution(
         self, logits: torch.Tensor, labels: torch.Tensor, labelled: torch.Tensor | None
     ) -> torch.Tensor:
-        settings, logits = self._settings, logits.float()
         known = labels != IGNORED
         classes = torch.where(known, labels, 0)
         if self._partially_labelled:
             if labelled is None:
                 raise ValueError("A partially labelled run needs the labelled classes of each case.")
-            logits = merge_unlabelled(logits, labelled)
             classes = unlabelled_as_background(classes, labelled)
         else:
             labelled = None
-        log_probability = logits.log_softmax(dim=1)
-        entropy = -log_probability.gather(1, classes[:, None])[:, 0] * self.class_weights[classes] * known
+        border = boundary(labels) if self._settings.boundary > 0 else known
+        planes = _planes_at_once(logits)
+        if planes >= logits.shape[2]:
+            return self._of_sums(self._sums(logits, classes, known, border, labelled), labelled)
+        total: list[torch.Tensor] = []
+        for parts in zip(*(value.split(planes, dim=-3) for value in (logits, classes, known, border)), strict=True):
+            # What lies between logits and sums takes several times their memory: it is computed again for the gradient.
+            sums = checkpoint(self._sums, *parts, labelled, use_reentrant=False)
+            total = [one + other for one, other in zip(total, sums, strict=True)] if total else list(sums)
+        return self._of_sums(total, labelled)
+
+    def _sums(
+        self,
+        logits: torch.Tensor,
+        classes: torch.Tensor,
+        known: torch.Tensor,
+        border: torch.Tensor,
+        labelled: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, ...]:
+        """What the terms need of the voxels: entropy, importance, both on the border, and those of dice_sums."""
+        log_probability = logits.float().log_softmax(dim=1)
+        probability = log_probability.exp()
+        log_of_truth = log_probability.gather(1, classes[:, None])[:, 0]
+        if labelled is not None:
+            probability, log_of_truth = merged_background(probability, log_of_truth, classes, labelled)
+        entropy = -log_of_truth * self.class_weights[classes] * known
         importance = self.class_weights[classes] * known
-        loss = settings.cross_entropy * entropy.sum() / importance.sum().clamp(min=_SMOOTH)
+        sums = (entropy.sum(), importance.sum(), (entropy * border).sum(), (importance * border).sum())
+        if self._settings.dice > 0:
+            first = 0 if self._settings.dice_background else 1
+            return (*sums, *dice_sums(probability, classes, known, first))
+        return sums
+
+    def _of_sums(self, sums: Sequence[torch.Tensor], labelled: torch.Tensor | None) -> torch.Tensor:
+        settings = self._settings
+        entropy, importance, border_entropy, border_importance = sums[:4]
+        loss = settings.cross_entropy * entropy / importance.clamp(min=_SMOOTH)
         if settings.boundary > 0:
-            border = boundary(labels)
-            loss = loss + settings.boundary * (entropy * border).sum() / (importance * border).sum().clamp(min=_SMOOTH)
+            loss = loss + settings.boundary * border_entropy / border_importance.clamp(min=_SMOOTH)
         if settings.dice > 0:
-            loss = loss + settings.dice * self._dice(log_probability.exp(), classes, known, labelled)
+            loss = loss + settings.dice * self._dice(sums[4:], labelled)
         return loss
 
-    def _dice(
-        self, probability: torch.Tensor, classes: torch.Tensor, known: torch.Tensor, labelled: torch.Tensor | None
-    ) -> torch.Tensor:
+    def _dice(self, sums: Sequence[torch.Tensor], labelled: torch.Tensor | None) -> torch.Tensor:
         settings = self._settings
+        overlap, predicted, present = sums
         first = 0 if settings.dice_background else 1
-        overlap, predicted, present = dice_sums(probability, classes, known, first)
         used = torch.ones_like(overlap) if labelled is None else labelled[:, first:].to(overlap.dtype)
         overlap, predicted, present = overlap * used, predicted * used, present * used
         weights = self.class_weights[first:] * used
@@ -90,6 +120,13 @@ class SegmentationLoss(torch.nn.Module):
             weights = weights.amax(dim=0)
         dice = (2 * overlap + _SMOOTH) / (predicted + present + _SMOOTH)
         return ((1 - dice) * weights).sum() / weights.sum().clamp(min=_SMOOTH)
+
+
+def _planes_at_once(logits: torch.Tensor) -> int:
+    """All on a device of its own memory; on the processor few enough for its cache."""
+    if logits.device.type != "cpu":
+        return logits.shape[2]
+    return max(1, _SLAB_VALUES * logits.shape[2] // max(1, logits.numel()))
 
 
 def dice_sums(

@@ -4,7 +4,7 @@ A structure that nobody looked for may lie in what is marked as background. Push
 background there would teach the network to miss it. Instead the probabilities of all structures that a
 case does not label are added to the background's before the loss: the network may put such a voxel in
 either. This is the marginal loss of Shi, Xiao, Chen and Zhou, "Marginal loss and exclusion loss for
-partially supervised multi-organ segmentation", Medical Image Analysis 70 (2021), written here in logits.
+partially supervised multi-organ segmentation", Medical Image Analysis 70 (2021).
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from __future__ import annotations
 import torch
 
 
-def merge_unlabelled(logits: torch.Tensor, labelled: torch.Tensor) -> torch.Tensor:
-    """Logits (B, C, ...) with the classes that labelled (B, C) leaves out added to the background, class 0.
+def merged_background(
+    probability: torch.Tensor, log_of_truth: torch.Tensor, classes: torch.Tensor, labelled: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Probabilities (B, C, z, y, x) with the classes that labelled (B, C) leaves out added to the background's.
 
-    After a softmax the left-out classes have probability zero and the background has the sum. Their logits
-    are the lowest finite number rather than minus infinity, so that no gradient becomes NaN.
+    log_of_truth (B, z, y, x) is the logarithm of the probability of classes, and is returned as it is after that.
+    Left-out classes keep their own probability, which must not be looked at.
     """
-    shape = (*labelled.shape, *([1] * (logits.dim() - 2)))
-    kept = labelled.reshape(shape)
-    lowest = torch.finfo(logits.dtype).min
-    background_group = ~kept
-    background_group[:, 0] = True
-    background = torch.where(background_group, logits, lowest).logsumexp(dim=1, keepdim=True)
-    return torch.cat([background, torch.where(kept[:, 1:], logits[:, 1:], lowest)], dim=1)
+    group = ~labelled
+    group[:, 0] = True
+    background = torch.einsum("bczyx,bc->bzyx", probability, group.to(probability.dtype))
+    # Where nothing was left out the logarithm of the softmax itself is more exact.
+    merged = (classes == 0) & (group.sum(dim=1) > 1)[:, None, None, None]
+    smallest = torch.finfo(background.dtype).tiny
+    log_of_truth = torch.where(merged, background.clamp(min=smallest).log(), log_of_truth)
+    return torch.cat([background[:, None], probability[:, 1:]], dim=1), log_of_truth
 
 
 def unlabelled_as_background(classes: torch.Tensor, labelled: torch.Tensor) -> torch.Tensor:

@@ -1,11 +1,13 @@
 """Fine-tuning the brain model, which never saw a real scan, on corrected real ones: what it gains, what it forgets.
 
-    python Testing/Benchmarks/finetune_protocol_shift.py --data FOLDER --out rows.csv [--corrected 1 3] [--device cpu]
+    python Testing/Benchmarks/finetune_protocol_shift.py --data FOLDER --prepared PREPARED --out rows.csv
 
-FOLDER holds images/ and labels/ of the MICCAI 2012 atlas challenge. Whole jobs with the defaults, as a user starts
-them; the corrected scans are left out of the figures, the rest is tested. Corrections are the set's own labels, mapped
-as Resources/Training/malc2012-to-brain-structures.json says; what has no counterpart is not reviewed. Dice is on the
-model's grid, of all voxels of the tested scans together. "reference" is what the gate measured of forgetting.
+FOLDER holds images/ and labels/ of the MICCAI 2012 atlas challenge, PREPARED the labelmaps as prepared for training.
+Whole jobs with the defaults, as a user starts them; the corrected scans are left out of the figures, the rest is
+tested. Corrections are the set's own labels, mapped as Resources/Training/malc2012-to-brain-structures.json says; what
+has no counterpart is not reviewed. Dice is on the model's grid, of all voxels of the tested scans together. "made" is
+what is forgotten: Dice on images made of the two labelmaps that are the test part of the model's own training.
+"reference" is what the gate measured of that, on the model's reference set.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +35,19 @@ from LightMedSegLib.finetuning.stored_case import StoredCase  # noqa: E402
 from LightMedSegLib.model_package import Model  # noqa: E402
 from LightMedSegLib.model_store import ModelStore  # noqa: E402
 from LightMedSegLib.preprocessing import prepare, prepare_labelmap  # noqa: E402
-from LightMedSegLib.training.preparation import PreparedCase  # noqa: E402
+from LightMedSegLib.training.configuration_file import read_configuration  # noqa: E402
+from LightMedSegLib.training.preparation import PreparedCase, read_prepared  # noqa: E402
+from LightMedSegLib.training.run import read_run_split  # noqa: E402
+from LightMedSegLib.training.synthesis import synthetic_cases  # noqa: E402
 from LightMedSegLib.volume_files import read_volume  # noqa: E402
 
 MODEL = "brain-structures-mr"
 TUNED_ON = ("malc_1000", "malc_1001", "malc_1002")
 """Scans that the defaults for whole heads were chosen with."""
 
+RECIPE = ROOT / "Resources" / "Training" / "brain-structures-mr.toml"
+IMAGES_PER_LABELMAP = 3
+CHOICES = 3
 MAPPING = ROOT / "Resources" / "Training" / "malc2012-to-brain-structures.json"
 
 Scan = tuple[str, sitk.Image, sitk.Image]
@@ -91,29 +100,48 @@ def dice(network: torch.nn.Module, tested: Sequence[PreparedCase], model: Model,
     return [dice_of(total, value) for value in reviewed_labels(model)]
 
 
+def made_images(prepared: Path) -> list[PreparedCase]:
+    """Images of the labelmaps of the test part, the same every time."""
+    configuration = read_configuration(RECIPE)
+    split = read_run_split(configuration, RECIPE.parent)
+    assert split is not None
+    labelmaps = [case for case in read_prepared(prepared, configuration) if case.name in split.test]
+    several = replace(configuration, synthesis=replace(configuration.synthesis, validation_images=IMAGES_PER_LABELMAP))
+    return synthetic_cases(several, labelmaps, torch.device("cpu"))
+
+
 def rows(
-    data: Path, left_out: Sequence[str], counts: Sequence[int], repetitions: int, device: str
+    data: Path,
+    made: Sequence[PreparedCase],
+    left_out: Sequence[str],
+    counts: Sequence[int],
+    choices: Sequence[int],
+    device: str,
 ) -> Iterator[dict[str, Any]]:
     """One row for each number of corrected scans and choice of them."""
     model = ModelStore().find(MODEL)
     everything = [scan for scan in scans(data, model) if scan[0] not in left_out]
     prepared = {scan[0]: on_grid(scan, model) for scan in everything}
     parent = model.build_network().eval().to(device)
-    for repetition in range(repetitions):
+    made_before = mean(dice(parent, made, model, device))
+    for choice in choices:
         for count in counts:
             # Every choice begins with another scan.
-            first = repetition * len(everything) // repetitions
+            first = choice * len(everything) // CHOICES
             order = everything[first:] + everything[:first]
             others = [prepared[scan[0]] for scan in order[count:]]
             cases = (corrected(scan, model, device) for scan in order[:count])
-            outcome = fine_tuned(MODEL, cases, FinetuneSettings(seed=2026 + repetition), device)
-            before, after = (dice(one, others, model, device) for one in (parent, outcome.network or parent))
+            outcome = fine_tuned(MODEL, cases, FinetuneSettings(seed=2026 + choice), device)
+            tuned = outcome.network or parent
+            before, after = (dice(one, others, model, device) for one in (parent, tuned))
             yield {
                 "corrected": count,
-                "choice": repetition,
+                "choice": choice,
                 "tested": len(others),
                 "before": mean(before),
                 "after": mean(after),
+                "made_before": made_before,
+                "made_after": mean(dice(tuned, made, model, device)),
                 **outcome.columns(),
                 "device": device,
                 "before_by_structure": listed(before),
@@ -124,13 +152,21 @@ def rows(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--prepared", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--corrected", type=int, nargs="+", default=[1, 2, 3, 5])
-    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--choices", type=int, nargs="+", default=range(CHOICES), help="of corrected scans")
     parser.add_argument("--leave-out", nargs="*", default=TUNED_ON, help="scans that take no part")
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
-    table = rows(arguments.data, arguments.leave_out, arguments.corrected, arguments.repetitions, arguments.device)
+    table = rows(
+        arguments.data,
+        made_images(arguments.prepared),
+        arguments.leave_out,
+        arguments.corrected,
+        arguments.choices,
+        arguments.device,
+    )
     write_rows(table, arguments.out)
     return 0
 

@@ -14,7 +14,7 @@ import copy
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,11 @@ SHAPES = {
 Step = Callable[[], Tensor]
 
 
-def rows(rounds: int) -> list[dict[str, Any]]:
+def rows(rounds: int, names: Sequence[str]) -> list[dict[str, Any]]:
     """One row per shape and way: median milliseconds, the ratio to plain, and how far the results differ."""
     table = []
-    for name, (shape, classes) in SHAPES.items():
+    for name in names:
+        shape, classes = SHAPES[name]
         torch.manual_seed(0)
         ours = build_network("lightmedseg", shape[1], classes, deep_supervision=True).cuda().train()
         plain = copy.deepcopy(ours)
@@ -132,12 +133,13 @@ def _milliseconds(step: Step, rounds: int) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--batch", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--output", type=Path, help="CSV file")
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
         print("This machine has no CUDA device.", file=sys.stderr)
         return 2
-    table = rows(arguments.rounds)
+    table = rows(arguments.rounds, arguments.batch)
     print(torch.cuda.get_device_name(), torch.__version__)
     print(markdown(table))
     if arguments.output:

@@ -10,7 +10,7 @@ import torch
 from model_factory import make_labels
 
 from LightMedSegLib.finetuning.confusion import confusion, dice_of
-from LightMedSegLib.finetuning.crops import training_crops, training_patch
+from LightMedSegLib.finetuning.crops import training_crops
 from LightMedSegLib.finetuning.gate import Comparison, judge, mistakes
 from LightMedSegLib.finetuning.held_out import GAP_VOXELS, best_cut, plan_parts
 from LightMedSegLib.finetuning.settings import FinetuneSettings
@@ -81,8 +81,8 @@ def test_an_empty_correction_is_noticed_unless_the_absence_is_confirmed() -> Non
     assert not mistakes(empty, LABELS, {2}, set(), "1")
 
 
-def rows(*pairs: tuple[float, float]) -> list[Comparison]:
-    return [Comparison(name, *pair) for name, pair in zip(NAMES, pairs, strict=False)]
+def rows(*pairs: tuple[float, float], voxels: int = 500) -> list[Comparison]:
+    return [Comparison(name, *pair, voxels) for name, pair in zip(NAMES, pairs, strict=False)]
 
 
 def test_an_improvement_without_forgetting_is_accepted() -> None:
@@ -106,6 +106,21 @@ def test_what_is_not_accepted_says_why(held_out: list[Comparison], reference: li
     verdict = judge(held_out, reference, SETTINGS, NAMES)
     assert not verdict.accepted
     assert any(reason in text for text in verdict.reasons)
+
+
+def test_a_sliver_of_a_structure_does_not_decide_alone() -> None:
+    held_out = [*rows((0.5, 0.9)), *rows((0.0, 0.0), (0.3, 0.0), voxels=20)[1:]]
+    assert judge(held_out, rows((0.9, 0.9)), SETTINGS, NAMES).accepted
+
+
+def test_the_cut_goes_through_most_structures() -> None:
+    """Two small ones lie on one side of every cut; they must not decide that the third is not cut either."""
+    labels = np.zeros((40, 20, 20), np.uint8)
+    labels[2:38, 2:6, 2:6] = 1
+    labels[2:38, 14:18, 14:18] = 2
+    labels[3:5, 2:4, 10:12] = 3
+    axis, cut = best_cut(prepared(labels)) or (None, 0)
+    assert axis == 0 and 15 <= cut <= 25
 
 
 def test_a_new_structure_must_have_been_learnt() -> None:
@@ -158,18 +173,3 @@ def test_crops_are_centred_on_every_structure_and_small_cases_stay_whole() -> No
     small = prepared(labels[:10, :10, :10])
     assert training_crops(small, (16, 16, 16), 4, 0) == [small]
     assert not training_crops(prepared(np.full((9, 9, 9), IGNORED, np.uint8)), (16, 16, 16), 4, 0)
-
-
-@pytest.mark.parametrize(
-    ("patch", "most", "expected"),
-    [
-        ((48, 64, 48), 160_000, (48, 64, 48)),
-        ((96, 96, 96), 300_000, (64, 64, 64)),
-        ((16, 16, 16), 1, (16, 16, 16)),
-        ((128, 32, 32), 70_000, (64, 32, 32)),
-    ],
-)
-def test_a_training_patch_fits_the_processor_and_the_network(
-    patch: tuple[int, int, int], most: int, expected: tuple[int, int, int]
-) -> None:
-    assert training_patch(patch, 16, most) == expected

@@ -68,7 +68,9 @@ def write_scan(folder: Path, model: Model) -> sitk.Image:
     normalization = spec.channels[0].normalization
     # Other kinds do not care for the scale of intensities.
     scale, shift = (normalization["std"], normalization["mean"]) if normalization["kind"] == "window" else (50.0, 100.0)
-    image = sitk.GetImageFromArray(case.image[0].astype(np.float32) * scale + shift)
+    # Of a whole head the middle: a bundle goes through all windows, the engine first looks where the structures are.
+    z, y, x = (slice(max(0, length // 2 - 28), length // 2 + 28) for length in case.labels.shape)
+    image = sitk.GetImageFromArray(case.image[0][z, y, x].astype(np.float32) * scale + shift)
     image.SetSpacing(spec.spacing)
     width, height, depth = image.GetSize()
     fine = sitk.Resample(

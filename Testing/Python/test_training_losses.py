@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from LightMedSegLib.training import losses
 from LightMedSegLib.training.configuration import LossSection
 from LightMedSegLib.training.distillation import distillation_loss, teacher_probabilities
 from LightMedSegLib.training.losses import SegmentationLoss, boundary, coarser_labels
-from LightMedSegLib.training.partial_labels import merge_unlabelled
+from LightMedSegLib.training.partial_labels import merged_background
 from LightMedSegLib.training.preparation import IGNORED
 
 torch.set_num_threads(1)
@@ -116,14 +117,44 @@ def test_a_case_without_a_known_voxel_costs_nothing_and_stays_finite():
 
 
 def test_merging_adds_the_probabilities_of_unlabelled_classes_to_the_background():
-    logits, _ = example(4)
+    logits, labels = example(4)
     labelled = torch.tensor([[True, True, False, True], [True, True, True, True]])
-    merged = merge_unlabelled(logits, labelled).softmax(1)
-    plain = logits.softmax(1)
-    torch.testing.assert_close(merged[0, 0], plain[0, 0] + plain[0, 2])
-    torch.testing.assert_close(merged[0, [1, 3]], plain[0, [1, 3]])
-    assert not merged[0, 2].any()
-    torch.testing.assert_close(merged[1], plain[1])
+    classes = torch.where((labels == 2) & ~labelled[:, 2, None, None, None], 0, labels)
+    plain = logits.detach().softmax(1)
+    log_of_truth = logits.detach().log_softmax(1).gather(1, classes[:, None])[:, 0]
+    probability, log_of_merged = merged_background(plain, log_of_truth, classes, labelled)
+    torch.testing.assert_close(probability[0, 0], plain[0, 0] + plain[0, 2])
+    torch.testing.assert_close(probability[0, [1, 3]], plain[0, [1, 3]])
+    torch.testing.assert_close(probability[1], plain[1])
+    expected = probability.gather(1, classes[:, None])[:, 0].log()
+    torch.testing.assert_close(log_of_merged, expected)
+
+
+def test_a_voxel_that_the_network_is_sure_is_no_background_keeps_a_finite_loss():
+    logits = torch.zeros(1, 3, 4, 4, 4)
+    logits[:, 1] = 500.0
+    logits.requires_grad_()
+    loss = SegmentationLoss(LossSection(), 3, partially_labelled=True)
+    value = loss(logits, torch.zeros(1, 4, 4, 4, dtype=torch.int64), torch.tensor([[True, True, False]]))
+    value.backward()
+    assert torch.isfinite(value) and torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_slab_by_slab_the_loss_and_its_gradient_are_those_of_the_whole(monkeypatch, partial):
+    logits, labels = example(4)
+    labels[:, :2] = IGNORED
+    labelled = torch.tensor([[True, True, False, True], [True, True, True, True]])
+    loss = SegmentationLoss(LossSection(dice_background=True), 4, partially_labelled=partial)
+    results = []
+    for values in (2**30, logits.numel() // 4):
+        monkeypatch.setattr(losses, "_SLAB_VALUES", values)
+        copy = logits.detach().clone().requires_grad_()
+        value = loss(copy, labels, labelled)
+        value.backward()
+        results.append((value.detach(), copy.grad))
+    torch.testing.assert_close(results[0][0], results[1][0])
+    torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-4, atol=1e-8)
 
 
 def test_finding_an_unlabelled_structure_costs_nothing_but_claiming_it_for_a_labelled_one_does():
