@@ -13,12 +13,14 @@ from model_factory import make_card
 from torch import Tensor, nn
 
 from LightMedSegLib.model_card import ModelCard
+from LightMedSegLib.segmentation import Segmentation
 
 torch.set_num_threads(1)
 
 _serial_numbers = itertools.count()
 
 IDENTITY_WINDOW = {"kind": "window", "lower": -1e6, "upper": 1e6, "mean": 0.0, "std": 1.0}
+SMALL_PATCH = {"patch": [16, 16, 16]}
 
 
 @dataclass
@@ -121,6 +123,11 @@ def rotation(degrees: tuple[float, float, float]) -> np.ndarray:
 def reordered(image: sitk.Image, permutation: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> sitk.Image:
     """The same volume in space, its voxels stored in another axis order and direction."""
     return sitk.Flip(sitk.PermuteAxes(image, permutation), flips, False)
+
+
+def array_of(result: Segmentation) -> np.ndarray:
+    """The labels (z, y, x)."""
+    return sitk.GetArrayFromImage(result.labelmap)
 
 
 def dice(first: np.ndarray, second: np.ndarray) -> float:

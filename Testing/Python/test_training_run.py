@@ -1,37 +1,27 @@
-"""Whole training runs on tiny data: learning, stopping, resuming, averaging, packaging, the command."""
+"""Whole training runs on tiny data: learning, stopping, resuming, averaging, packaging."""
 
 from __future__ import annotations
 
 import csv
-import json
-import os
-import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from training_factory import TinyNetwork, configuration, content, prepared_cases, tiny_network, write_decathlon_folder
+from training_factory import CPU, TinyNetwork, configuration, prepared_cases, tiny_network
 
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.model_package import load_model
 from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.training.__main__ import main
 from LightMedSegLib.training.averaging import WeightAverage
 from LightMedSegLib.training.checkpoint import load_checkpoint, read_weights
 from LightMedSegLib.training.configuration import OptimizerSection
-from LightMedSegLib.training.grid_inference import mirrored_probability, predict_labels
-from LightMedSegLib.training.preparation import IGNORED
 from LightMedSegLib.training.run import load_run_network, run_training
 from LightMedSegLib.training.schedule import learning_rate, run_progress
 from LightMedSegLib.training.split import Split
 from LightMedSegLib.training.trainer import Trainer
 from LightMedSegLib.training.validation import GridValidator
-
-CPU = torch.device("cpu")
-ROOT = Path(__file__).parents[2]
 
 
 def make_trainer(output: Path, settings=None, network=None, validation=1, **options) -> Trainer:
@@ -195,31 +185,6 @@ def test_the_learning_rate_warms_up_and_declines_to_its_minimum():
     assert run_progress(budget, 95, 9.0) == pytest.approx(0.95)
 
 
-def test_windows_and_padding_do_not_change_the_answer_of_a_network_that_sees_single_voxels():
-    torch.manual_seed(0)
-    network = torch.nn.Conv3d(1, 3, 1)
-    images = [torch.randn(1, *size) for size in ((20, 16, 40), (9, 12, 16), (16, 17, 10))]
-    with torch.no_grad():
-        found = list(predict_labels(network, images, (16, 16, 16), batch=3))
-        for image, labels in zip(images, found, strict=True):
-            assert torch.equal(labels.long(), network(image[None])[0].argmax(0))
-
-
-def test_mirrored_prediction_of_a_symmetric_network_changes_nothing_and_else_averages():
-    images = torch.randn(1, 3, 4, 4, 6)
-    symmetric = torch.nn.Identity()
-    plain = mirrored_probability(symmetric, images, ())
-    torch.testing.assert_close(mirrored_probability(symmetric, images, ("x", "z")), plain)
-
-    class Left(torch.nn.Module):
-        def forward(self, volume: torch.Tensor) -> torch.Tensor:
-            return torch.cat([volume[..., :3] + torch.tensor([5.0, 0, 0]).reshape(1, 3, 1, 1, 1), volume[..., 3:]], -1)
-
-    both = mirrored_probability(Left(), images, ("x",))
-    wanted = (Left()(images).softmax(1) + Left()(images.flip(-1)).softmax(1).flip(-1)) / 2
-    torch.testing.assert_close(both, wanted)
-
-
 def network_settings(**sections):
     return configuration(network={"name": "lightmedseg-tiny"}, **sections)
 
@@ -267,143 +232,3 @@ def test_a_split_with_unknown_cases_is_refused(tmp_path):
     prepared = prepare(tmp_path / "prepared", settings)
     with pytest.raises(TrainingDataError, match="case_77"):
         run_training(settings, prepared, tmp_path / "out", Split(("case_77",), (), ()))
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run of the command on a Decathlon folder: (folder, configuration file)."""
-    folder = tmp_path_factory.mktemp("run")
-    write_decathlon_folder(folder / "data")
-    (folder / "split.json").write_text(
-        json.dumps({"train": ["case_00", "case_01"], "validation": ["case_02"], "test": ["case_03"]})
-    )
-    run_file = content(network={"name": "lightmedseg-tiny"}, data={"split": "split.json"}, optimizer={"steps": 2})
-    (folder / "run.json").write_text(json.dumps(run_file))
-    arguments = ["--config", str(folder / "run.json"), "--data", str(folder / "data"), "--device", "cpu"]
-    assert main([*arguments, "--out", str(folder / "out")]) == 0
-    return folder, arguments
-
-
-def test_the_command_prepares_trains_and_packages(trained):
-    folder, _ = trained
-    assert (folder / "out" / "prepared" / "cases.json").is_file()
-    assert load_model(folder / "out" / "model").card.name == "two-balls"
-
-
-def test_the_command_scores_a_part_through_the_engine_and_writes_it_into_the_card(trained):
-    folder, arguments = trained
-    assert main([*arguments, "--out", str(folder / "out"), "--evaluate", "test"]) == 0
-    metrics = load_model(folder / "out" / "model").card.metrics
-    assert metrics["test"]["cases"] == 1
-    assert set(metrics["test"]["dice"]) == {"Ball", "Bright ball"}
-    assert "validation" in metrics
-    with (folder / "out" / "evaluation-test.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
-    assert [(row["case"], row["label"]) for row in rows] == [("case_03", "Ball"), ("case_03", "Bright ball")]
-
-
-def test_the_quick_validation_agrees_with_the_inference_engine(trained):
-    from LightMedSegLib.training.cases import find_cases
-    from LightMedSegLib.training.configuration_file import read_configuration
-    from LightMedSegLib.training.evaluation import evaluate_with_engine
-    from LightMedSegLib.training.preparation import read_prepared
-
-    folder, _ = trained
-    settings = read_configuration(folder / "run.json")
-    model = load_model(folder / "out" / "model")
-    quick = GridValidator(read_prepared(folder / "out" / "prepared", settings), 3, settings.patch, CPU)
-    table = quick.score(model.build_network())
-    scores = evaluate_with_engine(model, find_cases(folder / "data", "decathlon", 1))
-    engine = [score.metrics.dice for score in scores]
-    assert [value for row in table.values for value in row] == pytest.approx(engine, abs=0.02)
-
-
-def test_a_run_without_package_is_scored_on_the_model_grid(trained, tmp_path):
-    """Peers of the benchmarks have no package."""
-    folder, arguments = trained
-    for name in ("weights.safetensors", "configuration.json"):
-        (tmp_path / name).write_bytes((folder / "out" / name).read_bytes())
-    prepared = ["--prepared", str(folder / "out" / "prepared")]
-    assert main([*arguments, *prepared, "--out", str(tmp_path), "--evaluate", "test"]) == 0
-    assert main([*arguments, "--out", str(folder / "out"), "--evaluate", "test"]) == 0
-    tables = []
-    for place in (tmp_path, folder / "out"):
-        with (place / "evaluation-test.csv").open() as stream:
-            tables.append([float(row["dice"]) for row in csv.DictReader(stream)])
-    assert tables[0] == pytest.approx(tables[1], abs=0.02)
-
-
-def test_unknown_voxels_and_structures_that_were_not_annotated_have_no_figures():
-    from LightMedSegLib.training.evaluation import evaluate_on_grid, summarise
-
-    class Answer(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(1))
-
-        def forward(self, volume: torch.Tensor) -> torch.Tensor:
-            return 9 * torch.nn.functional.one_hot(volume[:, 0].round().long(), 3).movedim(-1, 1).float()
-
-    first, second = prepared_cases(2)
-    shown = [replace(case, image=case.labels[None].astype(np.float16)) for case in (first, second)]
-    unknown = second.labels.copy()
-    unknown[:7] = IGNORED
-    wrong = shown[1].image.copy()
-    wrong[:, :7] = 1
-    cases = [replace(shown[0], labelled=(1,)), replace(shown[1], image=wrong, labels=unknown)]
-    scores = evaluate_on_grid(Answer(), cases, (16, 16, 16), (1.0, 1.0, 1.0), ("Ball", "Bright ball"))
-    assert [(score.case, score.metrics.name) for score in scores] == [
-        (first.name, "Ball"),
-        (second.name, "Ball"),
-        (second.name, "Bright ball"),
-    ]
-    assert summarise(scores)["dice"] == {"Ball": 1.0, "Bright ball": 1.0}
-
-
-def test_user_errors_of_the_command_are_one_sentence_and_exit_code_2(trained, capsys):
-    folder, arguments = trained
-    for wrong in (
-        ["--out", str(folder / "b"), "--set", "optimizer.nothing=1"],
-        ["--out", str(folder / "b"), "--split", "x"],
-    ):
-        assert main([*arguments, *wrong]) == 2
-        assert capsys.readouterr().err.count("\n") == 1
-    assert main(["--config", str(folder / "run.json"), "--out", str(folder / "empty"), "--device", "cpu"]) == 2
-    assert "--data" in capsys.readouterr().err
-
-
-def test_a_prepared_folder_trains_where_simpleitk_is_not_installed(trained):
-    folder, arguments = trained
-    program = (
-        "import sys; sys.modules['SimpleITK'] = None\n"
-        "from LightMedSegLib.training.__main__ import main\n"
-        "sys.exit(main(sys.argv[1:]))"
-    )
-    options = [
-        *arguments,
-        "--prepared",
-        str(folder / "out" / "prepared"),
-        "--out",
-        str(folder / "bare"),
-        "--steps",
-        "1",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-c", program, *options],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (folder / "bare" / "model" / "model.json").is_file()
-
-
-def test_importing_the_training_package_and_its_command_needs_neither_torch_nor_simpleitk():
-    program = (
-        "import sys; sys.modules['SimpleITK'] = None; sys.modules['torch'] = None\n"
-        "import argparse; from LightMedSegLib.training.command import add_arguments\n"
-        "add_arguments(argparse.ArgumentParser())"
-    )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

@@ -16,6 +16,8 @@ from LightMedSegLib.training.preparation import PreparedCase
 
 torch.set_num_threads(1)
 
+CPU = torch.device("cpu")
+
 CODE = {"scheme": "SCT", "value": "123037004", "meaning": "Anatomical Structure"}
 
 

@@ -26,13 +26,15 @@ ROW, COUNT = "compatibility", 14
 ENVIRONMENTS = Path(os.environ.get("LIGHTMEDSEG_ENVIRONMENTS") or "reliability-output/environments").absolute()
 
 LIBRARY_TESTS = (
-    "test_geometry.py", "test_preprocessing.py", "test_postprocessing.py", "test_segmentation.py", "test_inference.py",
-    "test_model_package.py", "test_tensor_file.py", "test_schema_check.py", "test_volume_files.py",
+    "test_geometry.py", "test_preprocessing.py", "test_postprocessing.py", "test_segmentation.py",
+    "test_segmentation_failures.py", "test_inference.py", "test_model_package.py", "test_model_package_network.py",
+    "test_model_package_zip.py", "test_tensor_file.py", "test_schema_check.py", "test_volume_files.py",
     "test_bad_inputs.py", "test_fast_network.py", "test_finetuning_job.py", "test_cli.py",
 )  # fmt: skip
 TESTS_WITHOUT_TORCH = (
     "test_model_card.py", "test_tensor_file.py", "test_schema_check.py", "test_safe_files.py", "test_model_store.py",
-    "test_volume_files.py", "test_damaged_scans.py", "test_labels.py", "test_semver.py",
+    "test_model_store_crashes.py", "test_model_lookup.py", "test_volume_files.py", "test_damaged_scans.py",
+    "test_labels.py", "test_semver.py",
 )  # fmt: skip
 SLICER_TESTS = ("test_mrml_job.py", "test_module_run.py")
 SLICER_TESTS_WITHOUT_TORCH = (

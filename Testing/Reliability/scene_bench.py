@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import slicer
+from finetune_panel_fixtures import BASELINE, START, Finetune, step, verdict
 from module_fixtures import MODULE_FILE, equip
 from Runtime.bootstrap import start
-from test_module_finetune_panel import BASELINE, START, Finetune, step, verdict
 
 from LightMedSegLib.gui.scenario_model import ThresholdSegment
 
