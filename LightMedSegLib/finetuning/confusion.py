@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -40,7 +40,6 @@ def windows_to_test(case: PreparedCase, patch: Shape) -> list[Shape]:
     return [(z, y, x) for z in starts[0] for y in starts[1] for x in starts[2]]
 
 
-@torch.no_grad()
 def confusion(
     network: torch.nn.Module,
     case: PreparedCase,
@@ -56,24 +55,43 @@ def confusion(
     The same is done before and after the training, so the comparison is fair. Raises CancelledError once cancel is set.
     """
     total = np.zeros((num_classes, num_classes), dtype=np.int64)
+    starts = windows_to_test(case, patch) if windows is None else windows
+    for place, predicted in predicted_labels(network, case, starts, patch, device, cancel):
+        truth = case.labels[place]
+        known = truth < num_classes
+        pairs = predicted[known].astype(np.int64) * num_classes + truth[known]
+        total += np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+    return _of_labelled(total, case.labelled)
+
+
+@torch.no_grad()
+def predicted_labels(
+    network: torch.nn.Module,
+    case: PreparedCase,
+    starts: Sequence[Shape],
+    patch: Shape,
+    device: torch.device,
+    cancel: CancelToken | None = None,
+) -> Iterator[tuple[tuple[slice, slice, slice], NDArray[np.uint8]]]:
+    """The part of the case (slices z, y, x) and the labels of each window at starts that shows known voxels.
+
+    Raises CancelledError once cancel is set.
+    """
     logits_of = _quick(network.eval(), device, cancel)
-    for start in windows_to_test(case, patch) if windows is None else windows:
+    for start in starts:
         inside, cut = [], []
         for first, size, length in zip(start, patch, case.labels.shape, strict=True):
             cut.append(slice(max(0, first), min(length, first + size)))
             inside.append(slice(max(0, -first), min(size, length - first)))
-        truth = case.labels[tuple(cut)]
-        if (truth == IGNORED).all():
+        place = cut[0], cut[1], cut[2]
+        if (case.labels[place] == IGNORED).all():
             continue
         if cancel is not None:
             cancel.raise_if_cancelled()
         image = _window(case.image, start, patch).to(device)
         image = image.contiguous(memory_format=torch.channels_last_3d)
-        predicted = logits_of(image).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()[tuple(inside)]
-        known = truth < num_classes
-        pairs = predicted[known].astype(np.int64) * num_classes + truth[known]
-        total += np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
-    return _of_labelled(total, case.labelled)
+        labels = logits_of(image).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
+        yield place, labels[tuple(inside)]
 
 
 def _quick(

@@ -43,8 +43,8 @@ _LIVE_WINDOWS = 4
 class Workshop:
     """What every part of a job needs.
 
-    load gives a case by identifier; view is the patch that is tested with. Training sees the cases on voxels that are
-    coarseness times as large.
+    load gives a case by identifier, learnt the same as it is learnt from; view is the patch that is tested with.
+    Training sees the cases on voxels that are coarseness times as large.
     """
 
     task: Task
@@ -53,6 +53,7 @@ class Workshop:
     settings: FinetuneSettings
     device: torch.device
     load: Callable[[str], PreparedCase]
+    learnt: Callable[[str], PreparedCase]
     fresh_network: Callable[[], torch.nn.Module]
     rehearsal: tuple[PreparedCase, ...]
     work: WorkFolder
@@ -129,7 +130,7 @@ def counts_from_json(data: Mapping[str, Any]) -> Counts:
 def _crops(shop: Workshop, part: Part) -> list[PreparedCase]:
     crops: list[PreparedCase] = []
     for piece in part.train:
-        case = coarsened(piece.of(shop.load(piece.case_id)), shop.coarseness)
+        case = coarsened(piece.of(shop.learnt(piece.case_id)), shop.coarseness)
         count = crops_per_case(len(part.train), shop.task.patch)
         crops += training_crops(case, shop.task.patch, count, shop.settings.seed)
     return crops

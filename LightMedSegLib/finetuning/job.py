@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import shutil
@@ -36,6 +37,7 @@ from LightMedSegLib.finetuning.gate import Comparison, Verdict, compare, judge, 
 from LightMedSegLib.finetuning.held_out import Part, Piece, plan_parts
 from LightMedSegLib.finetuning.job_description import LOCK_FILE, RESULT_FILE, WORK_FOLDER, JobDescription
 from LightMedSegLib.finetuning.new_labels import all_labels, grown_network
+from LightMedSegLib.finetuning.parent_labels import with_parent_labels
 from LightMedSegLib.finetuning.reference_set import read_reference, rehearsed_and_checked
 from LightMedSegLib.finetuning.selection import reviewed_values, usable_records
 from LightMedSegLib.finetuning.training_grid import coarsened, training_grid
@@ -46,6 +48,7 @@ from LightMedSegLib.model_package import Model
 from LightMedSegLib.model_store import ModelStore, resolve_model
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.safe_files import atomic_write, remove_stale
+from LightMedSegLib.training.preparation import PreparedCase
 
 CANDIDATE_FOLDER = "candidate"
 
@@ -194,19 +197,32 @@ class _Job:
         most = settings.patch_voxels if self._device.type == "cpu" else 10**9
         stride = int(getattr(network, "total_stride", 1))
         grid = training_grid(card.input, stride, settings.batch, settings.steps, most)
+        # A structure that the parent does not have takes longer to learn than another look of those that it has.
+        steps = grid.steps * (2 if classes > card.num_classes else 1)
         spacing = z * grid.coarseness, y * grid.coarseness, x * grid.coarseness
         return Workshop(
             task=Task(grid.patch, spacing, classes, classes - card.num_classes),
             coarseness=grid.coarseness,
             view=card.input.patch,
-            settings=replace(settings, batch=grid.batch, steps=grid.steps),
+            settings=replace(settings, batch=grid.batch, steps=steps),
             device=self._device,
-            load=lambda case_id: self._cases.load(case_id).prepared(self._labels),
+            load=self._load,
+            learnt=functools.cache(self._learnt) if classes > card.num_classes else self._load,
             fresh_network=lambda: grown_network(self._model, classes).to(self._device),
             rehearsal=tuple(coarsened(case, grid.coarseness) for case in self._rehearsed),
             work=work,
             report=self._report,
             cancel=self._cancel,
+        )
+
+    def _load(self, case_id: str) -> PreparedCase:
+        return self._cases.load(case_id).prepared(self._labels)
+
+    def _learnt(self, case_id: str) -> PreparedCase:
+        card = self._model.card
+        parent = self._model.build_network().to(self._device)
+        return with_parent_labels(
+            self._load(case_id), parent, card.num_classes, card.input.patch, self._device, self._cancel
         )
 
     def _baseline(self, shop: Workshop, parts: Sequence[Part]) -> tuple[list[Counts], Confusion, list[str]]:

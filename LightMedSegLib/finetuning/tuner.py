@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.finetuning.forgetting import ParentPull, parameter_groups, rehearses
+from LightMedSegLib.finetuning.new_class_start import start_new_classes
 from LightMedSegLib.finetuning.settings import FinetuneSettings
 from LightMedSegLib.training.averaging import WeightAverage
 from LightMedSegLib.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
@@ -20,7 +21,7 @@ from LightMedSegLib.training.intensity import IntensityAugmentation
 from LightMedSegLib.training.losses import SegmentationLoss
 from LightMedSegLib.training.preparation import PreparedCase
 from LightMedSegLib.training.schedule import learning_rate
-from LightMedSegLib.training.spatial import SpatialSampler
+from LightMedSegLib.training.spatial import Batch, SpatialSampler
 from LightMedSegLib.windows import Shape
 
 AUGMENTATION = AugmentationSection(
@@ -80,6 +81,8 @@ class Tuner:
         self._share = settings.rehearsal if rehearsal else 0.0
         self._counts = (len(cases), len(rehearsal))
         self._orders = [CaseOrder(max(1, count), 1, settings.seed) for count in self._counts]
+        if task.new_classes:
+            self._start_new_classes(network, task.num_classes - task.new_classes)
         self._loss = SegmentationLoss(LossSection(), task.num_classes, not stack.all_labelled).to(device)
         self._parameters = dict(network.named_parameters())
         groups = parameter_groups(network, settings.encoder_factor, task.new_classes > 0)
@@ -135,6 +138,15 @@ class Tuner:
         trained = {name: value for name, value in self._parameters.items() if value.requires_grad}
         restore_optimizer(self._optimizer, trained, checkpoint.tensors.get("optimizer", {}))
         self.step = int(checkpoint.state["step"])
+
+    def _start_new_classes(self, network: torch.nn.Module, known: int) -> None:
+        def draw(number: int) -> Batch:
+            generator = torch.Generator(device=self._device).manual_seed(self._settings.seed * 999_983 + number)
+            cases = torch.tensor([number % self._counts[0]], device=self._device)
+            drawn = self._sampler.augmented(cases, generator)
+            return replace(drawn, images=drawn.images.contiguous(memory_format=torch.channels_last_3d))
+
+        start_new_classes(network, draw, known, self._settings.seed)
 
     def _batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         batch = self._settings.batch
