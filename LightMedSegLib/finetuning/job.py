@@ -151,7 +151,8 @@ class _Job:
             verdict = replace(verdict, notes=(*verdict.notes, note))
         tensors = self._tuned(shop, len(parts), share).state_dict()
         halves = {name: value.to(torch.float16).cpu() for name, value in tensors.items()}
-        return self._end(work, verdict, self._package(work, verdict, halves))
+        settings = {**shop.settings.to_json(), "kept_share": share, "voxel_size_factor": shop.coarseness}
+        return self._end(work, verdict, self._package(work, verdict, halves, settings))
 
     def _tuned(self, shop: Workshop, number: int, share: float) -> torch.nn.Module:
         """The network of the training number, with that share of what was learnt, as exact as it will be kept."""
@@ -279,9 +280,10 @@ class _Job:
         rows = compare(_total(before, empty), _total(after, empty), self._labels, range(1, classes))
         return {"held_out": Verdict(False, (), tuple(rows)).to_json()["held_out"]}
 
-    def _package(self, work: WorkFolder, verdict: Verdict, tensors: dict[str, torch.Tensor]) -> str:
+    def _package(
+        self, work: WorkFolder, verdict: Verdict, tensors: dict[str, torch.Tensor], settings: dict[str, Any]
+    ) -> str:
         description = self._description
-        settings = description.settings.to_json()
         # Kept, so that a job killed after installing its candidate does not install it twice.
         version = str((work.read("version") or {}).get("version") or next_version(self._models, self._model.card))
         work.write("version", {"version": version})

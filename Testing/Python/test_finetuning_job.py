@@ -75,7 +75,8 @@ def test_corrections_improve_the_model_and_the_candidate_waits_for_the_user(tmp_
     card = store.find(result.candidate).card
     assert gate_report(card) == result.verdict.to_json()
     assert card.training["cases"]["train"] == 3
-    assert card.training["configuration"]["fine_tuning"]["steps"] == QUICK.steps
+    settings = card.training["configuration"]["fine_tuning"]
+    assert (settings["steps"], settings["kept_share"], settings["voxel_size_factor"]) == (QUICK.steps, 1.0, 1.0)
     kinds = [event["event"] for event in events]
     assert (
         kinds[:2] == ["start", "baseline"]

@@ -10,7 +10,7 @@ import pytest
 TOOLS = Path(__file__).resolve().parents[1] / "Tools"
 
 
-@pytest.mark.parametrize("name", ["make_results_page", "make_benchmark_page"])
+@pytest.mark.parametrize("name", ["make_results_page", "make_benchmark_page", "make_finetuning_page"])
 def test_the_page_is_what_its_script_makes_of_the_files(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(TOOLS))
     monkeypatch.delitem(sys.modules, name, raising=False)
