@@ -10,6 +10,8 @@ from LightMedSegLib.model_card import ModelCard
 
 CARD_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
+RECIPE_FILE = "training.toml"
+REFERENCE_FILE = "reference.safetensors"
 _MB = 1024 * 1024
 
 FILE_LIMITS: dict[str, int] = {
@@ -17,9 +19,9 @@ FILE_LIMITS: dict[str, int] = {
     WEIGHTS_FILE: 2048 * _MB,
     "README.md": 1 * _MB,
     "LICENSE.txt": 1 * _MB,
-    "training.toml": 1 * _MB,
+    RECIPE_FILE: 1 * _MB,
     "training-curve.png": 16 * _MB,
-    "reference.safetensors": 512 * _MB,
+    REFERENCE_FILE: 512 * _MB,
 }
 """The files of a package and the most bytes that each may have; all but the first two are optional."""
 

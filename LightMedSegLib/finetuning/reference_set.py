@@ -23,15 +23,12 @@ from numpy.typing import NDArray
 from LightMedSegLib.errors import ModelPackageError, TrainingDataError
 from LightMedSegLib.finetuning.training_grid import resized
 from LightMedSegLib.model_package import Model
-from LightMedSegLib.package_folder import FILE_LIMITS, read_file
+from LightMedSegLib.package_folder import FILE_LIMITS, RECIPE_FILE, REFERENCE_FILE, read_file
 from LightMedSegLib.tensor_file import parse_tensors
 from LightMedSegLib.training.configuration_file import read_configuration
 from LightMedSegLib.training.preparation import PreparedCase
 from LightMedSegLib.training.synthesis import synthetic_cases
 from LightMedSegLib.training.synthesis_labels import ids_in_order
-
-REFERENCE_FILE = "reference.safetensors"
-RECIPE_FILE = "training.toml"
 
 _MADE = "made-"
 _IMAGES_PER_LABELMAP = 2

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.errors import ModelStoreError
 from LightMedSegLib.file_lock import exclusive
-from LightMedSegLib.finetuning.reference_set import RECIPE_FILE, REFERENCE_FILE
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_card import ModelCard
 from LightMedSegLib.model_package import Model, load_model, save_model
 from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.package_folder import RECIPE_FILE, REFERENCE_FILE
 from LightMedSegLib.safe_files import sync
 from LightMedSegLib.semver import Version
 

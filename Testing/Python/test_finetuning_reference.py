@@ -13,8 +13,6 @@ import torch
 from LightMedSegLib.errors import ModelPackageError
 from LightMedSegLib.finetuning.confusion import confusion, dice_of
 from LightMedSegLib.finetuning.reference_set import (
-    RECIPE_FILE,
-    REFERENCE_FILE,
     encode_labelmaps,
     read_reference,
     rehearsed_and_checked,
@@ -22,6 +20,7 @@ from LightMedSegLib.finetuning.reference_set import (
 from LightMedSegLib.finetuning.versions import write_candidate
 from LightMedSegLib.model_package import Model, load_model, save_model
 from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.package_folder import RECIPE_FILE, REFERENCE_FILE
 from LightMedSegLib.tensor_file import write_tensors
 from LightMedSegLib.training.preparation import PreparedCase
 

@@ -15,7 +15,6 @@ from LightMedSegLib.active_versions import choose_version, remove_leftovers
 from LightMedSegLib.errors import ModelPackageError, ModelStoreError, OutputError
 from LightMedSegLib.file_lock import LockedError, exclusive
 from LightMedSegLib.finetuning.reference_set import (
-    REFERENCE_FILE,
     encode_reference,
     read_reference,
     rehearsed_and_checked,
@@ -32,6 +31,7 @@ from LightMedSegLib.finetuning.versions import (
 from LightMedSegLib.model_card import ModelCard
 from LightMedSegLib.model_package import Model, save_model
 from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.package_folder import REFERENCE_FILE
 from LightMedSegLib.safe_files import TEMPORARY_PREFIX
 from LightMedSegLib.tensor_file import write_tensors
 from LightMedSegLib.training.preparation import PreparedCase

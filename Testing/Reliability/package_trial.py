@@ -25,9 +25,10 @@ from model_factory import make_model
 
 from LightMedSegLib.cli.card_text import card_text
 from LightMedSegLib.errors import CancelledError, LightMedSegError
-from LightMedSegLib.finetuning.reference_set import REFERENCE_FILE, encode_reference, read_reference
+from LightMedSegLib.finetuning.reference_set import encode_reference, read_reference
 from LightMedSegLib.model_package import Model, load_model
 from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.package_folder import REFERENCE_FILE
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.segmentation import segment
 from LightMedSegLib.tensor_file import write_tensors

@@ -9,6 +9,7 @@ the page is not current.
 from __future__ import annotations
 
 import csv
+import json
 import statistics
 import sys
 from collections.abc import Sequence
@@ -94,8 +95,6 @@ def structures(rows: Rows) -> str:
 
 def judged_structures() -> list[str]:
     """Names in the order of the columns."""
-    import json
-
     mapping = json.loads((ROOT / "Resources" / "Training" / "malc2012-to-brain-structures.json").read_text("utf-8"))
     labels = ModelStore().find("brain-structures-mr").card.labels
     return [label.name for label in labels if label.name not in mapping["not_evaluated"]]

@@ -38,9 +38,9 @@ sys.path.insert(0, str(ROOT))
 
 import SimpleITK as sitk  # noqa: E402
 
-from LightMedSegLib.finetuning.reference_set import REFERENCE_FILE, encode_labelmaps, encode_reference  # noqa: E402
+from LightMedSegLib.finetuning.reference_set import encode_labelmaps, encode_reference  # noqa: E402
 from LightMedSegLib.model_package import Model, load_model  # noqa: E402
-from LightMedSegLib.package_folder import CARD_FILE  # noqa: E402
+from LightMedSegLib.package_folder import CARD_FILE, REFERENCE_FILE  # noqa: E402
 from LightMedSegLib.preprocessing import prepare, prepare_labelmap  # noqa: E402
 from LightMedSegLib.safe_files import atomic_write  # noqa: E402
 from LightMedSegLib.tensor_file import write_tensors  # noqa: E402
