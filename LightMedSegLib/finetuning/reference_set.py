@@ -25,6 +25,7 @@ from LightMedSegLib.finetuning.training_grid import resized
 from LightMedSegLib.model_package import Model
 from LightMedSegLib.package_folder import FILE_LIMITS, RECIPE_FILE, REFERENCE_FILE, read_file
 from LightMedSegLib.tensor_file import parse_tensors
+from LightMedSegLib.training.configuration import TrainingConfiguration
 from LightMedSegLib.training.configuration_file import read_configuration
 from LightMedSegLib.training.preparation import PreparedCase
 from LightMedSegLib.training.synthesis import synthetic_cases
@@ -32,6 +33,7 @@ from LightMedSegLib.training.synthesis_labels import ids_in_order
 
 _MADE = "made-"
 _IMAGES_PER_LABELMAP = 2
+_MOST_RESIZING, _MOST_VOXELS = 4.0, 50_000_000
 _STEP = 16  # sides of an image are multiples of it: what networks with four halvings take
 
 
@@ -91,28 +93,41 @@ def rehearsed_and_checked(cases: Sequence[PreparedCase]) -> tuple[list[PreparedC
 
 
 def _made_of_labelmaps(model: Model, arrays: dict[str, NDArray[Any]], count: int) -> list[PreparedCase]:
+    """Raises ValueError or KeyError for arrays of a wrong form, ModelPackageError for a recipe that does not fit."""
     try:
         recipe = read_configuration(model.folder / RECIPE_FILE)
-    except TrainingDataError as error:
+        if not recipe.synthesis.active or recipe.num_classes > model.card.num_classes:
+            raise TrainingDataError(f"{RECIPE_FILE} is not that of this model.")
+        return [image for number in range(count) for image in _images(model, recipe, arrays, number)]
+    except (TrainingDataError, RuntimeError, ArithmeticError) as error:
         raise ModelPackageError(
             f"{model.card.identifier}: the images of its reference set cannot be made: {error}"
         ) from None
-    made = []
-    for number in range(count):
-        labels, spacing = arrays[f"{number}.labels"], arrays[f"{number}.spacing"]
-        if labels.ndim != 3 or labels.dtype != np.uint8 or spacing.shape != (3,) or not (spacing > 0).all():
-            raise ValueError(f"case {number} is no labelmap")
-        if labels.max(initial=0) >= len(ids_in_order(recipe.synthesis)):
-            raise ValueError(f"case {number} holds an index that {RECIPE_FILE} does not name")
-        patch = [-(-length // _STEP) * _STEP for length in labels.shape]
-        grid = recipe.input | {"patch": patch, "spacing_mm": spacing[::-1].tolist()}
-        synthesis = replace(recipe.synthesis, validation_images=_IMAGES_PER_LABELMAP)
-        case = PreparedCase(f"{_MADE}{number}", np.zeros((0, *labels.shape), dtype=np.float16), labels)
-        settings = replace(recipe, input=grid, synthesis=synthesis)
-        own = spacing / np.array(model.card.input.spacing[::-1], dtype=np.float32)
-        for image in synthetic_cases(settings, [case], torch.device("cpu")):
-            made.append(replace(resized(image, own.tolist()), name=case.name))
-    return made
+
+
+def _images(
+    model: Model, recipe: TrainingConfiguration, arrays: dict[str, NDArray[Any]], number: int
+) -> list[PreparedCase]:
+    labels, spacing = arrays[f"{number}.labels"], arrays[f"{number}.spacing"]
+    if labels.ndim != 3 or labels.dtype != np.uint8 or not labels.any() or spacing.shape != (3,):
+        raise ValueError(f"case {number} is no labelmap")
+    own = spacing / np.array(model.card.input.spacing[::-1], dtype=np.float32)
+    # The model's file decides how much memory is asked for, and it may come from anywhere.
+    if not (own > 1 / _MOST_RESIZING).all() or not (own < _MOST_RESIZING).all():
+        raise ValueError(f"case {number} has voxels of {spacing.tolist()} mm")
+    if labels.size * float(np.prod(own)) > _MOST_VOXELS:
+        raise ValueError(f"case {number} is too large")
+    if labels.max() >= len(ids_in_order(recipe.synthesis)):
+        raise ValueError(f"case {number} holds an index that {RECIPE_FILE} does not name")
+    patch = [-(-length // _STEP) * _STEP for length in labels.shape]
+    settings = replace(
+        recipe,
+        input=recipe.input | {"patch": patch, "spacing_mm": spacing[::-1].tolist()},
+        synthesis=replace(recipe.synthesis, validation_images=_IMAGES_PER_LABELMAP),
+    )
+    case = PreparedCase(f"{_MADE}{number}", np.zeros((0, *labels.shape), dtype=np.float16), labels)
+    made = synthetic_cases(settings, [case], torch.device("cpu"))
+    return [replace(resized(image, own.tolist()), name=case.name) for image in made]
 
 
 def _decode(arrays: dict[str, NDArray[Any]], number: int) -> PreparedCase:

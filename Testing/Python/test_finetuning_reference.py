@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from LightMedSegLib.errors import ModelPackageError
+from LightMedSegLib.finetuning import reference_set
 from LightMedSegLib.finetuning.confusion import confusion, dice_of
 from LightMedSegLib.finetuning.reference_set import (
     encode_labelmaps,
@@ -82,7 +83,12 @@ def test_without_the_recipe_nothing_can_be_made_and_the_user_reads_why(brain: Mo
     [
         (np.full((16, 16, 16), 250, np.uint8), (1.5, 1.5, 1.5)),
         (np.zeros((16, 16), np.uint8), (1.5, 1.5, 1.5)),
-        (np.zeros((16, 16, 16), np.uint8), (1.5, 0.0, 1.5)),
+        (np.zeros((16, 16, 16), np.uint8), (1.5, 1.5, 1.5)),
+        (np.zeros((0, 16, 16), np.uint8), (1.5, 1.5, 1.5)),
+        (np.ones((16, 16, 16), np.uint8), (1.5, 0.0, 1.5)),
+        (np.ones((16, 16, 16), np.uint8), (1.5, 1.5, float("nan"))),
+        (np.ones((16, 16, 16), np.uint8), (1.5, 1.5, 1e6)),
+        (np.ones((200, 200, 200), np.uint8), (3.0, 3.0, 3.0)),
     ],
 )
 def test_a_labelmap_that_the_recipe_does_not_know_is_refused(
@@ -97,6 +103,22 @@ def test_a_labelmap_that_the_recipe_does_not_know_is_refused(
     model = save_model(tmp_path / "model", card, brain.weights(), extra)
     with pytest.raises(ModelPackageError, match=r"reference\.safetensors is damaged"):
         read_reference(model)
+
+
+def test_the_recipe_of_another_model_is_refused(brain: Model, tmp_path: Path) -> None:
+    folder = copy_of(brain, tmp_path / "brain")
+    shutil.copyfile(brain.folder.parent / "hippocampus-t1-mr" / RECIPE_FILE, folder / RECIPE_FILE)
+    with pytest.raises(ModelPackageError, match=r"training\.toml is not that of this model"):
+        read_reference(load_model(folder))
+
+
+def test_a_recipe_that_cannot_be_followed_is_told(brain: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> list[PreparedCase]:
+        raise RuntimeError("can't allocate memory")
+
+    monkeypatch.setattr(reference_set, "synthetic_cases", fail)
+    with pytest.raises(ModelPackageError, match="cannot be made: can't allocate memory"):
+        read_reference(brain)
 
 
 def test_a_fine_tuned_version_can_make_them_too(brain: Model, tmp_path: Path, made: list[PreparedCase]) -> None:
