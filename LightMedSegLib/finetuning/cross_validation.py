@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from LightMedSegLib.finetuning.confusion import Confusion, confusion, dice_of, windows_to_test
+from LightMedSegLib.finetuning.confusion import Confusion, confusion, dice_of
 from LightMedSegLib.finetuning.crops import crops_per_case, training_crops
 from LightMedSegLib.finetuning.held_out import Part
+from LightMedSegLib.finetuning.predictions import windows_of
 from LightMedSegLib.finetuning.settings import FinetuneSettings
 from LightMedSegLib.finetuning.training_grid import coarsened
 from LightMedSegLib.finetuning.tuner import Task, Tuner
@@ -44,12 +45,14 @@ class Workshop:
     """What every part of a job needs.
 
     load gives a case by identifier, learnt the same as it is learnt from; view is the patch that is tested with.
-    Training sees the cases on voxels that are coarseness times as large.
+    near_structures: cases are tested only there, because the segmentation too looks for their region first. Training
+    sees the cases on voxels that are coarseness times as large.
     """
 
     task: Task
     coarseness: float
     view: Shape
+    near_structures: bool
     settings: FinetuneSettings
     device: torch.device
     load: Callable[[str], PreparedCase]
@@ -92,7 +95,7 @@ def test(shop: Workshop, network: torch.nn.Module, part: Part) -> Counts:
     for piece in part.test:
         case = shop.load(piece.case_id)
         # Of the whole case: the network shall see a half of it where a segmentation would show it.
-        windows = windows_to_test(case, shop.view)
+        windows = windows_of(case, shop.view, shop.near_structures)
         counts[piece.case_id] = confusion(
             network, piece.of(case), shop.task.num_classes, shop.view, shop.device, shop.cancel, windows
         )
@@ -142,7 +145,7 @@ class _LiveDice:
     def __init__(self, shop: Workshop, part: Part) -> None:
         self._shop, self._part = shop, part
         self._every = max(1, shop.settings.steps // _LIVE_TESTS)
-        windows = sum(len(windows_to_test(shop.load(piece.case_id), shop.view)) for piece in part.test)
+        windows = sum(len(windows_of(shop.load(piece.case_id), shop.view, shop.near_structures)) for piece in part.test)
         self._network = shop.fresh_network() if 0 < windows <= _LIVE_WINDOWS else None
 
     def event(self, tuner: Tuner) -> dict[str, Any] | None:

@@ -38,6 +38,7 @@ from LightMedSegLib.finetuning.held_out import Part, Piece, plan_parts
 from LightMedSegLib.finetuning.job_description import LOCK_FILE, RESULT_FILE, WORK_FOLDER, JobDescription
 from LightMedSegLib.finetuning.new_labels import all_labels, grown_network
 from LightMedSegLib.finetuning.parent_labels import with_parent_labels
+from LightMedSegLib.finetuning.predictions import windows_of
 from LightMedSegLib.finetuning.reference_set import read_reference, rehearsed_and_checked
 from LightMedSegLib.finetuning.selection import reviewed_values, usable_records
 from LightMedSegLib.finetuning.training_grid import coarsened, training_grid
@@ -205,6 +206,7 @@ class _Job:
             task=Task(grid.patch, spacing, classes, classes - card.num_classes),
             coarseness=grid.coarseness,
             view=card.input.patch,
+            near_structures=card.input.preview_spacing is not None,
             settings=replace(settings, batch=grid.batch, steps=steps),
             device=self._device,
             load=self._load,
@@ -260,7 +262,8 @@ class _Job:
             shape = (case.labels.shape[0], case.labels.shape[1], case.labels.shape[2])
             fits = all(side % stride == 0 and side <= most for side, most in zip(shape, shop.view, strict=True))
             view = shape if fits else shop.view
-            total = total + confusion(network, case, classes, view, self._device, self._cancel)
+            windows = windows_of(case, view, shop.near_structures)
+            total = total + confusion(network, case, classes, view, self._device, self._cancel, windows)
         return total
 
     def _verdict(self, before: Counts, after: Counts, old: Confusion, new: Confusion) -> Verdict:

@@ -11,12 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from LightMedSegLib.finetuning.confusion import predicted_labels
+from LightMedSegLib.finetuning.predictions import predicted_labels, windows_of
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.training.preparation import IGNORED, PreparedCase
-from LightMedSegLib.windows import Shape, window_starts
+from LightMedSegLib.windows import Shape
 
 
 def with_parent_labels(
@@ -32,23 +31,9 @@ def with_parent_labels(
     unseen = sorted(set(range(1, known)) - reviewed)
     if not unseen:
         return case
-    found = _prediction(case, parent, view, device, cancel)
+    found = np.zeros_like(case.labels)
+    for place, labels in predicted_labels(parent, case, windows_of(case, view), view, device, cancel):
+        found[place] = labels
     free = (case.labels == 0) | (np.isin(case.labels, unseen) & (case.labels != IGNORED))
-    labels = np.where(free & np.isin(found, unseen), found, np.where(free, np.uint8(0), case.labels))
-    return replace(case, labels=labels.astype(np.uint8), labelled=tuple(sorted({*reviewed, *unseen})))
-
-
-def _prediction(
-    case: PreparedCase, network: torch.nn.Module, view: Shape, device: torch.device, cancel: CancelToken | None
-) -> NDArray[np.uint8]:
-    """Labels (z, y, x) of windows that cover the case; where two meet, the later ones."""
-    shape = case.labels.shape
-    axes = [
-        window_starts(length, size, 0.0) if length >= size else [(length - size) // 2]
-        for length, size in zip(shape, view, strict=True)
-    ]
-    starts = [(z, y, x) for z in axes[0] for y in axes[1] for x in axes[2]]
-    labels = np.zeros(shape, dtype=np.uint8)
-    for place, part in predicted_labels(network, case, starts, view, device, cancel):
-        labels[place] = part
-    return labels
+    taught = np.where(free & np.isin(found, unseen), found, np.where(free, np.uint8(0), case.labels))
+    return replace(case, labels=taught.astype(np.uint8), labelled=tuple(sorted({*reviewed, *unseen})))

@@ -30,6 +30,7 @@ from finetune_jobs import fine_tuned, listed, mean, write_rows  # noqa: E402
 
 from LightMedSegLib.finetuning.case_building import build_case  # noqa: E402
 from LightMedSegLib.finetuning.confusion import confusion, dice_of  # noqa: E402
+from LightMedSegLib.finetuning.predictions import windows_of  # noqa: E402
 from LightMedSegLib.finetuning.settings import FinetuneSettings  # noqa: E402
 from LightMedSegLib.finetuning.stored_case import StoredCase  # noqa: E402
 from LightMedSegLib.model_package import Model  # noqa: E402
@@ -93,10 +94,11 @@ def on_grid(scan: Scan, model: Model) -> PreparedCase:
 
 def dice(network: torch.nn.Module, tested: Sequence[PreparedCase], model: Model, device: str) -> list[float]:
     """Dice of every label that the references can judge."""
-    classes = model.card.num_classes
+    classes, patch = model.card.num_classes, model.card.input.patch
     total = np.zeros((classes, classes), dtype=np.int64)
     for case in tested:
-        total += confusion(network, case, classes, model.card.input.patch, torch.device(device))
+        windows = windows_of(case, patch, near_structures=True)
+        total += confusion(network, case, classes, patch, torch.device(device), None, windows)
     return [dice_of(total, value) for value in reviewed_labels(model)]
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from LightMedSegLib.finetuning.confusion import confusion, windows_to_test
+from LightMedSegLib.finetuning.confusion import confusion
 from LightMedSegLib.finetuning.crops import MOST_VOXELS, crops_per_case
+from LightMedSegLib.finetuning.predictions import windows_of
 from LightMedSegLib.finetuning.settings import FinetuneSettings
 from LightMedSegLib.finetuning.training_grid import coarsened, shortened, training_grid
 from LightMedSegLib.model_store import ModelStore
@@ -89,21 +90,43 @@ def structure(shape: tuple[int, int, int], box: tuple[slice, slice, slice]) -> P
 def test_a_structure_that_fits_one_window_is_tested_in_one() -> None:
     """Although the case around it would take eight."""
     case = structure((40, 40, 40), (slice(10, 26), slice(0, 20), slice(25, 40)))
-    ((z, y, x),) = windows_to_test(case, (32, 32, 32))
+    ((z, y, x),) = windows_of(case, (32, 32, 32), near_structures=True)
     assert 0 <= z <= 8 and z <= 10 and z + 32 >= 26
     assert (y, x) == (0, 8)
 
 
 def test_windows_stand_side_by_side_over_a_long_structure() -> None:
-    case = structure((40, 80, 10), (slice(0, 40), slice(5, 75), slice(2, 8)))
-    windows = windows_to_test(case, (32, 32, 16))
-    assert windows == [(z, y, -3) for z in (-12, 20) for y in (-8, 24, 56)]
+    case = structure((40, 110, 10), (slice(0, 30), slice(15, 85), slice(2, 8)))
+    assert windows_of(case, (32, 32, 16), near_structures=True) == [(0, y, -3) for y in (2, 34, 66)]
+
+
+def test_where_side_by_side_there_is_no_room_windows_overlap_instead_of_leaving_the_case() -> None:
+    case = structure((40, 80, 32), (slice(0, 40), slice(0, 80), slice(0, 32)))
+    assert windows_of(case, (32, 32, 32), near_structures=True) == [(z, y, 0) for z in (0, 8) for y in (0, 24, 48)]
+    counts = confusion(_Nothing(), case, 2, (32, 32, 32), torch.device("cpu"))
+    assert counts.sum() == case.labels.size
+
+
+def test_a_false_find_far_from_every_structure_counts_unless_the_segmentation_would_not_look_there() -> None:
+    case = structure((16, 16, 64), (slice(4, 8), slice(4, 8), slice(4, 8)))
+    case.image[0, :, :, 60] = 1.0
+    everywhere = confusion(_Bright(), case, 2, (16, 16, 16), torch.device("cpu"))
+    near = windows_of(case, (16, 16, 16), near_structures=True)
+    assert (
+        everywhere[1, 0] == 256
+        and confusion(_Bright(), case, 2, (16, 16, 16), torch.device("cpu"), None, near)[1, 0] == 0
+    )
 
 
 def test_a_case_without_a_structure_is_tested_everywhere() -> None:
     case = structure((20, 20, 20), (slice(0, 0), slice(0, 0), slice(0, 0)))
     counts = confusion(_Nothing(), case, 2, (16, 16, 16), torch.device("cpu"))
     assert counts[0, 0] == 8000 and counts.sum() == 8000
+
+
+class _Bright(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([0.5 - x[:, 0], x[:, 0] - 0.5], dim=1)
 
 
 class _Nothing(torch.nn.Module):
