@@ -1,7 +1,7 @@
 """Weights that a new class starts fine-tuning with: what the network's last features already tell of it.
 
 A few dozen steps of fine-tuning are not enough to bring the weights of a class up from nothing. With the features fixed
-they are found by multinomial logistic regression on some voxels in a second or two; fine-tuning then improves on both.
+they are found by multinomial logistic regression on some voxels in a few seconds; fine-tuning then improves on both.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import torch.nn.functional as functional
 from LightMedSegLib.training.preparation import IGNORED
 from LightMedSegLib.training.spatial import Batch
 
-_BATCHES = 8
+DRAWS = 8
 _VOXELS = 20_000
-"""Of a new class, and as many of everything else, from each batch."""
+"""Of new classes, and as many of everything else, from each of the DRAWS batches."""
 
 _ROUNDS, _DECAY = 60, 1e-4
 
@@ -31,12 +31,11 @@ def start_new_classes(network: torch.nn.Module, draw: Callable[[int], Batch], kn
     layer = dict(network.named_modules()).get("head.classify")
     if not isinstance(layer, torch.nn.Conv3d) or layer.bias is None:
         return
-    samples = [_sample(network, layer, draw(number), known, seed + number) for number in range(_BATCHES)]
+    samples = [_sample(network, layer, draw(number), known, seed + number) for number in range(DRAWS)]
     features, rest, target, weight = (torch.cat(parts) for parts in zip(*samples, strict=True))
     if not (target > 0).any():
         return
     new = layer.out_channels - known
-    # From all zero the first step is a rough guess of all classes; from the background's row it would be a detour.
     rows = torch.zeros(new, features.shape[1] + 1, device=features.device)
     rows[:, -1] = rest.mean() - 1.0
     _fit(rows, features, rest, target, weight)

@@ -11,7 +11,7 @@ import torch
 
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.finetuning.forgetting import ParentPull, parameter_groups, rehearses
-from LightMedSegLib.finetuning.new_class_start import start_new_classes
+from LightMedSegLib.finetuning.new_class_start import DRAWS, start_new_classes
 from LightMedSegLib.finetuning.settings import FinetuneSettings
 from LightMedSegLib.training.averaging import WeightAverage
 from LightMedSegLib.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
@@ -142,7 +142,8 @@ class Tuner:
     def _start_new_classes(self, network: torch.nn.Module, known: int) -> None:
         def draw(number: int) -> Batch:
             generator = torch.Generator(device=self._device).manual_seed(self._settings.seed * 999_983 + number)
-            cases = torch.tensor([number % self._counts[0]], device=self._device)
+            # Spread over all crops, because neighbours are of the same case.
+            cases = torch.tensor([number * self._counts[0] // DRAWS], device=self._device)
             drawn = self._sampler.augmented(cases, generator)
             return replace(drawn, images=drawn.images.contiguous(memory_format=torch.channels_last_3d))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import tempfile
@@ -56,6 +57,15 @@ def fine_tuned(model: str, cases: Iterable[StoredCase], settings: FinetuneSettin
         candidate = Path(folder) / "job" / "candidate"
         network = load_model(candidate).build_network().eval().to(device) if candidate.is_dir() else None
     return Outcome(network, result.verdict, seconds)
+
+
+def experiment_parser(description: str | None) -> argparse.ArgumentParser:
+    """The options of every experiment: --data, --out and --device."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cpu")
+    return parser
 
 
 def mean(values: Sequence[float]) -> str:

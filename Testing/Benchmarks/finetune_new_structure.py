@@ -10,7 +10,6 @@ reviewed in them, as by a user who cares for nothing else. Dice is on the model'
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent), str(ROOT / "Tes
 import numpy as np  # noqa: E402
 import SimpleITK as sitk  # noqa: E402
 import torch  # noqa: E402
-from finetune_jobs import fine_tuned, listed, mean, write_rows  # noqa: E402
+from finetune_jobs import experiment_parser, fine_tuned, listed, mean, write_rows  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from prepare_openkbp import contoured, read_table  # noqa: E402
 
@@ -137,12 +136,9 @@ def rows(data: Path, count: int, repetitions: int, device: str) -> Iterator[dict
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser = experiment_parser(__doc__)
     parser.add_argument("--cases", type=int, default=5)
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     write_rows(rows(arguments.data, arguments.cases, arguments.repetitions, arguments.device), arguments.out)
     return 0

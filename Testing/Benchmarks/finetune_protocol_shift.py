@@ -12,7 +12,6 @@ what is forgotten: Dice on images made of the two labelmaps that are the test pa
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,7 +25,7 @@ import numpy as np  # noqa: E402
 import SimpleITK as sitk  # noqa: E402
 import torch  # noqa: E402
 from brain_reference import IGNORED, map_labels, read_mapping  # noqa: E402
-from finetune_jobs import fine_tuned, listed, mean, write_rows  # noqa: E402
+from finetune_jobs import experiment_parser, fine_tuned, listed, mean, write_rows  # noqa: E402
 
 from LightMedSegLib.finetuning.case_building import build_case  # noqa: E402
 from LightMedSegLib.finetuning.confusion import confusion, dice_of  # noqa: E402
@@ -152,14 +151,11 @@ def rows(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser = experiment_parser(__doc__)
     parser.add_argument("--prepared", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--corrected", type=int, nargs="+", default=[1, 2, 3, 5])
     parser.add_argument("--choices", type=int, nargs="+", default=range(CHOICES), help="of corrected scans")
     parser.add_argument("--leave-out", nargs="*", default=TUNED_ON, help="scans that take no part")
-    parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     table = rows(
         arguments.data,
