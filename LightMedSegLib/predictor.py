@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from LightMedSegLib.fast import FastLightMedSeg
+from LightMedSegLib.fast import FastLightMedSeg, logits_memory
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.recorded_network import RecordedNetwork
 
@@ -114,10 +114,10 @@ class Predictor:
 
     def _reusable(self, x: torch.Tensor) -> torch.Tensor:
         """Memory for the logits of x, the same as for the last x if that had the same shape."""
-        shape = (len(x), *x.shape[2:], cast(FastLightMedSeg, self.network).num_classes)
-        if self._memory is None or self._memory.shape != shape:
-            self._memory = torch.empty(shape)
-        return self._memory.permute(0, 4, 1, 2, 3)
+        classes = cast(FastLightMedSeg, self.network).num_classes
+        if self._memory is None or self._memory.shape != (len(x), classes, *x.shape[2:]):
+            self._memory = logits_memory(x, classes)
+        return self._memory
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -11,6 +11,6 @@ reads their weights once and computes what they compute with fewer passes over m
 
 from __future__ import annotations
 
-from LightMedSegLib.fast.network import FastLightMedSeg, accelerate
+from LightMedSegLib.fast.network import FastLightMedSeg, accelerate, logits_memory
 
-__all__ = ["FastLightMedSeg", "accelerate"]
+__all__ = ["FastLightMedSeg", "accelerate", "logits_memory"]

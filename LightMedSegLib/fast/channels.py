@@ -25,9 +25,12 @@ class ChannelSums:
     def add(self, x: Tensor) -> None:
         """Take the slab x (1, C, z, y, x)."""
         channels = x.shape[1]
-        values = wide_rows(x).float()
-        self._sum += values.sum(dim=0).view(-1, channels).sum(dim=0)
-        self._squares += (values * values).sum(dim=0).view(-1, channels).sum(dim=0)
+        values = wide_rows(x)
+        # The statistics of batch normalisation: both in one call that writes nothing.
+        mean, variance = (part.double() for part in torch.batch_norm_update_stats(values, None, None, 0.0))
+        count = len(values)
+        self._sum += count * mean.view(-1, channels).sum(dim=0)
+        self._squares += count * (variance + mean.square()).view(-1, channels).sum(dim=0)
         self._count += x.numel() // channels
 
     def group_affine(
@@ -80,6 +83,13 @@ def affine(x: Tensor, factor: Tensor, offset: Tensor, out: Tensor | None = None)
         out = torch.empty_like(x)
     torch.addcmul(offsets, wide_rows(x), factors, out=wide_rows(out))
     return out
+
+
+def add_scaled(x: Tensor, factor: Tensor, base: Tensor) -> Tensor:
+    """base + factor x, factor (C,), of a slab x, in the memory of x."""
+    count = _voxels_in_a_row(rows(x))
+    torch.addcmul(wide_rows(base), wide_rows(x), factor.repeat(count), out=wide_rows(x))
+    return x
 
 
 def _voxels_in_a_row(flat: Tensor) -> int:

@@ -28,6 +28,33 @@ def has_onednn(dtype: torch.dtype) -> bool:
     return True
 
 
+@cache
+def _has_packing(dtype: torch.dtype) -> bool:
+    if not has_onednn(dtype):
+        return False
+    try:
+        weight = _reordered(torch.ones(2, 2, 1, 1, 1, dtype=dtype), 1, 1)
+        x = torch.ones(1, 2, 3, 3, 3, dtype=dtype).contiguous(memory_format=LAST)
+        target = convolve(x, weight)
+        add_convolution(target, x, weight)
+        return bool((target == 4).all())
+    except (RuntimeError, AttributeError):
+        return False
+
+
+def packed(weight: Tensor, *, stride: int = 1, groups: int = 1) -> Tensor:
+    """weight in the order in which oneDNN reads it, for convolve; weight itself where torch cannot keep it so.
+
+    Otherwise every call brings the weights into that order again, which takes as long as a small convolution.
+    """
+    return _reordered(weight, stride, groups) if _has_packing(weight.dtype) else weight
+
+
+def _reordered(weight: Tensor, stride: int, groups: int) -> Tensor:
+    padding = [size // 2 for size in weight.shape[2:]]
+    return torch.ops.mkldnn._reorder_convolution_weight(weight, padding, [stride] * 3, [1] * 3, groups, None)
+
+
 def convolve(
     x: Tensor,
     weight: Tensor,
@@ -40,12 +67,32 @@ def convolve(
     """torch.nn.functional.conv3d of a channels-last (1, C, z, y, x) on the processor, channels-last again.
 
     torch's own choice avoids oneDNN for one small volume, where its native kernel takes ten times as long and
-    returns channels-first.
+    returns channels-first. weight: may be packed.
     """
+    if weight.is_mkldnn:
+        return torch.ops.mkldnn._convolution_pointwise(
+            x, weight, bias, padding, stride, (1, 1, 1), groups, "none", [], None
+        )
     if has_onednn(x.dtype):
         return torch.ops.aten.mkldnn_convolution(x, weight, bias, padding, stride, (1, 1, 1), groups)
     y = functional.conv3d(x, weight, bias, stride=stride, padding=padding, groups=groups)
     return y.contiguous(memory_format=LAST)
+
+
+def add_convolution(target: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> None:
+    """Add the 1x1x1 convolution of x to target, in place; both channels-last, of the same slab."""
+    if weight.is_mkldnn and target.dtype is x.dtype:
+        torch.ops.mkldnn._convolution_pointwise_.binary(
+            target, x, weight, bias, (0, 0, 0), (1, 1, 1), (1, 1, 1), 1, "add", 1.0, None, [], None
+        )
+    else:
+        target += convolve(x, weight, bias)
+
+
+def convolve_into(target: Tensor, x: Tensor, weight: Tensor, bias: Tensor) -> None:
+    """Write the 1x1x1 convolution of x into target; both channels-last, of the same slab."""
+    # Cheaper than a copy of the result: fresh memory is the slowest to write to.
+    add_convolution(target.zero_(), x, weight, bias)
 
 
 def convolve_planes(x: Tensor, first: int, last: int, weight: Tensor, *, stride: int = 1, groups: int = 1) -> Tensor:
@@ -64,70 +111,3 @@ def convolve_planes(x: Tensor, first: int, last: int, weight: Tensor, *, stride:
     # Padding comes on both sides: where only one needed it, the planes it made on the other are cut off.
     skip = (first * stride - begin) // stride if padded else 0
     return y[:, :, skip : skip + last - first]
-
-
-def in_blocks(x: Tensor, factor: int) -> Tensor:
-    """A channels-last (1, C, z, y, x) seen as (1, factor C, z, y, x / factor), channels-last: the same memory.
-
-    Neighbours along x become channels, so that narrow tensors fill the processor's vectors.
-    """
-    _, channels, depth, height, width = x.shape
-    flat = x.permute(0, 2, 3, 4, 1).reshape(1, depth, height, width // factor, factor * channels)
-    return flat.permute(0, 4, 1, 2, 3)
-
-
-def from_blocks(x: Tensor, factor: int) -> Tensor:
-    """The inverse of in_blocks."""
-    _, channels, depth, height, width = x.shape
-    flat = x.permute(0, 2, 3, 4, 1).reshape(1, depth, height, width * factor, channels // factor)
-    return flat.permute(0, 4, 1, 2, 3)
-
-
-def blocked_weight(weight: Tensor, factor: int) -> Tensor:
-    """The weights (out, in, 3, 3, 3) of a padded convolution for blocks: (factor out, factor in, 3, 3, 3).
-
-    Output voxel o of a block reads input voxels o - 1, o and o + 1, which lie in the block or its two neighbours.
-    """
-    out_channels, in_channels, depth, height, _ = weight.shape
-    blocked = weight.new_zeros(factor, out_channels, factor, in_channels, depth, height, 3)
-    for target in range(factor):
-        for tap in range(3):
-            block, source = divmod(target + tap - 1, factor)
-            blocked[target, :, source, ..., block + 1] += weight[..., tap]
-    return blocked.reshape(factor * out_channels, factor * in_channels, depth, height, 3)
-
-
-class NarrowConvolution:
-    """A 3x3x3 convolution, zero-padded, of so few channels that they would leave most of a vector empty.
-
-    Blocks of four neighbours along x make wide channels. Within a block the kernel is a dense matrix; what crosses
-    the border between two blocks comes from a second convolution of the two voxels at every border.
-    """
-
-    _factor = 4
-
-    def __init__(self, weight: Tensor):
-        factor = self._factor
-        # In blocks the taps along x are those of the block before, the block itself and the block behind.
-        self._inside = blocked_weight(weight, factor)[..., 1:2].contiguous()
-        # Of the pair (last voxel of a block, first of the next) each reads the other: taps behind and before.
-        none = torch.zeros_like(weight[..., :1])
-        rows = (torch.cat((none, weight[..., 2:]), dim=1), torch.cat((weight[..., :1], none), dim=1))
-        self._across = torch.cat(rows, dim=0)
-
-    def planes(self, x: Tensor, first: int, last: int) -> Tensor:
-        """Planes first to last (not included) of the convolution of x; x is a multiple of four wide."""
-        begin, end = max(0, first - 1), min(x.shape[2], last + 1)
-        x = x[:, :, begin:end]
-        first, last = first - begin, last - begin
-        y = from_blocks(convolve_planes(in_blocks(x, self._factor), first, last, self._inside), self._factor)
-        across = convolve_planes(self._borders(x).contiguous(memory_format=LAST), first, last, self._across)
-        self._borders(y).add_(across)
-        return y
-
-    def _borders(self, x: Tensor) -> Tensor:
-        """A view (1, 2 C, z, y, borders) of the pairs of voxels on both sides of every border between blocks."""
-        _, channels, depth, height, width = x.shape
-        lines = x.permute(0, 2, 3, 4, 1).reshape(1, depth, height, width * channels)
-        pairs = lines[..., (self._factor - 1) * channels :].unfold(3, 2 * channels, self._factor * channels)
-        return pairs.permute(0, 4, 1, 2, 3)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from LightMedSegLib.fast.channels import ChannelMeans, ChannelSums, affine
-from LightMedSegLib.fast.convolution import convolve, convolve_planes
+from LightMedSegLib.fast.channels import ChannelMeans, ChannelSums, add_scaled, affine
+from LightMedSegLib.fast.convolution import convolve, convolve_into, convolve_planes, packed
+from LightMedSegLib.fast.enlarged import Enlarged
 from LightMedSegLib.fast.ghost import FastGhost
 from LightMedSegLib.fast.memory import Workspace
-from LightMedSegLib.fast.router import DirectSkip, Enlarged, FastDirectSkip, FastRouter, RoutedSkip, plane_and_line
+from LightMedSegLib.fast.router import DirectSkip, FastDirectSkip, FastRouter, RoutedSkip, plane_and_line
 from LightMedSegLib.network.decoder import DecoderStage, ThreeBranchMixer
 from LightMedSegLib.network.head import DetailHead, ResizingHead
 
@@ -23,16 +24,16 @@ class Doubling:
 
     def weight(self, scale: Tensor) -> Tensor:
         """The weights for features that still lack the factors scale (in,)."""
-        return self._matrix * scale.view(1, -1, 1, 1, 1)
+        return packed(self._matrix * scale.view(1, -1, 1, 1, 1))
 
-    def planes(self, x: Tensor, first: int, last: int, weight: Tensor) -> Tensor:
-        """Planes first to last (even) of x doubled, in new memory."""
-        _, _, _, height, width = x.shape
+    def add_to(self, target: Tensor, x: Tensor, first: int, last: int, weight: Tensor) -> None:
+        """Add planes first to last (even) of x doubled to target (1, C, last - first, y, x), in place."""
+        depth, height, width = (last - first) // 2, x.shape[3], x.shape[4]
         children = convolve(x[:, :, first // 2 : last // 2], weight).permute(0, 2, 3, 4, 1)
         # Along x the children lie side by side already; rows and planes are what has to be brought into order.
-        children = children.reshape((last - first) // 2, height, width, 2, 2, 2 * self._channels)
-        ordered = children.permute(0, 3, 1, 4, 2, 5).reshape(1, last - first, 2 * height, 2 * width, self._channels)
-        return ordered.permute(0, 4, 1, 2, 3)
+        children = children.reshape(depth, height, width, 2, 2, 2 * self._channels)
+        ordered = target.permute(0, 2, 3, 4, 1).view(depth, 2, height, 2, width, 2 * self._channels)
+        ordered.add_(children.permute(0, 3, 1, 4, 2, 5))
 
 
 class FastMixer:
@@ -41,9 +42,9 @@ class FastMixer:
     def __init__(self, module: ThreeBranchMixer, dtype: torch.dtype):
         self._ghost = FastGhost(module.ghost, dtype)
         assert module.gate.bias is not None and module.pointwise.bias is not None
-        self._gate = module.gate.weight, module.gate.bias
-        self._pointwise = module.pointwise.weight, module.pointwise.bias
-        self._depthwise = module.depthwise.weight
+        self._gate = packed(module.gate.weight), module.gate.bias
+        self._pointwise = packed(module.pointwise.weight), module.pointwise.bias
+        self._depthwise = packed(module.depthwise.weight, groups=module.depthwise.weight.shape[0])
 
     def __call__(
         self, x: Tensor, factor: Tensor, offset: Tensor, name: str, workspace: Workspace
@@ -95,8 +96,8 @@ class FastDecoderStage:
         sums = ChannelSums(channels)
         for first, last in workspace.slabs(fused, multiple=2):
             part = fused[:, :, first:last]
-            torch.add(self._doubling.planes(x, first, last, weight), plane, out=part)
-            part += line[:, :, first:last]
+            torch.add(plane, line[:, :, first:last], out=part)
+            self._doubling.add_to(part, x, first, last, weight)
             skip.add_to(part, first, last)
             sums.add(part)
         name = f"decoded {self.skip.level}"
@@ -121,18 +122,17 @@ class FastDetailHead:
         sums = ChannelSums(channels)
         for first, last in workspace.slabs(detail, multiple=2):
             part = detail[:, :, first:last]
-            part += self._doubling.planes(x, first, last, weight)
+            self._doubling.add_to(part, x, first, last, weight)
             sums.add(part)
         affine_of_detail = sums.group_affine(self._module.norm)
         refined, sums = self._refine.sweep_activated(detail, affine_of_detail, "scratch", workspace)
-        # classify(fused + normalised(refined)) with the normalisation in the weights: one convolution of both.
+        # classify(fused + normalised(refined)): the offset of the normalisation goes into the bias.
         factor, offset = sums.group_affine(self._refine.norm)
-        own = classify.weight
-        bias = classify.bias + (own.flatten(1) * offset).sum(dim=1)
+        bias = classify.bias + (classify.weight.flatten(1) * offset).sum(dim=1)
+        weight = packed(classify.weight)
         for first, last in workspace.slabs(detail):
-            both = affine(refined[:, :, first:last], factor, torch.zeros_like(factor))
-            both += detail[:, :, first:last]
-            logits[:, :, first:last].copy_(convolve(both, own, bias))
+            both = add_scaled(refined[:, :, first:last], factor, detail[:, :, first:last])
+            convolve_into(logits[:, :, first:last], both, weight, bias)
 
 
 class FastResizingHead:
@@ -144,7 +144,7 @@ class FastResizingHead:
     def __call__(self, x: Tensor, scale: Tensor, workspace: Workspace, logits: Tensor) -> None:
         """Write the logits (1, classes, 2z, 2y, 2x)."""
         classify = self._module.classify
-        half = Enlarged(convolve(x, classify.weight * scale.view(1, -1, 1, 1, 1), classify.bias), 2)
+        coarse = convolve(x, classify.weight * scale.view(1, -1, 1, 1, 1), classify.bias)
+        enlarged = Enlarged(coarse, 2, "enlarged logits", workspace)
         for first, last in workspace.slabs(logits):
-            part = logits[:, :, first:last]
-            part.copy_(half.planes(part, first))
+            enlarged.write_to(logits[:, :, first:last], first)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from LightMedSegLib.fast.channels import ChannelMeans, ChannelSums, affine
-from LightMedSegLib.fast.convolution import convolve, convolve_planes
+from LightMedSegLib.fast.convolution import convolve, convolve_planes, packed
 from LightMedSegLib.fast.ghost import FastGhost
 from LightMedSegLib.fast.memory import Workspace
 from LightMedSegLib.network.anchors import AnchorDetector, expected_positions
@@ -33,14 +33,15 @@ class FastStructuralPrior:
         channels, self._border = first.out_channels, texture.kernel // 2
         taps = texture.taps.softmax(dim=1)
         taps[:, taps.shape[1] // 2] -= 1
-        self._high_pass = taps.view(channels, 1, texture.kernel, texture.kernel, texture.kernel)
-        self._gain = functional.softplus(texture.gain).view(1, -1, 1, 1, 1)
+        high_pass = taps.view(channels, 1, texture.kernel, texture.kernel, texture.kernel)
+        self._high_pass = packed(high_pass, groups=channels)
+        self._gain = packed(functional.softplus(texture.gain).view(1, -1, 1, 1, 1))
         self._threshold = -texture.threshold
-        self._gate = module.gate.weight[:, :-1], module.gate.bias
+        self._gate = packed(module.gate.weight[:, :-1].contiguous()), module.gate.bias
         self._gate_of_texture = float(module.gate.weight[0, -1])
-        self._difference = first.weight - second.weight, first.bias - second.bias
+        self._difference = packed(first.weight - second.weight), first.bias - second.bias
         residual = torch.eye(channels)[:, :, None, None, None]
-        self._base = second.weight + residual, second.bias
+        self._base = packed(second.weight + residual), second.bias
 
     def __call__(self, x: Tensor, workspace: Workspace) -> tuple[Tensor, Tensor]:
         """The mixed features and the texture map (1, 1, z, y, x)."""
@@ -75,8 +76,9 @@ class FastEncoderStage:
         self._routing = None
         if routing is not None:
             assert routing.smooth.bias is not None
-            self._routing = routing.detail.weight, routing.norm
-            self._smooth = routing.smooth.weight, routing.smooth.bias
+            kernel = routing.detail.weight
+            self._routing = packed(kernel, groups=kernel.shape[0]), routing.norm
+            self._smooth = packed(routing.smooth.weight), routing.smooth.bias
 
     def __call__(
         self, x: Tensor, scale: Tensor | None, anchors: Tensor, texture: Tensor, name: str, workspace: Workspace

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from LightMedSegLib.fast.channels import ChannelSums, affine
-from LightMedSegLib.fast.convolution import NarrowConvolution, convolve_planes
+from LightMedSegLib.fast.convolution import convolve_planes, packed
 from LightMedSegLib.fast.memory import Workspace, join
+from LightMedSegLib.fast.narrow_convolution import NarrowConvolution
 from LightMedSegLib.network.ghost import GhostConvolution
 
 _NARROW = 8
@@ -33,9 +34,12 @@ class FastGhost:
         self.norm = module.norm
         self.weight = module.primary.weight.to(dtype)
         self.stride = module.primary.stride[0]
+        self._packed = packed(self.weight, stride=self.stride)
         narrow = max(self.weight.shape[:2]) <= _NARROW and dtype is torch.float32
         self._narrow = NarrowConvolution(self.weight) if narrow and self.stride == 1 else None
-        self._cheap = None if module.cheap is None else module.cheap.weight
+        self._cheap: Tensor | None = None
+        if module.cheap is not None:
+            self._cheap = packed(module.cheap.weight, groups=module.cheap.weight.shape[0])
 
     def __call__(
         self, x: Tensor, name: str, workspace: Workspace, weight: Tensor | None = None
@@ -44,10 +48,10 @@ class FastGhost:
 
         name: of the memory for the features.
         """
-        weight = (self.weight if weight is None else weight).to(self.weight.dtype)
+        own = self._packed if weight is None else packed(weight.to(self.weight.dtype), stride=self.stride)
         size = tuple(length // self.stride for length in x.shape[2:])
         return self.sweep(
-            lambda first, last: convolve_planes(x, first, last, weight, stride=self.stride), size, name, workspace
+            lambda first, last: convolve_planes(x, first, last, own, stride=self.stride), size, name, workspace
         )
 
     def sweep(
@@ -92,6 +96,6 @@ class FastGhost:
                 done = ahead
             if self._narrow is not None:
                 return self._narrow.planes(x, first, last)
-            return convolve_planes(x, first, last, self.weight)
+            return convolve_planes(x, first, last, self._packed)
 
         return self.sweep(primary, x.shape[2:], name, workspace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import cast
@@ -12,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from LightMedSegLib.fast.channels import affine
-from LightMedSegLib.fast.convolution import LAST, NarrowConvolution
+from LightMedSegLib.fast.convolution import LAST
 from LightMedSegLib.fast.decoder import FastDecoderStage, FastDetailHead, FastResizingHead
 from LightMedSegLib.fast.encoder import FastEncoderStage, FastStructuralPrior, find_anchors
 from LightMedSegLib.fast.ghost import FastGhost
-from LightMedSegLib.fast.memory import Workspace
+from LightMedSegLib.fast.memory import Workspace, allocate
+from LightMedSegLib.fast.narrow_convolution import NarrowConvolution, OneChannelConvolution
 from LightMedSegLib.fast.router import FastDirectSkip, FastRouter, halved
 from LightMedSegLib.network.decoder import DecoderStage
 from LightMedSegLib.network.encoder import EncoderStage
@@ -67,8 +69,7 @@ class FastLightMedSeg(nn.Module):
         """
         self.network.check_input(x)
         if out is None:
-            shape = (len(x), *x.shape[2:], self.num_classes)
-            out = torch.empty(shape).permute(0, 4, 1, 2, 3)
+            out = logits_memory(x, self.num_classes)
         if checkpoint is not None:
             self._workspace.checkpoint = checkpoint
         try:
@@ -96,7 +97,7 @@ class FastLightMedSeg(nn.Module):
         pyramid, scales = self._encode(features, anchors, texture)
         features, scale = pyramid[0][-1], scales[-1]
         for stage in self._decoder:
-            skip = stage.skip(pyramid[stage.skip.level], scales, anchors)
+            skip = stage.skip(pyramid[stage.skip.level], scales, anchors, workspace)
             features, scale = stage(features, scale, skip, anchors, workspace)
         if isinstance(self._head, FastDetailHead):
             self._head(features, scale, detail, workspace, logits)
@@ -104,7 +105,8 @@ class FastLightMedSeg(nn.Module):
             self._head(features, scale, workspace, logits)
 
     def _detail_features(self, ghost: FastGhost, image: Tensor) -> Tensor:
-        narrow = NarrowConvolution(ghost.weight)
+        several = image.shape[1] > 1
+        narrow = NarrowConvolution(ghost.weight) if several else OneChannelConvolution(ghost.weight)
         features, sums = ghost.sweep(partial(narrow.planes, image), image.shape[2:], "detail", self._workspace)
         factor_and_offset = sums.group_affine(ghost.norm)
         for first, last in self._workspace.slabs(features):
@@ -133,6 +135,12 @@ class FastLightMedSeg(nn.Module):
         for level in range(1, len(finest) - 1):
             levels.append([*(halved(x) for x in levels[-1][:level]), *finest[level:]])
         return levels, scales
+
+
+def logits_memory(x: Tensor, num_classes: int) -> Tensor:
+    """Uninitialised memory for the logits of x, channels-last."""
+    shape = (len(x), *x.shape[2:], num_classes)
+    return allocate(math.prod(shape)).view(shape).permute(0, 4, 1, 2, 3)
 
 
 def accelerate(network: nn.Module, convolution_dtype: torch.dtype = torch.float32) -> nn.Module:

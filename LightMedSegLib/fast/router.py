@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from LightMedSegLib.fast.convolution import LAST, convolve
+from LightMedSegLib.fast.convolution import LAST, add_convolution, convolve, packed
+from LightMedSegLib.fast.enlarged import Enlarged
+from LightMedSegLib.fast.memory import Workspace
 from LightMedSegLib.network.position_bias import PositionBias
 from LightMedSegLib.network.skip_router import SkipRouter
 
@@ -24,38 +26,6 @@ Size = tuple[int, int, int]
 def halved(x: Tensor) -> Tensor:
     """Mean over 2x2x2 voxels: linear interpolation half way between them, channels-last unlike avg_pool3d."""
     return functional.interpolate(x, scale_factor=0.5, mode="trilinear", align_corners=False)
-
-
-class Enlarged:
-    """A coarse map interpolated trilinearly to factor times its size, a few planes at a time.
-
-    Within the planes it is enlarged once, while it still has few planes. Between them interpolation is a small
-    matrix product, which adds to a sum without an intermediate tensor.
-    """
-
-    def __init__(self, x: Tensor, factor: int):
-        in_plane = functional.interpolate(x, scale_factor=(1, factor, factor), mode="trilinear", align_corners=False)
-        self._rows = in_plane.permute(0, 2, 3, 4, 1).reshape(x.shape[2], -1)
-        position = (torch.arange(factor * x.shape[2]) + 0.5) / factor - 0.5
-        distance = (position.clamp(0, x.shape[2] - 1)[:, None] - torch.arange(x.shape[2])).abs()
-        self._weights = (1 - distance).clamp(min=0)
-        self._factor = factor
-
-    def add_to(self, target: Tensor, first: int) -> None:
-        """Add the planes from first on to target (1, C, planes, y, x), in place."""
-        weights, rows = self._part(first, target.shape[2])
-        target.permute(0, 2, 3, 4, 1).view(target.shape[2], -1).addmm_(weights, rows)
-
-    def planes(self, like: Tensor, first: int) -> Tensor:
-        """The planes from first on, as many as like has, in new memory."""
-        weights, rows = self._part(first, like.shape[2])
-        _, channels, depth, height, width = like.shape
-        return (weights @ rows).view(1, depth, height, width, channels).permute(0, 4, 1, 2, 3)
-
-    def _part(self, first: int, count: int) -> tuple[Tensor, Tensor]:
-        begin = max(0, first // self._factor - 1)
-        end = (first + count - 1) // self._factor + 2
-        return self._weights[first : first + count, begin:end], self._rows[begin:end]
 
 
 class RoutedSkip:
@@ -73,11 +43,9 @@ class RoutedSkip:
 
     def add_to(self, features: Tensor, first: int, last: int) -> None:
         """Add planes first to last to features (1, C, last - first, y, x), in place."""
-        parts = (convolve(x[:, :, first:last], read) for read, _, _, x in self.fine)
-        hidden = next(parts)
-        for part in parts:
-            hidden += part
-        hidden.add_(self._plane).add_(self._line[:, :, first:last])
+        hidden = (self._plane + self._line[:, :, first:last]).contiguous(memory_format=LAST)
+        for read, _, _, x in self.fine:
+            add_convolution(hidden, x[:, :, first:last], read)
         for read_map, _ in self.coarse:
             read_map.add_to(hidden, first)
         logits = convolve(functional.silu(hidden, inplace=True), *self._decide)
@@ -97,7 +65,7 @@ class DirectSkip:
     def add_to(self, features: Tensor, first: int, last: int) -> None:
         """Add planes first to last to features (1, C, last - first, y, x), in place."""
         x, weight, bias = self._arguments
-        features += convolve(x[:, :, first:last], weight, bias)
+        add_convolution(features, x[:, :, first:last], weight, bias)
 
 
 class FastDirectSkip:
@@ -107,9 +75,11 @@ class FastDirectSkip:
         self.level = level
         self._weight, self._bias = _product(fuse, projection)
 
-    def __call__(self, pyramid: Sequence[Tensor], scales: Sequence[Tensor], anchors: Tensor) -> DirectSkip:
+    def __call__(
+        self, pyramid: Sequence[Tensor], scales: Sequence[Tensor], anchors: Tensor, workspace: Workspace
+    ) -> DirectSkip:
         """As FastRouter."""
-        weight = self._weight * scales[self.level].view(1, -1, 1, 1, 1)
+        weight = packed(self._weight * scales[self.level].view(1, -1, 1, 1, 1))
         return DirectSkip(pyramid[self.level], weight, self._bias)
 
 
@@ -123,11 +93,13 @@ class FastRouter:
         assert layers[0].bias is not None and router.decide.bias is not None
         self._reads = [weight for weight, _ in reads]
         self._read_bias = layers[0].bias + torch.stack([bias for _, bias in reads]).sum(dim=0)
-        self._decide = router.decide.weight, router.decide.bias
+        self._decide = packed(router.decide.weight), router.decide.bias
         self._position = router.position
         self._fused = [_product(fuse, projection) for projection in projections]
 
-    def __call__(self, pyramid: Sequence[Tensor], scales: Sequence[Tensor], anchors: Tensor) -> RoutedSkip:
+    def __call__(
+        self, pyramid: Sequence[Tensor], scales: Sequence[Tensor], anchors: Tensor, workspace: Workspace
+    ) -> RoutedSkip:
         """What the router adds, given the features of all scales times their scales (C,), finest first.
 
         Those finer than this level are expected averaged to its resolution.
@@ -140,10 +112,12 @@ class FastRouter:
             weight, bias = self._fused[index]
             fuse = weight * factors
             if index <= self.level:
-                routed.fine.append((read, fuse, bias, x))
+                routed.fine.append((packed(read), packed(fuse), bias, x))
             else:
                 factor = 2 ** (index - self.level)
-                routed.coarse.append((Enlarged(convolve(x, read), factor), Enlarged(convolve(x, fuse, bias), factor)))
+                maps = (("read", convolve(x, read)), ("fused", convolve(x, fuse, bias)))
+                read_map, fused_map = (Enlarged(y, factor, f"{kind} map {index}", workspace) for kind, y in maps)
+                routed.coarse.append((read_map, fused_map))
         return routed
 
 
@@ -151,7 +125,7 @@ def plane_and_line(position: PositionBias | None, anchors: Tensor, size: Size, b
     """A position bias and a bias (C,) as (1, C, 1, y, x) and (1, C, z, 1, 1): two additions instead of four."""
     bias = bias.view(1, -1, 1, 1, 1)
     if position is None:
-        return bias, torch.zeros_like(bias).expand(1, -1, size[0], 1, 1)
+        return bias.expand(1, -1, 1, *size[1:]), torch.zeros_like(bias).expand(1, -1, size[0], 1, 1)
     along_z, along_y, along_x = position(anchors, size)
     return (along_y + (along_x + bias)).contiguous(memory_format=LAST), along_z
 

@@ -11,20 +11,27 @@ from torch.nn import functional
 
 from LightMedSegLib.errors import CancelledError
 from LightMedSegLib.fast import FastLightMedSeg, accelerate, convolution, memory
-from LightMedSegLib.fast.channels import ChannelMeans, ChannelSums, affine
+from LightMedSegLib.fast.channels import ChannelMeans, ChannelSums, add_scaled, affine
 from LightMedSegLib.fast.convolution import (
     LAST,
-    NarrowConvolution,
-    blocked_weight,
+    add_convolution,
+    convolve_into,
     convolve_planes,
-    from_blocks,
-    in_blocks,
+    packed,
 )
 from LightMedSegLib.fast.decoder import Doubling
 from LightMedSegLib.fast.encoder import FastStructuralPrior, find_anchors
+from LightMedSegLib.fast.enlarged import Enlarged
 from LightMedSegLib.fast.ghost import FastGhost
-from LightMedSegLib.fast.memory import Workspace, join
-from LightMedSegLib.fast.router import Enlarged, halved
+from LightMedSegLib.fast.memory import Workspace, allocate, join
+from LightMedSegLib.fast.narrow_convolution import (
+    NarrowConvolution,
+    OneChannelConvolution,
+    blocked_weight,
+    from_blocks,
+    in_blocks,
+)
+from LightMedSegLib.fast.router import halved
 from LightMedSegLib.model_store import resolve_model
 from LightMedSegLib.network import CONFIGURATIONS, build_network
 from LightMedSegLib.network.anchors import AnchorDetector
@@ -89,6 +96,8 @@ def test_without_onednn_the_result_is_the_same(monkeypatch: pytest.MonkeyPatch) 
     x = volume(1, 1, 32, 16, 16)
     with torch.inference_mode():
         expected = network(x)
+    monkeypatch.setattr(convolution, "_has_packing", lambda dtype: False)
+    assert_close(accelerate(network)(x), expected, 1e-4)
     monkeypatch.setattr(convolution, "has_onednn", lambda dtype: False)
     assert_close(accelerate(network)(x), expected, 1e-4)
 
@@ -181,11 +190,12 @@ def test_a_convolution_in_planes_equals_the_whole(kernel: int, stride: int, grou
     x, weight = volume(1, 4, 24, 10, 12), volume(8, 4 // groups, kernel, kernel, kernel)
     expected = functional.conv3d(x, weight, padding=kernel // 2, stride=stride, groups=groups)
     depth = expected.shape[2]
-    parts = [
-        convolve_planes(x, first, min(first + planes, depth), weight, stride=stride, groups=groups)
-        for first in range(0, depth, planes)
-    ]
-    assert_close(torch.cat(parts, dim=2), expected, 1e-4)
+    for own in (weight, packed(weight, stride=stride, groups=groups)):
+        parts = [
+            convolve_planes(x, first, min(first + planes, depth), own, stride=stride, groups=groups)
+            for first in range(0, depth, planes)
+        ]
+        assert_close(torch.cat(parts, dim=2), expected, 1e-4)
 
 
 @pytest.mark.parametrize(("channels", "factor"), [(1, 4), (3, 2), (8, 8)])
@@ -206,11 +216,51 @@ def test_a_narrow_convolution_equals_the_plain_one(channels: int, out_channels: 
         assert_close(narrow.planes(x, first, last), expected[:, :, first:last], 1e-4)
 
 
+def test_a_convolution_of_one_channel_equals_the_plain_one() -> None:
+    x, weight = volume(1, 1, 7, 5, 16), torch.randn(3, 1, 3, 3, 3)
+    expected = functional.conv3d(x, weight, padding=1)
+    single = OneChannelConvolution(weight)
+    for first, last in ((0, 7), (0, 2), (2, 3), (3, 7)):
+        assert_close(single.planes(x, first, last), expected[:, :, first:last], 1e-4)
+
+
+@pytest.mark.parametrize("pack", [True, False])
+def test_a_convolution_into_memory_that_is_there_replaces_it_or_adds_to_it(pack: bool) -> None:
+    x, weight, bias = volume(1, 6, 4, 5, 3), torch.randn(8, 6, 1, 1, 1), torch.randn(8)
+    expected = functional.conv3d(x, weight, bias)
+    own = packed(weight) if pack else weight
+    whole = torch.full_like(expected.repeat(1, 1, 2, 1, 1), 7.0, memory_format=LAST)
+    target = whole[:, :, 2:6]
+    convolve_into(target, x, own, bias)
+    assert_close(target, expected)
+    add_convolution(target, x, own)
+    assert_close(target, 2 * expected - bias.view(1, -1, 1, 1, 1))
+    assert (whole[:, :, :2] == 7).all()
+    assert (whole[:, :, 6:] == 7).all()
+
+
+@pytest.mark.parametrize("count", [1, 1000, 2**20 + 3, 3 * 2**20])
+def test_memory_can_be_written_to_its_end(count: int) -> None:
+    memory_ = allocate(count)
+    assert memory_.shape == (count,)
+    assert memory_.dtype is torch.float32
+    memory_.fill_(2)
+    assert memory_.sum(dtype=torch.float64) == 2 * count
+
+
+def test_memory_without_huge_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no memory of this kind")
+
+    monkeypatch.setattr(memory.mmap, "mmap", refuse)
+    assert allocate(3 * 2**20).shape == (3 * 2**20,)
+
+
 @pytest.mark.parametrize("factor", [2, 4, 8])
 def test_planes_of_an_enlarged_map_equal_trilinear_interpolation(factor: int) -> None:
     x = volume(1, 3, 4, 2, 3)
     expected = functional.interpolate(x, scale_factor=factor, mode="trilinear", align_corners=False)
-    enlarged = Enlarged(x, factor)
+    enlarged = Enlarged(x, factor, "map", Workspace())
     for first, last in ((0, 2), (2, 6), (4 * factor - 3, 4 * factor), (0, 4 * factor)):
         part = torch.ones_like(expected[:, :, first:last], memory_format=LAST)
         assert_close(enlarged.planes(part, first), expected[:, :, first:last])
@@ -233,6 +283,15 @@ def test_group_normalisation_from_sums_of_slabs_with_a_modulation() -> None:
     shape = (1, 8, 1, 1, 1)
     expected = norm(x) * gamma.view(shape) + beta.view(shape)
     assert_close(affine(x, *sums.group_affine(norm, (gamma, beta))), expected, 1e-4)
+
+
+def test_a_scaled_slab_is_added_to_another() -> None:
+    x, base, factor = volume(1, 8, 9, 5, 7), volume(1, 8, 9, 5, 7, seed=1), torch.randn(8)
+    expected = base + factor.view(1, 8, 1, 1, 1) * x
+    kept = base.clone()
+    assert_close(add_scaled(x, factor, base), expected)
+    assert_close(x, expected)
+    assert torch.equal(base, kept)
 
 
 def test_squeeze_excitation_from_means_of_slabs() -> None:
@@ -282,5 +341,7 @@ def test_doubling_equals_the_transposed_convolution_of_scaled_features() -> None
     x = volume(1, 6, 4, 3, 5)
     doubling = Doubling(layer.weight)
     expected = layer(x * scale.view(1, -1, 1, 1, 1))
-    parts = [doubling.planes(x, first, first + 4, doubling.weight(scale)) for first in (0, 4)]
-    assert_close(torch.cat(parts, dim=2), expected)
+    target = torch.ones_like(expected, memory_format=LAST)
+    for first in (0, 4):
+        doubling.add_to(target[:, :, first : first + 4], x, first, first + 4, doubling.weight(scale))
+    assert_close(target - 1, expected)
