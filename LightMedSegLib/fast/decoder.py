@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from LightMedSegLib.fast.channels import ChannelMeans, ChannelSums, add_scaled, affine
+from LightMedSegLib.fast.channels import ChannelAffine, ChannelMeans, ChannelSums
 from LightMedSegLib.fast.convolution import convolve, convolve_into, convolve_planes, packed
 from LightMedSegLib.fast.enlarged import Enlarged
 from LightMedSegLib.fast.ghost import FastGhost
@@ -47,13 +47,13 @@ class FastMixer:
         self._depthwise = packed(module.depthwise.weight, groups=module.depthwise.weight.shape[0])
 
     def __call__(
-        self, x: Tensor, factor: Tensor, offset: Tensor, name: str, workspace: Workspace
+        self, x: Tensor, affine: ChannelAffine, name: str, workspace: Workspace
     ) -> tuple[Tensor, ChannelMeans]:
-        """The mixture of SiLU(factor x + offset), and its means; x is overwritten. name: of the result's memory."""
+        """The mixture of SiLU(affine(x)), and its means; x is overwritten. name: of the result's memory."""
         channels, depth = x.shape[1], x.shape[2]
         size = (depth, x.shape[3], x.shape[4])
         mixed, share = workspace.take(name, channels, size), workspace.take("ghost share", 1, size)
-        ghost, sums = self._ghost.sweep_activated(x, (factor, offset), "second scratch", workspace)
+        ghost, sums = self._ghost.sweep_activated(x, affine, "second scratch", workspace)
         for first, last in workspace.slabs(x):
             here = x[:, :, first:last]
             gates = convolve(here, *self._gate).contiguous().softmax(dim=1)
@@ -65,11 +65,11 @@ class FastMixer:
                 out=mixed[:, :, first:last],
             )
             part.addcmul_(gates[:, 2:], convolve(here, *self._pointwise))
-        factor, offset = sums.group_affine(self._ghost.norm)
+        normalise = sums.group_affine(self._ghost.norm)
         means = ChannelMeans(channels)
         for first, last in workspace.slabs(x):
             part = mixed[:, :, first:last]
-            part.addcmul_(share[:, :, first:last], affine(ghost[:, :, first:last], factor, offset))
+            part.addcmul_(share[:, :, first:last], normalise(ghost[:, :, first:last]))
             means.add(part)
         return mixed, means
 
@@ -101,7 +101,7 @@ class FastDecoderStage:
             skip.add_to(part, first, last)
             sums.add(part)
         name = f"decoded {self.skip.level}"
-        mixed, means = self._mixer(fused, *sums.group_affine(self._module.norm), name, workspace)
+        mixed, means = self._mixer(fused, sums.group_affine(self._module.norm), name, workspace)
         return mixed, means.excitation(self._module.attention)
 
 
@@ -127,11 +127,11 @@ class FastDetailHead:
         affine_of_detail = sums.group_affine(self._module.norm)
         refined, sums = self._refine.sweep_activated(detail, affine_of_detail, "scratch", workspace)
         # classify(fused + normalised(refined)): the offset of the normalisation goes into the bias.
-        factor, offset = sums.group_affine(self._refine.norm)
-        bias = classify.bias + (classify.weight.flatten(1) * offset).sum(dim=1)
+        normalise = sums.group_affine(self._refine.norm)
+        bias = classify.bias + (classify.weight.flatten(1) * normalise.offset).sum(dim=1)
         weight = packed(classify.weight)
         for first, last in workspace.slabs(detail):
-            both = add_scaled(refined[:, :, first:last], factor, detail[:, :, first:last])
+            both = normalise.scale_and_add(refined[:, :, first:last], detail[:, :, first:last])
             convolve_into(logits[:, :, first:last], both, weight, bias)
 
 

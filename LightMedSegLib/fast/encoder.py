@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from LightMedSegLib.fast.channels import ChannelMeans, ChannelSums, affine
+from LightMedSegLib.fast.channels import ChannelAffine, ChannelMeans, ChannelSums
 from LightMedSegLib.fast.convolution import convolve, convolve_planes, packed
 from LightMedSegLib.fast.ghost import FastGhost
 from LightMedSegLib.fast.memory import Workspace
@@ -20,7 +20,7 @@ def find_anchors(module: AnchorDetector, x: Tensor) -> Tensor:
     reduced = convolve(x, module.reduce.weight, padding=(1, 1, 1), stride=(2, 2, 2))
     sums = ChannelSums(reduced.shape[1])
     sums.add(reduced)
-    hidden = functional.silu(affine(reduced, *sums.group_affine(module.norm), out=reduced), inplace=True)
+    hidden = functional.silu(sums.group_affine(module.norm)(reduced, out=reduced), inplace=True)
     return expected_positions(convolve(hidden, module.heat.weight, module.heat.bias))
 
 
@@ -90,21 +90,20 @@ class FastEncoderStage:
         if self._module.film is not None:
             gamma, beta = self._module.film.modulation(anchors.flatten(1) - 0.5)[0].chunk(2)
             modulation = 1 + gamma, beta
-        factor, offset = sums.group_affine(self._ghost.norm, modulation)
+        normalise = sums.group_affine(self._ghost.norm, modulation)
         means = ChannelMeans(features.shape[1])
         if self._routing is None:
             for first, last in workspace.slabs(features):
                 part = features[:, :, first:last]
-                means.add(affine(part, factor, offset, out=part))
+                means.add(normalise(part, out=part))
         else:
-            self._route(features, factor, offset, texture, means, workspace)
+            self._route(features, normalise, texture, means, workspace)
         return features, means.excitation(self._module.attention)
 
     def _route(
         self,
         x: Tensor,
-        factor: Tensor,
-        offset: Tensor,
+        normalise: ChannelAffine,
         texture: Tensor,
         means: ChannelMeans,
         workspace: Workspace,
@@ -117,13 +116,15 @@ class FastEncoderStage:
         sums, done = ChannelSums(channels), 0
         for first, last in workspace.slabs(x):
             ahead = min(depth, last + 1)
-            affine(x[:, :, done:ahead], factor, offset, out=x[:, :, done:ahead])
+            fresh = x[:, :, done:ahead]
+            if ahead > done:
+                normalise(fresh, out=fresh)
             done = ahead
             part = detail[:, :, first:last].copy_(convolve_planes(x, first, last, kernel, groups=channels))
             sums.add(part)
-        factor, offset = sums.group_affine(norm)
+        normalise_detail = sums.group_affine(norm)
         for first, last in workspace.slabs(x):
             part = x[:, :, first:last]
-            sharp = functional.silu(affine(detail[:, :, first:last], factor, offset), inplace=True)
+            sharp = functional.silu(normalise_detail(detail[:, :, first:last]), inplace=True)
             part.add_(convolve(part, *self._smooth).lerp_(sharp, texture[:, :, first:last]))
             means.add(part)

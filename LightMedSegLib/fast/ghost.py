@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from LightMedSegLib.fast.channels import ChannelSums, affine
+from LightMedSegLib.fast.channels import ChannelAffine, ChannelSums
 from LightMedSegLib.fast.convolution import convolve_planes, packed
 from LightMedSegLib.fast.memory import Workspace, join
 from LightMedSegLib.fast.narrow_convolution import NarrowConvolution
@@ -82,9 +82,9 @@ class FastGhost:
         return features, sums
 
     def sweep_activated(
-        self, x: Tensor, affine_of_x: tuple[Tensor, Tensor], name: str, workspace: Workspace
+        self, x: Tensor, affine: ChannelAffine, name: str, workspace: Workspace
     ) -> tuple[Tensor, ChannelSums]:
-        """Features of SiLU(factor x + offset), which takes the place of x."""
+        """Features of SiLU(affine(x)), which takes the place of x."""
         depth, done = x.shape[2], 0
 
         def primary(first: int, last: int) -> Tensor:
@@ -92,7 +92,7 @@ class FastGhost:
             ahead = min(depth, last + 1)
             if ahead > done:
                 part = x[:, :, done:ahead]
-                functional.silu(affine(part, *affine_of_x, out=part), inplace=True)
+                functional.silu(affine(part, out=part), inplace=True)
                 done = ahead
             if self._narrow is not None:
                 return self._narrow.planes(x, first, last)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-SLAB_VALUES = 2**20
+SLAB_VALUES = 2**21
 """About the size of one tensor of a slab: a handful of them stays in a processor's last cache."""
 
 

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from LightMedSegLib.fast.channels import affine
 from LightMedSegLib.fast.convolution import LAST
 from LightMedSegLib.fast.decoder import FastDecoderStage, FastDetailHead, FastResizingHead
 from LightMedSegLib.fast.encoder import FastEncoderStage, FastStructuralPrior, find_anchors
@@ -88,7 +87,7 @@ class FastLightMedSeg(nn.Module):
         workspace = self._workspace
         detail = image if self._detail is None else self._detail_features(self._detail, image)
         features, sums = self._stem(detail, "scratch", workspace)
-        affine(features, *sums.group_affine(self._stem.norm), out=features)
+        sums.group_affine(self._stem.norm)(features, out=features)
         detector = self.network.anchor_detector
         anchors = self.network.find_anchors(features) if detector is None else find_anchors(detector, features)
         texture: Tensor | None = None
@@ -108,10 +107,10 @@ class FastLightMedSeg(nn.Module):
         several = image.shape[1] > 1
         narrow = NarrowConvolution(ghost.weight) if several else OneChannelConvolution(ghost.weight)
         features, sums = ghost.sweep(partial(narrow.planes, image), image.shape[2:], "detail", self._workspace)
-        factor_and_offset = sums.group_affine(ghost.norm)
+        normalise = sums.group_affine(ghost.norm)
         for first, last in self._workspace.slabs(features):
             part = features[:, :, first:last]
-            affine(part, *factor_and_offset, out=part)
+            normalise(part, out=part)
         return features
 
     def _encode(

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from LightMedSegLib.errors import CancelledError
 from LightMedSegLib.fast import FastLightMedSeg, accelerate, convolution, memory
-from LightMedSegLib.fast.channels import ChannelMeans, ChannelSums, add_scaled, affine
+from LightMedSegLib.fast.channels import ChannelAffine, ChannelMeans, ChannelSums
 from LightMedSegLib.fast.convolution import (
     LAST,
     add_convolution,
@@ -282,14 +282,14 @@ def test_group_normalisation_from_sums_of_slabs_with_a_modulation() -> None:
         sums.add(x[:, :, first:last])
     shape = (1, 8, 1, 1, 1)
     expected = norm(x) * gamma.view(shape) + beta.view(shape)
-    assert_close(affine(x, *sums.group_affine(norm, (gamma, beta))), expected, 1e-4)
+    assert_close(sums.group_affine(norm, (gamma, beta))(x), expected, 1e-4)
 
 
 def test_a_scaled_slab_is_added_to_another() -> None:
     x, base, factor = volume(1, 8, 9, 5, 7), volume(1, 8, 9, 5, 7, seed=1), torch.randn(8)
     expected = base + factor.view(1, 8, 1, 1, 1) * x
     kept = base.clone()
-    assert_close(add_scaled(x, factor, base), expected)
+    assert_close(ChannelAffine(factor, torch.full((8,), torch.nan)).scale_and_add(x, base), expected)
     assert_close(x, expected)
     assert torch.equal(base, kept)
 
@@ -317,7 +317,7 @@ def test_a_ghost_convolution_from_its_features_and_sums(stride: int, cheap: bool
     module = stirred(GhostConvolution(8, 16, stride=stride, ghost=cheap))
     x = volume(1, 8, 24, 16, 16)
     features, sums = FastGhost(module)(x, "features", Workspace())
-    assert_close(affine(features, *sums.group_affine(module.norm)), module(x), 1e-4)
+    assert_close(sums.group_affine(module.norm)(features), module(x), 1e-4)
 
 
 def test_the_structural_prior_and_its_texture_map() -> None:
