@@ -28,7 +28,7 @@ from LightMedSegLib.recorded_network import CUDA_PATH_VARIABLE  # noqa: E402
 from LightMedSegLib.volume_files import read_volume  # noqa: E402
 
 CPU_WAYS = ("float32", "bfloat16")
-CUDA_WAYS = ("reference", "float32", "float16", "bfloat16")
+CUDA_WAYS = ("reference", "float32", "float16")
 
 
 def engines(model: Any, device: str) -> dict[str, Engine]:

@@ -12,14 +12,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+# Run as a program for the memory of one network, it has to find the same library as its parent.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import torch
 from contestants import Contestant, contestants, default_title
 from machine import synchronize
 from torch import Tensor, nn
 
 from LightMedSegLib.complexity import count_multiply_adds, count_parameters
+from LightMedSegLib.predictor import is_out_of_memory
 
 CHANNELS, CLASSES = 1, 14
+_OUT_OF_MEMORY = 3
 _LAYERS = (nn.Conv3d, nn.ConvTranspose3d, nn.Linear)
 
 
@@ -104,7 +109,11 @@ def _peak_memory(entry: Contestant, edge: int, device: str) -> int | str:
     """Most memory in MB of a process that runs the network twice, less what it had before."""
     command = [sys.executable, str(Path(__file__)), json.dumps([entry.title, edge, device, torch.get_num_threads()])]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return int(result.stdout) if result.returncode == 0 else ""
+    if result.returncode == _OUT_OF_MEMORY:
+        return ""
+    if result.returncode:
+        raise RuntimeError(f"The memory of {entry.title} could not be measured: {result.stderr.strip()[-400:]}")
+    return int(result.stdout)
 
 
 def _measure_memory(title: str, edge: int, device: str, threads: int) -> None:
@@ -113,9 +122,14 @@ def _measure_memory(title: str, edge: int, device: str, threads: int) -> None:
     run = entry.prepare(CHANNELS, CLASSES, edge, device)
     x = torch.randn(1, CHANNELS, edge, edge, edge, device=device)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with torch.inference_mode():
-        for _ in range(2):
-            run(x)
+    try:
+        with torch.inference_mode():
+            for _ in range(2):
+                run(x)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        sys.exit(_OUT_OF_MEMORY)
     if device.startswith("cuda"):
         print(torch.cuda.max_memory_allocated(device) // 2**20)
     else:

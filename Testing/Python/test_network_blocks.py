@@ -10,6 +10,7 @@ from LightMedSegLib.network import build_network
 from LightMedSegLib.network.anchors import AnchorDetector, axis_coordinates
 from LightMedSegLib.network.film import AnchorFiLM
 from LightMedSegLib.network.ghost import GhostConvolution
+from LightMedSegLib.network.normalization import GroupNorm
 from LightMedSegLib.network.position_bias import PositionBias
 from LightMedSegLib.network.resizing import interpolate_by_matrices, resize_to
 from LightMedSegLib.network.skip_router import ScaleProjection, SkipRouter
@@ -29,6 +30,15 @@ def blob(size: int, centre: tuple[int, int, int]) -> torch.Tensor:
     axis = torch.arange(size, dtype=torch.float32)
     distances = torch.meshgrid(*((axis - c) ** 2 for c in centre), indexing="ij")
     return torch.exp(-sum(distances) / 18)[None, None].expand(1, 8, -1, -1, -1).contiguous()
+
+
+def test_normalisation_is_as_exact_in_channels_last_as_otherwise():
+    norm = GroupNorm(4, 8).eval()
+    x = 1 + torch.randn(1, 8, 96, 96, 96)
+    expected = functional.group_norm(x.double(), 4, norm.weight.double(), norm.bias.double())
+    result = norm(x.contiguous(memory_format=torch.channels_last_3d))
+    assert result.is_contiguous(memory_format=torch.channels_last_3d)
+    assert (result - expected).abs().max() < 1e-5
 
 
 def test_anchors_follow_what_they_see_when_it_moves():

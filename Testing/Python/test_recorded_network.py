@@ -25,9 +25,10 @@ def test_the_environment_variable_chooses_the_path(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(CUDA_PATH_VARIABLE, " Reference ")
     plain = network()
     assert prepare_for_cuda(plain) is plain
-    monkeypatch.setenv(CUDA_PATH_VARIABLE, "int4")
-    with pytest.raises(DeviceError, match="'int4' is unknown; use float16"):
-        choose_cuda_path()
+    for precision in ("int4", "bfloat16"):
+        monkeypatch.setenv(CUDA_PATH_VARIABLE, precision)
+        with pytest.raises(DeviceError, match=f"'{precision}' is unknown; use float16, float32, reference"):
+            choose_cuda_path()
 
 
 def test_a_network_of_another_kind_is_left_alone() -> None:
