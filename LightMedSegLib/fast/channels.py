@@ -11,8 +11,6 @@ from torch.nn import functional
 from LightMedSegLib.network.squeeze_excitation import SqueezeExcitation
 
 _ROW = 128
-_CACHED_VALUES = 2**20
-"""So many values are still near the processor when they are read again."""
 
 
 class ChannelAffine:
@@ -52,9 +50,9 @@ class ChannelSums:
 
     def add(self, x: Tensor) -> None:
         """Take the slab x (1, C, z, y, x)."""
-        # The statistics of batch normalisation: mean and variance in one call, which reads twice and writes nothing.
-        for part in wide_rows(x).split(_CACHED_VALUES // _ROW):
-            self._parts.append((len(part), *torch.batch_norm_update_stats(part, None, None, 0.0)))
+        values = wide_rows(x)
+        # The statistics of batch normalisation: mean and variance in one call that writes nothing.
+        self._parts.append((len(values), *torch.batch_norm_update_stats(values, None, None, 0.0)))
 
     def group_affine(self, norm: nn.GroupNorm, modulation: tuple[Tensor, Tensor] | None = None) -> ChannelAffine:
         """What GroupNorm applies, followed by a factor and an offset (C,) of modulation if there is one."""

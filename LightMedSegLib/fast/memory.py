@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-SLAB_VALUES = 2**21
-"""About the size of one tensor of a slab: a handful of them stays in a processor's last cache."""
+SLAB_VALUES = 2**20
+"""About the size of one tensor of a slab: a handful of them stays in a processor's last cache, also in a laptop's.
 
+On servers, whose caches are ten times as large, twice as much is faster by a twentieth.
+"""
 
 _HUGE_PAGE = 2**21
 
