@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,16 @@ def test_the_table_counts_cost_and_the_machines_least_seconds() -> None:
     assert cost["traffic_gb"] > 2 * 4 * 96**3 / 1e9
     dynunet = next(one for one in contestants("cpu", quick=True) if one.name == "DynUNet (nnU-Net)")
     assert _cost(dynunet, 64, machine)["parameters_m"] == pytest.approx(31.2, abs=0.1)
+
+
+def test_memory_is_measured_in_a_process_of_its_own_and_a_failure_is_told() -> None:
+    from contestants import contestants
+    from network_table import _peak_memory
+
+    entry = next(one for one in contestants("cpu", quick=True) if one.name == "lightmedseg-tiny")
+    assert int(_peak_memory(entry, 64, "cpu")) > 0
+    with pytest.raises(RuntimeError, match="memory of nobody, fast, float32 could not be measured: (?s:.*)StopIteration"):
+        _peak_memory(replace(entry, name="nobody"), 64, "cpu")
 
 
 def test_the_rows_of_whole_scans_say_who_made_them_and_how_long_each_stage_took() -> None:
