@@ -29,7 +29,11 @@ def main() -> int:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=5, help="timed turns of every network")
-    parser.add_argument("--memory", action="store_true", help="measure peak memory too, one process per network")
+    parser.add_argument(
+        "--memory",
+        action="store_true",
+        help="measure peak memory too, one process per network; on a processor on Linux only",
+    )
     parser.add_argument("--only", choices=("networks", "scans", "growth", "training"), action="append")
     parser.add_argument("--output", type=Path, default=Path("benchmark-output"))
     arguments = parser.parse_args()
