@@ -21,8 +21,8 @@ CUDA_PATH_VARIABLE = "LIGHTMEDSEG_CUDA_PATH"
 CUDA_PATHS = ("float16", "float32", "reference")
 """Precision of the recorded network, the default first. reference: the network as it is trained, not recorded.
 
-bfloat16 is no faster than float16 and changes ten times as many labels: RecordedNetwork can do it, for comparison, but
-it is not offered.
+bfloat16 is no faster than float16 and changes about ten times as many labels: RecordedNetwork can do it, for
+comparison, but it is not offered.
 """
 
 _WARM_UP = 2

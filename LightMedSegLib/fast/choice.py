@@ -25,7 +25,7 @@ CPU_PATH_VARIABLE = "LIGHTMEDSEG_CPU_PATH"
 
 CPU_PATHS = ("auto", "reference", "float32", "bfloat16")
 """auto: the fastest here. reference: the network as it is trained. float32, bfloat16: rewritten for speed, the last
-with convolutions in bfloat16, which changes about one voxel in ten thousand of a structure."""
+with convolutions in bfloat16, which changes two to four voxels in ten thousand of what is labelled."""
 
 _WORTH_ROUNDING = 1.25
 """bfloat16 must be this many times faster than float32 to be chosen: unchanged labels are worth a little time."""
