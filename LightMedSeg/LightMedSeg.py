@@ -120,7 +120,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.addObserver(scene, event, function)
         # The node selectors learn of loaded nodes only after the event that ends the import.
         self._importTimer = qt.QTimer()
-        self._importTimer.singleShot = True
+        self._importTimer.setSingleShot(True)
         self._importTimer.interval = 0
         self._importTimer.connect("timeout()", self._onSceneReady)
         self.finetune.clear_up()

@@ -25,7 +25,7 @@ class NodeWatch:
         self._followed: list[Any] = []
         self._tags: list[tuple[Any, int]] = []
         self._timer = qt.QTimer()
-        self._timer.singleShot = True
+        self._timer.setSingleShot(True)
         self._timer.interval = _PAUSE_MILLISECONDS
         self._timer.connect("timeout()", on_change)
 
