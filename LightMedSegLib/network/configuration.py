@@ -11,8 +11,8 @@ class NetworkConfiguration:
     """Widths and switches of one LightMedSeg network.
 
     encoder_channels has one entry per encoder stage, decoder_channels one fewer, deepest first.
-    detail_channels is the width of the path at the input's own resolution; 0 leaves it out, as in
-    the paper's settings, whose finest features are at half resolution.
+    The finest features are at half resolution: stem and head are sub-voxel layers. head_refinement
+    adds a residual ghost convolution to the head.
 
     The five ideas can be turned off one by one for ablation:
 
@@ -30,12 +30,12 @@ class NetworkConfiguration:
     encoder_channels: tuple[int, ...]
     decoder_channels: tuple[int, ...]
     stem_channels: int
-    detail_channels: int
     router_channels: int
     router_hidden: int
     anchors: int = 8
     anchor_channels: int = 32
     squeeze_ratio: int = 2
+    head_refinement: bool = True
     groups: int = 4
     film: bool = True
     structural_prior: bool = True
@@ -52,10 +52,10 @@ class NetworkConfiguration:
                 f"got {len(self.decoder_channels)} and {len(self.encoder_channels)}."
             )
         widths = (*self.encoder_channels, *self.decoder_channels, self.stem_channels)
-        if any(width < 1 or width % (2 * self.groups) for width in widths) or self.detail_channels % self.groups:
+        if any(width < 1 or width % (2 * self.groups) for width in widths):
             raise ValueError(
-                f"Every width must be a positive multiple of {2 * self.groups} (detail_channels of {self.groups}, "
-                f"or 0), so that ghost halves and the {self.groups} groups of the normalisation come out even."
+                f"Every width must be a positive multiple of {2 * self.groups}, so that ghost halves and the "
+                f"{self.groups} groups of the normalisation come out even."
             )
 
     @property
@@ -66,26 +66,24 @@ class NetworkConfiguration:
 
 CONFIGURATIONS: dict[str, NetworkConfiguration] = {
     "lightmedseg": NetworkConfiguration(
-        encoder_channels=(32, 48, 64, 112),
-        decoder_channels=(64, 32, 32),
+        encoder_channels=(16, 32, 80, 128),
+        decoder_channels=(64, 32, 16),
         stem_channels=16,
-        detail_channels=8,
-        router_channels=32,
-        router_hidden=32,
+        router_channels=24,
+        router_hidden=16,
     ),
     "lightmedseg-p": NetworkConfiguration(
         encoder_channels=(8, 16, 32, 64),
         decoder_channels=(64, 64, 64),
         stem_channels=8,
-        detail_channels=0,
         router_channels=64,
         router_hidden=64,
+        head_refinement=False,
     ),
     "lightmedseg-tiny": NetworkConfiguration(
         encoder_channels=(8, 16, 32, 48),
         decoder_channels=(32, 24, 16),
         stem_channels=8,
-        detail_channels=4,
         router_channels=16,
         router_hidden=16,
     ),
@@ -93,7 +91,6 @@ CONFIGURATIONS: dict[str, NetworkConfiguration] = {
         encoder_channels=(32, 64, 96, 128),
         decoder_channels=(96, 64, 48),
         stem_channels=24,
-        detail_channels=16,
         router_channels=48,
         router_hidden=48,
     ),

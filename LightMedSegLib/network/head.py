@@ -1,45 +1,44 @@
-"""Output layers: from the finest decoder features to class logits on the input's voxels."""
+"""Output layer: from the finest decoder features, at half resolution, to class logits on the input's voxels."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from LightMedSegLib.network.ghost import GhostConvolution
 from LightMedSegLib.network.normalization import GroupNorm
+from LightMedSegLib.network.subvoxel import depth_to_space
 
 
-class ResizingHead(nn.Module):
-    """(B, C, z, y, x) -> logits (B, classes, 2z, 2y, 2x): projected first, then interpolated.
+class SubvoxelHead(nn.Module):
+    """(B, C, z, y, x) and stem features (B, S, z, y, x) -> logits (B, classes, 2z, 2y, 2x).
 
-    The head of the paper's own settings, whose finest features are at half resolution.
+    A 1x1x1 convolution of the stem's features, which hold every voxel of the input, is added to the decoder's.
+    After normalisation, SiLU and, with refine, a residual ghost convolution, a 1x1x1 convolution gives the
+    classes of the eight voxels of each block. Our addition: structures of a few voxels are lost by interpolated
+    logits, and a path at full resolution costs more memory traffic than all the rest.
     """
 
-    def __init__(self, channels: int, classes: int):
+    def __init__(self, channels: int, stem_channels: int, classes: int, groups: int, ghost: bool, refine: bool):
         super().__init__()
-        self.classify = nn.Conv3d(channels, classes, 1)
+        self.detail = nn.Conv3d(stem_channels, channels, 1, bias=False)
+        self.norm = GroupNorm(groups, channels)
+        self.refine = GhostConvolution(channels, channels, groups=groups, ghost=ghost) if refine else None
+        self.classify = nn.Conv3d(channels, 8 * classes, 1)
+        self._start_alike(classes)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, stem: Tensor) -> Tensor:
         """Return the logits at twice the resolution of x."""
-        return functional.interpolate(self.classify(x), scale_factor=2, mode="trilinear", align_corners=False)
+        fused = functional.silu(self.norm(x + self.detail(stem)))
+        if self.refine is not None:
+            fused = fused + self.refine(fused)
+        return depth_to_space(self.classify(fused))
 
-
-class DetailHead(nn.Module):
-    """(B, C, z, y, x) and detail (B, D, 2z, 2y, 2x) -> logits (B, classes, 2z, 2y, 2x).
-
-    The decoder's features are doubled by a transposed convolution to D channels and added to the
-    detail features of the input's own resolution; a residual ghost convolution then decides voxel
-    by voxel. Our addition: structures of a few voxels are lost by interpolated logits.
-    """
-
-    def __init__(self, channels: int, detail_channels: int, classes: int, groups: int, ghost: bool):
-        super().__init__()
-        self.enlarge = nn.ConvTranspose3d(channels, detail_channels, 2, stride=2, bias=False)
-        self.norm = GroupNorm(groups, detail_channels)
-        self.refine = GhostConvolution(detail_channels, detail_channels, groups=groups, ghost=ghost)
-        self.classify = nn.Conv3d(detail_channels, classes, 1)
-
-    def forward(self, x: Tensor, detail: Tensor) -> Tensor:
-        """Return the logits at the resolution of detail."""
-        fused = functional.silu(self.norm(self.enlarge(x) + detail))
-        return self.classify(fused + self.refine(fused))
+    def _start_alike(self, classes: int) -> None:
+        """Give the eight voxels of a block nearly the same weights: independent ones begin with a checkerboard."""
+        with torch.no_grad():
+            for values in (self.classify.weight, self.classify.bias):
+                assert values is not None
+                alike = values[:classes].repeat(8, *[1] * (values.dim() - 1))
+                values.mul_(0.1).add_(alike)

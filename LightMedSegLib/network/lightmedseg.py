@@ -10,9 +10,10 @@ from LightMedSegLib.network.configuration import NetworkConfiguration
 from LightMedSegLib.network.decoder import DecoderStage
 from LightMedSegLib.network.encoder import EncoderStage
 from LightMedSegLib.network.ghost import GhostConvolution
-from LightMedSegLib.network.head import DetailHead, ResizingHead
+from LightMedSegLib.network.head import SubvoxelHead
 from LightMedSegLib.network.skip_router import ScaleProjection, SkipRouter
 from LightMedSegLib.network.structural_prior import StructuralPrior
+from LightMedSegLib.network.subvoxel import space_to_depth
 
 
 class LightMedSeg(nn.Module):
@@ -22,6 +23,9 @@ class LightMedSeg(nn.Module):
     anchors, anchor-conditioned FiLM, a local structural prior, texture-aware routing, ghost and
     depthwise convolutions and a learned skip router. Each block's docstring says what the abstract
     leaves open and what we chose.
+
+    Nothing is computed at full resolution: the stem reads 2x2x2 blocks of voxels as channels, the head
+    writes the logits of such blocks.
 
     Anchors, squeeze-excitation and group normalisation look at the whole input: a whole volume and
     a window of it are different inputs, also where they overlap.
@@ -39,14 +43,7 @@ class LightMedSeg(nn.Module):
         self.num_classes = num_classes
         self.deep_supervision = c.deep_supervision
 
-        self.detail = (
-            GhostConvolution(in_channels, c.detail_channels, groups=c.groups, ghost=c.ghost)
-            if c.detail_channels
-            else None
-        )
-        self.stem = GhostConvolution(
-            c.detail_channels or in_channels, c.stem_channels, stride=2, groups=c.groups, ghost=c.ghost
-        )
+        self.stem = GhostConvolution(8 * in_channels, c.stem_channels, groups=c.groups, ghost=c.ghost)
         uses_anchors = c.film or c.position_bias
         self.anchor_detector = (
             AnchorDetector(c.stem_channels, c.anchors, c.anchor_channels, c.groups) if uses_anchors else None
@@ -70,11 +67,7 @@ class LightMedSeg(nn.Module):
         self.decoder = nn.ModuleList(
             DecoderStage(ins[index], ins[index + 1], c.router_channels, c) for index in range(levels)
         )
-        self.head: nn.Module = (
-            DetailHead(ins[-1], c.detail_channels, num_classes, c.groups, c.ghost)
-            if c.detail_channels
-            else ResizingHead(ins[-1], num_classes)
-        )
+        self.head = SubvoxelHead(ins[-1], c.stem_channels, num_classes, c.groups, c.ghost, c.head_refinement)
         self.auxiliary_heads = (
             nn.ModuleList(nn.Conv3d(width, num_classes, 1) for width in c.decoder_channels)
             if c.deep_supervision
@@ -87,17 +80,16 @@ class LightMedSeg(nn.Module):
         Raises ValueError when x has the wrong number of channels or a size that is not a multiple of total_stride.
         """
         self.check_input(x)
-        detail = self.detail(x) if self.detail is not None else x
-        features = self.stem(detail)
-        anchors = self.find_anchors(features)
+        stem = self.stem(space_to_depth(x))
+        features = stem
+        anchors = self.find_anchors(stem)
         if self.structural_prior is not None:
             features, texture = self.structural_prior(features)
         else:
             texture = features.new_full((1, 1, 1, 1, 1), 0.5)
         scales = self._encode(features, anchors, texture)
         decoded = self._decode(scales, anchors)
-        finest = decoded[-1]
-        logits = self.head(finest, detail) if self.detail is not None else self.head(finest)
+        logits = self.head(decoded[-1], stem)
         if not (self.training and self.deep_supervision) or self.auxiliary_heads is None:
             return logits
         coarser = [head(x) for head, x in zip(self.auxiliary_heads, decoded, strict=True)]
