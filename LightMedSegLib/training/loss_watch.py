@@ -53,9 +53,10 @@ class LossWatch:
         """True when the median is near the lowest one: what the network knows now is worth keeping."""
         return len(self._losses) == LONG and self.median() <= 1.2 * self.lowest + 0.05
 
-    def forget(self) -> None:
-        """Leave out the losses so far; the lowest median stays the reference."""
+    def forget(self, lowest: float) -> None:
+        """Leave out the losses so far, and take lowest for the reference; infinite where there is none."""
         self._losses.clear()
+        self.lowest, self._started = lowest, math.isfinite(lowest)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps, ready for JSON, which knows no infinity."""
@@ -64,6 +65,5 @@ class LossWatch:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from state()."""
+        self.forget(math.inf if state["lowest"] is None else float(state["lowest"]))
         self._losses.extend(math.inf if value is None else float(value) for value in state["losses"])
-        self.lowest = math.inf if state["lowest"] is None else float(state["lowest"])
-        self._started = math.isfinite(self.lowest)
