@@ -143,8 +143,10 @@ class RunSection:
 
     seed: int = 2026
     precision: str = "bf16"  # on CUDA; "float32" everywhere else
-    compile: bool = False  # joins kernels; takes a minute or two, so for runs of more than a few minutes
-    cuda_graph: bool = False  # records the step once and replays it; for light networks on one CUDA device
+    cuda_graph: bool = True  # on one CUDA device: records the step, and making a batch, once and replays them
+    compile: bool | str = "auto"  # with cuda_graph: joins kernels, which takes a minute or two; "auto": where it pays
+    prefetch: bool = True  # on CUDA: makes the next batch while the network trains on the present one
+    recoveries: int = 3  # how often a run that diverges goes back to its last good weights before it gives up
     channels_last: bool = False
     log_interval: int = 50
     validation_interval: int = 250
@@ -216,16 +218,17 @@ class TrainingConfiguration:
                 raise TrainingDataError(f"input.{key} must be three positive numbers, not {self.input[key]}.")
 
     def _check_choices(self) -> None:
-        choices = (
+        choices: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
             ("data.layout", self.data.layout, ("labelmaps",) if self.synthesis.active else ("decathlon", "csv")),
             ("augmentation.label_interpolation", self.augmentation.label_interpolation, ("linear", "nearest")),
             ("optimizer.schedule", self.optimizer.schedule, ("cosine", "polynomial")),
             ("averaging.select", self.averaging.select, ("best", "last")),
             ("run.precision", self.run.precision, ("bf16", "float32")),
+            ("run.compile", self.run.compile, ("auto", True, False)),
         )
         for key, value, allowed in choices:
             if value not in allowed:
-                raise TrainingDataError(f"{key} must be one of {', '.join(allowed)}, not {value!r}.")
+                raise TrainingDataError(f"{key} must be one of {', '.join(map(str, allowed))}, not {value!r}.")
         for axis in self.augmentation.mirror_axes + self.test_time_mirroring:
             if axis not in AXES:
                 raise TrainingDataError(f"An axis to mirror must be one of x, y, z, not {axis!r}.")

@@ -94,6 +94,8 @@ def _convert(value: Any, hint: Any, key: str) -> Any:
         return float(value)
     if hint in (int, bool, str) and type(value) is hint:
         return value
+    if origin is types.UnionType and type(value) in typing.get_args(hint):
+        return value
     name = hint.__name__ if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) else str(hint)
     raise TrainingDataError(f"{key} of the training configuration must be of type {name}, not {value!r}.")
 

@@ -28,17 +28,23 @@ def record_step(
     compiled: let torch.compile join the kernels first, which takes two minutes or more and about a third off a step;
     the numbers then differ by rounding. The network must not have been trained on by a step that is not recorded.
     """
+    step: nn.Module = _Step(network, loss, bf16)
+    if compiled:
+        step = cast(nn.Module, torch.compile(step, dynamic=False))
+    return cast(RecordedStep, torch.cuda.make_graphed_callables(step, step_sample(images_shape, loss, device)))
+
+
+def step_sample(
+    images_shape: Sequence[int], loss: nn.Module, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Random images, labels and labelled of the shapes that a recorded step takes."""
     batch, _, *size = images_shape
     classes = loss.class_weights.numel() if isinstance(loss.class_weights, torch.Tensor) else 2
-    sample = (
+    return (
         torch.randn(*images_shape, device=device),
         torch.randint(0, classes, (batch, *size), device=device),
         torch.ones((batch, classes), dtype=torch.bool, device=device),
     )
-    step: nn.Module = _Step(network, loss, bf16)
-    if compiled:
-        step = cast(nn.Module, torch.compile(step, dynamic=False))
-    return cast(RecordedStep, torch.cuda.make_graphed_callables(step, sample))
 
 
 class _Step(nn.Module):

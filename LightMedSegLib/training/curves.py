@@ -14,15 +14,17 @@ _MOST_CURVES = 12
 
 
 class Curves:
-    """Rows of step, seconds, loss, learning_rate, milliseconds_per_step, dice_mean and one Dice per label.
+    """Rows of step, seconds, loss, learning_rate, milliseconds_per_step, returned_to_step, dice_mean, Dice per label.
 
-    Dice columns are empty except at validations. Rows after the step that a run resumes from are dropped.
+    returned_to_step is filled where the run diverged and went back to earlier weights, Dice at validations. Rows
+    after the step that a run resumes from are dropped.
     """
 
     def __init__(self, folder: Path, label_names: Sequence[str], resume_step: int = 0) -> None:
         self._folder = folder
-        self._columns = ["step", "seconds", "loss", "learning_rate", "milliseconds_per_step", "dice_mean"]
-        self._columns += [f"dice {name}" for name in label_names]
+        self._columns = ["step", "seconds", "loss", "learning_rate", "milliseconds_per_step", "returned_to_step"]
+        self._dice = ["dice_mean", *(f"dice {name}" for name in label_names)]
+        self._columns += self._dice
         self.rows: list[dict[str, str]] = self._read(resume_step) if resume_step else []
 
     def add(self, step: int, **values: float) -> None:
@@ -33,7 +35,7 @@ class Curves:
 
     def add_dice(self, step: int, mean: float, per_label: Sequence[float]) -> None:
         """Add a validation to the row of step."""
-        self.add(step, dice_mean=mean, **dict(zip(self._columns[6:], per_label, strict=True)))
+        self.add(step, dice_mean=mean, **dict(zip(self._dice[1:], per_label, strict=True)))
 
     def write(self) -> None:
         """Replace the CSV file."""
@@ -56,10 +58,12 @@ class Curves:
         left.plot(*self._series("loss"))
         left.set(xlabel="step", ylabel="training loss", yscale="log")
         # The names of many labels would leave no room for the curves.
-        shown = self._columns[5:] if len(self._columns) <= _MOST_CURVES + 5 else self._columns[5:6]
+        shown = self._dice if len(self._dice) <= _MOST_CURVES else self._dice[:1]
         for column in shown:
             right.plot(*self._series(column), marker=".", label=column.removeprefix("dice "))
         right.set(xlabel="step", ylabel="validation Dice")
+        for step in self._series("returned_to_step")[0]:
+            left.axvline(step, color="tab:red", linestyle="--", linewidth=1)
         right.legend(fontsize="small")
         with atomic_write(self._folder / PNG_FILE) as temporary:
             figure.savefig(temporary, format="png", dpi=100)

@@ -23,3 +23,17 @@ def learning_rate(settings: OptimizerSection, step: int, progress: float) -> flo
         decline = (1 - progress) ** settings.polynomial_power
     span = settings.learning_rate - settings.minimum_learning_rate
     return warmup * (settings.minimum_learning_rate + span * decline)
+
+
+def remaining_seconds(settings: OptimizerSection, step: int, seconds: float, seconds_per_step: float) -> float:
+    """How long the rest of the run takes at the given pace, the time budget included."""
+    by_steps = (settings.steps - step) * seconds_per_step
+    return max(0.0, min(by_steps, settings.budget_seconds - seconds) if settings.budget_seconds > 0 else by_steps)
+
+
+def spoken_duration(seconds: float) -> str:
+    """Seconds as a person says them: 45 s, 12 min, 3 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

@@ -9,12 +9,12 @@ slices with gaps and noise at the scanner's resolution. Everything is computed o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
 
-from LightMedSegLib.training.augmentation import BatchSource
+from LightMedSegLib.training.augmentation import AugmentedBatchSource
+from LightMedSegLib.training.batch_source import BatchSource
 from LightMedSegLib.training.configuration import TrainingConfiguration
 from LightMedSegLib.training.dataset import CaseStack, stack_cases
 from LightMedSegLib.training.intensity import IntensityAugmentation
@@ -27,18 +27,12 @@ from LightMedSegLib.training.synthesis_strip import brain_only
 from LightMedSegLib.training.synthesis_tissue import TissuePainter
 
 
-class Source(Protocol):
-    """What a training step takes its batch from."""
-
-    def batch(self, step: int, cases: list[int]) -> Batch:
-        """The batch of the given cases at step, always the same for the same step."""
-
-
-class SyntheticBatchSource:
+class SyntheticBatchSource(BatchSource):
     """Makes the batch of any step from a stack of index maps (cases without an image, see synthesis_labels)."""
 
     def __init__(self, stack: CaseStack, configuration: TrainingConfiguration, rank: int = 0) -> None:
         device = stack.labels.device
+        super().__init__(device, configuration.run.seed, rank)
         patch, spacing, settings = configuration.patch, configuration.spacing_zyx, configuration.synthesis
         self._settings, self._classes = settings, configuration.num_classes
         percentiles = configuration.input["channels"][0]["normalization"]["clip_percentiles"]
@@ -49,18 +43,7 @@ class SyntheticBatchSource:
         self._painter = TissuePainter(settings, self._table, patch, spacing)
         self._acquisition = Acquisition(settings, patch, spacing, device)
         self._intensity = IntensityAugmentation(configuration.augmentation, patch, spacing, device)
-        self._generator = torch.Generator(device=device)
-        self._seed, self._rank, self._device = configuration.run.seed, rank, device
 
-    def batch(self, step: int, cases: list[int]) -> Batch:
-        """New images of the given cases; the same step always gives the same ones on the same kind of device."""
-        self._generator.manual_seed((self._seed * 1_000_003 + step) * 1_009 + self._rank)
-        numbers = torch.tensor(cases)
-        if self._device.type == "cuda":
-            numbers = numbers.pin_memory().to(self._device, non_blocking=True)
-        return self._make(numbers, self._generator)
-
-    @torch.no_grad()
     def _make(self, cases: torch.Tensor, generator: torch.Generator) -> Batch:
         places, inside, mirrored = self._sampler.random_places(cases, generator)
         # A labelmap ends in air, so what lies beyond it is known: air.
@@ -79,11 +62,11 @@ class SyntheticBatchSource:
         return Batch(images, labels, labelled)
 
 
-def batch_source(stack: CaseStack, configuration: TrainingConfiguration, rank: int = 0) -> Source:
+def batch_source(stack: CaseStack, configuration: TrainingConfiguration, rank: int = 0) -> BatchSource:
     """The source that the configuration asks for: images that exist, or images made from labelmaps."""
     if configuration.synthesis.active:
         return SyntheticBatchSource(stack, configuration, rank)
-    return BatchSource(stack, configuration, rank)
+    return AugmentedBatchSource(stack, configuration, rank)
 
 
 def synthetic_cases(

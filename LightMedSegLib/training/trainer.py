@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,27 +17,29 @@ from torch import nn
 
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.training.acceleration import accelerated_step, record_batches
 from LightMedSegLib.training.averaging import WeightAverage
-from LightMedSegLib.training.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    optimizer_tensors,
-    restore_optimizer,
-    save_checkpoint,
-)
+from LightMedSegLib.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from LightMedSegLib.training.configuration import TrainingConfiguration
-from LightMedSegLib.training.cuda_graph import RecordedStep, record_step
+from LightMedSegLib.training.cuda_graph import RecordedStep
 from LightMedSegLib.training.curves import Curves
 from LightMedSegLib.training.dataset import CaseOrder, stack_cases
 from LightMedSegLib.training.distillation import distillation_loss, teacher_probabilities
 from LightMedSegLib.training.distributed import ProcessGroup
+from LightMedSegLib.training.divergence_guard import DivergenceGuard, Recovery
+from LightMedSegLib.training.loss_record import LossRecord
 from LightMedSegLib.training.losses import SegmentationLoss
 from LightMedSegLib.training.networks import check_patch
+from LightMedSegLib.training.optimizer import ClippedAdamW
+from LightMedSegLib.training.prefetch import BatchesAhead
 from LightMedSegLib.training.preparation import PreparedCase
-from LightMedSegLib.training.schedule import learning_rate, run_progress
+from LightMedSegLib.training.schedule import learning_rate, remaining_seconds, run_progress, spoken_duration
 from LightMedSegLib.training.spatial import Batch
 from LightMedSegLib.training.synthesis import batch_source
 from LightMedSegLib.training.validation import DiceTable, GridValidator
+
+LOOK_STEPS = 25
+"""Steps between two looks at the losses; each look waits for the device."""
 
 Report = Callable[[str], None]
 
@@ -83,20 +86,14 @@ class Trainer:
         self._teachers = [_placed(teacher, device, self._layout).eval() for teacher in teachers]
         run, optimizer = configuration.run, configuration.optimizer
         stack = stack_cases(train_cases, configuration.num_classes, device, run.seed)
-        self._source = batch_source(stack, configuration, group.rank)
-        self._order = CaseOrder(len(stack), optimizer.batch, run.seed, group.rank, group.world_size)
+        source = batch_source(stack, configuration, group.rank)
+        order = CaseOrder(len(stack), optimizer.batch, run.seed, group.rank, group.world_size)
+        self._batch: Callable[[int], Batch] = lambda step: source.batch(step, order.indices(step))
+        self._ahead = BatchesAhead(self._batch, device)
         loss = SegmentationLoss(configuration.loss, configuration.num_classes, not stack.all_labelled).to(device)
         self._forward: Callable[[torch.Tensor], Any] = group.wrap(self._network, device)
         self._loss: Callable[..., torch.Tensor] = loss
-        if run.compile:
-            self._forward, self._loss = torch.compile(self._forward), torch.compile(loss)
-            self._teachers = [torch.compile(teacher) for teacher in self._teachers]
-        self._recorded: RecordedStep | None = None
-        if run.cuda_graph and device.type == "cuda" and group.world_size == 1:
-            shape = (optimizer.batch, configuration.in_channels, *configuration.patch)
-            self._recorded = record_step(self._network, loss, shape, self._bf16, device, run.compile)
-        self._parameters = dict(self._network.named_parameters())
-        self._optimizer = _adamw(self._parameters, optimizer.weight_decay, device)
+        self._optimizer = ClippedAdamW(self._network, optimizer)
         self._average = WeightAverage(self._network, configuration.averaging.decay)
         self._validator = (
             GridValidator(
@@ -111,34 +108,58 @@ class Trainer:
             else None
         )
         self._step, self._seconds, self._validated_step = 0, 0.0, -1
+        self._losses = LossRecord(LOOK_STEPS, device, group)
         self._best: dict[str, torch.Tensor] = {}
         self._best_score: float | None = None
         self._best_per_label: tuple[float, ...] = ()
         names = [str(label["name"]) for label in configuration.labels]
-        self._restore(load_checkpoint(output))
+        checkpoint = load_checkpoint(output)
+        self._restore(checkpoint)
+        self._guard = DivergenceGuard(run.recoveries, self._step, self._average.tensors)
+        self._guard.restore(checkpoint.state.get("guard", {}) if checkpoint else {})
         self._curves = Curves(output, names, self._step)
+        self._recorded: RecordedStep | None = None
+        if run.cuda_graph and device.type == "cuda" and group.world_size == 1:
+            record_batches(source, optimizer.batch, report)
+            place = (self._step, self._seconds)
+            self._recorded = accelerated_step(self._network, loss, configuration, device, *place, report)
+        if run.compile is True:
+            self._teachers = [torch.compile(teacher) for teacher in self._teachers]
+            if self._recorded is None:
+                self._forward, self._loss = torch.compile(self._forward), torch.compile(loss)
 
     def train(self, time_limit: float | None = None, cancel: CancelToken | None = None) -> TrainingResult:
         """Train until the schedule ends, time_limit seconds have passed, or cancel is set; then save."""
+        try:
+            return self._train(time_limit, cancel)
+        finally:
+            self._ahead.close()
+
+    def _train(self, time_limit: float | None, cancel: CancelToken | None) -> TrainingResult:
         run, settings = self._configuration.run, self._configuration.optimizer
         started = last_report = time.perf_counter()
-        before, last_step = self._seconds, self._step
-        total = torch.zeros((), device=self._device)
+        first, before = self._step, self._seconds
+        logged: list[float] = []
         stopped = False
         while not stopped and run_progress(settings, self._step, self._seconds) < 1:
-            total += self._one_step()
+            self._losses.add(self._one_step())
             self._step += 1
-            if self._step % run.log_interval == 0 or self._step == settings.steps:
-                steps = self._step - last_step
-                loss = float(self._group.mean(total).item()) / steps
-                self._log(loss, 1000 * (time.perf_counter() - last_report) / steps)
-                total.zero_()
-                last_step, last_report = self._step, time.perf_counter()
-            if self._step % run.validation_interval == 0:
+            ends = self._step == settings.steps
+            logs = ends or self._step % run.log_interval == 0
+            validates, saves = self._step % run.validation_interval == 0, self._step % run.checkpoint_interval == 0
+            if logs or validates or saves or self._step % LOOK_STEPS == 0:
+                logged += self._look()
+            if logs:
+                now = time.perf_counter()
+                left = remaining_seconds(settings, self._step, self._seconds, (now - started) / (self._step - first))
+                self._log(logged, 1000 * (now - last_report) / len(logged), left)
+                last_report = now
+                logged.clear()
+            if validates:
                 paused = time.perf_counter()
                 self._validate()
                 last_report += time.perf_counter() - paused
-            if self._step % run.checkpoint_interval == 0:
+            if saves:
                 self._save()
             stopped = cancel is not None and cancel.cancelled
             self._seconds = before + time.perf_counter() - started
@@ -147,22 +168,42 @@ class Trainer:
             if self._group.world_size > 1:
                 self._seconds = self._group.agree(self._seconds, self._device)
                 stopped = self._group.agree(float(stopped), self._device) > 0
+        self._look()
         return self._finish(finished=not stopped)
 
     def _one_step(self) -> torch.Tensor:
-        settings = self._configuration.optimizer
-        rate = learning_rate(settings, self._step, run_progress(settings, self._step, self._seconds))
-        for part in self._optimizer.param_groups:
-            part["lr"].fill_(rate) if isinstance(part["lr"], torch.Tensor) else part.update(lr=rate)
-        batch = self._source.batch(self._step, self._order.indices(self._step))
-        loss = self._batch_loss(batch)
-        self._optimizer.zero_grad(set_to_none=True)
+        ahead = self._configuration.run.prefetch and self._device.type == "cuda"
+        loss = self._batch_loss(self._ahead.batch(self._step) if ahead else self._batch(self._step))
+        self._optimizer.zero_grad()
         loss.backward()
-        if settings.gradient_clip > 0:
-            nn.utils.clip_grad_norm_(self._network.parameters(), settings.gradient_clip)
-        self._optimizer.step()
+        self._optimizer.step(self._rate(self._step))
         self._average.update(self._step)
         return loss.detach()
+
+    def _rate(self, step: int) -> float:
+        settings = self._configuration.optimizer
+        scheduled = learning_rate(settings, step, run_progress(settings, step, self._seconds))
+        return scheduled * self._guard.rate_factor(step)
+
+    def _look(self) -> list[float]:
+        """The losses since the last look; goes back to good weights where they say that the run diverged."""
+        losses = self._losses.take()
+        recovery = self._guard.look(self._step, losses, self._average.tensors)
+        if recovery is not None:
+            self._recover(recovery)
+        return losses
+
+    def _recover(self, recovery: Recovery) -> None:
+        # In place, all of it: a recorded step reads these tensors where they are.
+        good = self._guard.good_weights()
+        self._network.load_state_dict(good)
+        self._average.load(good)
+        self._optimizer.reset()
+        self._curves.add(recovery.step, returned_to_step=recovery.good)
+        self._report(
+            f"step {recovery.step:6d}  the training diverged (loss {recovery.loss:.4g}, {recovery.usual:.4g} before): "
+            f"back to the averaged weights of step {recovery.good}, {self._guard.rate_percent:g} % of the learning rate"
+        )
 
     def _batch_loss(self, batch: Batch) -> torch.Tensor:
         images = batch.images.contiguous(memory_format=self._layout)
@@ -184,17 +225,14 @@ class Trainer:
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
         return torch.autocast("cuda", dtype=torch.bfloat16) if self._bf16 else contextlib.nullcontext()
 
-    def _log(self, loss: float, milliseconds: float) -> None:
-        if not math.isfinite(loss):
-            raise TrainingDataError(
-                f"The training diverged before step {self._step} (loss {loss}); "
-                "lower the learning rate and start from the last checkpoint."
-            )
-        settings = self._configuration.optimizer
-        rate = learning_rate(settings, self._step - 1, run_progress(settings, self._step, self._seconds))
+    def _log(self, losses: list[float], milliseconds: float, left: float) -> None:
+        finite = [value for value in losses if math.isfinite(value)]
+        loss, rate = statistics.fmean(finite) if finite else math.nan, self._rate(self._step - 1)
         numbers = {"seconds": self._seconds, "loss": loss, "learning_rate": rate}
         self._curves.add(self._step, **numbers, milliseconds_per_step=milliseconds)
-        self._report(f"step {self._step:6d}  loss {loss:.4f}  lr {rate:.2e}  {milliseconds:.1f} ms/step")
+        place = f"step {self._step:6d} of {self._configuration.optimizer.steps}"
+        pace = f"{milliseconds:.1f} ms/step, {spoken_duration(left)} left"
+        self._report(f"{place}  loss {loss:.4f}  lr {rate:.2e}  {pace}")
 
     def _validate(self) -> None:
         if self._validator is None:
@@ -236,7 +274,7 @@ class Trainer:
             "network": dict(self._network.state_dict()),
             "average": self._average.tensors,
             "best": self._best,
-            "optimizer": optimizer_tensors(self._optimizer, self._parameters),
+            "optimizer": self._optimizer.tensors(),
         }
         state = {
             "step": self._step,
@@ -244,6 +282,7 @@ class Trainer:
             "validated_step": self._validated_step,
             "best_score": self._best_score,
             "best_per_label": self._best_per_label,
+            "guard": self._guard.state(),
         }
         save_checkpoint(self._output, Checkpoint(tensors, state))
         self._curves.write()
@@ -255,7 +294,7 @@ class Trainer:
         try:
             self._network.load_state_dict(tensors["network"])
             self._average.load(tensors["average"])
-            restore_optimizer(self._optimizer, self._parameters, tensors.get("optimizer", {}))
+            self._optimizer.restore(tensors.get("optimizer", {}))
         except (RuntimeError, KeyError, ValueError) as error:
             raise TrainingDataError(
                 f"The checkpoint in {self._output} belongs to another network; choose another output folder."
@@ -269,12 +308,3 @@ class Trainer:
 
 def _placed(network: nn.Module, device: torch.device, layout: torch.memory_format) -> nn.Module:
     return network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
-
-
-def _adamw(parameters: dict[str, nn.Parameter], weight_decay: float, device: torch.device) -> torch.optim.AdamW:
-    """AdamW that decays kernels only: biases and normalisation scales are not shrunk towards zero."""
-    groups = [
-        {"params": [value for value in parameters.values() if value.dim() > 1], "weight_decay": weight_decay},
-        {"params": [value for value in parameters.values() if value.dim() <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=0.0, fused=device.type == "cuda")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from training_factory import configuration, prepared_cases
 
-from LightMedSegLib.training.augmentation import BatchSource
+from LightMedSegLib.training.augmentation import AugmentedBatchSource
 from LightMedSegLib.training.axis_filters import blur_matrices, filter_axes, low_resolution_matrices
 from LightMedSegLib.training.configuration import AugmentationSection
 from LightMedSegLib.training.dataset import CaseOrder, stack_cases
@@ -157,12 +157,12 @@ def test_patches_of_a_large_volume_stay_inside_and_find_small_structures():
 def test_the_same_step_gives_the_same_batch_and_another_step_or_process_another():
     settings = configuration(augmentation={"elastic_probability": 1.0})
     stack = stack_cases(prepared_cases(4), 3, CPU)
-    first = BatchSource(stack, settings).batch(7, [0, 1])
-    again = BatchSource(stack, settings)
+    first = AugmentedBatchSource(stack, settings).batch(7, [0, 1])
+    again = AugmentedBatchSource(stack, settings)
     again.batch(3, [2, 3])
     assert torch.equal(first.images, again.batch(7, [0, 1]).images)
     assert not torch.equal(first.images, again.batch(8, [0, 1]).images)
-    assert not torch.equal(first.images, BatchSource(stack, settings, rank=1).batch(7, [0, 1]).images)
+    assert not torch.equal(first.images, AugmentedBatchSource(stack, settings, rank=1).batch(7, [0, 1]).images)
     assert torch.isfinite(first.images).all()
 
 

@@ -1,0 +1,105 @@
+"""When a step is recorded and compiled, and what a run says where that fails."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+import torch
+from training_factory import CPU, configuration, prepared_cases, tiny_network
+
+from LightMedSegLib.training import acceleration
+from LightMedSegLib.training.augmentation import AugmentedBatchSource
+from LightMedSegLib.training.dataset import stack_cases
+from LightMedSegLib.training.schedule import remaining_seconds, spoken_duration
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """A machine with Triton, on which one step takes 0.1 s; the list of what was recorded (True: compiled)."""
+    recorded: list[bool] = []
+
+    def record(network, loss, shape, bf16, device, compiled=False):
+        recorded.append(compiled)
+        return lambda *batch: batch
+
+    monkeypatch.setattr(acceleration, "record_step", record)
+    monkeypatch.setattr(acceleration, "_seconds_per_step", lambda *arguments: 0.1)
+    monkeypatch.setattr(acceleration, "_clean_up", lambda device: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    return recorded
+
+
+def chosen(run=None, step=0, seconds=0.0, **optimizer):
+    lines: list[str] = []
+    settings = configuration(optimizer=optimizer, run=run or {})
+    place = (CPU, step, seconds, lines.append)
+    return acceleration.accelerated_step(tiny_network(), torch.nn.Identity(), settings, *place), lines
+
+
+def test_a_long_run_is_compiled_and_a_short_one_is_not(device):
+    chosen(steps=3001)
+    chosen(steps=2999)
+    chosen(steps=9000, step=6500)
+    chosen(steps=9000, budget_seconds=299.0)
+    chosen(steps=9000, budget_seconds=900.0, seconds=700.0)
+    chosen(steps=9000, budget_seconds=900.0, seconds=100.0)
+    assert device == [True, False, False, False, False, True]
+
+
+def test_compiling_can_be_asked_for_and_ruled_out(device):
+    chosen(run={"compile": True}, steps=10)
+    chosen(run={"compile": False}, steps=90000)
+    assert device == [True, False]
+
+
+def test_without_triton_nothing_is_compiled_by_itself(device, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    chosen(steps=90000)
+    assert device == [False]
+
+
+def test_a_step_that_cannot_be_compiled_is_recorded_and_says_why(device, monkeypatch):
+    def record(network, loss, shape, bf16, device, compiled=False):
+        if compiled:
+            raise ValueError("no compiler\nat line 7")
+        return lambda *batch: batch
+
+    monkeypatch.setattr(acceleration, "record_step", record)
+    step, lines = chosen(steps=90000)
+    assert step is not None
+    assert lines[-1] == "The training step cannot be compiled: no compiler"
+
+
+def test_a_step_that_cannot_be_recorded_at_all_is_carried_out_plainly(device, monkeypatch):
+    def record(*arguments):
+        raise torch.cuda.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(acceleration, "record_step", record)
+    step, lines = chosen(run={"compile": False}, steps=10)
+    assert step is None
+    assert lines == ["The training step cannot be recorded: out of memory"]
+
+
+def test_a_source_that_cannot_be_recorded_says_so_and_makes_the_same_batches():
+    source, plain = (AugmentedBatchSource(stack_cases(prepared_cases(3), 3, CPU), configuration()) for _ in range(2))
+    lines: list[str] = []
+    acceleration.record_batches(source, 2, lines.append)
+    (line,) = lines
+    assert line.startswith("The making of batches cannot be recorded: ")
+    assert torch.equal(source.batch(3, [0, 1]).images, plain.batch(3, [0, 1]).images)
+
+
+def test_the_remaining_time_follows_the_pace_and_the_budget():
+    settings = configuration(optimizer={"steps": 100}).optimizer
+    assert remaining_seconds(settings, 40, 10.0, 0.5) == 30
+    settings = configuration(optimizer={"steps": 100, "budget_seconds": 20.0}).optimizer
+    assert remaining_seconds(settings, 40, 10.0, 0.5) == 10
+    assert remaining_seconds(settings, 40, 25.0, 0.5) == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(8.4, "8 s"), (89, "89 s"), (90, "2 min"), (3500, "58 min"), (11100, "3 h 05 min")]
+)
+def test_a_duration_is_said_as_a_person_says_it(seconds, text):
+    assert spoken_duration(seconds) == text
