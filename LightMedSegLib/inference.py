@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -105,18 +106,30 @@ def label_volume(
     total = len(layout.starts)
     stitched = None if layout.single else StitchedPlanes(layout.shape, layout.window[0], num_classes, predictor.device)
     weights = torch.from_numpy(gaussian_weights(layout.window)).to(predictor.device)
+
+    def take(start: Shape, first: int, logits: torch.Tensor) -> None:
+        """Add planes from first on, (z, y, x, classes), of the window at start."""
+        if stitched is not None:
+            here = (start[0] + first, start[1], start[2])
+            stitched.add(here, logits.permute(3, 0, 1, 2), weights[first : first + len(logits)])
+            return
+        last = first + len(logits) - 1
+        # The last plane is needed again with the next ones, when its memory holds those.
+        hand_on(
+            (index, plane.clone() if index == last else plane.contiguous()) for index, plane in enumerate(logits, first)
+        )
+
     windows = [_cut(volume, start, layout.window) for start in layout.starts]
-    every_logits = predictor.in_batches(windows)
-    for done, start in enumerate(layout.starts):
+    every_logits = None if predictor.streams else predictor.in_batches(windows)
+    for done, (start, window) in enumerate(zip(layout.starts, windows, strict=True)):
         on_window(done, total)
-        with timer.stage("network"):
-            logits = next(every_logits)
-        if stitched is None:
-            hand_on((index, plane.contiguous()) for index, plane in enumerate(logits.permute(1, 2, 3, 0)))
-        else:
+        if stitched is not None:
             hand_on(stitched.take(start[0]))
-            with timer.stage("network"), torch.inference_mode():
-                stitched.add(start, logits, weights)
+        with timer.stage("network"), torch.inference_mode():
+            if every_logits is None:
+                predictor.stream(window, partial(take, start))
+            else:
+                take(start, 0, next(every_logits).permute(1, 2, 3, 0))
     if stitched is not None:
         hand_on(stitched.take(layout.shape[0]))
     predictor.release()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from LightMedSegLib.fast import FastLightMedSeg, logits_memory
+from LightMedSegLib.fast import FastLightMedSeg, Sink, logits_memory
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.recorded_network import RecordedNetwork
 
@@ -81,6 +81,19 @@ class Predictor:
             if self.device.startswith("cuda"):
                 torch.cuda.synchronize(self.device)
         return logits
+
+    @property
+    def streams(self) -> bool:
+        """Whether stream can be used: the processor path without mirror images, which need all logits at once."""
+        return isinstance(self.network, FastLightMedSeg) and len(self._flips) == 1
+
+    def stream(self, window: NDArray[np.float32], sink: Sink) -> None:
+        """Hand the logits of one window (channels, z, y, x) to sink a few planes at a time.
+
+        Raises CancelledError once cancel is set, and torch's error when memory runs out.
+        """
+        network = cast(FastLightMedSeg, self.network)
+        network.label(torch.from_numpy(window)[None], sink, self.cancel.raise_if_cancelled)
 
     def release(self) -> None:
         """Give memory back that the network keeps for the next window."""

@@ -39,15 +39,20 @@ class StageTimer:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._inside: list[float] = []
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the wall time of the with-block to the stage called name."""
+        """Add the wall time of the with-block, without stages inside it, to the stage called name."""
         start = time.perf_counter()
+        self._inside.append(0.0)
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            elapsed = time.perf_counter() - start
+            self.seconds[name] = self.seconds.get(name, 0.0) + elapsed - self._inside.pop()
+            if self._inside:
+                self._inside[-1] += elapsed
 
     @property
     def total(self) -> float:

@@ -4,8 +4,9 @@ The modules of LightMedSegLib.network stay the definition, for training and as t
 reads their weights once and computes what they compute with fewer passes over memory:
 
 - activations stay channels-last from the first to the last layer; convolutions always go to oneDNN, with weights in its
-  own order, those of few channels in blocks of neighbouring voxels (narrow_convolution.py),
-- large tensors have memory that stays (memory.py), and coarse maps are enlarged a few planes at a time (enlarged.py),
+  own order,
+- large tensors have memory that stays (memory.py), coarse maps are enlarged a few planes at a time (enlarged.py), and
+  so are logits handed over (head.py): all of them together never exist,
 - 1x1x1 convolutions that meet are multiplied into one, modulation goes into the normalisation before it and
   squeeze-excitation into the weights after it,
 - position profiles are added as one plane and one line, and whatever can be is done in place.
@@ -13,6 +14,7 @@ reads their weights once and computes what they compute with fewer passes over m
 
 from __future__ import annotations
 
+from LightMedSegLib.fast.head import Sink
 from LightMedSegLib.fast.network import FastLightMedSeg, accelerate, logits_memory
 
-__all__ = ["FastLightMedSeg", "accelerate", "logits_memory"]
+__all__ = ["FastLightMedSeg", "Sink", "accelerate", "logits_memory"]

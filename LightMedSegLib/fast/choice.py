@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import os
 import platform
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from LightMedSegLib.errors import DeviceError, OutputError
-from LightMedSegLib.fast.convolution import LAST, has_onednn
 from LightMedSegLib.fast.network import accelerate
+from LightMedSegLib.fast.self_check import agrees, self_check
 from LightMedSegLib.model_folders import user_data_folder
-from LightMedSegLib.network import LightMedSeg, build_network
+from LightMedSegLib.network import LightMedSeg
 from LightMedSegLib.safe_files import atomic_write
 
 CPU_PATH_VARIABLE = "LIGHTMEDSEG_CPU_PATH"
@@ -30,10 +28,8 @@ with convolutions in bfloat16, which changes two to four voxels in ten thousand 
 _WORTH_ROUNDING = 1.25
 """bfloat16 must be this many times faster than float32 to be chosen: unchanged labels are worth a little time."""
 
-_PROBE = (1, 1, 48, 48, 48)
-_ROUNDS = 3
-_PATIENCE_SECONDS = 1.0
-"""On a busy computer one measured round must do: a person waits for the first result."""
+_FORM = 2
+"""Counts the forms of network and self-check: what was measured with another one says nothing."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +59,18 @@ _chosen: dict[str, CpuPath] = {}
 def choose_cpu_path(name: str = "auto") -> CpuPath:
     """The path called name; for auto that of the environment variable LIGHTMEDSEG_CPU_PATH, or the fastest.
 
-    The first call on a computer measures for about a second and writes the outcome into the user's folder.
-    Raises DeviceError for an unknown name.
+    The first call on a computer measures for about a second and writes the outcome into the user's folder. A path that
+    computes something else than the reference on this computer is never chosen.
+    Raises DeviceError for an unknown name, and for such a path.
     """
     wanted = name if name != "auto" else os.environ.get(CPU_PATH_VARIABLE, "").strip().lower() or "auto"
     if wanted not in CPU_PATHS:
         raise DeviceError(f"The processor path {wanted!r} is unknown; use {', '.join(CPU_PATHS)}.")
     if wanted != "auto":
+        if not _agrees(wanted):
+            raise DeviceError(
+                f"The processor path {wanted!r} gives wrong results on this computer with this PyTorch; use auto."
+            )
         return CpuPath(wanted, {})
     machine = _machine()
     if machine not in _chosen:
@@ -85,35 +86,16 @@ def prepare_for_cpu(network: nn.Module, path: CpuPath) -> nn.Module:
 
 
 def fastest(seconds: dict[str, float]) -> str:
-    """The path to take after a self-check."""
-    exact = min(("reference", "float32"), key=lambda name: seconds[name])
+    """The path to take after a self-check, which leaves out paths that do not agree with the reference."""
+    exact = min((name for name in ("reference", "float32") if name in seconds), key=lambda name: seconds[name])
     if "bfloat16" in seconds and seconds["bfloat16"] * _WORTH_ROUNDING < seconds[exact]:
         return "bfloat16"
     return exact
 
 
-def self_check() -> dict[str, float]:
-    """Median seconds of every path this computer offers, on a small volume; they take turns."""
-    network = build_network("lightmedseg", 1, 3).eval()
-    paths: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-        "reference": network.to(memory_format=LAST),  # type: ignore[call-overload]
-        "float32": accelerate(network),
-    }
-    if has_onednn(torch.bfloat16):
-        paths["bfloat16"] = accelerate(network, torch.bfloat16)
-    x = torch.zeros(_PROBE)
-    times: dict[str, list[float]] = {name: [] for name in paths}
-    began = time.perf_counter()
-    with torch.inference_mode():
-        for turn in range(_ROUNDS + 1):
-            if turn > 1 and time.perf_counter() - began > _PATIENCE_SECONDS:
-                break
-            for name, path in paths.items():
-                start = time.perf_counter()
-                path(x)
-                if turn:
-                    times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+@cache
+def _agrees(name: str) -> bool:
+    return agrees(name)
 
 
 def _measured(machine: str) -> CpuPath:
@@ -143,7 +125,7 @@ def _recall(machine: str) -> CpuPath | None:
 
 def _machine() -> str:
     facts = (platform.system(), platform.machine(), torch.backends.cpu.get_cpu_capability(), torch.__version__)
-    return ", ".join((*facts, f"{os.cpu_count()} processors, {torch.get_num_threads()} threads"))
+    return ", ".join((*facts, f"form {_FORM}", f"{os.cpu_count()} processors, {torch.get_num_threads()} threads"))
 
 
 def _file() -> Path:

@@ -89,12 +89,6 @@ def add_convolution(target: Tensor, x: Tensor, weight: Tensor, bias: Tensor | No
         target += convolve(x, weight, bias)
 
 
-def convolve_into(target: Tensor, x: Tensor, weight: Tensor, bias: Tensor) -> None:
-    """Write the 1x1x1 convolution of x into target; both channels-last, of the same slab."""
-    # Cheaper than a copy of the result: fresh memory is the slowest to write to.
-    add_convolution(target.zero_(), x, weight, bias)
-
-
 def convolve_planes(x: Tensor, first: int, last: int, weight: Tensor, *, stride: int = 1, groups: int = 1) -> Tensor:
     """Planes first to last (not included) of the convolution of x with zero padding of half a kernel.
 

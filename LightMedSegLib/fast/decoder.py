@@ -1,4 +1,4 @@
-"""Decoder stages and output layers, slab by slab."""
+"""Decoder stages, slab by slab."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import torch
 from torch import Tensor
 
 from LightMedSegLib.fast.channels import ChannelAffine, ChannelMeans, ChannelSums
-from LightMedSegLib.fast.convolution import convolve, convolve_into, convolve_planes, packed
-from LightMedSegLib.fast.enlarged import Enlarged
+from LightMedSegLib.fast.convolution import convolve, convolve_planes, packed
 from LightMedSegLib.fast.ghost import FastGhost
 from LightMedSegLib.fast.memory import Workspace
 from LightMedSegLib.fast.router import DirectSkip, FastDirectSkip, FastRouter, RoutedSkip, plane_and_line
 from LightMedSegLib.network.decoder import DecoderStage, ThreeBranchMixer
-from LightMedSegLib.network.head import DetailHead, ResizingHead
 
 
 class Doubling:
@@ -103,48 +101,3 @@ class FastDecoderStage:
         name = f"decoded {self.skip.level}"
         mixed, means = self._mixer(fused, sums.group_affine(self._module.norm), name, workspace)
         return mixed, means.excitation(self._module.attention)
-
-
-class FastDetailHead:
-    """DetailHead."""
-
-    def __init__(self, module: DetailHead):
-        self._module = module
-        self._doubling = Doubling(module.enlarge.weight)
-        self._refine = FastGhost(module.refine)
-
-    def __call__(self, x: Tensor, scale: Tensor, detail: Tensor, workspace: Workspace, logits: Tensor) -> None:
-        """Write the logits (1, classes, z, y, x); detail is overwritten."""
-        classify = self._module.classify
-        assert classify.bias is not None
-        channels = detail.shape[1]
-        weight = self._doubling.weight(scale)
-        sums = ChannelSums(channels)
-        for first, last in workspace.slabs(detail, multiple=2):
-            part = detail[:, :, first:last]
-            self._doubling.add_to(part, x, first, last, weight)
-            sums.add(part)
-        affine_of_detail = sums.group_affine(self._module.norm)
-        refined, sums = self._refine.sweep_activated(detail, affine_of_detail, "scratch", workspace)
-        # classify(fused + normalised(refined)): the offset of the normalisation goes into the bias.
-        normalise = sums.group_affine(self._refine.norm)
-        bias = classify.bias + (classify.weight.flatten(1) * normalise.offset).sum(dim=1)
-        weight = packed(classify.weight)
-        for first, last in workspace.slabs(detail):
-            both = normalise.scale_and_add(refined[:, :, first:last], detail[:, :, first:last])
-            convolve_into(logits[:, :, first:last], both, weight, bias)
-
-
-class FastResizingHead:
-    """ResizingHead."""
-
-    def __init__(self, module: ResizingHead):
-        self._module = module
-
-    def __call__(self, x: Tensor, scale: Tensor, workspace: Workspace, logits: Tensor) -> None:
-        """Write the logits (1, classes, 2z, 2y, 2x)."""
-        classify = self._module.classify
-        coarse = convolve(x, classify.weight * scale.view(1, -1, 1, 1, 1), classify.bias)
-        enlarged = Enlarged(coarse, 2, "enlarged logits", workspace)
-        for first, last in workspace.slabs(logits):
-            enlarged.write_to(logits[:, :, first:last], first)

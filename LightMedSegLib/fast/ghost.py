@@ -11,10 +11,7 @@ from torch.nn import functional
 from LightMedSegLib.fast.channels import ChannelAffine, ChannelSums
 from LightMedSegLib.fast.convolution import convolve_planes, packed
 from LightMedSegLib.fast.memory import Workspace, join
-from LightMedSegLib.fast.narrow_convolution import NarrowConvolution
 from LightMedSegLib.network.ghost import GhostConvolution
-
-_NARROW = 8
 
 Planes = Callable[[int, int], Tensor]
 
@@ -35,8 +32,6 @@ class FastGhost:
         self.weight = module.primary.weight.to(dtype)
         self.stride = module.primary.stride[0]
         self._packed = packed(self.weight, stride=self.stride)
-        narrow = max(self.weight.shape[:2]) <= _NARROW and dtype is torch.float32
-        self._narrow = NarrowConvolution(self.weight) if narrow and self.stride == 1 else None
         self._cheap: Tensor | None = None
         if module.cheap is not None:
             self._cheap = packed(module.cheap.weight, groups=module.cheap.weight.shape[0])
@@ -94,8 +89,6 @@ class FastGhost:
                 part = x[:, :, done:ahead]
                 functional.silu(affine(part, out=part), inplace=True)
                 done = ahead
-            if self._narrow is not None:
-                return self._narrow.planes(x, first, last)
             return convolve_planes(x, first, last, self._packed)
 
         return self.sweep(primary, x.shape[2:], name, workspace)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import cast
 
 import torch
@@ -13,17 +12,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from LightMedSegLib.fast.convolution import LAST
-from LightMedSegLib.fast.decoder import FastDecoderStage, FastDetailHead, FastResizingHead
+from LightMedSegLib.fast.decoder import FastDecoderStage
 from LightMedSegLib.fast.encoder import FastEncoderStage, FastStructuralPrior, find_anchors
 from LightMedSegLib.fast.ghost import FastGhost
+from LightMedSegLib.fast.head import FastSubvoxelHead, Sink
 from LightMedSegLib.fast.memory import Workspace, allocate
-from LightMedSegLib.fast.narrow_convolution import NarrowConvolution, OneChannelConvolution
 from LightMedSegLib.fast.router import FastDirectSkip, FastRouter, halved
 from LightMedSegLib.network.decoder import DecoderStage
 from LightMedSegLib.network.encoder import EncoderStage
-from LightMedSegLib.network.head import DetailHead, ResizingHead
 from LightMedSegLib.network.lightmedseg import LightMedSeg
 from LightMedSegLib.network.skip_router import SkipRouter
+from LightMedSegLib.network.subvoxel import space_to_depth
 
 
 class FastLightMedSeg(nn.Module):
@@ -46,7 +45,6 @@ class FastLightMedSeg(nn.Module):
         network = copy.deepcopy(network).float().eval().requires_grad_(False)
         self.network = network
         self._workspace = Workspace()
-        self._detail = None if network.detail is None else FastGhost(network.detail)
         self._stem = FastGhost(network.stem)
         prior = network.structural_prior
         self._prior = None if prior is None else FastStructuralPrior(prior)
@@ -55,10 +53,7 @@ class FastLightMedSeg(nn.Module):
             FastDecoderStage(cast(DecoderStage, stage), _skip(network, index), convolution_dtype)
             for index, stage in enumerate(network.decoder)
         ]
-        head = network.head
-        self._head: FastDetailHead | FastResizingHead = (
-            FastDetailHead(head) if isinstance(head, DetailHead) else FastResizingHead(cast(ResizingHead, head))
-        )
+        self._head = FastSubvoxelHead(network.head, convolution_dtype)
 
     def forward(self, x: Tensor, out: Tensor | None = None, checkpoint: Callable[[], None] | None = None) -> Tensor:
         """The logits, float32, channels-last.
@@ -69,49 +64,45 @@ class FastLightMedSeg(nn.Module):
         self.network.check_input(x)
         if out is None:
             out = logits_memory(x, self.num_classes)
+        for item, logits in zip(x.split(1), out.split(1), strict=True):
+            self.label(item, _writer(logits), checkpoint)
+        return out
+
+    def label(self, x: Tensor, sink: Sink, checkpoint: Callable[[], None] | None = None) -> None:
+        """Hand the logits of one volume x (1, channels, z, y, x) to sink a few planes at a time; see forward.
+
+        Memory for all of them, which is the largest tensor of a pass, is never needed.
+        """
+        self.network.check_input(x)
         if checkpoint is not None:
             self._workspace.checkpoint = checkpoint
         try:
             with torch.inference_mode():
-                for item, logits in zip(x.split(1), out.split(1), strict=True):
-                    self._label(item.float().contiguous(memory_format=LAST), logits)
+                self._label(x.float(), sink)
         finally:
             self._workspace.checkpoint = _go_on
-        return out
 
     def release(self) -> None:
         """Give the memory between layers back, which otherwise stays for the next volume."""
         self._workspace.clear()
 
-    def _label(self, image: Tensor, logits: Tensor) -> None:
+    def _label(self, image: Tensor, sink: Sink) -> None:
         workspace = self._workspace
-        detail = image if self._detail is None else self._detail_features(self._detail, image)
-        features, sums = self._stem(detail, "scratch", workspace)
-        sums.group_affine(self._stem.norm)(features, out=features)
+        blocks = space_to_depth(image).contiguous(memory_format=LAST)
+        stem, sums = self._stem(blocks, "stem", workspace)
+        normalise = sums.group_affine(self._stem.norm)
+        for first, last in workspace.slabs(stem):
+            part = stem[:, :, first:last]
+            normalise(part, out=part)
         detector = self.network.anchor_detector
-        anchors = self.network.find_anchors(features) if detector is None else find_anchors(detector, features)
-        texture: Tensor | None = None
-        if self._prior is not None:
-            features, texture = self._prior(features, workspace)
+        anchors = self.network.find_anchors(stem) if detector is None else find_anchors(detector, stem)
+        features, texture = (stem, None) if self._prior is None else self._prior(stem, workspace)
         pyramid, scales = self._encode(features, anchors, texture)
         features, scale = pyramid[0][-1], scales[-1]
         for stage in self._decoder:
             skip = stage.skip(pyramid[stage.skip.level], scales, anchors, workspace)
             features, scale = stage(features, scale, skip, anchors, workspace)
-        if isinstance(self._head, FastDetailHead):
-            self._head(features, scale, detail, workspace, logits)
-        else:
-            self._head(features, scale, workspace, logits)
-
-    def _detail_features(self, ghost: FastGhost, image: Tensor) -> Tensor:
-        several = image.shape[1] > 1
-        narrow = NarrowConvolution(ghost.weight) if several else OneChannelConvolution(ghost.weight)
-        features, sums = ghost.sweep(partial(narrow.planes, image), image.shape[2:], "detail", self._workspace)
-        normalise = sums.group_affine(ghost.norm)
-        for first, last in self._workspace.slabs(features):
-            part = features[:, :, first:last]
-            normalise(part, out=part)
-        return features
+        self._head(features, scale, stem, workspace, sink)
 
     def _encode(
         self, features: Tensor, anchors: Tensor, texture: Tensor | None
@@ -154,6 +145,15 @@ def _skip(network: LightMedSeg, index: int) -> FastRouter | FastDirectSkip:
     if network.routers is None:
         return FastDirectSkip(projections[level], fuse, level)
     return FastRouter(cast(SkipRouter, network.routers[index]), projections, fuse, level)
+
+
+def _writer(logits: Tensor) -> Sink:
+    target = logits.permute(0, 2, 3, 4, 1)[0]
+
+    def write(first: int, planes: Tensor) -> None:
+        target[first : first + len(planes)].copy_(planes)
+
+    return write
 
 
 def _go_on() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import torch
 
-_ENCODER = ("detail.", "stem.", "anchor_detector.", "structural_prior.", "encoder.")
+_ENCODER = ("stem.", "anchor_detector.", "structural_prior.", "encoder.")
 """Names of the network's parts that read the image; what follows them decides."""
 
 

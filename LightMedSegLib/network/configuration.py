@@ -97,6 +97,9 @@ CONFIGURATIONS: dict[str, NetworkConfiguration] = {
 }
 
 
+_EARLIER_SETTING = "detail_channels"
+
+
 def network_configuration(name: str, overrides: dict[str, Any]) -> NetworkConfiguration:
     """The named configuration with some fields replaced.
 
@@ -104,6 +107,11 @@ def network_configuration(name: str, overrides: dict[str, Any]) -> NetworkConfig
     """
     if name not in CONFIGURATIONS:
         raise ValueError(f"Unknown network {name!r}; known networks are {', '.join(sorted(CONFIGURATIONS))}.")
+    if _EARLIER_SETTING in overrides:
+        raise ValueError(
+            "its weights belong to an earlier form of the network, which computed at full resolution; "
+            "train the model again, or use a newer version of it"
+        )
     known = {field.name for field in fields(NetworkConfiguration)}
     unknown = sorted(set(overrides) - known)
     if unknown:

@@ -15,7 +15,6 @@ from LightMedSegLib.fast.channels import ChannelAffine, ChannelMeans, ChannelSum
 from LightMedSegLib.fast.convolution import (
     LAST,
     add_convolution,
-    convolve_into,
     convolve_planes,
     packed,
 )
@@ -24,13 +23,6 @@ from LightMedSegLib.fast.encoder import FastStructuralPrior, find_anchors
 from LightMedSegLib.fast.enlarged import Enlarged
 from LightMedSegLib.fast.ghost import FastGhost
 from LightMedSegLib.fast.memory import Workspace, allocate, join
-from LightMedSegLib.fast.narrow_convolution import (
-    NarrowConvolution,
-    OneChannelConvolution,
-    blocked_weight,
-    from_blocks,
-    in_blocks,
-)
 from LightMedSegLib.fast.router import halved
 from LightMedSegLib.model_store import resolve_model
 from LightMedSegLib.network import CONFIGURATIONS, build_network
@@ -44,6 +36,7 @@ from LightMedSegLib.sample_data import sample_path
 torch.set_num_threads(1)
 
 IDEAS = ("film", "structural_prior", "texture_routing", "ghost", "skip_router", "position_bias")
+SWITCHES = (*IDEAS, "head_refinement")
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +74,9 @@ def test_every_named_network_gives_the_same_logits(name: str) -> None:
     assert_close(logits, expected, 1e-4)
 
 
-@pytest.mark.parametrize("idea", [*IDEAS, "all"])
+@pytest.mark.parametrize("idea", [*SWITCHES, "all"])
 def test_networks_without_an_idea_give_the_same_logits(idea: str) -> None:
-    switches = dict.fromkeys(IDEAS if idea == "all" else (idea,), False)
+    switches = dict.fromkeys(SWITCHES if idea == "all" else (idea,), False)
     network = stirred(build_network("lightmedseg-tiny", 1, 3, **switches))
     x = torch.randn(1, 1, 32, 48, 16, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
@@ -153,6 +146,16 @@ def test_logits_can_be_written_into_memory_that_is_given() -> None:
     assert torch.equal(out, fast(x))
 
 
+def test_logits_are_handed_over_plane_by_plane_in_order() -> None:
+    fast = accelerate(stirred(build_network("lightmedseg-tiny", 1, 3)))
+    assert isinstance(fast, FastLightMedSeg)
+    x, parts = volume(1, 1, 48, 32, 16), []
+    fast.label(x, lambda first, planes: parts.append((first, planes.clone())))
+    assert len(parts) > 1
+    assert [first for first, _ in parts] == list(np.cumsum([0] + [len(planes) for _, planes in parts[:-1]]))
+    assert torch.equal(torch.cat([planes for _, planes in parts]).permute(3, 0, 1, 2)[None], fast(x))
+
+
 def test_a_checkpoint_that_raises_ends_the_computation_and_the_next_one_is_sound() -> None:
     fast = accelerate(stirred(build_network("lightmedseg-tiny", 1, 3)))
     x = volume(1, 1, 32, 32, 32)
@@ -198,43 +201,14 @@ def test_a_convolution_in_planes_equals_the_whole(kernel: int, stride: int, grou
         assert_close(torch.cat(parts, dim=2), expected, 1e-4)
 
 
-@pytest.mark.parametrize(("channels", "factor"), [(1, 4), (3, 2), (8, 8)])
-def test_a_convolution_of_blocks_equals_that_of_voxels(channels: int, factor: int) -> None:
-    x, weight = volume(1, channels, 5, 6, 16), torch.randn(4, channels, 3, 3, 3)
-    blocks = in_blocks(x, factor)
-    assert blocks.data_ptr() == x.data_ptr()
-    result = from_blocks(functional.conv3d(blocks, blocked_weight(weight, factor), padding=1), factor)
-    assert_close(result, functional.conv3d(x, weight, padding=1), 1e-4)
-
-
-@pytest.mark.parametrize(("channels", "out_channels"), [(8, 4), (1, 2), (3, 5)])
-def test_a_narrow_convolution_equals_the_plain_one(channels: int, out_channels: int) -> None:
-    x, weight = volume(1, channels, 7, 5, 16), torch.randn(out_channels, channels, 3, 3, 3)
-    expected = functional.conv3d(x, weight, padding=1)
-    narrow = NarrowConvolution(weight)
-    for first, last in ((0, 7), (0, 2), (2, 3), (3, 7)):
-        assert_close(narrow.planes(x, first, last), expected[:, :, first:last], 1e-4)
-
-
-def test_a_convolution_of_one_channel_equals_the_plain_one() -> None:
-    x, weight = volume(1, 1, 7, 5, 16), torch.randn(3, 1, 3, 3, 3)
-    expected = functional.conv3d(x, weight, padding=1)
-    single = OneChannelConvolution(weight)
-    for first, last in ((0, 7), (0, 2), (2, 3), (3, 7)):
-        assert_close(single.planes(x, first, last), expected[:, :, first:last], 1e-4)
-
-
 @pytest.mark.parametrize("pack", [True, False])
-def test_a_convolution_into_memory_that_is_there_replaces_it_or_adds_to_it(pack: bool) -> None:
+def test_a_convolution_is_added_to_memory_that_is_there(pack: bool) -> None:
     x, weight, bias = volume(1, 6, 4, 5, 3), torch.randn(8, 6, 1, 1, 1), torch.randn(8)
     expected = functional.conv3d(x, weight, bias)
-    own = packed(weight) if pack else weight
     whole = torch.full_like(expected.repeat(1, 1, 2, 1, 1), 7.0, memory_format=LAST)
     target = whole[:, :, 2:6]
-    convolve_into(target, x, own, bias)
-    assert_close(target, expected)
-    add_convolution(target, x, own)
-    assert_close(target, 2 * expected - bias.view(1, -1, 1, 1, 1))
+    add_convolution(target, x, packed(weight) if pack else weight, bias)
+    assert_close(target, expected + 7)
     assert (whole[:, :, :2] == 7).all()
     assert (whole[:, :, 6:] == 7).all()
 

@@ -23,7 +23,7 @@ from LightMedSegLib.monai_bundle.sources import copied_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(folder for folder in (ROOT / "Resources" / "Models").iterdir() if folder.is_dir())
-SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8, "detail_channels": 4}
+SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8}
 POSTPROCESSING = [
     {"operation": "keep_largest_component", "labels": [1], "joint": False},
     {"operation": "remove_small_components", "labels": [2], "minimum_ml": 0.01},

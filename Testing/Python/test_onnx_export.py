@@ -17,7 +17,7 @@ from LightMedSegLib.model_package import Model, load_model
 from LightMedSegLib.onnx_export import CARD_ENTRY, export_onnx
 
 # All blocks of the real network, as few levels and channels as it allows: tracing takes time with every layer.
-SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8, "detail_channels": 4}
+SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8}
 
 
 SHIPPED = sorted(card.parent for card in Path(__file__).resolve().parents[2].glob("Resources/Models/*/model.json"))

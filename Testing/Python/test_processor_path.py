@@ -13,7 +13,8 @@ import torch
 from LightMedSegLib.engine import Engine
 from LightMedSegLib.errors import CancelledError, DeviceError
 from LightMedSegLib.fast import FastLightMedSeg, accelerate, choice
-from LightMedSegLib.fast.choice import CpuPath, choose_cpu_path, fastest, prepare_for_cpu, self_check
+from LightMedSegLib.fast.choice import CpuPath, choose_cpu_path, fastest, prepare_for_cpu
+from LightMedSegLib.fast.self_check import self_check, sound_paths
 from LightMedSegLib.network import build_network
 from LightMedSegLib.predictor import Predictor
 from LightMedSegLib.progress import CancelToken
@@ -48,6 +49,29 @@ def test_the_self_check_times_every_path_of_this_computer() -> None:
     seconds = self_check()
     assert {"reference", "float32"} <= set(seconds) <= {"reference", "float32", "bfloat16"}
     assert all(value > 0 for value in seconds.values())
+
+
+@pytest.mark.parametrize(("name", "error"), [("float32", 0.01), ("float32", torch.nan), ("bfloat16", 0.2)])
+def test_a_path_that_is_wrong_is_left_out_however_fast_it_is(name: str, error: float) -> None:
+    network = build_network("lightmedseg-tiny", 1, 3).eval()
+    paths = {"reference": network, "float32": accelerate(network), "bfloat16": accelerate(network)}
+    assert set(sound_paths(paths)) == {"reference", "float32", "bfloat16"}
+    sound = paths[name]
+    paths[name] = lambda x: sound(x) * (1 + error)
+    assert set(sound_paths(paths)) == {"reference", "float32", "bfloat16"} - {name}
+
+
+def test_a_path_that_is_wrong_only_where_an_output_is_one_voxel_wide_is_left_out() -> None:
+    network = build_network("lightmedseg-tiny", 1, 3).eval()
+    paths = {"reference": network, "float32": lambda x: network(x) * (0.5 if min(x.shape[2:]) == 16 else 1.0)}
+    assert set(sound_paths(paths)) == {"reference"}
+
+
+def test_a_wrong_path_that_was_asked_for_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_agrees", lambda name: name != "bfloat16")
+    assert choose_cpu_path("float32").name == "float32"
+    with pytest.raises(DeviceError, match="gives wrong results on this computer"):
+        choose_cpu_path("bfloat16")
 
 
 def test_a_computer_is_measured_once_and_remembered_over_sessions(

@@ -14,6 +14,7 @@ from LightMedSegLib import segment
 from LightMedSegLib.complexity import count_parameters
 from LightMedSegLib.geometry import Grid
 from LightMedSegLib.model_package import load_model
+from LightMedSegLib.network.subvoxel import space_to_depth
 from LightMedSegLib.preprocessing import prepare
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +77,7 @@ def test_after_training_the_texture_map_is_higher_on_edges_than_in_flat_regions(
     network = model.build_network()
     with torch.inference_mode():
         volume = torch.from_numpy(array[None, :, :32, :48, :32].copy())
-        features = network.stem(network.detail(volume))
+        features = network.stem(space_to_depth(volume))
         texture = network.structural_prior.texture(features)[0, 0].numpy()
     coarse = torch.nn.functional.avg_pool3d(volume, 2)[0, 0].numpy()
     gradient = np.sqrt(sum(part**2 for part in np.gradient(coarse)))
@@ -93,7 +94,7 @@ def test_the_trained_anchors_move_with_the_anatomy():
     def anchors(shift: int) -> np.ndarray:
         crop = padded[None, :, 4 : 4 + 48, shift : shift + 64, 4 : 4 + 48]
         with torch.inference_mode():
-            return network.find_anchors(network.stem(network.detail(torch.from_numpy(crop.copy()))))[0].numpy()
+            return network.find_anchors(network.stem(space_to_depth(torch.from_numpy(crop.copy()))))[0].numpy()
 
     moved = (anchors(0) - anchors(6))[:, 1]  # the anatomy lies 6 of 64 voxels further back in the first crop
     assert moved.max() > 0.02

@@ -39,6 +39,27 @@ def test_without_pytorch_nothing_happens():
     subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, timeout=60)
 
 
+WAITING = """
+import os, sys
+from LightMedSegLib.cli import main
+main(["models"])
+assert "torch" not in sys.modules
+print(os.environ["OMP_WAIT_POLICY"], os.environ["KMP_BLOCKTIME"])
+"""
+
+
+@pytest.mark.parametrize(("policy", "expected"), [(None, "PASSIVE 0"), ("ACTIVE", "ACTIVE 0")])
+def test_threads_of_the_command_sleep_while_they_wait_unless_the_user_decides_otherwise(
+    monkeypatch: pytest.MonkeyPatch, policy: str | None, expected: str
+) -> None:
+    monkeypatch.delenv("KMP_BLOCKTIME", raising=False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if policy is not None:
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    done = subprocess.run([sys.executable, "-c", WAITING], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == expected
+
+
 BROKEN = """
 import sys
 sys.path.insert(0, sys.argv[1])
