@@ -26,7 +26,7 @@ from LightMedSegLib.training.curves import Curves
 from LightMedSegLib.training.dataset import CaseOrder, stack_cases
 from LightMedSegLib.training.distillation import distillation_loss, teacher_probabilities
 from LightMedSegLib.training.distributed import ProcessGroup
-from LightMedSegLib.training.divergence_guard import DivergenceGuard, Recovery
+from LightMedSegLib.training.divergence_guard import DivergenceGuard, Recovery, most_changed
 from LightMedSegLib.training.loss_record import LossRecord
 from LightMedSegLib.training.losses import SegmentationLoss
 from LightMedSegLib.training.networks import check_patch
@@ -200,6 +200,7 @@ class Trainer:
     def _recover(self, recovery: Recovery) -> None:
         # In place, all of it: a recorded step reads these tensors where they are.
         good = self._guard.good_weights()
+        changed = most_changed(self._network.state_dict(), good)
         self._network.load_state_dict(good)
         self._average.load(good)
         self._optimizer.reset()
@@ -208,6 +209,7 @@ class Trainer:
             f"step {recovery.step:6d}  the training diverged (loss {recovery.loss:.4g}, {recovery.usual:.4g} before): "
             f"back to the averaged weights of step {recovery.good}, {self._guard.rate_percent:g} % of the learning rate"
         )
+        self._report(f"             changed most: {changed}")
 
     def _batch_loss(self, batch: Batch) -> torch.Tensor:
         images = batch.images.contiguous(memory_format=self._layout)
