@@ -10,21 +10,31 @@ from LightMedSegLib.safe_files import atomic_write
 
 CSV_FILE = "curves.csv"
 PNG_FILE = "curves.png"
+COLUMNS = (
+    "step",
+    "seconds",
+    "loss",
+    "learning_rate",
+    "milliseconds_per_step",
+    "gradient_norm",
+    "largest_gradient_norm",
+    "returned_to_step",
+)
 _MOST_CURVES = 12
 
 
 class Curves:
-    """Rows of step, seconds, loss, learning_rate, milliseconds_per_step, returned_to_step, dice_mean, Dice per label.
+    """Rows of COLUMNS, dice_mean and one Dice per label.
 
-    returned_to_step is filled where the run diverged and went back to earlier weights, Dice at validations. Rows
-    after the step that a run resumes from are dropped.
+    The norms of the gradients, of the median and of the worst step, are those before clipping. returned_to_step is
+    filled where the run diverged and went back to earlier weights, Dice at validations. Rows after the step that a
+    run resumes from are dropped.
     """
 
     def __init__(self, folder: Path, label_names: Sequence[str], resume_step: int = 0) -> None:
         self._folder = folder
-        self._columns = ["step", "seconds", "loss", "learning_rate", "milliseconds_per_step", "returned_to_step"]
         self._dice = ["dice_mean", *(f"dice {name}" for name in label_names)]
-        self._columns += self._dice
+        self._columns = [*COLUMNS, *self._dice]
         self.rows: list[dict[str, str]] = self._read(resume_step) if resume_step else []
 
     def add(self, step: int, **values: float) -> None:

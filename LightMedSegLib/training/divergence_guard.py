@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ class DivergenceGuard:
         Raises TrainingDataError when no return is left, or when no loss was ever finite.
         """
         self._watch.add(losses)
-        self._seen_finite = self._seen_finite or any(value < float("inf") for value in losses)
+        self._seen_finite = self._seen_finite or any(value < math.inf for value in losses)
         if not self._watch.diverged:
             if self._watch.healthy and (self._only_start or step - self._good[-1].step >= _KEEP_STEPS):
                 if self._only_start:
@@ -107,7 +108,7 @@ class DivergenceGuard:
             return
         self._watch.restore(state["watch"])
         self._good[0] = dataclasses.replace(self._good[0], lowest=self._watch.lowest)
-        self._seen_finite = self._watch.lowest < float("inf")
+        self._seen_finite = self._watch.lowest < math.inf
         self.recoveries = [
             Recovery(int(item["step"]), int(item["good"]), float(item["loss"]), float(item["usual"]))
             for item in state["recoveries"]
@@ -122,3 +123,19 @@ class DivergenceGuard:
             f"The training diverged {times}before step {last.step} (loss {last.loss:.4g}); "
             "lower optimizer.learning_rate and start from an earlier run or from the beginning."
         )
+
+
+def most_changed(found: Mapping[str, torch.Tensor], good: Mapping[str, torch.Tensor], count: int = 3) -> str:
+    """The tensors whose norm changed most against the good ones, in words: where a divergence came from."""
+
+    def norm(value: torch.Tensor) -> float:
+        return float(value.detach().float().norm())
+
+    changes = {
+        name: norm(found[name] - value) / (norm(value) + 1e-3)
+        for name, value in good.items()
+        if value.is_floating_point()
+    }
+    # What is not finite comes first.
+    order = sorted(changes, key=lambda name: changes[name] if math.isfinite(changes[name]) else math.inf, reverse=True)
+    return ", ".join(f"{name} (norm {norm(good[name]):.3g} to {norm(found[name]):.3g})" for name in order[:count])

@@ -34,8 +34,8 @@ class ClippedAdamW:
         self._adamw.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """Move the parameters along their gradients at the learning rate."""
+    def step(self, rate: float) -> torch.Tensor:
+        """Move the parameters along their gradients at the learning rate; the norm that the gradients had."""
         gradients = [value.grad for value in self._parameters.values() if value.grad is not None]
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         if self._clip > 0:
@@ -44,6 +44,7 @@ class ClippedAdamW:
         for part in self._adamw.param_groups:
             part["lr"] = rate
         self._adamw.step()
+        return norm
 
     @torch.no_grad()
     def reset(self) -> None:

@@ -26,7 +26,7 @@ from LightMedSegLib.training.curves import Curves
 from LightMedSegLib.training.dataset import CaseOrder, stack_cases
 from LightMedSegLib.training.distillation import distillation_loss, teacher_probabilities
 from LightMedSegLib.training.distributed import ProcessGroup
-from LightMedSegLib.training.divergence_guard import DivergenceGuard, Recovery
+from LightMedSegLib.training.divergence_guard import DivergenceGuard, Recovery, most_changed
 from LightMedSegLib.training.loss_record import LossRecord
 from LightMedSegLib.training.losses import SegmentationLoss
 from LightMedSegLib.training.networks import check_patch
@@ -139,22 +139,26 @@ class Trainer:
         run, settings = self._configuration.run, self._configuration.optimizer
         started = last_report = time.perf_counter()
         first, before = self._step, self._seconds
-        logged: list[float] = []
+        losses: list[float] = []
+        norms: list[float] = []
         stopped = False
         while not stopped and run_progress(settings, self._step, self._seconds) < 1:
-            self._losses.add(self._one_step())
+            self._losses.add(*self._one_step())
             self._step += 1
             ends = self._step == settings.steps
             logs = ends or self._step % run.log_interval == 0
             validates, saves = self._step % run.validation_interval == 0, self._step % run.checkpoint_interval == 0
             if logs or validates or saves or self._step % LOOK_STEPS == 0:
-                logged += self._look()
+                latest = self._look()
+                losses += latest[0]
+                norms += latest[1]
             if logs:
                 now = time.perf_counter()
                 left = remaining_seconds(settings, self._step, self._seconds, (now - started) / (self._step - first))
-                self._log(logged, 1000 * (now - last_report) / len(logged), left)
+                self._log(losses, norms, 1000 * (now - last_report) / len(losses), left)
                 last_report = now
-                logged.clear()
+                losses.clear()
+                norms.clear()
             if validates:
                 paused = time.perf_counter()
                 self._validate()
@@ -171,31 +175,32 @@ class Trainer:
         self._look()
         return self._finish(finished=not stopped)
 
-    def _one_step(self) -> torch.Tensor:
+    def _one_step(self) -> tuple[torch.Tensor, torch.Tensor]:
         ahead = self._configuration.run.prefetch and self._device.type == "cuda"
         loss = self._batch_loss(self._ahead.batch(self._step) if ahead else self._batch(self._step))
         self._optimizer.zero_grad()
         loss.backward()
-        self._optimizer.step(self._rate(self._step))
+        norm = self._optimizer.step(self._rate(self._step))
         self._average.update(self._step)
-        return loss.detach()
+        return loss.detach(), norm
 
     def _rate(self, step: int) -> float:
         settings = self._configuration.optimizer
         scheduled = learning_rate(settings, step, run_progress(settings, step, self._seconds))
         return scheduled * self._guard.rate_factor(step)
 
-    def _look(self) -> list[float]:
-        """The losses since the last look; goes back to good weights where they say that the run diverged."""
-        losses = self._losses.take()
+    def _look(self) -> tuple[list[float], list[float]]:
+        """The losses and norms since the last look; goes back to good weights where they show a divergence."""
+        losses, norms = self._losses.take()
         recovery = self._guard.look(self._step, losses, self._average.tensors)
         if recovery is not None:
             self._recover(recovery)
-        return losses
+        return losses, norms
 
     def _recover(self, recovery: Recovery) -> None:
         # In place, all of it: a recorded step reads these tensors where they are.
         good = self._guard.good_weights()
+        changed = most_changed(self._network.state_dict(), good)
         self._network.load_state_dict(good)
         self._average.load(good)
         self._optimizer.reset()
@@ -204,6 +209,7 @@ class Trainer:
             f"step {recovery.step:6d}  the training diverged (loss {recovery.loss:.4g}, {recovery.usual:.4g} before): "
             f"back to the averaged weights of step {recovery.good}, {self._guard.rate_percent:g} % of the learning rate"
         )
+        self._report(f"             changed most: {changed}")
 
     def _batch_loss(self, batch: Batch) -> torch.Tensor:
         images = batch.images.contiguous(memory_format=self._layout)
@@ -225,10 +231,11 @@ class Trainer:
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
         return torch.autocast("cuda", dtype=torch.bfloat16) if self._bf16 else contextlib.nullcontext()
 
-    def _log(self, losses: list[float], milliseconds: float, left: float) -> None:
+    def _log(self, losses: list[float], norms: list[float], milliseconds: float, left: float) -> None:
         finite = [value for value in losses if math.isfinite(value)]
         loss, rate = statistics.fmean(finite) if finite else math.nan, self._rate(self._step - 1)
         numbers = {"seconds": self._seconds, "loss": loss, "learning_rate": rate}
+        numbers |= {"gradient_norm": statistics.median(norms), "largest_gradient_norm": max(norms)}
         self._curves.add(self._step, **numbers, milliseconds_per_step=milliseconds)
         place = f"step {self._step:6d} of {self._configuration.optimizer.steps}"
         pace = f"{milliseconds:.1f} ms/step, {spoken_duration(left)} left"

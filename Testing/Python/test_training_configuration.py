@@ -49,6 +49,7 @@ def test_the_written_configuration_names_no_folder_of_the_machine_that_trained()
         ({"optimizer": {"learning_rate": float("nan")}}, "optimizer.learning_rate"),
         ({"optimizer": {"schedule": "linear"}}, "optimizer.schedule"),
         ({"run": {"compile": 1}}, "run.compile"),
+        ({"run": {"compile": "sometimes"}}, "run.compile must be one of auto, True, False, not 'sometimes'"),
         ({"augmentation": {"scaling": [0.9]}}, "augmentation.scaling"),
         ({"augmentation": {"mirror_axes": ["left"]}}, "left"),
         ({"augmentation": {"mirror_label_swaps": [[1, 1]]}}, "mirror_label_swaps"),
@@ -124,3 +125,11 @@ def test_the_hippocampus_split_has_the_announced_parts():
     split = read_split(TRAINING / "hippocampus-t1-mr.split.json")
     assert (len(split.train), len(split.validation), len(split.test)) == (152, 16, 40)
     assert list(split.test) == sorted(split.test)
+
+
+def test_compiling_is_decided_by_the_run_or_by_hand():
+    assert configuration().run.compile == "auto"
+    for text, value in (("true", True), ("false", False), ("auto", "auto")):
+        chosen = with_override(configuration(), "run.compile", text)
+        assert chosen.run.compile == value
+        assert parse_configuration(configuration_as_toml(chosen), "run.toml") == chosen

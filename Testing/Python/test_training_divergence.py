@@ -16,7 +16,7 @@ from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.training import trainer as trainer_module
 from LightMedSegLib.training.configuration import OptimizerSection
-from LightMedSegLib.training.divergence_guard import WARM_UP_STEPS, DivergenceGuard
+from LightMedSegLib.training.divergence_guard import WARM_UP_STEPS, DivergenceGuard, most_changed
 from LightMedSegLib.training.loss_watch import LONG, SHORT, LossWatch
 from LightMedSegLib.training.optimizer import ClippedAdamW
 from LightMedSegLib.training.trainer import Trainer
@@ -97,6 +97,12 @@ def test_every_return_halves_the_rate_after_a_warm_up_and_their_number_is_bounde
         guard.look(1075, [900.0] * 25, {"weight": torch.zeros(1)})
 
 
+def test_what_changed_most_comes_first_and_what_is_not_finite_before_it():
+    good = {"steady": torch.ones(4), "grown": torch.ones(4), "lost": torch.ones(1), "count": torch.tensor(3)}
+    found = {**good, "grown": 50 * torch.ones(4), "steady": 1.1 * torch.ones(4), "lost": torch.tensor([math.nan])}
+    assert most_changed(found, good, 2) == "lost (norm 1 to nan), grown (norm 2 to 100)"
+
+
 def provoked(output, monkeypatch, guarded: bool = True, network=None, cancel=None, recoveries: int = 3):
     """A run whose learning rate is absurd for some steps; returns trainer, result and report."""
     lines: list[str] = []
@@ -124,6 +130,7 @@ def test_a_provoked_divergence_recovers_and_without_the_guard_it_stays(tmp_path,
     (line,) = [line for line in lines if "diverged" in line]
     assert "back to the averaged weights of step" in line
     assert "50 % of the learning rate" in line
+    assert "changed most: " in lines[lines.index(line) + 1]
     assert result.score > 0.85
     assert last_loss(tmp_path / "guarded") < 1
     with (tmp_path / "guarded" / "curves.csv").open() as stream:
