@@ -48,7 +48,7 @@ class NetworkSection:
     peer: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
     deep_supervision: bool = True
-    initial: str = ""  # an earlier run's output folder, whose selected weights this run starts from
+    initial: str = ""  # folder of an earlier run or of a model whose weights this run starts from
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.model_package import load_model
+from LightMedSegLib.package_folder import CARD_FILE
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.safe_files import atomic_write
 from LightMedSegLib.training.cases import find_cases
@@ -20,7 +21,7 @@ from LightMedSegLib.training.configuration import TrainingConfiguration
 from LightMedSegLib.training.configuration_file import build_section, configuration_as_dict
 from LightMedSegLib.training.curves import PNG_FILE
 from LightMedSegLib.training.distributed import join_group
-from LightMedSegLib.training.networks import build_training_network
+from LightMedSegLib.training.networks import TRAINING_ONLY, build_training_network
 from LightMedSegLib.training.packaging import package_model, record_metrics
 from LightMedSegLib.training.preparation import PreparedCase, prepare_cases, read_prepared
 from LightMedSegLib.training.split import Split, draw_split, read_split
@@ -100,11 +101,15 @@ def _initial_network(configuration: TrainingConfiguration) -> torch.nn.Module:
     if configuration.network.initial:
         earlier = load_run_network(Path(configuration.network.initial), configuration)
         try:
-            network.load_state_dict(earlier.state_dict())
+            difference = network.load_state_dict(earlier.state_dict(), strict=False)
         except RuntimeError:
+            difference = None
+        # Output layers of deep supervision are in no package; they start afresh.
+        lacking = [] if difference is None else [n for n in difference.missing_keys if not n.startswith(TRAINING_ONLY)]
+        if difference is None or difference.unexpected_keys or lacking:
             raise TrainingDataError(
                 f"The run in {configuration.network.initial} trained another network; network.initial cannot use it."
-            ) from None
+            )
     return network
 
 
@@ -114,22 +119,28 @@ def load_teachers(configuration: TrainingConfiguration) -> list[torch.nn.Module]
 
 
 def load_run_network(folder: Path, student: TrainingConfiguration | None = None) -> torch.nn.Module:
-    """The network of an earlier run's output folder, in evaluation mode.
+    """The network of an earlier run's output folder or of a model's folder, in evaluation mode.
 
-    Raises TrainingDataError when the run has other classes or channels than student.
+    Raises TrainingDataError when the run or model has other classes or channels than student, and ModelPackageError
+    for a damaged model.
     """
     path = folder / CONFIGURATION_FILE
+    if not path.is_file() and (folder / CARD_FILE).is_file():
+        model = load_model(folder)
+        _check_student(folder, (model.card.num_classes, model.card.in_channels), student)
+        return model.build_network()
     if not path.is_file() or not (folder / WEIGHTS_FILE).is_file():
         raise TrainingDataError(f"The folder {folder} holds no training run with {CONFIGURATION_FILE} and weights.")
     configuration = build_section(TrainingConfiguration, json.loads(path.read_text(encoding="utf-8")), "")
-    if student is not None and (configuration.num_classes, configuration.in_channels) != (
-        student.num_classes,
-        student.in_channels,
-    ):
-        raise TrainingDataError(f"The run in {folder} has other labels or channels than this one.")
+    _check_student(folder, (configuration.num_classes, configuration.in_channels), student)
     network = build_training_network(configuration)
     network.load_state_dict(read_weights(folder / WEIGHTS_FILE))
     return network.eval()
+
+
+def _check_student(folder: Path, sizes: tuple[int, int], student: TrainingConfiguration | None) -> None:
+    if student is not None and sizes != (student.num_classes, student.in_channels):
+        raise TrainingDataError(f"The run in {folder} has other labels or channels than this one.")
 
 
 def evaluate_run(

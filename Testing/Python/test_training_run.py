@@ -186,7 +186,7 @@ def test_the_learning_rate_warms_up_and_declines_to_its_minimum():
 
 
 def network_settings(**sections):
-    return configuration(network={"name": "lightmedseg-tiny"}, **sections)
+    return configuration(**{**sections, "network": {"name": "lightmedseg-tiny", **sections.get("network", {})}})
 
 
 def prepare(folder: Path, settings) -> Path:
@@ -218,6 +218,23 @@ def test_a_run_is_packaged_with_its_card_and_configuration_and_can_teach_another
     text = (tmp_path / "second" / "model" / "training.toml").read_text()
     assert 'teachers = ["first"]' in text
     assert str(tmp_path) not in text + (tmp_path / "second" / "model" / "model.json").read_text()
+
+
+def test_a_run_starts_from_a_model_whose_deep_supervision_was_left_out(tmp_path):
+    settings = network_settings(network={"deep_supervision": True})
+    prepared = prepare(tmp_path / "prepared", settings)
+    run_training(settings, prepared, tmp_path / "first", SPLIT, report=lambda message: None)
+    model = tmp_path / "first" / "model"
+    started = load_run_network(model, settings)
+    expected = load_model(model).build_network()
+    assert all(torch.equal(value, expected.state_dict()[name]) for name, value in started.state_dict().items())
+    further = network_settings(
+        network={"deep_supervision": True, "initial": str(model)}, optimizer={"steps": 1, "learning_rate": 1e-12}
+    )
+    run_training(further, prepared, tmp_path / "second", SPLIT, report=lambda message: None)
+    result = load_model(tmp_path / "second" / "model").build_network()
+    for name, value in result.state_dict().items():
+        assert torch.allclose(value, expected.state_dict()[name], atol=1e-3), name
 
 
 def test_a_teacher_with_other_labels_or_none_is_refused(tmp_path):
