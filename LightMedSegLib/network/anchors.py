@@ -29,7 +29,8 @@ class AnchorDetector(nn.Module):
         super().__init__()
         self.reduce = nn.Conv3d(in_channels, hidden, 3, stride=2, padding=1, bias=False)
         self.norm = GroupNorm(groups, hidden)
-        self.heat = nn.Conv3d(hidden, anchors, 1)
+        # Without a bias, which the softmax over the voxels would take out again.
+        self.heat = nn.Conv3d(hidden, anchors, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the anchors in float32, whatever the precision of x."""

@@ -68,7 +68,8 @@ class _Recording:
             warnings.simplefilter("ignore", DeprecationWarning)  # later versions register by themselves
             warnings.simplefilter("ignore", FutureWarning)
             self._graph.register_generator_state(generator)
-        with torch.cuda.graph(self._graph):
+        # Graphs recorded on one stream share its workspace for matrix products and must not run side by side.
+        with torch.cuda.graph(self._graph, stream=torch.cuda.Stream(numbers.device)):
             self._made = source._make(numbers, generator)
 
     def __call__(self, numbers: torch.Tensor) -> Batch:
