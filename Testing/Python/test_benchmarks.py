@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,3 +117,26 @@ def test_the_plot_shows_the_networks_of_the_largest_volume(tmp_path: Path) -> No
     row = {"network": "lightmedseg", "engine": "fast", "precision": "float32", "edge": 96, "gmac": 6.2, "seconds": 0.2}
     plot(tmp_path / "plot.png", [row, {**row, "network": "UNETR", "engine": "plain", "gmac": 73.0}])
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_benchmark_of_a_busy_machine_gives_a_row_for_each_load_and_leaves_nothing_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import busy_machine
+
+    from LightMedSegLib.sample_data import sample_path
+
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def kept(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(busy_machine.subprocess, "Popen", kept)
+    table = busy_machine.rows(sample_path("hippocampus"), "hippocampus-t1-mr", 1, busy=(0, 1), waiting=("passive",))
+    assert [(row["busy"], row["waiting"]) for row in table] == [(0, "passive"), (1, "passive")]
+    assert all(row["seconds"] > 0 and row["processor_seconds"] > 0 for row in table)
+    assert table[0]["times_quiet"] == 1
+    assert started
+    assert all(process.poll() is not None for process in started)
