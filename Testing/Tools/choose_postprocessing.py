@@ -3,7 +3,7 @@
     python Testing/Tools/choose_postprocessing.py MODEL_FOLDER --config RECIPE.toml --prepared FOLDER [--write]
 
 Prints, for each label, the mean Dice without and with the step, and at the end the labels for which it does not lower
-Dice, which --write puts into the card. With [synthesis] the cases are images made from the held-out labelmaps.
+Dice, which --write puts into the card; of a structure with a left and a right side both or neither. With [synthesis] the cases are images made from the held-out labelmaps.
 """
 
 from __future__ import annotations
@@ -69,6 +69,9 @@ def main() -> int:
         plain, largest = np.nanmean(before), np.nanmean(after)
         kept += [value] if largest >= plain else []
         print(f"{label['name']:36s} {plain:.4f} {largest:.4f}", flush=True)
+    # Treating one side alone would shift every comparison of left and right.
+    sides = {int(a): int(b) for pair in configuration.augmentation.mirror_label_swaps for a, b in (pair, pair[::-1])}
+    kept = [value for value in kept if sides.get(value, value) in kept]
     print(f"keep_largest_component: {kept}")
     if arguments.write:
         steps = [{"operation": "keep_largest_component", "labels": kept, "joint": False}] if kept else []
