@@ -215,7 +215,7 @@ class Engine:
 
                 network = prepare_for_cpu(network, choose_cpu_path(self._cpu_path))
             elif device.startswith("cuda"):
-                from LightMedSegLib.recorded_network import prepare_for_cuda
+                from LightMedSegLib.cuda.choice import prepare_for_cuda
 
                 network = prepare_for_cuda(network)
             self._networks[device] = network

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from LightMedSegLib.cuda.network import RecordedNetwork
 from LightMedSegLib.fast import FastLightMedSeg, Sink, logits_memory
 from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.recorded_network import RecordedNetwork
 
 CUDA_BATCH = 4
 """Windows a CUDA device gets at a time to begin with; the CPU computes one after the other just as fast."""
