@@ -17,7 +17,6 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from cuda_scans import Scan, scans  # noqa: E402
 from LightMedSegLib.cuda.compilation import compile_pass, recorded  # noqa: E402
 from LightMedSegLib.cuda.kept import read_outcome, task_folder  # noqa: E402
 from LightMedSegLib.cuda.network_pass import NetworkPass  # noqa: E402
+from LightMedSegLib.cuda.settings import repeatable_convolutions  # noqa: E402
 from LightMedSegLib.cuda.support import why_not_compiled  # noqa: E402
 from LightMedSegLib.cuda.task import CompileTask  # noqa: E402
 
@@ -67,21 +67,13 @@ def attempt(what: str, work: Callable[[], None]) -> None:
     print(f"[{what}: {time.perf_counter() - started:.1f} s]", flush=True)
 
 
-@contextmanager
-def as_in_the_product() -> Any:
-    """The predictor's settings of cuDNN."""
-    with torch.backends.cudnn.flags(benchmark=False, deterministic=True):
-        yield
-
-
 def plain_rows(table: Table, x: torch.Tensor, rounds: int) -> None:
     """The forms that need no compiler; nnU-Net's network may choose its fastest convolutions."""
     for form in FORMS:
         if form.recorded and not x.is_cuda:
             continue
         ours = form.network == "lightmedseg"
-        flags = as_in_the_product() if ours else torch.backends.cudnn.flags(benchmark=True, deterministic=False)
-        with flags:
+        with repeatable_convolutions(fastest=not ours):
             row = partial(measured, form.title, partial(prepared, form, x), x, rounds)
             attempt(form.title, lambda row=row: table.add(row()))
 
@@ -123,7 +115,7 @@ def compiled_row(table: Table, task: CompileTask, x: torch.Tensor, rounds: int) 
     with torch.inference_mode():
         compiled = compile_pass(run, task.sample(), task_folder(task.key))
     print(f"loaded what was compiled in {time.perf_counter() - started:.1f} s", flush=True)
-    with as_in_the_product():
+    with repeatable_convolutions():
         title = "lightmedseg, channels-last, recorded, compiled, float16"
         table.add(measured(title, lambda: recorded(compiled, x), x, rounds))
         with torch.inference_mode():

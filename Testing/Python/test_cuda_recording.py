@@ -82,6 +82,23 @@ def test_the_last_batch_is_filled_up_and_gives_only_its_own_windows(monkeypatch:
     assert sizes == [4, 4]
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_on_cuda_convolutions_are_cudnns_and_repeatable(monkeypatch: pytest.MonkeyPatch, enabled: bool) -> None:
+    cudnn, seen = torch.backends.cudnn, []
+
+    def call(self: RecordedNetwork, x: torch.Tensor) -> torch.Tensor:
+        seen.append((cudnn.enabled, cudnn.deterministic, cudnn.benchmark))
+        return x
+
+    monkeypatch.setattr(cudnn, "enabled", enabled)
+    monkeypatch.setattr(RecordedNetwork, "__call__", call)
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *rest, **more: tensor)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    Predictor(RecordedNetwork(network(), "float32"), "cuda:0")(torch.zeros(1, 1, *SHAPE).numpy())
+    assert seen == [(enabled, True, False)]
+    assert cudnn.enabled is enabled, "as before"
+
+
 @needs_cuda
 @pytest.mark.parametrize("path", ["float32", "float16", "bfloat16"])
 def test_a_recording_gives_the_logits_of_the_network_for_every_new_input(path: str) -> None:
