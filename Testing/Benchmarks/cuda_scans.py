@@ -17,7 +17,7 @@ from LightMedSegLib.cuda.task import CompileTask
 from LightMedSegLib.model_folders import shipped_models_folder
 from LightMedSegLib.network import build_network
 
-_ROUNDS = 5
+_ROUNDS = 4
 _LONGEST_LOADING = 25.0
 
 
@@ -39,7 +39,8 @@ class Scan:
         return self._timed(self._recorded, form)
 
     def tasks(self) -> list[CompileTask]:
-        """What has to be compiled for it, once row was called."""
+        """What has to be compiled for it."""
+        self._recorded.segment(self._image)
         recorded = self._recorded._networks[self._recorded.device.name]
         sources = [recording.source for recording in recorded._recordings.values()]
         return [
@@ -49,7 +50,8 @@ class Scan:
 
     def compiled_row(self, done: Sequence[CompileTask]) -> dict[str, Any]:
         """The warm scan once the engine has loaded the compiled network beside its work."""
-        wanted = [task for task in self.tasks() if task in done]
+        tasks = self.tasks()
+        wanted = [task for task in tasks if task in done]
         network = self._compiled._network(self._compiled.device.name)
         if not isinstance(network, RecordedNetwork) or network._compiler is None or not wanted:
             raise RuntimeError("nothing was compiled for it")
@@ -58,14 +60,14 @@ class Scan:
         while len(network._compiler._adopted) < len(wanted) and time.perf_counter() < limit:
             self._compiled.segment(self._image)
         print(network.explanation, flush=True)
-        return self._timed(self._compiled, f"compiled, {len(network._compiler._adopted)} of {len(self.tasks())} sizes")
+        return self._timed(self._compiled, f"compiled, {len(network._compiler._adopted)} of {len(tasks)} sizes")
 
     def _timed(self, engine: Any, form: str) -> dict[str, Any]:
         stages, totals = [], []
-        for turn in range(_ROUNDS + 2):
+        for turn in range(_ROUNDS + 1):
             start = time.perf_counter()
             result = engine.segment(self._image)
-            if turn >= 2:
+            if turn:
                 totals.append(time.perf_counter() - start)
                 stages.append(result.timings)
         row = {"scan": self.name, "form": form, "device": result.device, "s": round(statistics.median(totals), 3)}
