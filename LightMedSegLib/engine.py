@@ -41,6 +41,7 @@ class Segmentation:
 
     labelmap: UInt8 image on exactly the input's grid, 0 is background. card: the model's. timings: seconds for each
     of STAGES. device: where the network ran. notes: sentences for the user about anything done otherwise than asked.
+    explanation: a sentence on how the network ran there, for the log; "" where there is nothing to say.
     """
 
     labelmap: sitk.Image
@@ -48,6 +49,7 @@ class Segmentation:
     timings: dict[str, float]
     device: str
     notes: list[str] = field(default_factory=list)
+    explanation: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Engine:
             labelmap = grid.image(labels)
             labelmap.CopyInformation(images[0])
         run.progress(100, 100, "Done")
-        return Segmentation(labelmap, self.card, run.timer.seconds, device, run.notes)
+        return Segmentation(labelmap, self.card, run.timer.seconds, device, run.notes, self._explanation(device))
 
     def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, spec: InputSpec, run: _Run) -> str:
         """Fill run.box of labels on the engine's device, or on the CPU where that fails; return the device's name."""
@@ -204,6 +206,13 @@ class Engine:
                     release()
                 torch.cuda.empty_cache()
 
+    def _explanation(self, device: str) -> str:
+        if device == "cpu":
+            from LightMedSegLib.fast.choice import choose_cpu_path
+
+            return choose_cpu_path(self._cpu_path).explanation
+        return str(getattr(self._networks[device], "explanation", ""))
+
     def _network(self, device: str) -> Any:
         if device not in self._networks:
             import torch
@@ -215,7 +224,7 @@ class Engine:
 
                 network = prepare_for_cpu(network, choose_cpu_path(self._cpu_path))
             elif device.startswith("cuda"):
-                from LightMedSegLib.recorded_network import prepare_for_cuda
+                from LightMedSegLib.cuda.choice import prepare_for_cuda
 
                 network = prepare_for_cuda(network)
             self._networks[device] = network

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from LightMedSegLib.cuda.network import RecordedNetwork
+from LightMedSegLib.cuda.settings import repeatable_convolutions
 from LightMedSegLib.fast import FastLightMedSeg, Sink, logits_memory
 from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.recorded_network import RecordedNetwork
 
 CUDA_BATCH = 4
 """Windows a CUDA device gets at a time to begin with; the CPU computes one after the other just as fast."""
@@ -60,7 +61,7 @@ class Predictor:
         x = torch.from_numpy(batch).to(self.device).contiguous(memory_format=torch.channels_last_3d)
         with torch.inference_mode(), ExitStack() as stack:
             if self.device.startswith("cuda"):
-                stack.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True))
+                stack.enter_context(repeatable_convolutions())
             if isinstance(self.network, FastLightMedSeg):
                 network = partial(self.network, checkpoint=self.cancel.raise_if_cancelled)
                 logits = network(x, out=self._reusable(x))

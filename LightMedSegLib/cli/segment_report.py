@@ -20,6 +20,7 @@ def segmentation_report(result: Segmentation, timer: StageTimer) -> dict[str, An
     return {
         "model": result.card.identifier,
         "device": result.device,
+        "explanation": result.explanation,
         "segments": segment_volumes(result.labelmap, result.card.labels),
         "seconds": {**timer.seconds, "total": timer.total},
         "notes": list(result.notes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -71,6 +72,11 @@ def watched(cancel: CancelToken, stop_file: Path, watch_input: bool = False) -> 
         yield
     finally:
         finished.set()
+
+
+def python_program() -> str:
+    """Slicer's own Python where this is Slicer, else the one that runs now."""
+    return shutil.which("PythonSlicer") or sys.executable
 
 
 def lower_priority() -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Protocol
 
 from LightMedSegLib.finetuning.job_description import JOB_FILE, STOP_FILE
+from LightMedSegLib.finetuning.process import python_program
 
 EVENTS_FILE, LOG_FILE = "events.jsonl", "log.txt"
 
@@ -105,11 +104,6 @@ class LocalProcess:
             return (self._folder / LOG_FILE).read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return ""
-
-
-def python_program() -> str:
-    """Slicer's own Python where this is Slicer, else the one that runs now."""
-    return shutil.which("PythonSlicer") or sys.executable
 
 
 def remove_output(folder: Path) -> None:

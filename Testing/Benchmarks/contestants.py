@@ -10,10 +10,10 @@ import torch
 from light_peers import SegFormer3DLike, SlimUNETRLike
 from torch import Tensor, nn
 
+from LightMedSegLib.cuda.network import RecordedNetwork
 from LightMedSegLib.fast import accelerate
 from LightMedSegLib.fast.choice import choose_cpu_path
 from LightMedSegLib.network import build_network
-from LightMedSegLib.recorded_network import RecordedNetwork, choose_cuda_path
 
 Builder = Callable[[int, int, int], nn.Module]
 """(input channels, classes, edge of the input) -> network."""
@@ -158,7 +158,7 @@ def contestants(device: str, quick: bool) -> list[Contestant]:
 
 def default_title(device: str) -> str:
     """Title of ours as a user of this computer gets it, which the others are compared with."""
-    wanted = ("recorded", choose_cuda_path())
+    wanted = ("recorded", "float16")
     if not device.startswith("cuda"):
         path = choose_cpu_path().name
         wanted = ("plain", "float32") if path == "reference" else ("fast", path)

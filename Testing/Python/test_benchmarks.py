@@ -140,3 +140,21 @@ def test_the_benchmark_of_a_busy_machine_gives_a_row_for_each_load_and_leaves_no
     assert table[0]["times_quiet"] == 1
     assert started
     assert all(process.poll() is not None for process in started)
+
+
+def test_the_comparison_on_cuda_prints_rows_goes_on_after_a_failure_and_needs_no_device(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import cuda_forms
+    import on_cuda
+
+    forms = (cuda_forms.Form("nobody", "float32", False, False), cuda_forms.FORMS[0], cuda_forms.FORMS[2])
+    monkeypatch.setattr(on_cuda, "FORMS", forms)
+    options = ["--device", "cpu", "--edge", "32", "--rounds", "1", "--no-scans", "--output", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["on_cuda.py", *options])
+    assert on_cuda.main() == 0
+    printed = capsys.readouterr().out
+    assert "FAILED nobody, float32: KeyError" in printed and "DONE after" in printed
+    with (tmp_path / "cuda-networks.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["form"] for row in rows] == ["lightmedseg, channels-last, float32"] and float(rows[0]["ms"]) > 0

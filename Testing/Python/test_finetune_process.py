@@ -15,6 +15,7 @@ from finetuning_factory import installed_with_cases, quick_job
 from LightMedSegLib.file_lock import LockedError, exclusive
 from LightMedSegLib.finetuning.job_description import LOCK_FILE
 from LightMedSegLib.finetuning.job_progress import JobProgress
+from LightMedSegLib.finetuning.process import python_program
 from LightMedSegLib.finetuning.settings import FinetuneSettings
 from LightMedSegLib.gui import finetune_process
 from LightMedSegLib.gui.finetune_process import LocalProcess
@@ -115,8 +116,8 @@ def test_half_a_line_waits_for_its_other_half_and_what_is_no_event_is_skipped(
 
 def test_inside_slicer_its_own_python_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    outside = finetune_process.python_program()
+    outside = python_program()
     program = tmp_path / "PythonSlicer"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    assert finetune_process.python_program() == str(program) != outside
+    assert python_program() == str(program) != outside

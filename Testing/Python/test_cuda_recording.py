@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from LightMedSegLib.cuda.choice import CUDA_PATH_VARIABLE, choose_cuda_path, prepare_for_cuda
+from LightMedSegLib.cuda.network import RecordedNetwork
 from LightMedSegLib.errors import DeviceError
 from LightMedSegLib.network import build_network
 from LightMedSegLib.predictor import Predictor
-from LightMedSegLib.recorded_network import CUDA_PATH_VARIABLE, RecordedNetwork, choose_cuda_path, prepare_for_cuda
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 SHAPE = (32, 48, 32)
@@ -27,7 +28,7 @@ def test_the_environment_variable_chooses_the_path(monkeypatch: pytest.MonkeyPat
     assert prepare_for_cuda(plain) is plain
     for precision in ("int4", "bfloat16"):
         monkeypatch.setenv(CUDA_PATH_VARIABLE, precision)
-        with pytest.raises(DeviceError, match=f"'{precision}' is unknown; use float16, float32, reference"):
+        with pytest.raises(DeviceError, match=f"'{precision}' is unknown; use compiled, float16, float32, reference"):
             choose_cuda_path()
 
 
@@ -59,7 +60,7 @@ def test_memory_that_runs_out_while_recording_is_reported_and_recordings_are_giv
 
     monkeypatch.setattr(RecordedNetwork, "_record", exhaust)
     recorded = RecordedNetwork(network(), "float32")
-    recorded._recordings[(9,)] = (None, torch.empty(0), torch.empty(0))
+    recorded._recordings[(9,)] = object()
     predictor = Predictor(recorded)
     with pytest.raises(torch.cuda.OutOfMemoryError):
         list(predictor.in_batches([torch.zeros(1, *SHAPE).numpy()]))
@@ -79,6 +80,23 @@ def test_the_last_batch_is_filled_up_and_gives_only_its_own_windows(monkeypatch:
     windows = [torch.full((1, 2, 2, 2), float(number)).numpy() for number in range(6)]
     assert [float(logits[0, 0, 0, 0]) for logits in predictor.in_batches(windows)] == [0, 1, 2, 3, 4, 5]
     assert sizes == [4, 4]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_on_cuda_convolutions_are_cudnns_and_repeatable(monkeypatch: pytest.MonkeyPatch, enabled: bool) -> None:
+    cudnn, seen = torch.backends.cudnn, []
+
+    def call(self: RecordedNetwork, x: torch.Tensor) -> torch.Tensor:
+        seen.append((cudnn.enabled, cudnn.deterministic, cudnn.benchmark))
+        return x
+
+    monkeypatch.setattr(cudnn, "enabled", enabled)
+    monkeypatch.setattr(RecordedNetwork, "__call__", call)
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *rest, **more: tensor)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    Predictor(RecordedNetwork(network(), "float32"), "cuda:0")(torch.zeros(1, 1, *SHAPE).numpy())
+    assert seen == [(enabled, True, False)]
+    assert cudnn.enabled is enabled, "as before"
 
 
 @needs_cuda

@@ -1,0 +1,42 @@
+"""A pass of the network over inputs of one shape, recorded as a CUDA graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+_WARM_UP = 2
+
+
+class Recording:
+    """Callable: an input shaped as the first one -> its logits, kept until the next call.
+
+    Args:
+        run: the pass to record.
+        x: an input on the device; the recording keeps a copy, whose place later inputs take.
+        compiled: whether run is compiled.
+
+    Raises RuntimeError for what cannot be recorded, torch's error when memory runs out.
+    """
+
+    def __init__(self, run: Callable[[Tensor], Tensor], x: Tensor, compiled: bool = False) -> None:
+        self.compiled = compiled
+        self.source = x.clone()
+        side = torch.cuda.Stream(x.device)
+        side.wait_stream(torch.cuda.current_stream(x.device))
+        with torch.cuda.stream(side):
+            for _ in range(_WARM_UP):
+                run(self.source)
+        torch.cuda.current_stream(x.device).wait_stream(side)
+        self._graph = torch.cuda.CUDAGraph()
+        # Another thread of the application may use the device at the same time: only this thread's calls are recorded.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            self._logits = run(self.source)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the logits of x."""
+        self.source.copy_(x)
+        self._graph.replay()
+        return self._logits
