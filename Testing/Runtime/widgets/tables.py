@@ -87,7 +87,6 @@ class PlotView(Emulated, QtWidgets.QWidget):
         self._observer.observe(node, ("ModifiedEvent",), guarded(lambda: self.update(), "qMRMLPlotView"))
         self.update()
 
-    @invokable()
     def mrmlPlotViewNode(self) -> Any:
         return self._view_node
 
