@@ -81,6 +81,33 @@ def test_the_verdict_of_one_model_is_not_shown_for_another(finetune: Finetune) -
     assert finetune.bench.parameters.model == "self-test@1.1.0-tuned.1"
 
 
+def test_showing_the_panel_deletes_no_file_and_deleting_the_version_takes_its_verdict_along(finetune: Finetune) -> None:
+    import qt
+
+    tuned = finetune.install("1.1.0-tuned.1", parent="self-test@1.0.0")
+    panel, store = finetune.bench.panel, finetune.bench.panel.logic.store
+    file = panel.logic.jobs_folder / "self-test@1.0.0" / "result.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(verdict()))
+    panel.update()
+    assert finetune.ui.verdictFrame.visible
+    # A store on a share that is away for a moment.
+    folder = next(entry.folder for entry in store.list() if entry.identifier == tuned)
+    folder.rename(finetune.bench.folder.parent / "away")
+    panel.models.reload()
+    panel.update()
+    assert not finetune.ui.verdictFrame.visible and file.exists()
+    (finetune.bench.folder.parent / "away").rename(folder)
+    panel.models.reload()
+    panel.versions.reload()
+    panel.update()
+    assert finetune.ui.verdictFrame.visible
+    finetune.ui.versionsTable.selectRow(0)
+    finetune.bench.session.dialogs.answer(qt.QMessageBox.Ok)
+    finetune.ui.deleteVersionButton.click()
+    assert not finetune.ui.verdictFrame.visible and not file.exists()
+
+
 def test_automatic_adoption_is_remembered_for_the_user(finetune: Finetune) -> None:
     from LightMedSegLib.gui import settings
 
