@@ -152,6 +152,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
         self.shortcuts.remove()
         self.finetune.close()
+        self.result.close()
         self.logic.close()
 
     def onReload(self) -> None:

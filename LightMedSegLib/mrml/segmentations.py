@@ -21,6 +21,7 @@ from LightMedSegLib.mrml.shared_labelmap import (
     make_labelmap,
     remove_all_segments,
 )
+from LightMedSegLib.mrml.surfaces import has_surfaces, make_surfaces_again
 from LightMedSegLib.mrml.untouched import packed_labels, remember_untouched
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
     from LightMedSegLib.geometry import Box
     from LightMedSegLib.model_card import ModelCard
-
-CLOSED_SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def write_result(
         name = volume_node.GetScene().GenerateUniqueName(f"{volume_node.GetName()} {card.title}")
         node = volume_node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     with _modifying(node), _looks_kept(node):
-        had_surface = node.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE)
+        had_surfaces = has_surfaces(node)
         remove_all_segments(node.GetSegmentation())
         # The transform first: the reference geometry is stored relative to it, and saving resamples to that geometry.
         node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
@@ -77,13 +76,13 @@ def write_result(
         add_segments(node.GetSegmentation(), labelmap, card.labels)
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
-        if had_surface:
-            node.CreateClosedSurfaceRepresentation()
         ResultRecord.of(card, region, preview=preview).write(node)
         remember_content(node, packed.content)
         remember_untouched(node, packed.untouched)
     guard_removal(node.GetSegmentation())
     place_beside(node, volume_node)
+    if had_surfaces:
+        make_surfaces_again(node)
     return node
 
 
