@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.labels import Label
 from LightMedSegLib.mrml.hierarchy import place_beside
+from LightMedSegLib.mrml.kept_predictions import keep
 from LightMedSegLib.mrml.result_record import ResultRecord, content_hash, is_unedited, remember_content
 from LightMedSegLib.mrml.shared_labelmap import (
     BINARY_LABELMAP,
@@ -22,7 +23,7 @@ from LightMedSegLib.mrml.shared_labelmap import (
     remove_all_segments,
 )
 from LightMedSegLib.mrml.surfaces import has_surfaces, make_surfaces_again
-from LightMedSegLib.mrml.untouched import packed_labels, remember_untouched
+from LightMedSegLib.mrml.untouched import remember_untouched
 
 if TYPE_CHECKING:
     import vtk
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PackedLabels:
-    """Labels ready to be put into a node; made in any thread, so that the main thread has nothing left to compute."""
+    """Labels ready to be put into a node; made in any thread, so that the main thread has nothing left to compute.
+
+    untouched: the key under which they are kept, "" for none.
+    """
 
     scalars: vtk.vtkUnsignedCharArray
     content: str
@@ -42,7 +46,7 @@ class PackedLabels:
     @classmethod
     def of(cls, labels: NDArray[np.uint8]) -> PackedLabels:
         """From an array (z, y, x); a copy."""
-        return cls(label_scalars(labels), content_hash(labels), packed_labels(labels))
+        return cls(label_scalars(labels), content_hash(labels), keep(labels))
 
 
 def write_result(
