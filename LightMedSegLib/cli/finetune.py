@@ -127,6 +127,7 @@ def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
     from LightMedSegLib.finetuning.case_building import build_case
     from LightMedSegLib.finetuning.case_store import CaseStore
     from LightMedSegLib.finetuning.own_labels import make_label
+    from LightMedSegLib.finetuning.same_scan import same_scan_notes
     from LightMedSegLib.model_store import resolve_model
     from LightMedSegLib.training.cases import find_cases
     from LightMedSegLib.volume_files import read_volume
@@ -138,7 +139,7 @@ def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
     found = find_cases(arguments.cases, layout, model.card.in_channels)
     # What an interrupted run left would be learnt from twice.
     shutil.rmtree(folder, ignore_errors=True)
-    store, rows = CaseStore(folder), []
+    store, rows, notes = CaseStore(folder), [], []
     for case in found:
         built = build_case(
             [read_volume(path) for path in case.images],
@@ -149,9 +150,11 @@ def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
             device=arguments.device,
         )
         record = store.add(built)
+        known = [entry.record for entry in store.list()]
+        notes += [f"{case.name}: {note}" for note in same_scan_notes(known, record, None)]
         trial = record.test_then_train
-        rows.append([case.name, format_number(trial.mean if trial else math.nan, 3)])
-    print(format_table(["Case", "Dice before"], rows))
+        rows.append([str(record.number), case.name, format_number(trial.mean if trial else math.nan, 3)])
+    print("\n".join([format_table(["Case", "Name", "Dice before"], rows), *notes]))
 
 
 def _report(verdict: Verdict) -> str:

@@ -40,6 +40,7 @@ from LightMedSegLib.finetuning.new_labels import all_labels, grown_network
 from LightMedSegLib.finetuning.parent_labels import with_parent_labels
 from LightMedSegLib.finetuning.predictions import windows_of
 from LightMedSegLib.finetuning.reference_set import read_reference, rehearsed_and_checked
+from LightMedSegLib.finetuning.same_scan import by_scan
 from LightMedSegLib.finetuning.selection import reviewed_values, usable_records
 from LightMedSegLib.finetuning.training_grid import coarsened, training_grid
 from LightMedSegLib.finetuning.tuner import Task
@@ -119,7 +120,7 @@ class _Job:
         work.write("parent", {"asked": self._description.model, "identifier": self._model.card.identifier})
         shop = self._workshop(work)
         ids = [record.case_id for record in self._records]
-        parts = plan_parts(ids, shop.settings.max_parts, shop.load(ids[0]) if len(ids) == 1 else None)
+        parts = plan_parts(self._scans(), shop.settings.max_parts, self._only_case(shop))
         self._report({
             "event": "start", "model": self._model.card.identifier, "device": self._device.type, "cases": len(ids),
             "parts": len(parts) + 1, "steps": shop.settings.steps, "labels": [label.name for label in self._labels],
@@ -155,6 +156,15 @@ class _Job:
         settings = {**shop.settings.to_json(), "kept_share": share, "voxel_size_factor": shop.coarseness}
         return self._end(work, verdict, self._package(work, verdict, halves, settings))
 
+    def _scans(self) -> list[list[str]]:
+        return [[record.case_id for record in records] for records in by_scan(self._records)]
+
+    def _only_case(self, shop: Workshop) -> PreparedCase | None:
+        """The case with the most to see, where all are of one scan."""
+        if len(self._scans()) > 1:
+            return None
+        return shop.load(max(self._records, key=lambda record: record.reviewed_voxels).case_id)
+
     def _tuned(self, shop: Workshop, number: int, share: float) -> torch.nn.Module:
         """The network of the training number, with that share of what was learnt, as exact as it will be kept."""
         network = shop.fresh_network()
@@ -188,7 +198,9 @@ class _Job:
     def _fingerprint(self) -> str:
         description = {**self._description.to_json(), "adopt": "", "threads": 0}
         cases = [(record.case_id, record.revision, record.tensors_sha256) for record in self._records]
-        content = json.dumps([description, self._model.card.weights.sha256, cases, self._device.type], sort_keys=True)
+        content = json.dumps(
+            [description, self._model.card.weights.sha256, cases, self._scans(), self._device.type], sort_keys=True
+        )
         return hashlib.sha256(content.encode()).hexdigest()
 
     def _workshop(self, work: WorkFolder) -> Workshop:

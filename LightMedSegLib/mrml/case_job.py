@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.finetuning.case_record import CaseRecord
 from LightMedSegLib.finetuning.case_store import CaseStore
+from LightMedSegLib.finetuning.same_scan import same_scan_notes
 from LightMedSegLib.geometry import Box
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_package import load_model
@@ -159,7 +160,9 @@ class _Run:
         )
         context.cancel.raise_if_cancelled()
         try:
-            return AddedCase(self._store.add(case, replaces=self._replaces), tuple(notes))
+            record = self._store.add(case, replaces=self._replaces)
+            notes += same_scan_notes([entry.record for entry in self._store.list()], record, self._replaces)
+            return AddedCase(record, tuple(notes))
         except ValueError as error:
             raise InputImageError(
                 f"The case cannot be stored ({error}); give new structures short names of one line."

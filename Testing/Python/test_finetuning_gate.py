@@ -139,7 +139,7 @@ def test_without_a_reference_set_the_user_is_told_so() -> None:
 def test_every_case_is_held_out_once_and_never_trained_on_in_that_turn() -> None:
     for count, most in ((2, 3), (3, 3), (7, 3), (5, 9)):
         names = [f"case {number}" for number in range(count)]
-        parts = plan_parts(names, most)
+        parts = plan_parts([[name] for name in names], most)
         assert len(parts) == min(count, most)
         assert sorted(piece.case_id for part in parts for piece in part.test) == names
         for part in parts:
@@ -149,7 +149,7 @@ def test_every_case_is_held_out_once_and_never_trained_on_in_that_turn() -> None
 def test_a_single_case_is_cut_where_all_its_structures_are_on_both_sides() -> None:
     case = prepared(layers((24, 16, 20)))
     assert best_cut(case)[0] != 2  # the two structures lie side by side along x
-    (part,) = plan_parts(["case"], 3, case)
+    (part,) = plan_parts([["case"]], 3, case)
     pieces = [piece.of(case) for piece in (*part.train, *part.test)]
     known = [piece.labels != IGNORED for piece in pieces]
     assert not (known[0] & known[1]).any()
@@ -160,7 +160,7 @@ def test_a_single_case_is_cut_where_all_its_structures_are_on_both_sides() -> No
 def test_nothing_is_held_out_of_a_case_too_small_to_be_cut() -> None:
     labels = np.zeros((20, 20, 20), np.uint8)
     labels[8:11, 8:11, 8:11] = 1
-    assert not plan_parts(["case"], 3, prepared(labels))
+    assert not plan_parts([["case"]], 3, prepared(labels))
 
 
 def test_crops_are_centred_on_every_structure_and_small_cases_stay_whole() -> None:

@@ -229,18 +229,21 @@ def test_a_prediction_of_another_model_is_not_taken_for_this_ones(desk: Desk, tm
     assert all(value < 0.7 for value in job.outcome.record.test_then_train.dice.values())
 
 
-def test_adding_the_same_result_again_corrects_its_case_and_a_new_result_is_another(desk: Desk) -> None:
+def test_adding_the_same_scan_again_corrects_its_case_whatever_result_it_comes_from(desk: Desk) -> None:
     first = desk.add()
     assert desk.case() == first.case_id
     paint(desk.node, np.s_[:, :2], 2)
     second = desk.add()
     assert (second.case_id, second.number, second.revision) == (first.case_id, 1, 2)
     write_result(desk.volume, 0 * desk.prediction, desk.model.card, desk.node)
-    assert desk.case() is None
-    assert desk.add().number == 2
+    assert desk.case() is None, "the node holds another result"
+    job = desk.run(desk.job())
+    assert (job.outcome.record.number, job.outcome.record.revision) == (1, 3)
+    assert job.outcome.notes[0].startswith("This scan was case 1 already")
     desk.node.SetAttribute("LightMedSeg.Created", "2026-01-31T00:00:00+00:00")
     assert desk.case() is None, "equal labels of another run"
-    desk.store.remove(first.case_id)
+    desk.volume.SetName("Another name")
+    assert desk.add().revision == 4
     assert len(desk.store.list()) == 1
 
 
