@@ -19,6 +19,7 @@ from LightMedSegLib.active_versions import remove_leftovers
 from LightMedSegLib.devices import select_device
 from LightMedSegLib.errors import ModelPackageError
 from LightMedSegLib.file_lock import LockedError, exclusive
+from LightMedSegLib.finetuning.advice import next_steps
 from LightMedSegLib.finetuning.blending import blended, largest_share
 from LightMedSegLib.finetuning.case_store import CaseStore
 from LightMedSegLib.finetuning.confusion import Confusion, confusion
@@ -33,7 +34,7 @@ from LightMedSegLib.finetuning.cross_validation import (
     test,
     trained_weights,
 )
-from LightMedSegLib.finetuning.gate import Comparison, Verdict, compare, judge, mean_dice, mistakes
+from LightMedSegLib.finetuning.gate import Cause, Comparison, Verdict, compare, judge, mean_dice, mistakes
 from LightMedSegLib.finetuning.held_out import Part, Piece, plan_parts
 from LightMedSegLib.finetuning.job_description import LOCK_FILE, RESULT_FILE, WORK_FOLDER, JobDescription
 from LightMedSegLib.finetuning.new_labels import all_labels, grown_network
@@ -128,7 +129,8 @@ class _Job:
         })  # fmt: skip
         untouched, reference_before, wrong = self._baseline(shop, parts)
         if wrong:
-            return self._end(work, Verdict(False, tuple(wrong)), None)
+            causes = tuple(Cause("mistake", text) for text in wrong)
+            return self._end(work, Verdict(False, causes, next_steps=next_steps(causes, (), len(self._scans()))), None)
         everything: Counts = {}
         for counts in untouched:
             everything = summed(everything, counts)
@@ -283,7 +285,8 @@ class _Job:
         reviewed = reviewed_values(self._records, self._labels)
         held_out = compare(_total(before, old), _total(after, old), self._labels, reviewed)
         known = {label.name for label in self._labels if label.value < card.num_classes}
-        return judge(held_out, self._reference_table(old, new), self._description.settings, known)
+        settings, scans = self._description.settings, len(self._scans())
+        return judge(held_out, self._reference_table(old, new), settings, known, scans)
 
     def _reference_table(self, old: Confusion, new: Confusion) -> list[Comparison]:
         known = [label for label in self._labels if label.value < self._model.card.num_classes]

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from LightMedSegLib.errors import LightMedSegError
 from LightMedSegLib.finetuning.job_folders import forget_result, last_result
 from LightMedSegLib.finetuning.versions import adopt
-from LightMedSegLib.gui.finetune_texts import verdict_sections, verdict_title
+from LightMedSegLib.gui.finetune_texts import verdict_sections, verdict_text, verdict_title
 from LightMedSegLib.gui.tables import fill_sections, stretch_column
 from LightMedSegLib.model_card import ModelCard
 
@@ -123,7 +123,7 @@ class VerdictSection:
         assert self._result is not None
         ui = self._panel.ui
         ui.verdictTitleLabel.text = verdict_title(self._result)
-        ui.verdictLabel.text = "\n".join([*self._result["reasons"], *self._result["notes"]])
+        ui.verdictLabel.text = verdict_text(self._result)
         sections = verdict_sections(self._result)
         fill_sections(ui.verdictTable, sections)
         ui.verdictTable.visible = bool(sections)
@@ -140,7 +140,9 @@ class VerdictSection:
         ui.adoptButton.toolTip = (
             _("Use the new version from now on; you can go back at any time.")
             if accepted
-            else _("The tests did not accept this version; the reasons are above.")
+            else _(
+                "The tests did not accept this version; the reasons are above. The list of versions can still use it."
+            )
         )
         ui.keepAsideButton.text = _("Close") if adopted or not made else _("Keep aside")
         ui.segmentAgainButton.visible = made

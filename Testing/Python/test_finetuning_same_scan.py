@@ -21,6 +21,7 @@ from finetuning_factory import (
 )
 
 from LightMedSegLib.cli import main
+from LightMedSegLib.finetuning.advice import before_run
 from LightMedSegLib.finetuning.case_building import build_case
 from LightMedSegLib.finetuning.case_store import RECORD_FILE, CaseStore
 from LightMedSegLib.finetuning.held_out import plan_parts
@@ -143,6 +144,16 @@ def test_a_job_never_tests_on_the_scan_that_it_has_trained_on(tmp_path: Path) ->
     assert start["parts"] == 2, "one scan: one half of it is tested, and then all is learnt"
 
 
+def test_before_a_job_that_can_show_little_it_is_said(model: Model) -> None:
+    image, labelmap = slabs()
+    perfect = build_case(image, labelmap, model, prediction=labelmap).record
+    poor, other = corrected_case(model).record, corrected_case(model, seed=1).record
+    assert "agreed with your correction already (Dice 1.000)" in before_run([perfect])
+    assert "only a half of it" in before_run([poor]) and "agreed" not in before_run([poor])
+    assert before_run([poor, poor]) == before_run([poor]), "twice the same scan is one"
+    assert before_run([poor, other]) == before_run([]) == ""
+
+
 def test_the_command_line_says_which_cases_are_of_the_same_scan(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,4 +176,7 @@ def test_finetune_says_that_a_scan_came_twice(tmp_path: Path, capsys: pytest.Cap
         sitk.WriteImage(labelmap, str(tmp_path / "data" / "labels" / f"{name}.nii.gz"))
     command = ["finetune", "--model", "test-model", "--cases", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
     assert main([*command, "--device", "cpu", "--steps", "2"]) == 0
-    assert "second: This scan was case 1 already" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "second: This scan was case 1 already" in shown
+    assert "One scan is little to learn from" in shown.split("Tested on")[0], "before the work begins"
+    assert ("What to do next:" in shown) == ("Not accepted." in shown)

@@ -53,8 +53,12 @@ def test_a_new_version_can_be_tried_before_it_is_adopted_or_kept_aside(finetune:
     finetune.add_case()
     finetune.start()
     tuned = finetune.install("1.1.0-tuned.1", accepted=False, parent="self-test@1.0.0")
-    finetune.see(START, verdict(accepted=False, reasons=["It is not better."]), alive=False)
+    steps = ["Add corrected scans."]
+    finetune.see(START, verdict(accepted=False, reasons=["It is not better."], next_steps=steps), alive=False)
     ui = finetune.ui
+    assert ui.verdictLabel.text.startswith(
+        "It is not better.\nA note.\n\nWhat to do next:\n• Add corrected scans.\n• Or keep the new version aside"
+    )
     assert not ui.adoptButton.enabled and "reasons are above" in ui.adoptButton.toolTip
     ui.segmentAgainButton.click()
     finetune.bench.finish()
