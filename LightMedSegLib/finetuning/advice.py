@@ -61,7 +61,7 @@ def next_steps(causes: Sequence[Cause], held_out: Sequence[Comparison], scans: i
     if not_learnt:
         steps.append(f"Add scans in which {_listed(not_learnt)} is marked.")
     if scans < _ENOUGH_SCANS and kinds & {"not_better", "worse", "not_learnt"}:
-        count = "One scan is" if scans == 1 else f"{scans} scans are"
+        count = "one scan is" if scans == 1 else f"{scans} scans are"
         steps.append(
             f"Add corrected scans: {count} little to learn from and to test on. With {_ENOUGH_SCANS}, each is tested "
             "by a training on the others."

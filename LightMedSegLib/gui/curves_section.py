@@ -77,6 +77,7 @@ class CurvesSection:
         while len(self.views) < len(self._plots):
             title = qt.QLabel()
             title.textFormat, title.wordWrap = qt.Qt.RichText, True
+            title.setSizePolicy(qt.QSizePolicy.Preferred, qt.QSizePolicy.Maximum)
             # The view alone: a qMRMLPlotWidget adds a coloured bar with the name of its node.
             view = slicer.qMRMLPlotView()
             view.setMinimumHeight(_HEIGHT)

@@ -57,7 +57,7 @@ class ProgressPlot:
     def draw(self, curves: Mapping[str, Curve], x_end: float = 0.0) -> None:
         """Show these curves by name, instead of what they were before; those of fewer than two points are left out.
 
-        x_end: how far the axis reaches at least, so that a chart that grows does not change its scale all the time.
+        x_end: how far the axis reaches, from 0, at least, so that a chart that grows keeps its scale.
         """
         chart = self._made_chart()
         lines = {name: curve for name, curve in curves.items() if len(curve.points) >= _FEWEST_POINTS}
@@ -129,7 +129,7 @@ def _fit(chart: Any, points: Points, x_end: float) -> None:
     xs, ys = [x for x, _ in points], [y for _, y in points]
     margin = max(_MARGIN * (max(ys) - min(ys)), _LEAST_HEIGHT)
     chart.SetXAxisRangeAuto(False)
-    chart.SetXAxisRange(min(xs), max(*xs, x_end))
+    chart.SetXAxisRange(min(0.0, *xs), max(*xs, x_end))
     chart.SetYAxisRangeAuto(False)
     chart.SetYAxisRange(min(ys) - margin, max(ys) + margin)
 

@@ -114,7 +114,7 @@ def test_what_is_not_accepted_says_why(held_out: list[Comparison], reference: li
     [
         (
             rows((0.985, 0.973)), rows((0.9, 0.9)), 1, ["not_better"],
-            ["add scans on which it goes wrong", "corrections of Structure 1, which became", "One scan is little"],
+            ["add scans on which it goes wrong", "of Structure 1, which became", "scans: one scan is little"],
         ),
         (rows((0.755, 0.754)), rows((0.9, 0.9)), 2, ["not_better"], ["2 scans are little to learn from"]),
         (rows((0.5, 0.9), (0.9, 0.8)), rows((0.9, 0.9)), 5, ["worse"], ["corrections of Structure 2, which became"]),
@@ -133,7 +133,7 @@ def test_what_is_not_accepted_says_what_to_do_next(
         assert content["causes"][0] == {"kind": "worse", "structure": "Structure 2", "before": 0.9, "after": 0.8}
 
 
-def test_who_has_added_scans_enough_is_not_told_to_add_more_and_who_is_accepted_nothing() -> None:
+def test_enough_scans_bring_no_advice_to_add_more_and_an_accepted_version_brings_none() -> None:
     rejected = judge(rows((0.755, 0.754)), rows((0.9, 0.9)), SETTINGS, NAMES, 7)
     assert not any("little to learn from" in step for step in rejected.next_steps)
     assert judge(rows((0.6, 0.8)), rows((0.9, 0.9)), SETTINGS, NAMES, 1).next_steps == ()

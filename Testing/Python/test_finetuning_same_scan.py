@@ -144,7 +144,7 @@ def test_a_job_never_tests_on_the_scan_that_it_has_trained_on(tmp_path: Path) ->
     assert start["parts"] == 2, "one scan: one half of it is tested, and then all is learnt"
 
 
-def test_before_a_job_that_can_show_little_it_is_said(model: Model) -> None:
+def test_a_job_that_can_show_little_is_announced_as_such(model: Model) -> None:
     image, labelmap = slabs()
     perfect = build_case(image, labelmap, model, prediction=labelmap).record
     poor, other = corrected_case(model).record, corrected_case(model, seed=1).record

@@ -66,7 +66,7 @@ def test_the_plots_fit_their_data_and_draw_no_line_of_a_single_point(
         points = [point for _, _, line in view._checked().series() for point in line]
         (left, right), (low, high) = view._checked().axis_ranges()
         assert all(left <= x <= right and low < y < high for x, y in points)
-        assert (left, right) == (min(x for x, _ in points), 20), "the axis reaches to the end of the job"
+        assert (left, right) == (0, 20), "both axes reach from the beginning to the end of the job"
     assert "Attempted to paint a line" not in caplog.text
 
 

@@ -161,7 +161,7 @@ def test_it_survives_saving_and_loading_the_scene_which_only_names_it(desk: Desk
     assert kept is not None and np.array_equal(kept, noise)
 
 
-def test_on_another_computer_the_model_segments_once_more_and_the_user_is_told(desk: Desk) -> None:
+def test_on_another_computer_the_model_segments_once_more_and_a_note_explains_it(desk: Desk) -> None:
     job = desk.run(desk.job())
     assert job.outcome.notes == ()
     shutil.rmtree(predictions_folder())
