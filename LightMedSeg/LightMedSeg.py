@@ -40,6 +40,11 @@ def _addLibraryToPath() -> None:
 _addLibraryToPath()
 
 
+HOMEPAGE = "https://github.com/LightMedSeg/SlicerLightMedSeg"
+"""As in CMakeLists.txt. Slicer's own link (getDefaultModuleDocumentationLink) leads to a page of Slicer's manual, which
+has none about the modules of extensions."""
+
+
 class LightMedSeg(ScriptedLoadableModule):
     """What Slicer shows of the module in its menus."""
 
@@ -54,6 +59,10 @@ class LightMedSeg(ScriptedLoadableModule):
             "choose a volume and a model, click Segment, correct the result in the Segment Editor. "
             "Everything runs on this computer."
         )
+        link = _("For more information see the {start}online documentation{end}.").format(
+            start=f'<a href="{HOMEPAGE}#readme">', end="</a>"
+        )
+        self.parent.helpText += f"<p>{link}</p>"
         self.parent.acknowledgementText = _(
             "Research software, not a medical device. The licence of each model and of the data it was trained on "
             "is shown in the panel."
@@ -143,6 +152,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
         self.shortcuts.remove()
         self.finetune.close()
+        self.result.close()
         self.logic.close()
 
     def onReload(self) -> None:

@@ -48,6 +48,54 @@ def test_while_it_runs_bar_text_and_button_tell_how_far_it_is(finetune: Finetune
     assert ui.verdictLabel.text == "A note."
 
 
+def test_the_plots_fit_their_data_and_draw_no_line_of_a_single_point(
+    finetune: Finetune, caplog: pytest.LogCaptureFixture
+) -> None:
+    finetune.result()
+    finetune.add_case()
+    finetune.start()
+    finetune.see(START, BASELINE, step(1, 1), {"event": "dice", "held_out": 0.85, "part": 1, "parts": 2, "step": 1})
+    dice, loss = finetune.section.curves.views
+    assert [name for name, _, _ in dice._checked().series()] == ["Before"], "one point is no curve"
+    for view in (dice, loss):
+        view.grab()
+    finetune.see(*(step(1, number) for number in range(2, 11)))
+    finetune.see({"event": "dice", "held_out": 0.6, "part": 1, "parts": 2, "step": 10}, step(2, 10))
+    for view in (dice, loss):
+        view.grab()
+        points = [point for _, _, line in view._checked().series() for point in line]
+        (left, right), (low, high) = view._checked().axis_ranges()
+        assert all(left <= x <= right and low < y < high for x, y in points)
+        assert (left, right) == (0, 20), "both axes reach from the beginning to the end of the job"
+    assert "Attempted to paint a line" not in caplog.text
+
+
+def test_the_plots_show_no_raw_names_and_their_legend_covers_no_curve(finetune: Finetune) -> None:
+    finetune.result()
+    finetune.add_case()
+    finetune.start()
+    finetune.see(START, BASELINE, step(1, 1), step(1, 2))
+    for view in finetune.section.curves.views:
+        chart = view._checked().chart()
+        assert not chart.GetLegendVisibility() and not chart.GetTitleVisibility()
+        assert view.className() == "qMRMLPlotView", "a qMRMLPlotWidget has a bar with the name of its node"
+    dice, loss = (label.text for label in finetune.section.curves.titles)
+    assert "Before" in dice and "New version" in dice and "#1f78b5" in dice
+    assert loss == "<b>Training loss</b>"
+
+
+def test_a_curve_that_is_not_there_any_more_takes_its_nodes_along(finetune: Finetune) -> None:
+    finetune.result()
+    finetune.add_case()
+    finetune.start()
+    finetune.see(START, BASELINE, *(step(1, number) for number in (1, 2)))
+    count = len(plot_nodes())
+    finetune.see({"event": "cancelled"}, alive=False)
+    finetune.start()
+    finetune.see(START, BASELINE, step(1, 1))
+    assert len(plot_nodes()) == count - 2, "series and table of the loss"
+
+
 def test_closing_the_scene_does_not_touch_the_job_and_its_curves_come_back(finetune: Finetune) -> None:
     finetune.result()
     finetune.add_case()
@@ -58,8 +106,8 @@ def test_closing_the_scene_does_not_touch_the_job_and_its_curves_come_back(finet
     finetune.bench.parameters.model = finetune.bench.model
     finetune.see(step(1, 2))
     finetune.bench.session.process_events(0.3)
-    dice, loss = (widget.plotView()._checked().series() for widget in finetune.section.curves.widgets)
-    assert [len(points) for _, _, points in loss] == [2] and len(dice) == 2
+    dice, loss = (view._checked().series() for view in finetune.section.curves.views)
+    assert [len(points) for _, _, points in loss] == [2] and [name for name, _, _ in dice] == ["Before"]
     finetune.see(verdict(candidate=None, accepted=False, reasons=["Swapped?"]), alive=False)
     assert finetune.ui.verdictTitleLabel.text == "Nothing was trained, because something looks wrong:"
 

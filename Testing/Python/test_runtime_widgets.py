@@ -230,7 +230,41 @@ def test_table_and_plot_views_show_real_nodes(slicer_runtime: Any) -> None:  # n
     plot_view_node.SetPlotChartNodeID(chart.GetID())
     plot = slicer.qMRMLPlotWidget()
     plot.setMRMLPlotViewNode(plot_view_node)
+    assert plot.plotView()._checked().series() == [], "no scene yet"
+    plot.setMRMLScene(slicer.mrmlScene)
     assert plot.plotView()._checked().series()[0][2] == [(0.0, 0.5), (1.0, 0.9)]
+
+
+def test_an_automatic_axis_of_a_plot_keeps_the_range_of_its_first_points_until_it_is_fitted(
+    slicer_runtime: Any,  # noqa: F811
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import slicer
+
+    table, scene = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "Loss"), slicer.mrmlScene
+    series = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", "curve")
+    series.SetAndObserveTableNodeID(table.GetID())
+    series.SetXColumnName("step")
+    series.SetYColumnName("loss")
+    chart, node = scene.AddNewNodeByClass("vtkMRMLPlotChartNode"), scene.AddNewNodeByClass("vtkMRMLPlotViewNode")
+    chart.AddAndObservePlotSeriesNodeID(series.GetID())
+    node.SetPlotChartNodeID(chart.GetID())
+    view = slicer.qMRMLPlotView()
+    view.setMRMLScene(scene)
+    view.setMRMLPlotViewNode(node)
+    slicer.util.updateTableFromArray(table, np.array([[1.0, 0.5]]), ["step", "loss"])
+    view.grab()
+    assert "Attempted to paint a line with <2 points." in caplog.text
+    for name, value in (("step", 9.0), ("loss", 0.1)):
+        table.GetTable().GetColumnByName(name).InsertNextValue(value)
+    table.Modified()
+    assert view._checked().series()[0][2] == [(1.0, 0.5), (9.0, 0.1)]
+    assert view._checked().axis_ranges()[0] == (0.94, 1.06)
+    view.fitToContent()
+    assert view._checked().axis_ranges() == ((1.0, 9.0), (0.1, 0.5))
+    chart.SetXAxisRangeAuto(False)
+    chart.SetXAxisRange(0, 20)
+    assert view._checked().axis_ranges()[0] == (0.0, 20.0)
 
 
 def test_a_collapsed_section_hides_its_children_and_gives_back_only_those_that_were_shown(
