@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
-from LightMedSegLib.errors import InputImageError
+from LightMedSegLib.errors import InputImageError, ModelPackageError
 from LightMedSegLib.sample_data import SAMPLES, sample_path
 
 CATEGORY = "LightMedSeg"
@@ -49,12 +50,12 @@ def register_samples(thumbnail: str | None = None) -> None:
 
 
 def fill_panel(panel: Any) -> None:
-    """Choose the sample for the first try and the newest model for it; a sample that is missing is said."""
+    """Choose the sample for the first try and the model for it, in the version in use; a missing sample is reported."""
     with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
         panel.parameters.inputVolume = load_try_it_volume()
-    fitting = [name for name in panel.models.names() if name.split("@")[0] == TRY_IT_MODEL]
-    if fitting:
-        panel.parameters.model = fitting[-1]
+    # Without a sound model of that name the choice stays as it is.
+    with contextlib.suppress(ModelPackageError):
+        panel.parameters.model = panel.logic.store.find(TRY_IT_MODEL).card.identifier
     panel.update()
 
 
