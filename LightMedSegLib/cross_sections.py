@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ _FROM_THE_EDGE = (0.15, 0.85)
 """Where in the width and depth of the body the air may lie: two legs and the couch enclose air at their edge."""
 
 
-def cross_sections(array: NDArray[np.generic], pixel_mm2: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def cross_sections(array: NDArray[Any], pixel_mm2: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The area in mm2 of the largest body in each plane of a CT (planes, rows, columns), and where it has an airway.
 
     A table below the patient, or a second leg, does not count.
@@ -46,7 +47,7 @@ def _has_airway(body: NDArray[np.bool_], pixel_mm2: float) -> NDArray[np.bool_]:
     inside[0] = False
     for axis in (1, 2):
         centres = np.bincount(names, weights=places[axis], minlength=count) / np.maximum(sizes, 1)
-        used = body.any(axis=3 - axis)
+        used: NDArray[np.bool_] = np.any(body, axis=3 - axis)
         first = used.argmax(axis=1)
         length = np.maximum(used.shape[1] - used[:, ::-1].argmax(axis=1) - 1 - first, 1)
         place = (centres - first[planes]) / length[planes]
