@@ -199,6 +199,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onSceneStartClose(self, caller: Any, event: Any) -> None:
         self.logic.runner.drop()
+        self.run.forget()
         self.result.forget()
         self.finetune.curves.scene_is_closing()
         self._setParameters(None)

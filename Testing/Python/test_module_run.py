@@ -142,6 +142,14 @@ def test_closing_the_scene_drops_the_result_with_a_message(bench: Bench) -> None
     assert segment_names(bench.run()) == ["Bright", "Very bright"]
 
 
+def test_closing_the_scene_clears_what_was_said_of_its_result(bench: Bench) -> None:  # noqa: F811
+    bench.choose_volume()
+    bench.run()
+    assert bench.ui.statusLabel.text.startswith("Done in ")
+    bench.session.close_scene()
+    assert bench.ui.statusLabel.text == ""
+
+
 def test_removing_the_volume_drops_the_result_with_a_message(bench: Bench) -> None:  # noqa: F811
     import slicer
 
