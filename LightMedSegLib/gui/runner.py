@@ -69,12 +69,17 @@ class Runner:
         if self.job is not None:
             self.job.drop(_("The scene was closed during the segmentation; the result was dropped."))
 
-    def close(self) -> None:
-        """End the thread; the runner cannot be used any more."""
+    def stop(self) -> None:
+        """Ask everything to end, without waiting; the runner cannot be used any more."""
         if self._timer is not None:
             self._timer.stop()
         self.on_tick = _ignore
-        self._worker.close()
+        self._worker.stop()
+
+    def close(self, seconds: float = 5.0) -> None:
+        """As stop(), and wait up to seconds for the end of the thread."""
+        self.stop()
+        self._worker.close(seconds)
 
     def _poll(self) -> None:
         job = self.job

@@ -7,6 +7,7 @@ which the main thread calls from a timer.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import queue
 import threading
@@ -20,6 +21,8 @@ from LightMedSegLib.mrml.job_state import Job, JobContext, JobState, describe_fa
 
 _PREPARE_SECONDS = 0.03
 """The share of one poll that copying may take: the user notices delays from a tenth of a second."""
+
+_LAST_WAIT_SECONDS = 5.0
 
 _logger = logging.getLogger("LightMedSeg")
 
@@ -85,18 +88,26 @@ class Worker:
             job.changed.wait(seconds)
             job.changed.clear()
 
+    def stop(self) -> None:
+        """Cancel the present job and ask the thread to end, without waiting; nothing can be started any more."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+        self.cancel()
+
     def close(self, timeout: float = 5.0) -> bool:
-        """Cancel the present job, drop its result and end the thread; False if it did not end within timeout."""
-        self._closed = True
-        if self._job is not None:
-            self._job.cancel()
+        """As stop(), and wait for the end; False if the thread did not end within timeout."""
+        self.stop()
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._queue.put(None)
             thread.join(timeout)
         if self._job is not None:
             self._end(self._job, JobState.CANCELLED, "Cancelled: nothing was written.")
-        return thread is None or not thread.is_alive()
+        if thread is None or not thread.is_alive():
+            return True
+        # A thread that comes back from PyTorch while the interpreter ends aborts the whole program.
+        atexit.register(thread.join, _LAST_WAIT_SECONDS)
+        return False
 
     def _advance(self, job: Job) -> None:
         if not job.stopping:
