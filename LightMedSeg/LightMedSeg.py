@@ -113,6 +113,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.finetune = FinetuneSection(self)
         self.settings = SettingsSection(self)
         self.shortcuts = Shortcuts(self.parent, lambda: self.run.start(), self.run.cancel)
+        self.logic.runner.on_busy = self.shortcuts.set_running
         self.ui.tryItButton.connect("clicked()", self.onTryIt)
         scene = slicer.mrmlScene
         for event, function in (
