@@ -23,7 +23,7 @@ _TICK_SECONDS = 0.05
 class Runner:
     """A worker thread and the timer that asks it.
 
-    on_tick(job) tells at least every now and then, and of the end; on_busy(True) of the start, on_busy(False) of the end.
+    on_tick(job) tells at least every now and then, and of the end; on_busy(running) tells of start and end.
 
     Slicer's event loop does not let go of Python's global lock: a thread would stand still between two events that
     run Python code. So the timer fires whenever there is nothing else to do, and waits a little for the thread.

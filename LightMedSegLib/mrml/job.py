@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.geometry import Box
+from LightMedSegLib.mrml.earlier_results import show_alone
 from LightMedSegLib.mrml.job_state import Job, JobContext
 from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
 from LightMedSegLib.mrml.regions import roi_index_box
@@ -127,6 +128,7 @@ class _Run:
         self._on_outcome = on_outcome
         self._segment = segment
         self._input = _Input()
+        self._hidden: list[str] = []
 
     def preparation(self) -> Iterator[None]:
         """Copy the volumes, in small steps."""
@@ -181,7 +183,9 @@ class _Run:
         node = write_result(volume, finished.labels, result.card, node, region=self._box, preview=not final)
         # The full result replaces the preview, unless the user has begun to edit it: permission is given once.
         self._target, self._overwrite = node, False
-        notes = [*result.notes, *([note] if note else [])]
+        self._hidden += show_alone(node)
+        hidden = [f"The earlier result '{name}' is hidden in the views now." for name in self._hidden]
+        notes = [*result.notes, *([note] if note else []), *hidden]
         outcome = Outcome(node, not final, notes, result.timings, result.device, finished.statistics)
         self._on_outcome(outcome)
         return outcome

@@ -100,7 +100,6 @@ def test_slicers_end_asks_both_jobs_before_it_waits_and_waits_less_than_two_seco
     import threading
 
     import LightMedSeg
-
     from LightMedSegLib.gui import finetune_process
     from LightMedSegLib.mrml import worker
 
