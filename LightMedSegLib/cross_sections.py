@@ -23,48 +23,37 @@ def cross_sections(array: NDArray[Any], pixel_mm2: float) -> tuple[NDArray[np.fl
     A table below the patient, or a second leg, does not count.
     """
     # One picture of all planes, with a rim around each, takes one call instead of hundreds.
-    body = np.pad(array > BODY_ABOVE, ((0, 0), (1, 1), (1, 1)))
-    parts = _components(body)
-    sizes = np.bincount(parts.ravel())
-    # Of several assignments to one place the last one stays: the largest part of each plane.
-    rising = np.argsort(sizes[1:], kind="stable") + 1
-    largest = np.zeros(len(body), dtype=np.int64)
-    largest[_planes(parts, len(sizes))[rising]] = rising
-    areas = np.where(largest > 0, sizes[largest], 0) * pixel_mm2
-    return areas, _has_airway((parts == largest[:, None, None]) & (parts > 0), pixel_mm2)
+    parts = _components(np.pad(array > BODY_ABOVE, ((0, 0), (1, 1), (1, 1))))
+    body, areas = np.zeros(parts.shape, dtype=bool), np.zeros(len(parts))
+    for index, plane in enumerate(parts):
+        sizes = np.bincount(plane.ravel())
+        sizes[0] = 0
+        largest = int(sizes.argmax())
+        if largest:
+            body[index], areas[index] = plane == largest, sizes[largest] * pixel_mm2
+    return areas, _has_airway(body, pixel_mm2)
 
 
 def _has_airway(body: NDArray[np.bool_], pixel_mm2: float) -> NDArray[np.bool_]:
     """Whether each plane of body encloses air of the size of an airway, not at its edge."""
     air = _components(~body)
-    air[air == air[0, 0, 0]] = 0
-    places = np.nonzero(air)
-    names = air[places]
-    count = int(air.max(initial=0)) + 1
-    sizes = np.bincount(names, minlength=count)
-    planes = _planes(air, count)
+    places = np.nonzero(~body & (air != air[0, 0, 0]))
+    _, first, names = np.unique(air[places], return_index=True, return_inverse=True)
+    sizes, planes = np.bincount(names, minlength=len(first)), places[0][first]
     inside = (sizes * pixel_mm2 >= AIRWAY_MM2[0]) & (sizes * pixel_mm2 <= AIRWAY_MM2[1])
-    inside[0] = False
     for axis in (1, 2):
-        centres = np.bincount(names, weights=places[axis], minlength=count) / np.maximum(sizes, 1)
+        centres = np.bincount(names, weights=places[axis], minlength=len(first)) / sizes
         used: NDArray[np.bool_] = np.any(body, axis=3 - axis)
-        first = used.argmax(axis=1)
-        length = np.maximum(used.shape[1] - used[:, ::-1].argmax(axis=1) - 1 - first, 1)
-        place = (centres - first[planes]) / length[planes]
+        begin = used.argmax(axis=1)
+        length = np.maximum(used.shape[1] - used[:, ::-1].argmax(axis=1) - 1 - begin, 1)
+        place = (centres - begin[planes]) / length[planes]
         inside &= (place > _FROM_THE_EDGE[0]) & (place < _FROM_THE_EDGE[1])
     found = np.zeros(len(body), dtype=bool)
     found[planes[inside]] = True
     return found
 
 
-def _planes(parts: NDArray[np.integer], count: int) -> NDArray[np.int64]:
-    """The plane in which each numbered part lies."""
-    planes = np.zeros(count, dtype=np.int64)
-    planes[parts.ravel()] = np.repeat(np.arange(len(parts)), parts[0].size)
-    return planes
-
-
-def _components(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _components(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
     """Numbers of the parts of each plane that hang together, 0 outside; the rims of all planes hang together."""
     import SimpleITK as sitk
 
@@ -72,7 +61,7 @@ def _components(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     # Done before a second thread has woken up.
     components.SetNumberOfThreads(1)
     picture = sitk.GetImageFromArray(mask.reshape(-1, mask.shape[2]).astype(np.uint8))
-    parts: NDArray[np.int64] = sitk.GetArrayFromImage(components.Execute(picture)).astype(np.int64)
+    parts: NDArray[np.uint32] = sitk.GetArrayFromImage(components.Execute(picture))
     return parts.reshape(mask.shape)
 
 

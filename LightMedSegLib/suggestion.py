@@ -86,11 +86,11 @@ def appearance_of(array: NDArray[Any], spacing: Sequence[float], upward: int = 2
         modality: DICOM's code if headers tell it; else "CT" and "MR" are told apart by intensities.
     """
     extent = (array.shape[2] * spacing[0], array.shape[1] * spacing[1], array.shape[0] * spacing[2])
-    modality = modality or modality_by_intensity(array)
+    sample, steps = _sample(array)
+    modality = modality or _modality_of(sample)
     if modality != "CT":
         return Appearance(modality, extent)
-    steps = [max(1, size // _SAMPLES) for size in array.shape]
-    sample = np.moveaxis(array[:: steps[0], :: steps[1], :: steps[2]], 2 - upward, 0)
+    sample = np.moveaxis(sample, 2 - upward, 0)
     across = [axis for axis in (2, 1, 0) if axis != upward]
     pixel = float(np.prod([spacing[axis] * steps[2 - axis] for axis in across]))
     areas, airways = cross_sections(sample, pixel)
@@ -100,8 +100,16 @@ def appearance_of(array: NDArray[Any], spacing: Sequence[float], upward: int = 2
 
 def modality_by_intensity(array: NDArray[Any]) -> str:
     """ "CT" or "MR" by intensities, "" where they do not tell: only CT has air near -1000 and nothing far below."""
+    return _modality_of(_sample(array)[0])
+
+
+def _sample(array: NDArray[Any]) -> tuple[NDArray[Any], list[int]]:
+    """A copy of every so many voxels along each axis, small and quick to look at, and how many."""
     steps = [max(1, size // _SAMPLES) for size in array.shape]
-    sample = array[:: steps[0], :: steps[1], :: steps[2]]
+    return np.ascontiguousarray(array[:: steps[0], :: steps[1], :: steps[2]]), steps
+
+
+def _modality_of(sample: NDArray[Any]) -> str:
     lowest = float(sample.min())
     if lowest >= 0:
         return "MR" if float(sample.max()) > 1 else ""
