@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LPS_FROM_RAS = np.diag((-1.0, -1.0, 1.0))
 _RIGID_TOLERANCE = 1e-6
-_SLAB_BYTES = 2**23
+_SLAB_BYTES = 2**21
 
 
 @dataclass(frozen=True)
