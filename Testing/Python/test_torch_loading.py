@@ -50,6 +50,22 @@ def test_without_pytorch_nothing_happens():
     subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, timeout=60)
 
 
+MODEL = """
+import sys
+from LightMedSegLib.model_store import resolve_model
+from LightMedSegLib.sample_data import sample_path
+from LightMedSegLib.segmentation import segment
+from LightMedSegLib.volume_files import read_volume
+segment(read_volume(sample_path("hippocampus")), resolve_model("hippocampus-t1-mr"), "cpu")
+assert "torch" in sys.modules and "torch._dynamo" not in sys.modules
+"""
+
+
+def test_a_segmentation_does_not_load_the_compiler_of_pytorch() -> None:
+    """A thousand modules that nothing uses: seconds of the first run."""
+    subprocess.run([sys.executable, "-c", MODEL], check=True, timeout=300)
+
+
 BROKEN = """
 import sys
 sys.path.insert(0, sys.argv[1])
