@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
-from LightMedSegLib.errors import InputImageError, ModelPackageError
+from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.sample_data import SAMPLES, sample_path
 
 CATEGORY = "LightMedSeg"
@@ -53,9 +52,9 @@ def fill_panel(panel: Any) -> None:
     """Choose the sample for the first try and the model for it, in the version in use; a missing sample is reported."""
     with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
         panel.parameters.inputVolume = load_try_it_volume()
-    # Without a sound model of that name the choice stays as it is.
-    with contextlib.suppress(ModelPackageError):
-        panel.parameters.model = panel.logic.store.find(TRY_IT_MODEL).card.identifier
+    for card in panel.logic.store.cards_in_use():
+        if card.name == TRY_IT_MODEL:
+            panel.parameters.model = card.identifier
     panel.update()
 
 
