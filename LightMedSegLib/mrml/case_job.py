@@ -18,7 +18,7 @@ from LightMedSegLib.geometry import Box
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_package import load_model
 from LightMedSegLib.mrml.job_state import Job, JobContext
-from LightMedSegLib.mrml.result_record import PREFIX, ResultRecord, written_content
+from LightMedSegLib.mrml.result_record import PREFIX, ResultRecord, region_box, written_content
 from LightMedSegLib.mrml.segments_snapshot import SegmentsSnapshot, snapshot_steps
 from LightMedSegLib.mrml.untouched import untouched_labels, untouched_text
 from LightMedSegLib.mrml.volumes import VolumeSnapshot, VolumeState, check_volume_node, copy_steps
@@ -88,13 +88,7 @@ def case_of(segmentation_node: Any, known: Collection[str]) -> str | None:
 def segmented_box(segmentation_node: Any) -> Box | None:
     """The box of voxels that a result is of; None for the whole volume and for nodes that are no results."""
     record = ResultRecord.read(segmentation_node)
-    if record is None or not record.region:
-        return None
-    try:
-        i0, i1, j0, j1, k0, k1 = (int(text) for text in record.region.split())
-    except ValueError:
-        return None
-    return ((i0, i1), (j0, j1), (k0, k1))
+    return None if record is None else region_box(record.region)
 
 
 class _Run:

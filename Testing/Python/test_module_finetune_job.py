@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -137,6 +139,47 @@ def test_slicer_ending_or_the_module_reloading_stops_the_job(finetune: Finetune)
     assert finetune.process.ended and not finetune.section.running
     assert plot_nodes() == []
     assert not [path for path in finetune.process.folder.iterdir() if path.name == "result.json"]
+
+
+def test_slicers_end_asks_both_jobs_before_it_waits_and_waits_less_than_two_seconds(
+    finetune: Finetune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the segmentation nor the fine-tuning listens here."""
+    import threading
+
+    import LightMedSeg
+    from LightMedSegLib.gui import finetune_process
+    from LightMedSegLib.mrml import worker
+
+    finetune.result()
+    finetune.add_case()
+    finetune.start()
+    bench, release, waits, last = finetune.bench, threading.Event(), [], []
+    bench.panel.logic.segment = lambda *args, **settings: release.wait(60)
+    bench.ui.segmentButton.click()
+    runner = bench.panel.logic.runner
+    bench.session.wait_until(lambda: runner.job.state.name == "RUNNING", what="the segmentation to run")
+    job = runner.job
+
+    class Process(finetune_process.LocalProcess):
+        def __init__(self) -> None:
+            self._folder = finetune.process.folder
+            self._process = SimpleNamespace(stdin=None, wait=self.wait)
+
+        def wait(self, seconds: float) -> None:
+            assert job.stopping, "the segmentation would go on meanwhile"
+            waits.append(seconds)
+            raise subprocess.TimeoutExpired("job", seconds)
+
+    finetune.section.process = Process()
+    monkeypatch.setattr(LightMedSeg, "time", SimpleNamespace(monotonic=lambda: sum(waits)))
+    monkeypatch.setattr(threading.Thread, "join", lambda thread, timeout=None: waits.append(timeout))
+    monkeypatch.setattr(worker.atexit, "register", lambda *arguments: last.append(arguments))
+    bench.panel.cleanup()
+    assert sum(waits) < 2 and len(waits) >= 2, waits
+    assert len(last) == 1, "a thread that is left in PyTorch must not see the interpreter end"
+    assert (finetune.process.folder / "stop").exists()
+    release.set()
 
 
 def test_a_cancelled_job_is_asked_until_it_ends(finetune: Finetune) -> None:
