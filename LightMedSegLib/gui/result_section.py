@@ -7,6 +7,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from LightMedSegLib.gui.surfaces import SurfacesButton
 from LightMedSegLib.mrml.job import Outcome
 from LightMedSegLib.mrml.statistics import fill_statistics_table, write_table
 
@@ -21,6 +22,7 @@ class ResultSection:
         self._panel = panel
         self._shown: tuple[Any, Any] = (None, None)
         ui = panel.ui
+        self.surfaces = SurfacesButton(ui.show3DButton)
         ui.statisticsButton.connect("clicked()", self.measure)
         ui.editButton.connect("clicked()", self.edit)
         ui.overwriteCheckBox.connect("toggled(bool)", panel.update)
@@ -47,6 +49,11 @@ class ResultSection:
     def forget(self) -> None:
         """The scene is being closed: let go of its nodes."""
         self._show_nodes(None, None)
+        self.surfaces.drop()
+
+    def close(self) -> None:
+        """The panel is thrown away."""
+        self.surfaces.close()
 
     def measure(self) -> None:
         """Fill the table from the segments as they are now."""
@@ -75,7 +82,7 @@ class ResultSection:
         # Setting the same node again would lose the user's selection in the tables.
         if self._shown[0] is not node:
             self._panel.ui.segmentsTable.setSegmentationNode(node)
-            self._panel.ui.show3DButton.setSegmentationNode(node)
+            self.surfaces.follow(node)
         if self._shown[1] is not table:
             self._panel.ui.statisticsTable.setMRMLTableNode(table)
         self._shown = (node, table)

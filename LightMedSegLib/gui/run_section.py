@@ -69,6 +69,12 @@ class RunSection:
         """The panel is left, or the scene is being closed: let go of its nodes."""
         self._watch.follow([])
 
+    def forget(self) -> None:
+        """The scene is being closed: what was said of its result counts no more; a run still says how it ends."""
+        self._notes = []
+        if not self.running:
+            self._say("")
+
     def show_warnings(self) -> None:
         """Look at the input again and say what is odd about it."""
         panel, card = self._panel, self._panel.models.card

@@ -3,7 +3,8 @@
     python Testing/Tools/choose_postprocessing.py MODEL_FOLDER --config RECIPE.toml --prepared FOLDER [--write]
 
 Prints, for each label, the mean Dice without and with the step, and at the end the labels for which it does not lower
-Dice, which --write puts into the card; of a structure with a left and a right side both or neither. With [synthesis] the cases are images made from the held-out labelmaps.
+Dice, which --write puts into the card; of a structure with a left and a right side, both or neither. With [synthesis]
+the cases are images made from the held-out labelmaps.
 """
 
 from __future__ import annotations
