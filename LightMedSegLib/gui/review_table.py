@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.finetuning.own_labels import make_label
-from LightMedSegLib.gui.tables import fit_height
+from LightMedSegLib.gui.tables import fit_height, set_up_table
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_card import ModelCard
 from LightMedSegLib.mrml.case_job import Review
@@ -46,8 +46,7 @@ class ReviewTable:
     def __init__(self, table: Any) -> None:
         self._table = table
         self.rows: list[Row] = []
-        table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
-        table.horizontalHeader().setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
+        set_up_table(table, 0)
 
     def show(self, node: Any, card: ModelCard | None) -> None:
         """Show a segmentation node for a model; what was chosen for structures that are still there is kept."""
@@ -67,7 +66,6 @@ class ReviewTable:
             self._table.setCellWidget(index, 1, selector)
             if row in before:
                 self.choose(index, before[row])
-        self._table.resizeRowsToContents()
         fit_height(self._table)
 
     def choice(self, index: int) -> str:

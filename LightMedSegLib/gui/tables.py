@@ -1,4 +1,4 @@
-"""Filling the panel's plain tables."""
+"""Filling the panel's plain tables, which are as tall as what is in them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from typing import Any
 
 import qt
 
-_MOST_ROWS = 10
+_MOST_ROWS = 12
+
+
+def set_up_table(table: Any, wide: int) -> None:
+    """One column takes the room that the others, as wide as their texts, leave; rows are as tall as their texts."""
+    header, rows = table.horizontalHeader(), table.verticalHeader()
+    for column in range(table.columnCount):
+        mode = qt.QHeaderView.Stretch if column == wide else qt.QHeaderView.ResizeToContents
+        header.setSectionResizeMode(column, mode)
+        table.horizontalHeaderItem(column).setTextAlignment(int(qt.Qt.AlignLeft) | int(qt.Qt.AlignVCenter))
+    rows.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+
+    # Rows change one after the other, and again when the table gets its width.
+    timer = qt.QTimer(table)
+    timer.setSingleShot(True)
+    timer.interval = 0
+    timer.connect("timeout()", lambda: fit_height(table))
+    rows.connect("sectionResized(int,int,int)", lambda row, before, after: timer.start())
+    fit_height(table)
 
 
 def fill_table(table: Any, rows: Sequence[Sequence[str]], tool_tips: Sequence[str] = ()) -> None:
@@ -49,11 +67,3 @@ def fit_height(table: Any) -> None:
     frame = 2 * table.frameWidth
     table.setMinimumHeight(height + frame)
     table.setMaximumHeight(height + frame)
-
-
-def stretch_column(table: Any, wide: int) -> None:
-    """One column takes the room that the others, as wide as their texts, leave."""
-    header = table.horizontalHeader()
-    for column in range(table.columnCount):
-        mode = qt.QHeaderView.Stretch if column == wide else qt.QHeaderView.ResizeToContents
-        header.setSectionResizeMode(column, mode)

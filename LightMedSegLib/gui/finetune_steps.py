@@ -1,0 +1,47 @@
+"""The three steps of fine-tuning, of which one is open at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+
+ADD, TRAIN, DECIDE = range(3)
+
+
+class FinetuneSteps:
+    """panel has ui."""
+
+    def __init__(self, panel: Any) -> None:
+        self._ui = panel.ui
+        self._buttons = (self._ui.addCaseGroup, self._ui.trainGroup, self._ui.decideGroup)
+        for step, button in enumerate(self._buttons):
+            button.connect("contentsCollapsed(bool)", self._closing_the_others(step))
+
+    def open(self, step: int) -> None:
+        """Open a step, as the work has come to it, and scroll to it."""
+        self._buttons[step].collapsed = False
+        if not self._ui.finetuneSectionButton.collapsed:
+            bring_into_view(self._buttons[step])
+
+    def _closing_the_others(self, step: int) -> Callable[[bool], None]:
+        def on_collapsed(collapsed: bool) -> None:
+            for other, button in enumerate(self._buttons):
+                if not collapsed and other != step:
+                    button.collapsed = True
+
+        return on_collapsed
+
+
+def bring_into_view(widget: Any) -> None:
+    """Scroll the panel so that a widget can be seen, once its present changes are laid out."""
+
+    def scroll() -> None:
+        area = widget.parentWidget()
+        while area is not None and not area.inherits("QScrollArea"):
+            area = area.parentWidget()
+        if area is not None:
+            area.ensureWidgetVisible(widget, 0, 0)
+
+    qt.QTimer.singleShot(0, scroll)
