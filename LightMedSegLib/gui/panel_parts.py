@@ -7,16 +7,17 @@ from typing import Any
 
 import slicer
 
-_PARTS = {"Result": "resultButton", "FineTune": "finetuneSectionButton", "Advanced": "advancedButton"}
-"""File name of a part, and the section that it fills."""
+_PARTS = ("Result", "FineTune", "Advanced")
+"""Files of the sections, from top to bottom. Tab goes from widget to widget in the order in which they are added."""
 
 
 def load_panel(path_of: Callable[[str], str]) -> Any:
     """The panel's widget with all its sections, in the scene. path_of: where a file of the module's resources is."""
     panel = slicer.util.loadUI(path_of("UI/LightMedSeg.ui"))
-    for name, section in _PARTS.items():
-        part = slicer.util.loadUI(path_of(f"UI/{name}.ui"))
-        slicer.util.findChild(panel, section).layout().addWidget(part)
-        part.setMRMLScene(slicer.mrmlScene)
     panel.setMRMLScene(slicer.mrmlScene)
+    for name in _PARTS:
+        part = slicer.util.loadUI(path_of(f"UI/{name}.ui"))
+        panel.layout().addWidget(part)
+        part.setMRMLScene(slicer.mrmlScene)
+    panel.layout().addStretch(1)
     return panel

@@ -59,7 +59,7 @@ class ResultSection:
         ui.statisticsButton.enabled = filled and self.volume() is not None
         self._show_visibility()
         ui.staleLabel.text = self._stale_text(node, table) if filled else ""
-        ui.staleLabel.visible = bool(ui.staleLabel.text)
+        ui.staleWidget.visible = bool(ui.staleLabel.text)
 
     def show_notes(self, said: Sequence[str]) -> None:
         """Show the warnings of the run that made this result, except those that stand above already."""
@@ -109,14 +109,14 @@ class ResultSection:
     def _stale_text(self, node: Any, table: Any) -> str:
         """What to say when the numbers are not those of the segments as they are now, "" if they are."""
         if table is None:
-            return ""
+            return _("Not measured yet.")
         if table.GetAttribute(_CORRECTED):
-            # The times of a former run of the program mean nothing.
-            measured = self._measured.get(table.GetID())
-            stale = measured is not None and measured != _change_times(node)
+            # Times mean something only within one run of the program: what was loaded counts as measured.
+            measured = self._measured.setdefault(table.GetID(), _change_times(node))
+            stale = measured != _change_times(node)
         else:
             stale = not is_unedited(node)
-        return _("Volumes before your corrections; measure again.") if stale else ""
+        return _("Volumes before your corrections.") if stale else ""
 
     def volume(self) -> Any:
         """The volume that the segmentation was made from, else the chosen one."""

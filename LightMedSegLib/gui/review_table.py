@@ -56,6 +56,7 @@ class ReviewTable:
         before = {row: self.choice(index) for index, row in enumerate(self.rows)}
         self.rows = rows
         self._table.setRowCount(len(rows))
+        previous = self._table
         for index, row in enumerate(rows):
             item = qt.QTableWidgetItem(row.name)
             item.setToolTip(row.name)
@@ -63,7 +64,12 @@ class ReviewTable:
             selector = qt.QComboBox()
             for choice in row.choices:
                 selector.addItem(_choice_text(choice, row))
+            selector.toolTip = self._table.horizontalHeaderItem(1).toolTip()
+            selector.accessibleName = row.name
             self._table.setCellWidget(index, 1, selector)
+            # Otherwise Tab would come to it after everything else in the panel.
+            qt.QWidget.setTabOrder(previous, selector)
+            previous = selector
             if row in before:
                 self.choose(index, before[row])
         fit_height(self._table)

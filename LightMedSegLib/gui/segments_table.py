@@ -10,7 +10,7 @@ import qt
 import vtk
 from slicer.i18n import tr as _
 
-from LightMedSegLib.gui.tables import fit_height, set_up_table
+from LightMedSegLib.gui.tables import align, fit_height, set_up_table
 
 _NAME, _VOXELS, _VOLUME, _MEAN = range(4)
 """Columns of the table node of numbers."""
@@ -96,7 +96,7 @@ class SegmentsTable:
             name.setCheckState(qt.Qt.Checked if row.visible else qt.Qt.Unchecked)
             name.setData(qt.Qt.DecorationRole, qt.QColor(*row.color))
             volume = qt.QTableWidgetItem(row.numbers[_VOLUME] if row.numbers is not None else _NO_NUMBER)
-            volume.setTextAlignment(int(qt.Qt.AlignRight) | int(qt.Qt.AlignVCenter))
+            align(volume, qt.Qt.AlignRight)
             for column, item in enumerate((name, volume)):
                 item.setToolTip(_details(row))
                 table.setItem(index, column, item)

@@ -16,7 +16,7 @@ def set_up_table(table: Any, wide: int) -> None:
     for column in range(table.columnCount):
         mode = qt.QHeaderView.Stretch if column == wide else qt.QHeaderView.ResizeToContents
         header.setSectionResizeMode(column, mode)
-        table.horizontalHeaderItem(column).setTextAlignment(int(qt.Qt.AlignLeft) | int(qt.Qt.AlignVCenter))
+        align(table.horizontalHeaderItem(column), qt.Qt.AlignLeft)
     rows.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
 
     # Rows change one after the other, and again when the table gets its width.
@@ -58,6 +58,11 @@ def fill_sections(table: Any, sections: Mapping[str, Sequence[Sequence[str]]]) -
         font = item.font()
         font.setBold(True)
         item.setFont(font)
+
+
+def align(item: Any, side: int) -> None:
+    """Write the text of a table's item at its left or its right side, in the middle of the row."""
+    item.setData(qt.Qt.TextAlignmentRole, int(side) | int(qt.Qt.AlignVCenter))
 
 
 def fit_height(table: Any) -> None:

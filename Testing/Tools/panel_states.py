@@ -49,10 +49,10 @@ class BlockSegment:
 
 
 class PanelStates:
-    """session: of the runtime, with the module loaded."""
+    """session: of the runtime, with the module loaded. sample: of those that come with the extension."""
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    def __init__(self, session: Any, sample: str = "brain") -> None:
+        self._session, self._sample = session, sample
 
     def walk(self) -> Iterator[str]:
         """The name of each state, while the panel is in it."""
@@ -69,7 +69,7 @@ class PanelStates:
         self._panel.update()
         yield "02-no-volume"
         self._segment = self._panel.logic.segment = BlockSegment()
-        volume = slicer.util.loadVolume(str(sample_path("brain")), {"name": "MNI152Brain"})
+        volume = slicer.util.loadVolume(str(sample_path(self._sample)), {"name": "MNI152Brain"})
         self._panel.parameters.inputVolume = volume
         for name in self._panel.models.names():
             self._panel.parameters.model = name
