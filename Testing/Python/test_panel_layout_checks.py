@@ -94,5 +94,5 @@ def test_tab_against_the_order_of_the_eye_is_found(root: Any) -> None:
     from PySide6 import QtWidgets
 
     first, _, third = (add(root, QtWidgets.QPushButton(), name, name) for name in ("first", "second", "third"))
-    QtWidgets.QWidget.setTabOrder(third, first)
-    assert list(out_of_order(root)) == ["first comes after third"]
+    QtWidgets.QWidget.setTabOrder(first, third)
+    assert list(out_of_order(root)) == ["second comes after third"]
