@@ -9,6 +9,9 @@ import qt
 
 ADD, TRAIN, DECIDE = range(3)
 
+_LAYOUT_MILLISECONDS = 100
+"""Sections inside of sections need several turns of the event loop until their sizes are final."""
+
 
 class FinetuneSteps:
     """panel has ui."""
@@ -35,13 +38,16 @@ class FinetuneSteps:
 
 
 def bring_into_view(widget: Any) -> None:
-    """Scroll the panel so that a widget can be seen, once its present changes are laid out."""
+    """Scroll the panel so that a widget is in sight, or begins at the top, once its present changes are laid out."""
 
     def scroll() -> None:
         area = widget.parentWidget()
         while area is not None and not area.inherits("QScrollArea"):
             area = area.parentWidget()
-        if area is not None:
-            area.ensureWidgetVisible(widget, 0, 0)
+        if area is None or not widget.visible:
+            return
+        bar, top = area.verticalScrollBar(), widget.mapTo(area.widget(), qt.QPoint(0, 0)).y()
+        if top < bar.value or top + widget.height > bar.value + area.viewport().height:
+            bar.setValue(top)
 
-    qt.QTimer.singleShot(0, scroll)
+    qt.QTimer.singleShot(_LAYOUT_MILLISECONDS, scroll)
