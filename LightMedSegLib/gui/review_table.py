@@ -68,7 +68,7 @@ class ReviewTable:
             selector.accessibleName = row.name
             self._table.setCellWidget(index, 1, selector)
             # Otherwise Tab would come to it after everything else in the panel.
-            qt.QWidget.setTabOrder(previous, selector)
+            self._table.setTabOrder(previous, selector)
             previous = selector
             if row in before:
                 self.choose(index, before[row])
