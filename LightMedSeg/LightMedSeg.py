@@ -145,6 +145,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
         self.shortcuts.remove()
         self.finetune.close()
+        self.steps.close()
         self.logic.close()
 
     def onReload(self) -> None:

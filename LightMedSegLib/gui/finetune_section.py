@@ -16,7 +16,7 @@ from LightMedSegLib.finetuning.job_progress import JobProgress
 from LightMedSegLib.gui import settings
 from LightMedSegLib.gui.curves_section import CurvesSection
 from LightMedSegLib.gui.finetune_process import JobProcess, remove_output
-from LightMedSegLib.gui.finetune_steps import TRAIN, bring_into_view
+from LightMedSegLib.gui.finetune_steps import TRAIN
 from LightMedSegLib.gui.finetune_texts import progress_text
 from LightMedSegLib.gui.torch_setup import torch_installed
 from LightMedSegLib.model_folders import user_models_folder
@@ -158,7 +158,7 @@ class FinetuneSection:
         plotted = ui.plotFrame.visible
         self.curves.show(self.progress)
         if ui.plotFrame.visible and not plotted:
-            bring_into_view(ui.trainGroup)
+            self._panel.steps.bring_into_view(ui.trainGroup)
         if alive:
             self._say(_("Stopping...") if self._stopping else progress_text(self.progress))
         else:
