@@ -20,12 +20,16 @@ _NO_NUMBER = "-"
 
 @dataclass(frozen=True)
 class Row:
-    """One segment. color: red, green, blue (0..255). numbers: its texts in the table node, None if not measured."""
+    """One segment. color: red, green, blue (0..255). numbers: its texts in the table node, None if not measured.
+
+    only_in_slices: it is shown, but its surface is not, for example because it hides all others.
+    """
 
     segment_id: str
     name: str
     color: tuple[int, int, int]
     visible: bool
+    only_in_slices: bool
     numbers: tuple[str, ...] | None
 
 
@@ -93,7 +97,8 @@ class SegmentsTable:
         table.setRowCount(len(self.rows))
         for index, row in enumerate(self.rows):
             name = qt.QTableWidgetItem(row.name)
-            name.setCheckState(qt.Qt.Checked if row.visible else qt.Qt.Unchecked)
+            shown = qt.Qt.PartiallyChecked if row.only_in_slices else qt.Qt.Checked
+            name.setCheckState(shown if row.visible else qt.Qt.Unchecked)
             name.setData(qt.Qt.DecorationRole, qt.QColor(*row.color))
             volume = qt.QTableWidgetItem(row.numbers[_VOLUME] if row.numbers is not None else _NO_NUMBER)
             align(volume, qt.Qt.AlignRight)
@@ -105,8 +110,12 @@ class SegmentsTable:
 
     def _on_item_changed(self, item: Any) -> None:
         row, display = self.rows[item.row()], self._node.GetDisplayNode()
-        if item.column() == 0 and display is not None:
-            display.SetSegmentVisibility(row.segment_id, item.checkState() == qt.Qt.Checked)
+        if item.column() != 0 or display is None:
+            return
+        visible = item.checkState() == qt.Qt.Checked
+        display.SetSegmentVisibility(row.segment_id, visible)
+        if visible:
+            display.SetSegmentVisibility3D(row.segment_id, True)
 
 
 def _rows(node: Any, numbers: Any) -> list[Row]:
@@ -118,8 +127,10 @@ def _rows(node: Any, numbers: Any) -> list[Row]:
         name = segment.GetName() or ""
         red, green, blue = (round(255 * part) for part in segment.GetColor())
         visible = display is None or bool(display.GetSegmentVisibility(segment_id))
+        only_in_slices = visible and display is not None and not display.GetSegmentVisibility3D(segment_id)
         found = measured.get(name)
-        rows.append(Row(segment_id, name, (red, green, blue), visible, found.pop(0) if found else None))
+        numbers_of_it = found.pop(0) if found else None
+        rows.append(Row(segment_id, name, (red, green, blue), visible, only_in_slices, numbers_of_it))
     return rows
 
 

@@ -59,6 +59,19 @@ def test_ticks_show_and_hide_segments_in_the_views(bench: Bench) -> None:  # noq
     assert table.item(0, 0).checkState() == qt.Qt.Checked
 
 
+def test_a_segment_without_its_surface_has_half_a_tick_until_it_is_ticked(bench: Bench) -> None:  # noqa: F811
+    import qt
+
+    bench.choose_volume()
+    display = bench.run().GetDisplayNode()
+    display.SetSegmentVisibility3D("Bright", False)
+    bench.session.process_events()
+    item = bench.ui.segmentsTable.item(0, 0)
+    assert item.checkState() == qt.Qt.PartiallyChecked and bench.ui.showAllButton.text == "Hide all"
+    item.setCheckState(qt.Qt.Checked)
+    assert display.GetSegmentVisibility("Bright") and display.GetSegmentVisibility3D("Bright")
+
+
 def test_the_warnings_of_a_run_stay_with_its_result(bench: Bench, tmp_path: Path) -> None:  # noqa: F811
     import slicer
 
