@@ -33,7 +33,7 @@ class FinetuneSteps:
         self.bring_into_view(self._buttons[step])
 
     def bring_into_view(self, widget: Any) -> None:
-        """Scroll the panel so that a widget is in sight, or begins at the top, once its present changes are laid out."""
+        """Scroll so that a widget is in sight, or begins at the top, once its present changes are laid out."""
         self._wanted = widget
         self._timer.start()
 
