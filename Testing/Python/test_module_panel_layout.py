@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime_fixtures import REPOSITORY
+from module_fixtures import Bench, bench  # noqa: F401
+from runtime_fixtures import REPOSITORY, slicer_runtime  # noqa: F401
 
 SMALL_SCREEN, SCALED_SCREEN = 459, 203
 """Pixels that Slicer leaves for a module on 1366x768, at 100 % and at 150 %."""
@@ -147,3 +148,22 @@ def test_nothing_is_wrong_in_any_state(plain: Survey, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["segment", "tables", "cut", "overlap"])
 def test_longer_translations_fit(translated: Survey, kind: str) -> None:
     assert translated.found[kind][:20] == []
+
+
+def test_long_names_do_not_widen_the_panel(bench: Bench) -> None:  # noqa: F811
+    """A name without a space cannot be wrapped, and Slicer makes the panel as wide as it asks for."""
+    from panel_layout import settle
+
+    root = bench.panel.parent._checked()
+    bench.ui.finetuneSectionButton.collapsed = bench.ui.aboutButton.collapsed = False
+    bench.parameters.model = bench.add_model("ct", modality="CT")
+    bench.choose_volume("Short")
+    bench.run()
+    settle()
+    width = root.minimumSizeHint().width()
+    bench.choose_volume("S" * 120)
+    assert "S" * 120 in bench.ui.checksLabel.text
+    bench.run()
+    settle()
+    assert "S" * 120 in bench.ui.caseSourceLabel.text
+    assert root.minimumSizeHint().width() == width <= NARROW
