@@ -1,6 +1,6 @@
 """Draw the panel in every state, to look at it: on a small and a large screen, light and dark, at 100 % and at 150 %.
 
-    python Testing/Tools/make_panel_pictures.py FOLDER [--only WORD ...]
+    python Testing/Tools/make_panel_pictures.py panel-pictures [--only WORD ...]
 
 A red line marks where Slicer's window ends: what lies below it has to be scrolled to. The segments, the figures and the
 curves are invented; everything else is the panel's own. Needs what Testing/Runtime/README.md names.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "Testing"), str(REPOSITORY / "Testing" / "Python")]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "Testing")]
 
 
 @dataclass(frozen=True)

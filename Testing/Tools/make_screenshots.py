@@ -29,6 +29,7 @@ REGION_SIZE = (38.0, 54.0, 40.0)
 REGION_CENTRES = {"Left": (-25.5, -21.5, -12.5), "Right": (25.5, -21.5, -12.5)}
 """RAS, mm."""
 
+MODEL = "hippocampus-t1-mr"
 VIEW_WIDTH, WINDOW_HEIGHT, BAR, GAP = 460, 768, 24, 3
 _MARGIN_3D = 1.6
 """The runtime draws a 3D view with a wide margin; this part of it is cut off."""
@@ -100,6 +101,7 @@ def segment_both_sides(session: Any, panel: Any) -> tuple[Any, dict[str, Any]]:
     volume.GetDisplayNode().SetAutoWindowLevel(False)
     volume.GetDisplayNode().SetWindowLevelMinMax(30, 250)
     panel.ui.inputSelector.setCurrentNode(volume)
+    panel.parameters.model = next(name for name in panel.models.names() if name.startswith(MODEL))
     regions = {}
     for side, centre in REGION_CENTRES.items():
         regions[side] = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", f"{side} hippocampus")
