@@ -146,6 +146,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.shortcuts.remove()
         self.finetune.close()
         self.steps.close()
+        self.result.close()
         self.logic.close()
 
     def onReload(self) -> None:

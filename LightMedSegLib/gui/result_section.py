@@ -61,17 +61,21 @@ class ResultSection:
         ui.staleLabel.text = self._stale_text(node, table) if filled else ""
         ui.staleWidget.visible = bool(ui.staleLabel.text)
 
-    def show_notes(self, said: Sequence[str]) -> None:
+    def show_notes(self, above: Sequence[str]) -> None:
         """Show the warnings of the run that made this result, except those that stand above already."""
         ui, node = self._panel.ui, self._panel.parameters.outputSegmentation
         kept = (node.GetAttribute(_WARNINGS) or "") if node is not None else ""
-        ui.notesLabel.text = as_list([line for line in kept.splitlines() if line not in said])
+        ui.notesLabel.text = as_list([line for line in kept.splitlines() if line not in above])
         ui.notesFrame.visible = bool(ui.notesLabel.text)
 
     def forget(self) -> None:
         """The scene is being closed: let go of its nodes."""
         self._measured.clear()
         self.segments.show(None, None)
+
+    def close(self) -> None:
+        """The panel is thrown away."""
+        self.forget()
 
     def show_or_hide_all(self) -> None:
         """The button: hide all segments, or show all if some are hidden."""

@@ -198,6 +198,17 @@ def test_reloading_reads_the_library_anew_and_works(slicer_runtime: Any, bench: 
     assert fresh.run() is not None
 
 
+@pytest.mark.usefixtures("library_kept")
+def test_a_panel_that_was_thrown_away_follows_the_result_no_more(bench: Bench) -> None:  # noqa: F811
+    bench.choose_volume()
+    display, table = bench.run().GetDisplayNode(), bench.panel.result.segments
+    bench.panel.onReload()
+    before = table.rows
+    display.SetSegmentVisibility("Bright", False)
+    bench.session.process_events()
+    assert table.rows is before
+
+
 def test_a_volume_without_voxels_is_refused_in_words(bench: Bench) -> None:  # noqa: F811
     import slicer
 
