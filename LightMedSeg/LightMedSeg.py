@@ -6,6 +6,7 @@ The parts of the panel are in LightMedSegLib/gui, because Slicer takes every Pyt
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,14 @@ def _addLibraryToPath() -> None:
 
 _addLibraryToPath()
 
+_END_SECONDS = 1.0
+"""How long Slicer's end waits for worker threads."""
+
+
+HOMEPAGE = "https://github.com/LightMedSeg/SlicerLightMedSeg"
+"""As in CMakeLists.txt. Slicer's own link (getDefaultModuleDocumentationLink) leads to a page of Slicer's manual, which
+has none about the modules of extensions."""
+
 
 class LightMedSeg(ScriptedLoadableModule):
     """What Slicer shows of the module in its menus."""
@@ -54,6 +63,10 @@ class LightMedSeg(ScriptedLoadableModule):
             "choose a volume and a model, click Segment, correct the result in the Segment Editor. "
             "Everything runs on this computer."
         )
+        link = _("For more information see the {start}online documentation{end}.").format(
+            start=f'<a href="{HOMEPAGE}#readme">', end="</a>"
+        )
+        self.parent.helpText += f"<p>{link}</p>"
         self.parent.acknowledgementText = _(
             "Research software, not a medical device. The licence of each model and of the data it was trained on "
             "is shown in the panel."
@@ -111,6 +124,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.finetune = FinetuneSection(self)
         self.settings = SettingsSection(self)
         self.shortcuts = Shortcuts(self.parent, lambda: self.run.start(), self.run.cancel)
+        self.logic.runner.on_busy = self.shortcuts.set_running
         self.ui.tryItButton.connect("clicked()", self.onTryIt)
         scene = slicer.mrmlScene
         for event, function in (
@@ -144,6 +158,8 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._setParameters(None)
         self.removeObservers()
         self.shortcuts.remove()
+        # Everything is asked to end before anything is waited for.
+        self.logic.stop()
         self.finetune.close()
         self.steps.close()
         self.result.close()
@@ -203,6 +219,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onSceneStartClose(self, caller: Any, event: Any) -> None:
         self.logic.runner.drop()
+        self.run.forget()
         self.result.forget()
         self.finetune.curves.scene_is_closing()
         self._setParameters(None)
@@ -328,10 +345,17 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
         """Stop the present run; nothing happens without one."""
         self.runner.cancel()
 
+    def stop(self) -> None:
+        """Ask everything that runs to end, without waiting; this logic cannot process any more."""
+        self.runner.stop()
+        self.case_runner.stop()
+
     def close(self) -> None:
-        """End the worker threads; this logic cannot process any more."""
-        self.runner.close()
-        self.case_runner.close()
+        """As stop(), and wait a moment for the end of the worker threads."""
+        self.stop()
+        deadline = time.monotonic() + _END_SECONDS
+        for runner in (self.runner, self.case_runner):
+            runner.close(max(0.0, deadline - time.monotonic()))
 
 
 class LightMedSegTest(ScriptedLoadableModuleTest):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from LightMedSegLib.dataset_labels import with_dataset_values
 from LightMedSegLib.errors import CancelledError, LightMedSegError
-from LightMedSegLib.progress import CancelToken, ProgressCallback
+from LightMedSegLib.progress import CancelToken, ProgressCallback, part_of
 from LightMedSegLib.scan_folders import Scan
 from LightMedSegLib.segmentation_files import check_segmentation_path, write_segmentation
 from LightMedSegLib.volume_files import read_volume
@@ -64,7 +64,9 @@ class Batch:
         """
         cancel = cancel or CancelToken()
         for index, scan in enumerate(scans):
-            yield self._segment(scan, _part_of(progress, index, len(scans)), cancel)
+            count, prefix = len(scans), f"Scan {index + 1} of {len(scans)}: "
+            own = None if progress is None else part_of(progress, index / count, (index + 1) / count, prefix)
+            yield self._segment(scan, own, cancel)
 
     def _segment(self, scan: Scan, progress: ProgressCallback | None, cancel: CancelToken) -> Outcome:
         path = self.output / f"{scan.name}{self.suffix}"
@@ -92,13 +94,3 @@ def _without_folders(reason: str, paths: Sequence[Path]) -> str:
     for path in paths:
         reason = reason.replace(str(path), path.name)
     return reason
-
-
-def _part_of(progress: ProgressCallback | None, index: int, count: int) -> ProgressCallback | None:
-    if progress is None:
-        return None
-
-    def whole(done: int, total: int, message: str) -> None:
-        progress(round((index + done / total) / count * 100), 100, f"Scan {index + 1} of {count}: {message}")
-
-    return whole

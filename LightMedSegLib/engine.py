@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from LightMedSegLib.coarse_search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.devices import select_device
 from LightMedSegLib.errors import DeviceError, LightMedSegError
-from LightMedSegLib.geometry import Box, Grid, clip_box, grow_box
+from LightMedSegLib.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
 from LightMedSegLib.progress import CancelToken, ProgressCallback, StageTimer
+from LightMedSegLib.work_plan import WorkPlan, pace_of
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -30,7 +31,8 @@ ROI_MARGIN_MM = 10.0
 
 STAGES = ("load", "preprocess", "network", "restore", "postprocess")
 
-_PREPARED_PERCENT, _FOUND_PERCENT, _LABELLED_PERCENT = 10, 30, 90
+_WINDOWS_LEFT = 4
+"""How many windows the full pass is expected to take at most after a search, until it is known."""
 
 _CARD_FAILURES = ("cuda error", "cuda driver error", "cudnn", "cublas", "gpu is lost")
 
@@ -54,18 +56,18 @@ class Segmentation:
 class _Run:
     """What one call of Engine.segment carries through its stages.
 
-    box: where labels are wanted. margin_mm: what the network sees around it. percent: progress of the network's part.
+    box: where labels are wanted. margin_mm: what the network sees around it. search: this is the coarse pass.
     """
 
     overlap: float
     mirror: tuple[str, ...]
     box: Box
     margin_mm: float
-    percent: tuple[int, int]
     timer: StageTimer
     cancel: CancelToken
-    progress: ProgressCallback
+    plan: WorkPlan
     notes: list[str]
+    search: bool = False
 
 
 class Engine:
@@ -82,6 +84,7 @@ class Engine:
         self.device = select_device(device)
         self._cpu_path = cpu_path
         self._networks: dict[str, Any] = {}
+        self._steps: dict[str, Any] = {}
         self._turn = threading.Lock()
 
     @property
@@ -115,10 +118,9 @@ class Engine:
             mirror=_checked_mirror(self.card.test_time_mirroring if mirror is None else mirror),
             box=whole if roi is None else clip_box(roi, grid),
             margin_mm=ROI_MARGIN_MM,
-            percent=(_PREPARED_PERCENT, _LABELLED_PERCENT),
             timer=StageTimer(),
             cancel=cancel or CancelToken(),
-            progress=progress or (lambda done, total, message: None),
+            plan=WorkPlan(progress or (lambda done, total, message: None)),
             notes=[],
         )
         run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
@@ -129,17 +131,17 @@ class Engine:
         from LightMedSegLib.postprocessing import postprocess
 
         run.cancel.raise_if_cancelled()
-        run.progress(0, 100, "Preparing the volume")
         labels = np.zeros(grid.shape, dtype=np.uint8)
-        if is_worth_it(grid, run.box, self.card.input, run.overlap):
-            coarse = replace(run, mirror=(), percent=(_PREPARED_PERCENT, _FOUND_PERCENT))
+        searches = is_worth_it(grid, run.box, self.card.input, run.overlap)
+        self._expect(grid, run, searches)
+        if searches:
+            coarse = replace(run, mirror=(), search=True)
             self._fill(labels, images, grid, coarse_input(self.card.input), coarse)
             box = surroundings(labels, grid, run.box, self.card.input, run.overlap)
             labels[...] = 0
-            margin = run.margin_mm if box == run.box else 0.0
-            run = replace(run, box=box, margin_mm=margin, percent=(_FOUND_PERCENT, _LABELLED_PERCENT))
+            run = replace(run, box=box, margin_mm=run.margin_mm if box == run.box else 0.0)
         device = self._fill(labels, images, grid, self.card.input, run)
-        run.progress(_LABELLED_PERCENT, 100, "Cleaning up")
+        run.plan.at("finish", 0.0, "Cleaning up")
         with run.timer.stage("postprocess"):
             voxel_ml = float(np.prod(grid.spacing)) / 1000
             (x0, x1), (y0, y1), (z0, z1) = run.box
@@ -147,15 +149,34 @@ class Engine:
             run.cancel.raise_if_cancelled()
             labelmap = grid.image(labels)
             labelmap.CopyInformation(images[0])
-        run.progress(100, 100, "Done")
+        pace_of(device).learn("finish", labels.size, run.timer.seconds["postprocess"])
+        run.plan.end("Done")
         return Segmentation(labelmap, self.card, run.timer.seconds, device, run.notes)
+
+    def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
+        """Plan the parts of a run by the voxels of each; what cannot be known yet is taken as large."""
+        pace, plan, spec = pace_of(self.device.name), run.plan, self.card.input
+        voxels = float(np.prod(grid.shape))
+        everything = float(np.prod(map_to_model_grid(grid, spec.spacing, spec.orientation, run.box).model.shape))
+        passes, window = 2.0 ** len(run.mirror), float(np.prod(spec.patch))
+        plan.expect("preparation", pace.expected("preparation", voxels))
+        plan.expect("finish", pace.expected("finish", voxels))
+        if searches:
+            plan.expect("search preparation", pace.expected("preparation", voxels))
+            smaller = float(np.prod(spec.spacing)) / float(np.prod(coarse_input(spec).spacing))
+            plan.expect("search", pace.expected("network", everything * smaller))
+            everything = _WINDOWS_LEFT * window
+        plan.expect("network", pace.expected("network", max(everything, window) * passes))
 
     def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, spec: InputSpec, run: _Run) -> str:
         """Fill run.box of labels on the engine's device, or on the CPU where that fails; return the device's name."""
         from LightMedSegLib.preprocessing import prepare_volume
 
+        run.plan.at("search preparation" if run.search else "preparation", 0.0, "Preparing the volume")
+        before = run.timer.seconds["preprocess"]
         with run.timer.stage("preprocess"):
             prepared = prepare_volume(images, spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
+        pace_of(self.device.name).learn("preparation", labels.size, run.timer.seconds["preprocess"] - before)
         for device in dict.fromkeys((self.device.name, "cpu")):
             try:
                 self._label_on(device, prepared, labels, spec, run)
@@ -176,22 +197,36 @@ class Engine:
         self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], spec: InputSpec, run: _Run
     ) -> None:
         from LightMedSegLib.inference import label_volume, plan_layout
-        from LightMedSegLib.predictor import Predictor
+        from LightMedSegLib.predictor import Predictor, steps_of
 
+        part = "search" if run.search else "network"
+        if device not in self._networks:
+            run.plan.at(part, 0.0, "Loading the model")
         with run.timer.stage("load"):
-            predictor = Predictor(self._network(device), device, run.mirror, run.cancel)
+            network = self._network(device)
+            steps = self._steps.setdefault(device, steps_of(network))
+            predictor = Predictor(network, device, run.mirror, run.cancel, steps)
         classes = self.card.num_classes
         layout = plan_layout(prepared, spec.view, spec.patch, run.overlap, predictor.total_stride, classes)
         if spec.view == "whole" and not layout.single:
             run.notes.append("The volume is too large for one pass of the network; it was segmented in windows.")
+        windows, pace = len(layout.starts), pace_of(device)
+        network_voxels = float(np.prod(layout.window)) * windows * 2 ** len(run.mirror)
+        label_voxels = float(np.prod([last - first for first, last in run.box]))
+        to_labels = pace.expected("restoration", label_voxels)
+        seconds = pace.expected("network", network_voxels) + to_labels
+        run.plan.expect(part, seconds)
 
-        def on_window(done: int, total: int) -> None:
+        def on_share(share: float, window: int) -> None:
             run.cancel.raise_if_cancelled()
-            first, last = run.percent
-            percent = first + (last - first) * done // total
-            run.progress(percent, 100, f"Segmenting, window {min(done + 1, total)} of {total}")
+            message = "Searching for the structures" if run.search else f"Segmenting, window {window} of {windows}"
+            run.plan.at(part, share, message)
 
-        label_volume(predictor, prepared, layout, classes, labels, run.box, run.timer, on_window)
+        before = dict(run.timer.seconds)
+        restoration = to_labels / seconds if seconds else 0.0
+        label_volume(predictor, prepared, layout, classes, labels, run.box, run.timer, on_share, restoration)
+        for work, stage, voxels in (("network", "network", network_voxels), ("restoration", "restore", label_voxels)):
+            pace.learn(work, voxels, run.timer.seconds[stage] - before[stage])
 
     def _release(self, device: str) -> None:
         import torch

@@ -76,11 +76,13 @@ def label_volume(
     labels: NDArray[np.uint8],
     box: Box,
     timer: StageTimer,
-    on_window: Callable[[int, int], None] = lambda done, total: None,
+    on_share: Callable[[float, int], None] = lambda share, window: None,
+    restoration: float = 0.1,
 ) -> None:
     """Fill box of labels, the uint8 array (z, y, x) of the whole volume, with the classes the network sees there.
 
-    on_window(done, total) is called before every window and at the end.
+    on_share(share, window) is called with the share (0 to 1) of the work that is done, and the window in work, from 1.
+    restoration: the share of the time that is expected to go into labels rather than logits.
     Raises CancelledError between windows and planes, and torch's error when not even one window fits into memory.
     """
     (x0, x1), (y0, y1), (z0, z1) = box
@@ -88,6 +90,7 @@ def label_volume(
     target[...] = 0
     if not layout.starts:
         return
+    progress = _Progress(on_share, len(layout.starts), layout.shape[0], restoration)
     z, y, x = (
         position + before for position, before in zip(prepared.grid_map.positions(box), layout.before, strict=True)
     )
@@ -100,17 +103,19 @@ def label_volume(
                 predictor.cancel.raise_if_cancelled()
                 if first <= index <= last:
                     planes.add(index, plane)
+                progress.plane(index)
 
     volume = _pad(prepared.array, layout)
-    total = len(layout.starts)
     stitched = None if layout.single else StitchedPlanes(layout.shape, layout.window[0], num_classes, predictor.device)
     weights = torch.from_numpy(gaussian_weights(layout.window)).to(predictor.device)
     windows = [_cut(volume, start, layout.window) for start in layout.starts]
     every_logits = predictor.in_batches(windows)
+    predictor.on_share = lambda share: progress.inside(share * predictor.batch)
     for done, start in enumerate(layout.starts):
-        on_window(done, total)
+        progress.window(done)
         with timer.stage("network"):
             logits = next(every_logits)
+        progress.window(done + 1)
         if stitched is None:
             hand_on((index, plane.contiguous()) for index, plane in enumerate(logits.permute(1, 2, 3, 0)))
         else:
@@ -120,7 +125,30 @@ def label_volume(
     if stitched is not None:
         hand_on(stitched.take(layout.shape[0]))
     predictor.release()
-    on_window(total, total)
+
+
+class _Progress:
+    """The share of the work that is done: windows, and the planes that became labels."""
+
+    def __init__(self, on_share: Callable[[float, int], None], windows: int, planes: int, restoration: float):
+        self._on_share, self._windows, self._planes, self._restoration = on_share, windows, planes, restoration
+        self._window = self._plane = 0
+
+    def window(self, done: int) -> None:
+        """So many windows are complete."""
+        self._window = done
+        self.inside(0.0)
+
+    def plane(self, index: int) -> None:
+        """The plane of that number became labels."""
+        self._plane = index + 1
+        self.inside(0.0)
+
+    def inside(self, windows: float) -> None:
+        """Of the present windows so much is done."""
+        passed = min(self._windows, self._window + windows) / self._windows
+        share = (1 - self._restoration) * passed + self._restoration * self._plane / self._planes
+        self._on_share(share, min(self._window + 1, self._windows))
 
 
 def _cut(volume: NDArray[np.float32], start: Shape, size: Shape) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
@@ -74,7 +75,7 @@ class Model:
 
         try:
             # First without memory: a stranger's card may ask for gigabytes, which its weights do not have.
-            with torch.device("meta"):
+            with torch.device("meta"), _without_values():
                 shapes = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
             _refuse_other_tensors(card, shapes, tensors)
             network = build()
@@ -85,6 +86,28 @@ class Model:
             ) from error
         network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()}, strict=True)
         return network.to(device).eval()
+
+
+def _without_values() -> contextlib.AbstractContextManager[Any]:
+    """In the block tensors are neither filled nor multiplied by numbers: enough for their shapes.
+
+    For a tensor without memory some of that imports PyTorch's compiler, which takes seconds, and stops the window of
+    a program meanwhile.
+    """
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    class Shapes(TorchFunctionMode):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            kwargs = kwargs or {}
+            name = getattr(function, "__name__", "")
+            tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)]
+            fills = name.endswith("_") and not name.endswith("__")
+            if len(tensors) == 1 and (fills or name == "mul"):
+                return tensors[0]
+            return function(*args, **kwargs)
+
+    return Shapes()
 
 
 def load_model(source: str | Path) -> Model:

@@ -39,7 +39,9 @@ class ModelEntry:
         return self.card.identifier if self.card else self.folder.name
 
 
-_Catalogue = list[ModelEntry]  # Inside the class, "list" is its method.
+# Inside the class, "list" is its method.
+_Catalogue = list[ModelEntry]
+_Cards = list[ModelCard]
 
 
 class ModelStore:
@@ -66,13 +68,23 @@ class ModelStore:
         entries = self.list()
         sound = [entry for entry in entries if entry.card and not entry.problem and _answers(entry, identifier)]
         if sound:
-            chosen = f"{identifier}@{self.chosen(identifier)}"
-            return load_model(max(sound, key=lambda entry: (entry.identifier == chosen, *_newness(entry))).folder)
+            return load_model(self._best(sound, identifier).folder)
         broken = [entry for entry in entries if entry.problem and _answers(entry, identifier)]
         if broken:
             raise ModelPackageError(broken[0].problem)
         known = ", ".join(entry.identifier for entry in entries if not entry.problem) or "none"
         raise ModelPackageError(f"There is no model {identifier!r}; available: {known}.")
+
+    def cards_in_use(self) -> _Cards:
+        """Of each sound model the card of the version that its plain name means; no weights are read."""
+        sound = [entry for entry in self.list() if entry.card and not entry.problem]
+        names = dict.fromkeys(entry.card.name for entry in sound if entry.card)
+        best = [self._best([entry for entry in sound if _answers(entry, name)], name) for name in names]
+        return [entry.card for entry in best if entry.card]
+
+    def _best(self, entries: _Catalogue, identifier: str) -> ModelEntry:
+        chosen = f"{identifier}@{self.chosen(identifier)}"
+        return max(entries, key=lambda entry: (entry.identifier == chosen, *_newness(entry)))
 
     def chosen(self, name: str) -> str | None:
         """The version that the user chose for the plain name; None where the newest release is in use."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from itertools import combinations
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from LightMedSegLib.fast import FastLightMedSeg, logits_memory
+from LightMedSegLib.pass_steps import PassSteps
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.recorded_network import RecordedNetwork
 
@@ -30,6 +30,9 @@ class Predictor:
         device: torch's name of it.
         mirror: axes ("x", "y", "z" of the array) whose mirror images are predicted too; all of them are averaged.
         cancel: looked at before every layer, so that even a slow window stops soon.
+        steps: what is known of passes of this network; kept by the caller, the first window has its progress as well.
+
+    on_share is called with the share (0 to 1) of the present batch that is done.
     """
 
     def __init__(
@@ -38,11 +41,14 @@ class Predictor:
         device: str = "cpu",
         mirror: Sequence[str] = (),
         cancel: CancelToken | None = None,
+        steps: PassSteps | None = None,
     ):
         self.network = network
         self.device = device
         self.batch = CUDA_BATCH if device.startswith("cuda") else 1
         self.cancel = cancel or CancelToken()
+        self.on_share: Callable[[float], None] = lambda share: None
+        self._steps = steps or steps_of(network)
         self._memory: torch.Tensor | None = None
         dimensions = [_DIMENSIONS[axis] for axis in mirror]
         self._flips = [flip for count in range(len(dimensions) + 1) for flip in combinations(dimensions, count)]
@@ -61,26 +67,36 @@ class Predictor:
         with torch.inference_mode(), ExitStack() as stack:
             if self.device.startswith("cuda"):
                 stack.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True))
-            if isinstance(self.network, FastLightMedSeg):
-                network = partial(self.network, checkpoint=self.cancel.raise_if_cancelled)
-                logits = network(x, out=self._reusable(x))
-            elif isinstance(self.network, RecordedNetwork):
-                self.cancel.raise_if_cancelled()
-                network = partial(self.network)
-                logits = network(x)
-                if len(self._flips) > 1:
-                    logits = logits.clone()
-            else:
-                network = partial(self.network)
-                stack.enter_context(_cancellable(self.network, self.cancel))
-                logits = network(x).float()
-            for flip in self._flips[1:]:
-                logits = logits + network(x.flip(flip)).float().flip(flip)
+            logits = self._pass(x, 0)
+            if isinstance(self.network, RecordedNetwork) and len(self._flips) > 1:
+                logits = logits.clone()
+            for number, flip in enumerate(self._flips[1:], start=1):
+                logits = logits + self._pass(x.flip(flip), number).flip(flip)
             if len(self._flips) > 1:
                 logits = logits / len(self._flips)
             if self.device.startswith("cuda"):
                 torch.cuda.synchronize(self.device)
         return logits
+
+    def _pass(self, x: torch.Tensor, number: int) -> torch.Tensor:
+        """The logits, float32, of the mirror image with that number (0: the original)."""
+        if isinstance(self.network, RecordedNetwork):
+            self.cancel.raise_if_cancelled()
+            return self.network(x).float()
+        passes = len(self._flips)
+        current = self._steps.begin(tuple(x.shape), lambda share: self.on_share((number + share) / passes))
+
+        def step() -> None:
+            self.cancel.raise_if_cancelled()
+            current.step()
+
+        if isinstance(self.network, FastLightMedSeg):
+            logits = self.network(x, out=None if number else self._reusable(x), checkpoint=step)
+        else:
+            with _watched(self.network, step):
+                logits = self.network(x).float()
+        current.end()
+        return cast(torch.Tensor, logits)
 
     def release(self) -> None:
         """Give memory back that the network keeps for the next window."""
@@ -129,10 +145,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def steps_of(network: torch.nn.Module | RecordedNetwork) -> PassSteps:
+    """How the steps of a network are counted: those of a network of modules do not depend on the size of the input."""
+    if isinstance(network, (FastLightMedSeg, RecordedNetwork)):
+        return PassSteps()
+    return PassSteps(fixed=sum(1 for _ in network.modules()))
+
+
 @contextmanager
-def _cancellable(network: torch.nn.Module, cancel: CancelToken) -> Iterator[None]:
+def _watched(network: torch.nn.Module, step: Callable[[], None]) -> Iterator[None]:
     def look(_module: torch.nn.Module, _inputs: Any) -> None:
-        cancel.raise_if_cancelled()
+        step()
 
     handles = [module.register_forward_pre_hook(look) for module in network.modules()]
     try:

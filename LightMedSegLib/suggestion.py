@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from LightMedSegLib.cross_sections import cross_sections, runs
 from LightMedSegLib.model_card import ModelCard
 
 HEAD_EXTENT_MM = ((100.0, 90.0, 60.0), (330.0, 330.0, 330.0))
@@ -20,9 +21,11 @@ NECK_AREA_MM2 = (3_500.0, 24_000.0)
 TRUNK_AREA_MM2 = 33_000.0
 """A cross-section larger than this is shoulders, chest or abdomen."""
 
+AIRWAY_BODY_MM2 = 27_000.0
+"""Through a cross-section no larger than this an airway runs in the neck and the face; lungs lie in larger ones."""
+
 _NECK_LENGTH_MM = 25.0
 _HEAD_LENGTH_MM = 60.0
-_BODY_ABOVE = -300.0
 _AIR_BELOW = -500.0
 _AIR_FRACTION = 0.01
 _SAMPLES = 96
@@ -41,13 +44,15 @@ class Appearance:
     """What is asked of a volume.
 
     modality: DICOM's code, or "" where it is not known. extent_mm: size along its axes. body_areas_mm2: of a CT, the
-    cross-section of the largest body in each slice from the feet up, and slice_mm their distance; empty otherwise.
+    cross-section of the largest body in each slice from the feet up, airways: whether an airway runs through it, and
+    slice_mm their distance; empty otherwise.
     """
 
     modality: str
     extent_mm: tuple[float, float, float]
     body_areas_mm2: tuple[float, ...] = ()
     slice_mm: float = 1.0
+    airways: tuple[bool, ...] = ()
 
 
 def suggest(appearance: Appearance, cards: Sequence[ModelCard]) -> Suggestion:
@@ -81,21 +86,30 @@ def appearance_of(array: NDArray[Any], spacing: Sequence[float], upward: int = 2
         modality: DICOM's code if headers tell it; else "CT" and "MR" are told apart by intensities.
     """
     extent = (array.shape[2] * spacing[0], array.shape[1] * spacing[1], array.shape[0] * spacing[2])
-    modality = modality or modality_by_intensity(array)
+    sample, steps = _sample(array)
+    modality = modality or _modality_of(sample)
     if modality != "CT":
         return Appearance(modality, extent)
-    steps = [max(1, size // _SAMPLES) for size in array.shape]
-    sample = np.moveaxis(array[:: steps[0], :: steps[1], :: steps[2]], 2 - upward, 0)
+    sample = np.moveaxis(sample, 2 - upward, 0)
     across = [axis for axis in (2, 1, 0) if axis != upward]
     pixel = float(np.prod([spacing[axis] * steps[2 - axis] for axis in across]))
-    areas = tuple(pixel * _largest_body(plane > _BODY_ABOVE) for plane in sample)
-    return Appearance(modality, extent, areas, float(spacing[upward] * steps[2 - upward]))
+    areas, airways = cross_sections(sample, pixel)
+    distance = float(spacing[upward] * steps[2 - upward])
+    return Appearance(modality, extent, tuple(areas.tolist()), distance, tuple(airways.tolist()))
 
 
 def modality_by_intensity(array: NDArray[Any]) -> str:
     """ "CT" or "MR" by intensities, "" where they do not tell: only CT has air near -1000 and nothing far below."""
+    return _modality_of(_sample(array)[0])
+
+
+def _sample(array: NDArray[Any]) -> tuple[NDArray[Any], list[int]]:
+    """A copy of every so many voxels along each axis, small and quick to look at, and how many."""
     steps = [max(1, size // _SAMPLES) for size in array.shape]
-    sample = array[:: steps[0], :: steps[1], :: steps[2]]
+    return np.ascontiguousarray(array[:: steps[0], :: steps[1], :: steps[2]]), steps
+
+
+def _modality_of(sample: NDArray[Any]) -> str:
     lowest = float(sample.min())
     if lowest >= 0:
         return "MR" if float(sample.max()) > 1 else ""
@@ -124,34 +138,25 @@ def _suits(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
 
 
 def _shows_neck(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
-    """A neck is a long run of small cross-sections with something larger below it or a head above it."""
+    """A neck is a long run of small cross-sections: with an airway, with shoulders below, or with a head above."""
     areas = np.array(appearance.body_areas_mm2)
+    if len(appearance.airways) == len(areas):
+        small = (areas >= NECK_AREA_MM2[0]) & (areas <= AIRWAY_BODY_MM2) & np.array(appearance.airways, dtype=bool)
+        if any(_is_long(run, appearance) and not _trunk(areas[run[1] :]) for run in runs(small)):
+            return True, "A CT with an airway through a body as narrow as a neck"
     narrow = (areas >= NECK_AREA_MM2[0]) & (areas <= NECK_AREA_MM2[1])
-    wide = areas > TRUNK_AREA_MM2
-    for first, last in _runs(narrow):
+    for first, last in runs(narrow):
         above = (len(areas) - last) * appearance.slice_mm
-        shoulders = bool(wide[:first].any())
         # Of a whole leg nothing is above but the trunk; a vertex has nothing above it.
-        trunk_above = bool(wide[last:].any())
-        long = (last - first) * appearance.slice_mm >= _NECK_LENGTH_MM
-        if long and not trunk_above and (shoulders or above >= _HEAD_LENGTH_MM):
+        long = _is_long((first, last), appearance) and not _trunk(areas[last:])
+        if long and (_trunk(areas[:first]) or above >= _HEAD_LENGTH_MM):
             return True, "A CT in which the body narrows to a neck"
     return False, f"{card.title} needs a CT that shows the neck, and no cross-section here looks like one"
 
 
-def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+def _is_long(run: tuple[int, int], appearance: Appearance) -> bool:
+    return (run[1] - run[0]) * appearance.slice_mm >= _NECK_LENGTH_MM
 
 
-def _largest_body(mask: NDArray[np.bool_]) -> int:
-    """Pixels of the largest connected part: a table below the patient, or a second leg, does not count."""
-    if not mask.any():
-        return 0
-    import SimpleITK as sitk
-
-    components = sitk.ConnectedComponentImageFilter()
-    # A plane is done before a second thread has woken up.
-    components.SetNumberOfThreads(1)
-    parts = sitk.GetArrayFromImage(components.Execute(sitk.GetImageFromArray(mask.astype(np.uint8))))
-    return int(np.bincount(parts.ravel())[1:].max())
+def _trunk(areas: NDArray[np.float64]) -> bool:
+    return bool((areas > TRUNK_AREA_MM2).any())

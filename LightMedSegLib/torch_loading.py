@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import gc
 import importlib.util
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from LightMedSegLib.errors import DependencyError
 
 _RTLD_NOW = 2
+_BLOCK_BYTES = 2**22
+_turn = threading.Lock()
 
 
 def import_torch() -> Any:
@@ -34,33 +40,68 @@ def _broken(error: Exception) -> DependencyError:
 
 
 def load_torch_quietly() -> None:
-    """Load PyTorch's large library, from a thread that is not the window's; call it before the first import torch.
+    """Import PyTorch in small bites, from a thread that is not the window's; call it before the first import torch.
 
-    The import holds Python's interpreter lock while the system maps and relocates some hundred megabytes,
-    a quarter of a second in which no window can react. A foreign function is called without the lock, so the
-    same loading done by calling the system's dlopen leaves the window alive, and the import finds it done.
-    Where that is not possible nothing happens: the import then takes the time at once.
+    A plain import stops the window three times, each time for a quarter of a second or more, because it keeps
+    Python's interpreter lock:
 
-    Waiting threads of PyTorch are also told to sleep, not to spin: the window needs the processor, too.
+    - while the system maps and relocates some hundred megabytes. A foreign function is called without the lock, so
+      the same loading done by calling the system's dlopen leaves the window alive, and the import finds it done;
+    - while a disk is read. Here the libraries are read once before, which gives the lock away;
+    - while the garbage collector looks at a million new objects. It is paused for the import, and what there is
+      afterwards stays out of its sight: modules live until the program ends.
+
+    Waiting threads of PyTorch are also told to sleep, not to spin: the window needs the processor, too. Without
+    PyTorch, or with a broken one, nothing happens: who needs it finds out by importing it.
     """
-    if "torch" in sys.modules:
-        return
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    library = _torch_library()
-    if library is None:
-        return
-    load = ctypes.CDLL(None).dlopen
-    load.argtypes = [ctypes.c_char_p, ctypes.c_int]
-    load.restype = ctypes.c_void_p
-    load(os.fsencode(library), _RTLD_NOW)
+    with _turn:
+        folder = None if "torch" in sys.modules else _torch_folder()
+        if folder is None:
+            return
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        libraries = _torch_libraries(folder)
+        _read(libraries)
+        for library in libraries:
+            if library.stem == "libtorch_cpu":
+                load = ctypes.CDLL(None).dlopen
+                load.argtypes = [ctypes.c_char_p, ctypes.c_int]
+                load.restype = ctypes.c_void_p
+                load(os.fsencode(library), _RTLD_NOW)
+        with contextlib.suppress(DependencyError), _garbage_kept():
+            import_torch()
 
 
-def _torch_library() -> Path | None:
-    if sys.platform == "win32":
+@contextlib.contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """No garbage is collected in the block, and none of what there is at its end is looked at ever again."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collected:
+            gc.enable()
+
+
+def _read(files: list[Path]) -> None:
+    """Bring files from the disk into the system's memory."""
+    for file in files:
+        with contextlib.suppress(OSError), file.open("rb", buffering=0) as stream:
+            while stream.read(_BLOCK_BYTES):
+                pass
+
+
+def _torch_folder() -> Path | None:
+    try:
+        package = importlib.util.find_spec("torch")
+    except (ImportError, ValueError):
         return None
-    package = importlib.util.find_spec("torch")
-    if package is None or package.origin is None:
-        return None
-    suffix = "dylib" if sys.platform == "darwin" else "so"
-    library = Path(package.origin).parent / "lib" / f"libtorch_cpu.{suffix}"
-    return library if library.is_file() else None
+    return None if package is None or package.origin is None else Path(package.origin).parent
+
+
+def _torch_libraries(folder: Path) -> list[Path]:
+    """The libraries that every import of PyTorch loads."""
+    prefix, suffix = {"win32": ("", "dll"), "darwin": ("lib", "dylib")}.get(sys.platform, ("lib", "so"))
+    paths = [folder / "lib" / f"{prefix}{name}.{suffix}" for name in ("torch_cpu", "torch_python")]
+    return [path for path in paths if path.is_file()]

@@ -34,9 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Slices from the feet up, whatever way they were stored.
     image = sitk.DICOMOrient(read_volume(arguments.scan), "LPS")
     appearance = appearance_of(sitk.GetArrayViewFromImage(image), image.GetSpacing(), 2, arguments.modality.upper())
-    store = ModelStore()
-    names = dict.fromkeys(entry.card.name for entry in store.list() if entry.card is not None and not entry.problem)
-    suggestion = suggest(appearance, [store.find(name).card for name in names])
+    suggestion = suggest(appearance, ModelStore().cards_in_use())
     print(suggestion.model.name if suggestion.model is not None else "no model")
     print(suggestion.reason)
     return 0 if suggestion.model is not None else NOTHING_SUITS

@@ -9,7 +9,9 @@ from typing import Any
 from LightMedSegLib.cli.parser import Commands
 from LightMedSegLib.cli.tables import format_number, format_table
 from LightMedSegLib.errors import TrainingDataError
+from LightMedSegLib.finetuning.case_record import CaseRecord
 from LightMedSegLib.finetuning.case_store import CaseEntry, CaseStore
+from LightMedSegLib.finetuning.same_scan import by_scan
 
 
 def add_command(commands: Commands[Any]) -> None:
@@ -35,8 +37,9 @@ def run_list(arguments: argparse.Namespace) -> int:
     if not entries:
         print("There are no corrected cases; add one in 3D Slicer.")
         return 0
-    titles = ["Case", "Identifier", "Added", "Model", "Reviewed", "Dice before", "MB"]
-    print(format_table(titles, [_row(entry) for entry in entries]))
+    titles = ["Case", "Identifier", "Added", "Model", "Reviewed", "Dice before", "MB", "Same scan as"]
+    records = [entry.record for entry in entries if entry.record]
+    print(format_table(titles, [[*_row(entry), _same_scan(entry, records)] for entry in entries]))
     print(f"{len(entries)} case{'s' if len(entries) != 1 else ''}, {_megabytes(sum(e.size for e in entries))} MB.")
     return 0
 
@@ -74,6 +77,11 @@ def _row(entry: CaseEntry) -> list[str]:
         format_number(trial.mean if trial else math.nan, 3),
         _megabytes(entry.size),
     ]
+
+
+def _same_scan(entry: CaseEntry, records: list[CaseRecord]) -> str:
+    group = next((group for group in by_scan(records) if entry.record in group), [])
+    return ", ".join(str(record.number) for record in group if record is not entry.record)
 
 
 def _megabytes(size: int) -> str:

@@ -64,6 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise DependencyError(f"Fine-tuning needs the Python package {error.name}; install it first.") from error
     description = _prepare(arguments)
+    expected = _expected(description)
+    if expected:
+        print(expected)
     with ProgressBar(sys.stderr) as bar:
         shown = _Shown(bar)
         result = run_job(description, arguments.out, shown)
@@ -73,9 +76,22 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     place = "your models" if description.install else str(arguments.out / "candidate")
     print(f"Wrote {result.candidate} to {place}.")
+    if not result.verdict.accepted and description.install:
+        print(f"It is not used; if you see that it is better: lightmedseg models use {result.candidate} --force")
     if result.adopted:
         print(f"{result.candidate.split('@')[0]} now means this version.")
     return 0
+
+
+def _expected(description: JobDescription) -> str:
+    """What to know before a job that can show little."""
+    from LightMedSegLib.finetuning.advice import before_run
+    from LightMedSegLib.finetuning.case_store import CaseStore
+    from LightMedSegLib.finetuning.selection import usable_records
+    from LightMedSegLib.model_store import resolve_model
+
+    store = CaseStore(Path(description.cases_folder) if description.cases_folder else None)
+    return before_run(usable_records(store, description.cases, resolve_model(description.model).card))
 
 
 class _Shown:
@@ -127,6 +143,7 @@ def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
     from LightMedSegLib.finetuning.case_building import build_case
     from LightMedSegLib.finetuning.case_store import CaseStore
     from LightMedSegLib.finetuning.own_labels import make_label
+    from LightMedSegLib.finetuning.same_scan import same_scan_notes
     from LightMedSegLib.model_store import resolve_model
     from LightMedSegLib.training.cases import find_cases
     from LightMedSegLib.volume_files import read_volume
@@ -138,7 +155,7 @@ def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
     found = find_cases(arguments.cases, layout, model.card.in_channels)
     # What an interrupted run left would be learnt from twice.
     shutil.rmtree(folder, ignore_errors=True)
-    store, rows = CaseStore(folder), []
+    store, rows, notes = CaseStore(folder), [], []
     for case in found:
         built = build_case(
             [read_volume(path) for path in case.images],
@@ -149,9 +166,11 @@ def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
             device=arguments.device,
         )
         record = store.add(built)
+        known = [entry.record for entry in store.list()]
+        notes += [f"{case.name}: {note}" for note in same_scan_notes(known, record, None)]
         trial = record.test_then_train
-        rows.append([case.name, format_number(trial.mean if trial else math.nan, 3)])
-    print(format_table(["Case", "Dice before"], rows))
+        rows.append([str(record.number), case.name, format_number(trial.mean if trial else math.nan, 3)])
+    print("\n".join([format_table(["Case", "Name", "Dice before"], rows), *notes]))
 
 
 def _report(verdict: Verdict) -> str:
@@ -161,4 +180,6 @@ def _report(verdict: Verdict) -> str:
     lines = [format_table(["Tested on", "Structure", "Dice before", "Dice after"], rows)] if rows else []
     lines += [*verdict.notes, *verdict.reasons]
     lines.append("Accepted." if verdict.accepted else "Not accepted.")
+    if verdict.next_steps:
+        lines += ["What to do next:", *(f"- {step}" for step in verdict.next_steps)]
     return "\n".join(lines)

@@ -6,6 +6,8 @@ import time
 from types import TracebackType
 from typing import TextIO
 
+from LightMedSegLib.progress import TimeLeft
+
 WIDTH = 30
 _REDRAW_SECONDS = 0.1
 
@@ -17,17 +19,19 @@ class ProgressBar:
         self._stream = stream
         self._shown = stream.isatty()
         self._start = time.monotonic()
+        self._left = TimeLeft()
         self._drawn_at = -_REDRAW_SECONDS
         self._length = 0
 
     def __call__(self, done: int, total: int, message: str) -> None:
         """Show done of total steps and what is going on."""
         now = time.monotonic()
+        self._left.report(done, total, message, now)
         finished = done >= total
         if not self._shown or (now - self._drawn_at < _REDRAW_SECONDS and not finished):
             return
         self._drawn_at = now
-        self._draw(progress_line(done, total, message, now - self._start))
+        self._draw(progress_line(done, total, message, now - self._start, self._left.seconds))
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -46,11 +50,11 @@ class ProgressBar:
         self._length = len(line)
 
 
-def progress_line(done: int, total: int, message: str, elapsed: float) -> str:
-    """One line: bar, percentage, elapsed and estimated remaining time, message."""
+def progress_line(done: int, total: int, message: str, elapsed: float, left: float | None = None) -> str:
+    """One line: bar, percentage, elapsed time and, where it is known, time left, message."""
     share = min(max(done / total, 0.0), 1.0) if total > 0 else 0.0
     filled = round(share * WIDTH)
-    remaining = f", {clock(elapsed / share - elapsed)} left" if 0.0 < share < 1.0 else ""
+    remaining = f", {clock(left)} left" if left is not None and share < 1.0 else ""
     return f"[{'#' * filled}{'.' * (WIDTH - filled)}] {share:4.0%} {clock(elapsed)}{remaining}  {message}"
 
 

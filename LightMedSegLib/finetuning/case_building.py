@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.finetuning.case_record import CaseRecord, TestThenTrain, input_description
+from LightMedSegLib.finetuning.same_scan import array_hash, volume_hash
 from LightMedSegLib.finetuning.stored_case import StoredCase
 from LightMedSegLib.geometry import Box, Grid, clip_box, grow_box
 from LightMedSegLib.labels import Label
@@ -82,6 +83,7 @@ def build_case(
         raise TrainingDataError("No voxel was reviewed; choose a region or slices that meet the volume.")
     part = _part_to_keep(known, model.card.input.patch)
     kept = known[part]
+    voxels = prepared.array[(slice(None), *part)].astype(np.float16)
     record = CaseRecord(
         case_id="0" * 16,
         number=1,
@@ -95,9 +97,11 @@ def build_case(
         reviewed_voxels=int(np.count_nonzero(kept)),
         tensors_sha256=_NOT_YET,
         test_then_train=trial,
+        scan=tuple(volume_hash(volume) for volume in images),
+        part=array_hash(voxels),
     )
     stored = np.where(kept, labelled[part], np.uint8(0))
-    return StoredCase(record, prepared.array[(slice(None), *part)].astype(np.float16), stored, kept)
+    return StoredCase(record, voxels, stored, kept)
 
 
 def _all_labels(card: ModelCard, new_labels: Sequence[Label]) -> dict[int, Label]:

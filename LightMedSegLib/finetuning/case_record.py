@@ -17,6 +17,7 @@ from LightMedSegLib.strict_json import parse_json
 FORMAT = 1
 ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
+_HASH = "^[0-9a-f]{16}(?![\\s\\S])"
 _CARD_DEFINITIONS = ("name", "version", "sha256", "count", "line", "channel", "zscore", "window", "label_values")
 _LABEL_DEFINITIONS = ("label", "optional_code", "code", "code_part")
 
@@ -44,7 +45,8 @@ class CaseRecord:
     case_id: random. number: counts the cases of a store, for people. revision: counts from 1. added: the day of
     adding. input: channels, spacing and orientation of the model grid, as in the model card. labels: what the values
     mean. reviewed: values that the person looked at. absent: reviewed values that the person confirmed are not in
-    this volume. shape: (z, y, x).
+    this volume. shape: (z, y, x). scan, part: hashes of the volumes and of the stored voxels (:mod:`same_scan`); the
+    store adds the second to records of a time before both.
     """
 
     case_id: str
@@ -59,6 +61,8 @@ class CaseRecord:
     reviewed_voxels: int
     tensors_sha256: str
     test_then_train: TestThenTrain | None = None
+    scan: tuple[str, ...] = ()
+    part: str = ""
 
     @property
     def reviewed_share(self) -> float:
@@ -87,6 +91,8 @@ class CaseRecord:
             "reviewed_voxels": self.reviewed_voxels,
             "tensors_sha256": self.tensors_sha256,
             "test_then_train": None if trial is None else {"model": trial.model, "dice": dice},
+            "scan": list(self.scan),
+            "part": self.part,
         }
 
     @classmethod
@@ -112,6 +118,8 @@ class CaseRecord:
             reviewed_voxels=int(data["reviewed_voxels"]),
             tensors_sha256=data["tensors_sha256"],
             test_then_train=None if trial is None else TestThenTrain(trial["model"], _dice(trial["dice"])),
+            scan=tuple(data.get("scan", ())),
+            part=data.get("part", ""),
         )
 
 
@@ -132,7 +140,7 @@ def _schema() -> dict[str, Any]:
     number = {"type": "number", "minimum": 0, "maximum": 1}
     properties: dict[str, Any] = {
         "format": {"const": FORMAT},
-        "case_id": {"type": "string", "pattern": "^[0-9a-f]{16}(?![\\s\\S])"},
+        "case_id": {"type": "string", "pattern": _HASH},
         "number": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
         "revision": {"type": "integer", "minimum": 1, "maximum": 9999},
         "added": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\\s\\S])"},
@@ -163,10 +171,13 @@ def _schema() -> dict[str, Any]:
             ]
         },
     }
+    required = list(properties)
+    properties["scan"] = {"type": "array", "maxItems": 255, "items": {"type": "string", "pattern": _HASH}}
+    properties["part"] = {"anyOf": [{"const": ""}, {"type": "string", "pattern": _HASH}]}
     kept = {key: definitions[key] for key in (*_CARD_DEFINITIONS, *_LABEL_DEFINITIONS)}
     return {
         "type": "object",
-        "required": list(properties),
+        "required": required,
         "additionalProperties": False,
         "properties": properties,
         "$defs": kept,

@@ -7,6 +7,7 @@ temporary name and renamed; correcting a case again adds a revision, and the new
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import math
@@ -21,6 +22,7 @@ import numpy as np
 from LightMedSegLib.errors import ModelPackageError, OutputError, TrainingDataError
 from LightMedSegLib.file_lock import exclusive
 from LightMedSegLib.finetuning.case_record import ID_PATTERN, CaseRecord
+from LightMedSegLib.finetuning.same_scan import array_hash, corrected_again
 from LightMedSegLib.finetuning.stored_case import StoredCase
 from LightMedSegLib.model_folders import user_data_folder
 from LightMedSegLib.safe_files import atomic_folder, is_temporary, make_private_folder, remove_stale, temporary_name
@@ -64,13 +66,16 @@ class CaseStore:
     def add(self, case: StoredCase, replaces: str | None = None) -> CaseRecord:
         """Store a new case, or a new revision of the case called replaces; returns its record with id and hash.
 
+        Without replaces, another correction of what is stored already becomes a revision of that case, too.
         Raises OutputError if the disk refuses, TrainingDataError if there is no case to replace.
         """
         if replaces is not None and replaces not in {folder.name for folder in self._case_folders()}:
             raise TrainingDataError(f"There is no case {replaces} to replace; add the case as a new one.")
         with self._locked():
-            case_id = replaces or secrets.token_hex(8)
-            numbers = {entry.case_id: entry.record.number for entry in self.list() if entry.record}
+            known = [entry.record for entry in self.list() if entry.record]
+            again = corrected_again(known, case.record)
+            case_id = replaces or (again.case_id if again is not None else secrets.token_hex(8))
+            numbers = {record.case_id: record.number for record in known}
             number = numbers.get(case_id, max(numbers.values(), default=0) + 1)
             revision = self._newest(self.folder / case_id) + 1
             with atomic_folder(self.folder / case_id / f"{revision:04d}", private=True) as temporary:
@@ -160,7 +165,19 @@ class CaseStore:
             record = CaseRecord.from_json(stream.read(_LARGEST_RECORD))
         if record.case_id != folder.name or record.revision != self._newest(folder):
             raise ValueError("its record belongs to another case")
-        return record
+        if record.part:
+            return record
+        tensors = folder / f"{record.revision:04d}" / TENSOR_FILE
+        return replace(record, part=_part_hash(tensors, record.tensors_sha256))
+
+
+@functools.lru_cache(maxsize=1000)
+def _part_hash(tensors: Path, digest: str) -> str:
+    """For records of a time before they had it; "" for damaged files. digest: the content that is in the cache."""
+    try:
+        return array_hash(read_tensors(tensors)["image"])
+    except (OSError, KeyError, ModelPackageError):
+        return ""
 
 
 _Folders = list[Path]

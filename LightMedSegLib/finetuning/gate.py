@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from LightMedSegLib.finetuning.advice import next_steps
 from LightMedSegLib.finetuning.confusion import Confusion, cross_dice, dice_of
 from LightMedSegLib.finetuning.settings import FinetuneSettings
 from LightMedSegLib.labels import Label
@@ -38,24 +39,52 @@ class Comparison:
     voxels: int
 
 
+Kind = Literal["mistake", "too_small", "not_better", "worse", "not_learnt", "forgets"]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason against a candidate. structure: its label's name, "" for the mean of all. before, after: Dice."""
+
+    kind: Kind
+    text: str
+    structure: str = ""
+    before: float = math.nan
+    after: float = math.nan
+
+    def to_json(self) -> dict[str, Any]:
+        """Without the text, which is among the reasons."""
+        dice = {"before": _rounded(self.before), "after": _rounded(self.after)}
+        return {"kind": self.kind, "structure": self.structure, **dice}
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """accepted: the candidate is better where it was held out, and has not forgotten. reasons: sentences for the user.
+    """accepted: the candidate is better where it was held out, and has not forgotten. causes: what speaks against it.
 
-    held_out and reference: one row for each label; before and after are their means.
+    held_out and reference: one row for each label; before and after are their means. next_steps: what the user can do
+    about the causes.
     """
 
     accepted: bool
-    reasons: tuple[str, ...]
+    causes: tuple[Cause, ...]
     held_out: tuple[Comparison, ...] = ()
     reference: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    next_steps: tuple[str, ...] = field(default=())
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The causes as sentences for the user."""
+        return tuple(cause.text for cause in self.causes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers for events, reports and the card; Dice that does not exist is null."""
         return {
             "accepted": self.accepted,
             "reasons": list(self.reasons),
+            "causes": [cause.to_json() for cause in self.causes],
+            "next_steps": list(self.next_steps),
             "notes": list(self.notes),
             "held_out": _table(self.held_out),
             "reference": _table(self.reference),
@@ -107,40 +136,48 @@ def compare(before: Confusion, after: Confusion, labels: Sequence[Label], values
 
 
 def judge(
-    held_out: Sequence[Comparison], reference: Sequence[Comparison], settings: FinetuneSettings, known: Collection[str]
+    held_out: Sequence[Comparison],
+    reference: Sequence[Comparison],
+    settings: FinetuneSettings,
+    known: Collection[str],
+    scans: int = 1,
 ) -> Verdict:
-    """The verdict from both tables; known are the names of the labels that the parent has."""
-    against: list[str] = []
+    """The verdict from both tables; known: names of the parent's labels. scans: how many were learnt from."""
+    against: list[Cause] = []
     notes: list[str] = []
     before, after = mean_dice(held_out)
     if math.isnan(after):
-        against.append("The corrections are too small to hold a part of them out, so nothing shows an improvement.")
+        text = "The corrections are too small to hold a part of them out, so nothing shows an improvement."
+        against.append(Cause("too_small", text))
     elif after - before < settings.minimum_gain:
-        against.append(
-            f"It is not better on what was held out of the corrections: Dice {before:.3f} before, {after:.3f} after."
-        )
+        text = f"It is not better on what was held out of the corrections: Dice {before:.3f} before, {after:.3f} after."
+        against.append(Cause("not_better", text, "", before, after))
     else:
         notes.append(f"Better on what was held out of the corrections: Dice {before:.3f} before, {after:.3f} after.")
     for row in held_out:
         enough = row.voxels >= _ENOUGH_VOXELS
         if enough and row.name in known and row.before - row.after > _CLEARLY_WORSE:
-            against.append(f"{row.name} became worse where it was held out: Dice {row.before:.3f} to {row.after:.3f}.")
+            text = f"{row.name} became worse where it was held out: Dice {row.before:.3f} to {row.after:.3f}."
+            against.append(Cause("worse", text, row.name, row.before, row.after))
         if row.name not in known and not row.after >= _LEARNT:
-            against.append(
+            text = (
                 f"{row.name} has not been learnt: Dice {_number(row.after):.3f} where it was held out; "
                 "add cases, or train for more steps."
             )
+            against.append(Cause("not_learnt", text, row.name, row.before, row.after))
     old, new = mean_dice(reference)
     if math.isnan(old):
         notes.append("The model carries no reference set: what it knew before could not be tested.")
     elif old - new > settings.reference_tolerance:
-        against.append(
+        text = (
             f"It forgets: Dice on the model's reference set falls from {old:.3f} to {new:.3f}, "
             f"more than the {settings.reference_tolerance:g} allowed."
         )
+        against.append(Cause("forgets", text, "", old, new))
     else:
         notes.append(f"Dice on the model's reference set: {old:.3f} before, {new:.3f} after.")
-    return Verdict(not against, tuple(against), tuple(held_out), tuple(reference), tuple(notes))
+    steps = next_steps(against, held_out, scans)
+    return Verdict(not against, tuple(against), tuple(held_out), tuple(reference), tuple(notes), steps)
 
 
 def mean_dice(rows: Sequence[Comparison]) -> tuple[float, float]:

@@ -57,20 +57,21 @@ class Part:
     test: tuple[Piece, ...]
 
 
-def plan_parts(case_ids: Sequence[str], most: int, only: PreparedCase | None = None) -> list[Part]:
-    """The turns for these cases, at most so many; only is the case itself where there is a single one.
+def plan_parts(scans: Sequence[Sequence[str]], most: int, only: PreparedCase | None = None) -> list[Part]:
+    """The turns for these scans, each with its cases, at most so many; only is a case of a scan that is the only one.
 
-    A single case has one turn, not two, because the time of a second is better spent on a longer training. None where
-    its structures are too small to be cut.
+    Cases of one scan are held out together: a test on what was trained on shows nothing. A single scan has one turn,
+    not two, because the time of a second is better spent on a longer training; only one of its cases is used, because
+    the other ones may overlap with it. None where its structures are too small to be cut.
     """
-    if len(case_ids) == 1 and only is not None:
+    if len(scans) == 1 and only is not None:
         cut = best_cut(only)
         if cut is None:
             return []
         lower, upper = (Piece(only.name, Half(*cut, upper=side)) for side in (False, True))
         return [Part((lower,), (upper,))]
-    count = min(len(case_ids), most)
-    groups = [tuple(Piece(case_id) for case_id in case_ids[number::count]) for number in range(count)]
+    count = min(len(scans), most)
+    groups = [tuple(Piece(case_id) for scan in scans[number::count] for case_id in scan) for number in range(count)]
     return [
         Part(tuple(piece for other, group in enumerate(groups) if other != number for piece in group), groups[number])
         for number in range(count)

@@ -19,6 +19,7 @@ from LightMedSegLib.active_versions import remove_leftovers
 from LightMedSegLib.devices import select_device
 from LightMedSegLib.errors import ModelPackageError
 from LightMedSegLib.file_lock import LockedError, exclusive
+from LightMedSegLib.finetuning.advice import next_steps
 from LightMedSegLib.finetuning.blending import blended, largest_share
 from LightMedSegLib.finetuning.case_store import CaseStore
 from LightMedSegLib.finetuning.confusion import Confusion, confusion
@@ -33,13 +34,14 @@ from LightMedSegLib.finetuning.cross_validation import (
     test,
     trained_weights,
 )
-from LightMedSegLib.finetuning.gate import Comparison, Verdict, compare, judge, mean_dice, mistakes
+from LightMedSegLib.finetuning.gate import Cause, Comparison, Verdict, compare, judge, mean_dice, mistakes
 from LightMedSegLib.finetuning.held_out import Part, Piece, plan_parts
 from LightMedSegLib.finetuning.job_description import LOCK_FILE, RESULT_FILE, WORK_FOLDER, JobDescription
 from LightMedSegLib.finetuning.new_labels import all_labels, grown_network
 from LightMedSegLib.finetuning.parent_labels import with_parent_labels
 from LightMedSegLib.finetuning.predictions import windows_of
 from LightMedSegLib.finetuning.reference_set import read_reference, rehearsed_and_checked
+from LightMedSegLib.finetuning.same_scan import by_scan
 from LightMedSegLib.finetuning.selection import reviewed_values, usable_records
 from LightMedSegLib.finetuning.training_grid import coarsened, training_grid
 from LightMedSegLib.finetuning.tuner import Task
@@ -119,7 +121,7 @@ class _Job:
         work.write("parent", {"asked": self._description.model, "identifier": self._model.card.identifier})
         shop = self._workshop(work)
         ids = [record.case_id for record in self._records]
-        parts = plan_parts(ids, shop.settings.max_parts, shop.load(ids[0]) if len(ids) == 1 else None)
+        parts = plan_parts(self._scans(), shop.settings.max_parts, self._only_case(shop))
         self._report({
             "event": "start", "model": self._model.card.identifier, "device": self._device.type, "cases": len(ids),
             "parts": len(parts) + 1, "steps": shop.settings.steps, "labels": [label.name for label in self._labels],
@@ -127,7 +129,8 @@ class _Job:
         })  # fmt: skip
         untouched, reference_before, wrong = self._baseline(shop, parts)
         if wrong:
-            return self._end(work, Verdict(False, tuple(wrong)), None)
+            causes = tuple(Cause("mistake", text) for text in wrong)
+            return self._end(work, Verdict(False, causes, next_steps=next_steps(causes, (), len(self._scans()))), None)
         everything: Counts = {}
         for counts in untouched:
             everything = summed(everything, counts)
@@ -154,6 +157,15 @@ class _Job:
         halves = {name: value.to(torch.float16).cpu() for name, value in tensors.items()}
         settings = {**shop.settings.to_json(), "kept_share": share, "voxel_size_factor": shop.coarseness}
         return self._end(work, verdict, self._package(work, verdict, halves, settings))
+
+    def _scans(self) -> list[list[str]]:
+        return [[record.case_id for record in records] for records in by_scan(self._records)]
+
+    def _only_case(self, shop: Workshop) -> PreparedCase | None:
+        """The case with the most to see, where all are of one scan."""
+        if len(self._scans()) > 1:
+            return None
+        return shop.load(max(self._records, key=lambda record: record.reviewed_voxels).case_id)
 
     def _tuned(self, shop: Workshop, number: int, share: float) -> torch.nn.Module:
         """The network of the training number, with that share of what was learnt, as exact as it will be kept."""
@@ -188,7 +200,9 @@ class _Job:
     def _fingerprint(self) -> str:
         description = {**self._description.to_json(), "adopt": "", "threads": 0}
         cases = [(record.case_id, record.revision, record.tensors_sha256) for record in self._records]
-        content = json.dumps([description, self._model.card.weights.sha256, cases, self._device.type], sort_keys=True)
+        content = json.dumps(
+            [description, self._model.card.weights.sha256, cases, self._scans(), self._device.type], sort_keys=True
+        )
         return hashlib.sha256(content.encode()).hexdigest()
 
     def _workshop(self, work: WorkFolder) -> Workshop:
@@ -271,7 +285,8 @@ class _Job:
         reviewed = reviewed_values(self._records, self._labels)
         held_out = compare(_total(before, old), _total(after, old), self._labels, reviewed)
         known = {label.name for label in self._labels if label.value < card.num_classes}
-        return judge(held_out, self._reference_table(old, new), self._description.settings, known)
+        settings, scans = self._description.settings, len(self._scans())
+        return judge(held_out, self._reference_table(old, new), settings, known, scans)
 
     def _reference_table(self, old: Confusion, new: Confusion) -> list[Comparison]:
         known = [label for label in self._labels if label.value < self._model.card.num_classes]

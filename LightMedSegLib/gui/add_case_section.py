@@ -97,8 +97,11 @@ class AddCaseSection:
 
     def _on_end(self, job: Job) -> None:
         if job.state is JobState.DONE:
-            dice = dice_text(job.outcome.test_then_train)
-            self._say(_("Case {number} is stored. {dice}").format(number=job.outcome.number, dice=dice))
+            record = job.outcome.record
+            stored = _("Case {number} is stored. {dice}").format(
+                number=record.number, dice=dice_text(record.test_then_train)
+            )
+            self._say(" ".join([stored, *job.outcome.notes]))
             self._panel.steps.open(TRAIN)
         else:
             self._say(_("The case was not added. {reason}").format(reason=job.message))

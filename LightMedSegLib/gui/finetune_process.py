@@ -20,7 +20,8 @@ _PROGRAM = (
 )
 """With the library's place as an argument: launchers such as PythonSlicer may set PYTHONPATH anew."""
 
-_END_SECONDS = 2.0
+_END_SECONDS = 0.5
+"""How long Slicer's end waits for the job, which ends by itself in any case: its standard input is closed."""
 
 
 class JobProcess(Protocol):

@@ -9,6 +9,8 @@ import qt
 from slicer.i18n import tr as _
 
 from LightMedSegLib.errors import LightMedSegError, OutputError
+from LightMedSegLib.finetuning.advice import before_run
+from LightMedSegLib.finetuning.case_record import CaseRecord
 from LightMedSegLib.finetuning.case_store import CaseStore
 from LightMedSegLib.finetuning.job_description import JobDescription
 from LightMedSegLib.finetuning.job_folders import clean_up, forget_result, was_interrupted
@@ -78,7 +80,7 @@ class FinetuneSection:
         ui.finetuneButton.enabled = not missing
         ui.finetuneButton.toolTip = missing or _("Train and test a new version on your cases; you can keep working.")
         hint = _("An earlier fine-tuning was interrupted; with the same cases it goes on where it was.")
-        self._write(self._message or missing or (hint if interrupted else ""))
+        self._write(self._message or missing or (hint if interrupted else before_run(self._records())))
 
     def toggle(self) -> None:
         """The button: start, or cancel what runs."""
@@ -125,6 +127,9 @@ class FinetuneSection:
         if self.process is not None:
             self.process.end()
             self.process = None
+
+    def _records(self) -> list[CaseRecord]:
+        return [entry.record for entry in self._panel.cases.usable if entry.record is not None]
 
     def _folder(self) -> Any:
         return self._panel.logic.jobs_folder / (self._model if self.running else self._panel.parameters.model)

@@ -78,6 +78,23 @@ def verdict_title(result: Mapping[str, Any]) -> str:
     return _("Not better: version {version} did not pass the tests and is not used.").format(version=version)
 
 
+def verdict_text(result: Mapping[str, Any]) -> str:
+    """Why a version was accepted or not, and what to do next if it was not."""
+    lines = [*result["reasons"], *result["notes"]]
+    # A job of an earlier version of the program has no advice.
+    steps = [*result.get("next_steps", ())]
+    if result["candidate"] and not result["accepted"]:
+        steps.append(
+            _(
+                "Or keep the new version aside: the present one stays in use, and in the list of versions you can "
+                "still use the new one if you see that it is better."
+            )
+        )
+    if steps:
+        lines += ["", _("What to do next:"), *(f"• {step}" for step in steps)]
+    return "\n".join(lines)
+
+
 def verdict_sections(result: Mapping[str, Any]) -> dict[str, list[tuple[str, ...]]]:
     """For each thing that was tested: structure, Dice before and after, change; the mean first."""
     sections = {}

@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LightMedSegLib.gui.segments_table import SegmentsTable
+from LightMedSegLib.gui.surfaces import SurfacesButton
 from LightMedSegLib.gui.warning_looks import as_list, show_warning_icon
 from LightMedSegLib.mrml.job import Outcome
 from LightMedSegLib.mrml.result_record import PREFIX, is_unedited
@@ -30,6 +31,8 @@ class ResultSection:
         self._measured: dict[str, list[int]] = {}
         ui = panel.ui
         self.segments = SegmentsTable(ui.segmentsTable, self._show_visibility)
+        self.surfaces = SurfacesButton(ui.show3DButton)
+        self._followed: Any = None
         show_warning_icon(ui.notesIconLabel)
         ui.showAllButton.connect("clicked()", self.show_or_hide_all)
         ui.statisticsButton.connect("clicked()", self.measure)
@@ -53,9 +56,9 @@ class ResultSection:
         node = parameters.outputSegmentation
         filled = node is not None and node.GetSegmentation().GetNumberOfSegments() > 0
         table = _table_of(node) if filled else None
-        self.segments.show(node if filled else None, table)
+        self._follow(node if filled else None, table)
         ui.resultWidget.visible = filled
-        ui.editButton.enabled = ui.show3DButton.enabled = filled
+        ui.editButton.enabled = filled
         ui.statisticsButton.enabled = filled and self.volume() is not None
         self._show_visibility()
         ui.staleLabel.text = self._stale_text(node, table) if filled else ""
@@ -71,11 +74,13 @@ class ResultSection:
     def forget(self) -> None:
         """The scene is being closed: let go of its nodes."""
         self._measured.clear()
-        self.segments.show(None, None)
+        self._follow(None, None)
+        self.surfaces.drop()
 
     def close(self) -> None:
         """The panel is thrown away."""
         self.forget()
+        self.surfaces.close()
 
     def show_or_hide_all(self) -> None:
         """The button: hide all segments, or show all if some are hidden."""
@@ -106,6 +111,13 @@ class ResultSection:
             editor.setSourceVolumeNode(volume)
         if node.GetSegmentation().GetNumberOfSegments():
             editor.setCurrentSegmentID(node.GetSegmentation().GetNthSegmentID(0))
+
+    def _follow(self, node: Any, table: Any) -> None:
+        self.segments.show(node, table)
+        # Another call for the same node would forget what is hidden.
+        if node is not self._followed:
+            self._followed = node
+            self.surfaces.follow(node)
 
     def _show_visibility(self) -> None:
         self._panel.ui.showAllButton.text = _("Hide all") if self.segments.all_visible else _("Show all")

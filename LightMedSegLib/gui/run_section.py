@@ -74,6 +74,12 @@ class RunSection:
         """The panel is left, or the scene is being closed: let go of its nodes."""
         self._watch.follow([])
 
+    def forget(self) -> None:
+        """The scene is being closed: what was said of its result counts no more; a run still says how it ends."""
+        self._notes = []
+        if not self.running:
+            self._say("")
+
     def show_warnings(self) -> None:
         """Look at the input again and say below the button what is odd about it."""
         ui, parameters = self._panel.ui, self._panel.parameters

@@ -21,7 +21,9 @@ _TICK_SECONDS = 0.05
 
 
 class Runner:
-    """A worker thread and the timer that asks it; on_tick(job) tells at least every now and then, and of the end.
+    """A worker thread and the timer that asks it.
+
+    on_tick(job) tells at least every now and then, and of the end; on_busy(running) tells of start and end.
 
     Slicer's event loop does not let go of Python's global lock: a thread would stand still between two events that
     run Python code. So the timer fires whenever there is nothing else to do, and waits a little for the thread.
@@ -29,6 +31,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.on_tick: Callable[[Job], None] = _ignore
+        self.on_busy: Callable[[bool], None] = _ignore
         self._worker = Worker()
         # Made by the first start(): it would keep the runners of all blocking calls of a script alive.
         self._timer: Any = None
@@ -42,6 +45,7 @@ class Runner:
     def start(self, job: Job) -> None:
         """Begin a job and return; raises LightMedSegError while another one has not ended."""
         self._worker.submit(job)
+        self.on_busy(True)
         if self._timer is None:
             self._timer = qt.QTimer()
             self._timer.interval = 0
@@ -54,7 +58,9 @@ class Runner:
         Raises LightMedSegError (CancelledError, InputImageError, ...) in words when there is no outcome.
         """
         self._worker.submit(job)
+        self.on_busy(True)
         self._worker.wait(job, on_idle=lambda: self._idle(job))
+        self.on_busy(False)
         self.on_tick(job)
         if job.state is JobState.DONE:
             return job.outcome
@@ -69,12 +75,17 @@ class Runner:
         if self.job is not None:
             self.job.drop(_("The scene was closed during the segmentation; the result was dropped."))
 
-    def close(self) -> None:
-        """End the thread; the runner cannot be used any more."""
+    def stop(self) -> None:
+        """Ask everything to end, without waiting; the runner cannot be used any more."""
         if self._timer is not None:
             self._timer.stop()
-        self.on_tick = _ignore
-        self._worker.close()
+        self.on_tick = self.on_busy = _ignore
+        self._worker.stop()
+
+    def close(self, seconds: float = 5.0) -> None:
+        """As stop(), and wait up to seconds for the end of the thread."""
+        self.stop()
+        self._worker.close(seconds)
 
     def _poll(self) -> None:
         job = self.job
@@ -84,6 +95,7 @@ class Runner:
         self._worker.poll()
         if self.job is None:
             self._timer.stop()
+            self.on_busy(False)
         if job.state.ended or time.monotonic() - self._told >= _TICK_SECONDS:
             self._told = time.monotonic()
             self.on_tick(job)
@@ -106,5 +118,5 @@ def _error_of(job: Job) -> Exception:
     return error
 
 
-def _ignore(job: Job) -> None:
+def _ignore(news: Any) -> None:
     """Nobody is looking."""

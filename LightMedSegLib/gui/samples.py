@@ -49,12 +49,12 @@ def register_samples(thumbnail: str | None = None) -> None:
 
 
 def fill_panel(panel: Any) -> None:
-    """Choose the sample for the first try and the newest model for it; a sample that is missing is said."""
+    """Choose the sample for the first try and the model for it, in the version in use; a missing sample is reported."""
     with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
         panel.parameters.inputVolume = load_try_it_volume()
-    fitting = [name for name in panel.models.names() if name.split("@")[0] == TRY_IT_MODEL]
-    if fitting:
-        panel.parameters.model = fitting[-1]
+    for card in panel.logic.store.cards_in_use():
+        if card.name == TRY_IT_MODEL:
+            panel.parameters.model = card.identifier
     panel.update()
 
 

@@ -16,7 +16,10 @@ import slicer
 
 from LightMedSegLib.gui.finetune_scenarios import a_correction_teaches_a_real_model
 from LightMedSegLib.gui.processing import usable_models
+from LightMedSegLib.gui.samples import NODE_NAMES, TRY_IT
 from LightMedSegLib.gui.scenario_model import ThresholdSegment, save_scenario_model
+from LightMedSegLib.gui.scenario_panel import opened, reloaded
+from LightMedSegLib.gui.scenario_versions import a_new_version_is_adopted_and_rolled_back
 from LightMedSegLib.gui.scenario_waiting import wait_until
 from LightMedSegLib.gui.torch_setup import torch_installed
 from LightMedSegLib.model_store import ModelStore
@@ -27,12 +30,14 @@ _LONG = 30.0
 
 def run_all(test: Any) -> None:
     """Run every scenario on the module's own panel. test: a ScriptedLoadableModuleTest."""
-    panel = slicer.util.getModuleWidget("LightMedSeg")
+    panel = opened(test)
     for scenario in SCENARIOS:
         slicer.mrmlScene.Clear(0)
         test.delayDisplay(scenario.__name__.replace("_", " "))
         with _stand_ins(panel) as model:
             scenario(test, panel, model)
+    test.delayDisplay("the module is reloaded")
+    panel = reloaded(test, panel)
     slicer.mrmlScene.Clear(0)
     a_real_model_segments_the_sample(test, panel)
     slicer.mrmlScene.Clear(0)
@@ -60,6 +65,15 @@ def a_click_on_segment_gives_named_segments_and_numbers(test: Any, panel: Any, m
     labels = read_labelmap(node, volume).labels
     test.assertEqual([int((labels == value).sum()) for value in (1, 2)], [8**3, 6**3])
     test.assertEqual(panel.logic.getParameterNode().statisticsTable.GetNumberOfRows(), 2)
+
+
+def try_it_loads_the_sample_once(test: Any, panel: Any, model: str) -> None:
+    """The button "Try it" chooses the sample; clicked again it loads no second one."""
+    panel.ui.tryItButton.click()
+    sample = panel.logic.getParameterNode().inputVolume
+    test.assertEqual(sample.GetName(), NODE_NAMES[TRY_IT])
+    panel.ui.tryItButton.click()
+    test.assertIs(panel.logic.getParameterNode().inputVolume, sample)
 
 
 def a_second_click_cancels_and_nothing_is_written(test: Any, panel: Any, model: str) -> None:
@@ -124,12 +138,14 @@ def the_parameters_survive_saving_and_loading_the_scene(test: Any, panel: Any, m
 
 
 SCENARIOS = (
+    try_it_loads_the_sample_once,
     a_click_on_segment_gives_named_segments_and_numbers,
     a_second_click_cancels_and_nothing_is_written,
     an_edited_result_is_kept,
     closing_the_scene_drops_the_result,
     a_volume_that_cannot_be_segmented_is_refused_in_words,
     the_parameters_survive_saving_and_loading_the_scene,
+    a_new_version_is_adopted_and_rolled_back,
 )
 
 
@@ -139,7 +155,7 @@ def a_real_model_segments_the_sample(test: Any, panel: Any) -> None:
     if not torch_installed() or not shipped:
         test.delayDisplay("No torch or no shipped model: the real inference is left out")
         return
-    slicer.util.selectModule("LightMedSeg") if slicer.util.mainWindow() else panel.enter()
+    opened(test)
     panel.onTryIt()
     node = _run(test, panel)
     labels = read_labelmap(node, panel.logic.getParameterNode().inputVolume).labels
@@ -149,19 +165,22 @@ def a_real_model_segments_the_sample(test: Any, panel: Any) -> None:
 @contextlib.contextmanager
 def _stand_ins(panel: Any) -> Iterator[str]:
     """A store with one model and a stand-in for the library; gives the model's identifier."""
-    before = panel.logic.store, panel.logic.segment
+    logic = panel.logic
+    before = logic.store, logic.segment, logic.jobs_folder
     with tempfile.TemporaryDirectory(dir=slicer.app.temporaryPath) as folder:
         model = save_scenario_model(Path(folder))
-        panel.logic.store, panel.logic.segment = ModelStore(Path(folder) / "none", Path(folder)), ThresholdSegment()
+        logic.store, logic.segment = ModelStore(Path(folder) / "none", Path(folder)), ThresholdSegment()
+        logic.jobs_folder = Path(folder) / "jobs"
         panel.models.reload()
         if panel.parameters is None:
             panel.enter()
         try:
             yield model
         finally:
-            panel.logic.cancel()
-            panel.logic.store, panel.logic.segment = before
+            logic.cancel()
+            logic.store, logic.segment, logic.jobs_folder = before
             panel.models.reload()
+            panel.versions.reload()
 
 
 def _choose(panel: Any, model: str) -> Any:

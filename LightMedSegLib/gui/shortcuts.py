@@ -1,4 +1,4 @@
-"""Keys that work only while the panel has the focus, so that they take nothing from the rest of Slicer."""
+"""Keys that work while the module is open, wherever the mouse was, and that take nothing from the rest of Slicer."""
 
 from __future__ import annotations
 
@@ -6,33 +6,69 @@ from collections.abc import Callable
 from typing import Any
 
 import qt
+import slicer
+
+_START, _CANCEL = ("Ctrl+Return", "Ctrl+Enter"), ("Esc",)
+_FOCUS_CHANGED = "focusChanged(QWidget*,QWidget*)"
+_EDITORS = ("QLineEdit", "QAbstractSpinBox", "QTextEdit", "QPlainTextEdit")
 
 
 class Shortcuts:
-    """Ctrl+Return (or Enter of the number pad) starts, Esc cancels; alive between enable() and disable()."""
+    """Ctrl+Return (or Enter of the number pad) starts, Esc cancels; alive between enable() and disable().
+
+    They belong to the main window: after a click into a slice view they work as well. A text that is being edited
+    keeps its keys, and without a run Esc keeps what else it means.
+    """
 
     def __init__(self, parent: Any, start: Callable[[], None], cancel: Callable[[], None]) -> None:
         self.keys: dict[str, Any] = {}
-        for key, action in (("Ctrl+Return", start), ("Ctrl+Enter", start), ("Esc", cancel)):
-            shortcut = qt.QShortcut(qt.QKeySequence(key), parent)
-            shortcut.context = qt.Qt.WidgetWithChildrenShortcut
-            shortcut.connect("activated()", action)
-            self.keys[key] = shortcut
-        self.disable()
+        self._shown = self._running = False
+        # Without a main window (a script's own window) the panel's window has to do.
+        window = slicer.util.mainWindow() or parent
+        for keys, action in ((_START, start), (_CANCEL, cancel)):
+            for key in keys:
+                shortcut = qt.QShortcut(qt.QKeySequence(key), window)
+                shortcut.context = qt.Qt.WindowShortcut
+                shortcut.connect("activated()", action)
+                self.keys[key] = shortcut
+        slicer.app.connect(_FOCUS_CHANGED, self._apply)
+        self._apply()
 
     def enable(self) -> None:
         """The panel is shown."""
-        for shortcut in self.keys.values():
-            shortcut.enabled = True
+        self._shown = True
+        self._apply()
 
     def disable(self) -> None:
         """The panel is left."""
-        for shortcut in self.keys.values():
-            shortcut.enabled = False
+        self._shown = False
+        self._apply()
+
+    def set_running(self, running: bool) -> None:
+        """Whether there is something to cancel."""
+        self._running = running
+        self._apply()
 
     def remove(self) -> None:
         """The panel is thrown away or reloaded."""
+        self.disable()
+        slicer.app.disconnect(_FOCUS_CHANGED, self._apply)
         for shortcut in self.keys.values():
-            shortcut.enabled = False
             shortcut.deleteLater()
         self.keys.clear()
+
+    def _apply(self) -> None:
+        if not self.keys:
+            return
+        wanted = self._shown and not _is_edited(slicer.app.focusWidget())
+        for key, shortcut in self.keys.items():
+            shortcut.enabled = wanted and (self._running or key in _START)
+
+
+def _is_edited(widget: Any) -> bool:
+    """Whether a widget with the focus takes text."""
+    if widget is None:
+        return False
+    if any(widget.inherits(name) for name in _EDITORS):
+        return not widget.property("readOnly")
+    return bool(widget.inherits("QComboBox") and widget.property("editable"))

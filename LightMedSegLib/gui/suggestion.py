@@ -34,9 +34,8 @@ class SuggestionButton:
     def suggest(self) -> None:
         """Choose the suggested model and say why; or say why none suits, and leave the choice as it is."""
         parameters, store = self._panel.parameters, self._panel.logic.store
-        names = dict.fromkeys(identifier.partition("@")[0] for identifier in self._panel.models.names())
         try:
-            suggestion = suggestion_for(parameters.inputVolume, [store.find(name).card for name in names])
+            suggestion = suggestion_for(parameters.inputVolume, store.cards_in_use())
             reason = suggestion.reason
             if suggestion.model is not None:
                 parameters.model = suggestion.model.identifier

@@ -27,7 +27,10 @@ def progress_text(progress: Progress) -> str:
     if progress.remaining is None:
         return _("{stage}. Elapsed: {elapsed}.").format(stage=stage, elapsed=elapsed)
     return _("{stage}. Elapsed: {elapsed}, about {remaining} left.").format(
-        stage=stage, elapsed=elapsed, remaining=duration_text(progress.remaining)
+        # "About 0 s" would stand there until the end.
+        stage=stage,
+        elapsed=elapsed,
+        remaining=duration_text(max(1.0, progress.remaining)),
     )
 
 
@@ -38,7 +41,10 @@ def _stage_text(message: str) -> str:
         return _("Segmenting, window {done} of {total}").format(done=window[1], total=window[2])
     known = {
         "Reading the volume": _("Reading the volume"),
+        "Starting PyTorch": _("Starting PyTorch"),
+        "Loading the model": _("Loading the model"),
         "Preparing the volume": _("Preparing the volume"),
+        "Searching for the structures": _("Searching for the structures"),
         "Cleaning up": _("Cleaning up"),
         "Done": _("Done"),
     }

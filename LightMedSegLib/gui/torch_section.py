@@ -28,11 +28,16 @@ class TorchSection:
             self._panel.ui.installTorchButton.text = torch_setup.button_text()
 
     def install(self) -> None:
-        """Install what is missing, as the user asked for by the button."""
-        self._panel.ui.torchLabel.text = _("Installing. This may take some minutes, in which Slicer does not react.")
+        """Install what is missing, as the user asked for by the button; a failure is shown in words."""
+        ui = self._panel.ui
+        ui.torchLabel.text = _("Installing. This may take some minutes, in which Slicer does not react.")
+        ui.installTorchButton.enabled = False
         slicer.app.processEvents(qt.QEventLoop.ExcludeUserInputEvents)
         try:
             torch_setup.install()
         except DependencyError as error:
             slicer.util.errorDisplay(str(error), windowTitle=_("PyTorch was not installed"))
+        finally:
+            ui.installTorchButton.enabled = True
+            self.show()
         self._panel.update()

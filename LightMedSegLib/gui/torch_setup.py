@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import platform
 import subprocess
 import sys
@@ -57,18 +58,45 @@ def button_text() -> str:
 def install() -> bool:
     """What the button does: install torch, or first the extension for it; True when torch is there.
 
-    Raises DependencyError in words when it fails.
+    Raises DependencyError in words when it fails, whatever the reason.
     """
     if torch_installed():
         return True
-    if not extension_installed():
-        _install_extension()
-        return False
-    return _install_torch()
+    try:
+        if not extension_installed():
+            _install_extension()
+            return False
+        return _install_torch()
+    except DependencyError:
+        raise
+    except subprocess.CalledProcessError as error:
+        raise DependencyError(
+            _(
+                "PyTorch could not be installed (the installer ended with code {code}); check the internet connection "
+                "and the free disk space, and look at the Python console for details."
+            ).format(code=error.returncode)
+        ) from error
+    except Exception as error:
+        # Of Slicer's or the extension's own parts, or of a torch that does not run on this computer.
+        logging.exception("LightMedSeg: installing PyTorch failed.")
+        raise DependencyError(
+            _("PyTorch could not be installed ({reason}); look at the Python console for details.").format(
+                reason=str(error) or type(error).__name__
+            )
+        ) from error
 
 
 def _install_extension() -> None:
-    manager = slicer.app.extensionsManagerModel()
+    # Slicer can be built without the Extension Manager; then it does not have this method.
+    model = getattr(slicer.app, "extensionsManagerModel", None)
+    manager = model() if model is not None else None
+    if manager is None:
+        raise DependencyError(
+            _(
+                "This Slicer has no Extension Manager. Type slicer.util.pip_install('torch{versions}') in the Python "
+                "console (View / Python Console) to install PyTorch, then restart Slicer."
+            ).format(versions=version_requirement())
+        )
     # The click on the button was the answer to Slicer's questions; a restart is left to the user.
     asks, manager.interactive = manager.interactive, False
     try:
@@ -88,20 +116,7 @@ def _install_extension() -> None:
 def _install_torch() -> bool:
     import PyTorchUtils  # type: ignore[import-not-found]
 
-    try:
-        installed = PyTorchUtils.PyTorchUtilsLogic().installTorch(
-            askConfirmation=True, torchVersionRequirement=version_requirement()
-        )
-    except subprocess.CalledProcessError as error:
-        raise DependencyError(
-            _(
-                "PyTorch could not be installed (the installer ended with code {code}); check the internet connection "
-                "and the free disk space, and look at the Python console for details."
-            ).format(code=error.returncode)
-        ) from error
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        # Of the installer's own parts, or of a torch that does not run on this computer.
-        raise DependencyError(
-            _("PyTorch could not be installed ({reason}); look at the Python console for details.").format(reason=error)
-        ) from error
+    installed = PyTorchUtils.PyTorchUtilsLogic().installTorch(
+        askConfirmation=True, torchVersionRequirement=version_requirement()
+    )
     return installed is not None and torch_installed()

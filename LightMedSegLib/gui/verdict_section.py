@@ -11,8 +11,9 @@ from LightMedSegLib.errors import LightMedSegError
 from LightMedSegLib.finetuning.job_folders import forget_result, last_result
 from LightMedSegLib.finetuning.versions import adopt
 from LightMedSegLib.gui.finetune_steps import ADD, DECIDE
-from LightMedSegLib.gui.finetune_texts import verdict_sections, verdict_title
+from LightMedSegLib.gui.finetune_texts import verdict_sections, verdict_text, verdict_title
 from LightMedSegLib.gui.tables import fill_sections, set_up_table
+from LightMedSegLib.model_card import ModelCard
 
 
 class VerdictSection:
@@ -47,17 +48,20 @@ class VerdictSection:
         self._fill()
 
     def show(self) -> None:
-        """The result for the chosen model, also of a job that ended while nobody looked, until somebody decides."""
+        """The result for the chosen model, also of a job that ended while nobody looked, until somebody decides.
+
+        Nothing on the disk changes: a file goes only when somebody decides, deletes the version or starts a job.
+        """
         panel, card = self._panel, self._panel.models.card
-        if self._result is not None and (card is None or self._model.split("@")[0] != card.name):
+        if self._result is not None and (card is None or self._model.split("@")[0] != card.name or self._is_gone()):
             self._set("", None)
         if self._result is None and card is not None and not panel.finetune.running:
             self._set(card.identifier, last_result(panel.logic.jobs_folder / card.identifier))
-            if self._result is not None:
+            if self._is_gone():
+                self._set("", None)
+            elif self._result is not None:
                 self._fill()
-        if self.candidate is not None and panel.models.card_of(self.candidate) is None:
-            self.dismiss()
-        elif self.candidate is not None:
+        if self.candidate is not None:
             self._notice_adoption(self.candidate)
         self._show_frame()
         self._show_buttons()
@@ -72,6 +76,15 @@ class VerdictSection:
         """The user's answer: not this one; more corrections may make a better one."""
         self.dismiss()
         self._panel.steps.open(ADD)
+
+    def forget_version(self, card: ModelCard) -> None:
+        """Somebody has deleted this version: what its job came to goes with it."""
+        if card.parent is None:
+            return
+        folder = self._panel.logic.jobs_folder / f"{card.parent.name}@{card.parent.version}"
+        result = last_result(folder)
+        if result is not None and result["candidate"] == card.identifier:
+            forget_result(folder)
 
     def adopt(self) -> None:
         """The new version becomes the one in use."""
@@ -97,6 +110,9 @@ class VerdictSection:
     def _set(self, model: str, result: dict[str, Any] | None) -> None:
         self._model, self._result = model, result
 
+    def _is_gone(self) -> bool:
+        return self.candidate is not None and self._panel.models.card_of(self.candidate) is None
+
     def _notice_adoption(self, candidate: str) -> None:
         """The version may have been adopted, or left again, in the list of versions."""
         name, _, version = candidate.partition("@")
@@ -113,7 +129,7 @@ class VerdictSection:
         assert self._result is not None
         ui = self._panel.ui
         ui.verdictTitleLabel.text = verdict_title(self._result)
-        ui.verdictLabel.text = "\n".join([*self._result["reasons"], *self._result["notes"]])
+        ui.verdictLabel.text = verdict_text(self._result)
         sections = verdict_sections(self._result)
         fill_sections(ui.verdictTable, sections)
         ui.verdictTable.visible = bool(sections)
@@ -136,7 +152,9 @@ class VerdictSection:
         ui.adoptButton.toolTip = (
             _("Use the new version from now on; you can go back at any time.")
             if accepted
-            else _("The tests did not accept this version; the reasons are above.")
+            else _(
+                "The tests did not accept this version; the reasons are above. The list of versions can still use it."
+            )
         )
         ui.keepAsideButton.text = _("Close") if adopted or not made else _("Keep aside")
         ui.segmentAgainButton.visible = made

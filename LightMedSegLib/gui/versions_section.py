@@ -78,6 +78,7 @@ class VersionsSection:
             return
         try:
             self._panel.logic.store.remove(version.card.identifier)
+            self._panel.verdict.forget_version(version.card)
         except LightMedSegError as error:
             slicer.util.errorDisplay(str(error))
         in_use = self._in_use()

@@ -13,17 +13,31 @@ from numpy.typing import NDArray
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.finetuning.case_record import CaseRecord
 from LightMedSegLib.finetuning.case_store import CaseStore
+from LightMedSegLib.finetuning.same_scan import same_scan_notes
 from LightMedSegLib.geometry import Box
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_package import load_model
 from LightMedSegLib.mrml.job_state import Job, JobContext
-from LightMedSegLib.mrml.result_record import PREFIX, ResultRecord, written_content
+from LightMedSegLib.mrml.result_record import PREFIX, ResultRecord, region_box, written_content
 from LightMedSegLib.mrml.segments_snapshot import SegmentsSnapshot, snapshot_steps
 from LightMedSegLib.mrml.untouched import untouched_labels, untouched_text
 from LightMedSegLib.mrml.volumes import VolumeSnapshot, VolumeState, check_volume_node, copy_steps
 from LightMedSegLib.torch_loading import load_torch_quietly
 
 _CASE = PREFIX + "Case"
+
+_NOT_HERE = (
+    "The prediction before your corrections is not on this computer, so the model segmented the scan once more for the "
+    "comparison."
+)
+
+
+@dataclass(frozen=True)
+class AddedCase:
+    """A case that is in the store now; notes: sentences for the user."""
+
+    record: CaseRecord
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,7 @@ def case_job(
 ) -> Job:
     """A job for :meth:`Worker.submit` that adds a case, or corrects the one made from this segmentation before.
 
-    Its outcome is the :class:`CaseRecord`. The model is run only where the untouched prediction is not known.
+    Its outcome is an :class:`AddedCase`. The model is run only where the untouched prediction is not known.
     Raises InputImageError at once for volumes that cannot be used.
     """
     for volume in volume_nodes:
@@ -74,13 +88,7 @@ def case_of(segmentation_node: Any, known: Collection[str]) -> str | None:
 def segmented_box(segmentation_node: Any) -> Box | None:
     """The box of voxels that a result is of; None for the whole volume and for nodes that are no results."""
     record = ResultRecord.read(segmentation_node)
-    if record is None or not record.region:
-        return None
-    try:
-        i0, i1, j0, j1, k0, k1 = (int(text) for text in record.region.split())
-    except ValueError:
-        return None
-    return ((i0, i1), (j0, j1), (k0, k1))
+    return None if record is None else region_box(record.region)
 
 
 class _Run:
@@ -118,17 +126,19 @@ class _Run:
                 return "Volume or segmentation changed while the case was read; add it again."
         return ""
 
-    def work(self, context: JobContext) -> CaseRecord:
+    def work(self, context: JobContext) -> AddedCase:
         """In the worker thread: nothing here may touch nodes."""
         from LightMedSegLib.finetuning.case_building import build_case
 
         assert self._segments is not None
         first, review = self._snapshots[0], self._review
         labels, model = self._segments.labels(), load_model(self._model_folder)
-        known = None
+        known, notes = None, []
         if self._made_by == model.card.weights.sha256:
             known = untouched_labels(self._untouched, (labels.shape[0], labels.shape[1], labels.shape[2]))
         if known is None:
+            if self._untouched:
+                notes.append(_NOT_HERE)
             load_torch_quietly()
         case = build_case(
             [part.image() for part in self._snapshots],
@@ -144,17 +154,19 @@ class _Run:
         )
         context.cancel.raise_if_cancelled()
         try:
-            return self._store.add(case, replaces=self._replaces)
+            record = self._store.add(case, replaces=self._replaces)
+            notes += same_scan_notes([entry.record for entry in self._store.list()], record, self._replaces)
+            return AddedCase(record, tuple(notes))
         except ValueError as error:
             raise InputImageError(
                 f"The case cannot be stored ({error}); give new structures short names of one line."
             ) from error
 
-    def deliver(self, record: CaseRecord, final: bool) -> CaseRecord:
+    def deliver(self, added: AddedCase, final: bool) -> AddedCase:
         """On the main thread: the segmentation remembers which case it is."""
         if self._node.GetScene() is not None:
-            self._node.SetAttribute(_CASE, f"{record.case_id} {_result_in(self._node)}")
-        return record
+            self._node.SetAttribute(_CASE, f"{added.record.case_id} {_result_in(self._node)}")
+        return added
 
 
 def _result_in(node: Any) -> str:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.geometry import Box
+from LightMedSegLib.mrml.earlier_results import show_alone
 from LightMedSegLib.mrml.job_state import Job, JobContext
 from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
 from LightMedSegLib.mrml.regions import roi_index_box
 from LightMedSegLib.mrml.segmentations import PackedLabels, result_node, write_result
 from LightMedSegLib.mrml.volumes import VolumeSnapshot, VolumeState, check_volume_node, copy_steps
+from LightMedSegLib.progress import ProgressCallback, part_of
 from LightMedSegLib.torch_loading import load_torch_quietly
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
     from LightMedSegLib.model_package import Model
     from LightMedSegLib.segmentation import Segmentation
+
+_PREVIEW_SHARE = 0.15
+"""Of the time of a run with a preview."""
 
 SegmentFunction = Callable[..., "Segmentation"]
 """LightMedSegLib.segmentation.segment, or something that is called and answers like it."""
@@ -127,6 +132,7 @@ class _Run:
         self._on_outcome = on_outcome
         self._segment = segment
         self._input = _Input()
+        self._hidden: list[str] = []
 
     def preparation(self) -> Iterator[None]:
         """Copy the volumes, in small steps."""
@@ -138,6 +144,7 @@ class _Run:
 
     def work(self, context: JobContext) -> _Finished:
         """In the worker thread: nothing here may touch the volume nodes."""
+        context.progress(0, 100, "Starting PyTorch")
         load_torch_quietly()
         segment = self._segment or _library_segment()
         images = [part.image() for part in self._input.snapshots]
@@ -145,13 +152,13 @@ class _Run:
         options = self._options
         settings = {"overlap": options.overlap, "mirror": options.mirror, "threads": options.threads}
 
-        def run(**extra: Any) -> _Finished:
+        def run(progress: ProgressCallback, **extra: Any) -> _Finished:
             result = segment(
                 images[0] if len(images) == 1 else images,
                 self._model,
                 options.device,
                 self._box,
-                context.progress,
+                progress,
                 context.cancel,
                 **settings,
                 **extra,
@@ -159,9 +166,10 @@ class _Run:
             return _packed(result, first)
 
         if options.preview_spacing is not None and _takes_spacing(segment):
-            context.publish(run(spacing=options.preview_spacing))
+            context.publish(run(part_of(context.progress, 0, _PREVIEW_SHARE), spacing=options.preview_spacing))
             context.cancel.raise_if_cancelled()
-        return run()
+            return run(part_of(context.progress, _PREVIEW_SHARE, 1))
+        return run(context.progress)
 
     def unwanted(self) -> str:
         """Why the result is not wanted any more; "" if it is."""
@@ -181,7 +189,9 @@ class _Run:
         node = write_result(volume, finished.labels, result.card, node, region=self._box, preview=not final)
         # The full result replaces the preview, unless the user has begun to edit it: permission is given once.
         self._target, self._overwrite = node, False
-        notes = [*result.notes, *([note] if note else [])]
+        self._hidden += show_alone(node)
+        hidden = [f"The earlier result '{name}' is hidden in the views now." for name in self._hidden]
+        notes = [*result.notes, *([note] if note else []), *hidden]
         outcome = Outcome(node, not final, notes, result.timings, result.device, finished.statistics)
         self._on_outcome(outcome)
         return outcome

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from LightMedSegLib.errors import CancelledError, LightMedSegError
-from LightMedSegLib.progress import CancelToken
-
-_FIRST_ESTIMATE_SECONDS = 1.0
+from LightMedSegLib.progress import CancelToken, TimeLeft
 
 
 class JobState(enum.Enum):
@@ -34,7 +32,7 @@ class JobState(enum.Enum):
 
 @dataclass(frozen=True)
 class Progress:
-    """A snapshot: done of total units, seconds since the start, and seconds left (None while unknown)."""
+    """A snapshot: done of total units, seconds since the start, and seconds left (None while unknown; never rising)."""
 
     done: int
     total: int
@@ -83,7 +81,7 @@ class Job:
         self.changed = threading.Event()
         self._lock = threading.Lock()
         self._started = time.monotonic()
-        self._pass_started = self._started
+        self._left = TimeLeft()
         self._step = (0, 0, "Reading the volume")
 
     @property
@@ -95,12 +93,8 @@ class Job:
     def progress(self) -> Progress:
         """How far the job is; any thread may ask."""
         with self._lock:
-            (done, total, message), pass_started = self._step, self._pass_started
-        now = time.monotonic()
-        spent, remaining = now - pass_started, None
-        if done > 0 and total > 0 and spent >= _FIRST_ESTIMATE_SECONDS:
-            remaining = spent * (total - done) / done
-        return Progress(done, total, message, now - self._started, remaining)
+            (done, total, message), remaining = self._step, self._left.seconds
+        return Progress(done, total, message, time.monotonic() - self._started, remaining)
 
     def cancel(self) -> None:
         """Ask the work to stop; what it still returns is not delivered."""
@@ -123,10 +117,9 @@ class Job:
         self.changed.set()
 
     def set_progress(self, done: int, total: int, message: str) -> None:
-        """A ProgressCallback for the work; a count that goes back begins a new estimate of the time left."""
+        """A ProgressCallback for the work."""
         with self._lock:
-            if done < self._step[0] or total != self._step[1]:
-                self._pass_started = time.monotonic()
+            self._left.report(done, total, message, time.monotonic())
             self._step = (done, total, message)
 
     def forget_input(self) -> None:

@@ -11,8 +11,13 @@ import vtk
 
 Points = Sequence[tuple[float, float]]
 
+_FEWEST_POINTS = 2
+"""A line needs two; VTK logs an error for every attempt to draw a shorter one."""
 
-_TITLE_POINTS = 12
+_MARGIN = 0.05
+"""Free room above and below the curves, as a share of their height."""
+
+_LEAST_HEIGHT = 0.01
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class ProgressPlot:
     """Owns a plot view, a chart, and one table and series per curve; made when needed, never saved with the scene."""
 
     def __init__(self, name: str, title: str, x_title: str) -> None:
-        """name tells the plot views of the scene apart; title and x_title are shown."""
+        """name tells the plot views of the scene apart, title the nodes; x_title is shown below the axis."""
         self._name, self._title, self._x_title = name, title, x_title
         self._chart: Any = None
         self._view: Any = None
@@ -49,13 +54,24 @@ class ProgressPlot:
             self._view.SetPlotChartNodeID(self._made_chart().GetID())
         return self._view
 
-    def draw(self, curves: Mapping[str, Curve]) -> None:
-        """Show these curves by name, instead of what they were before."""
+    def draw(self, curves: Mapping[str, Curve], x_end: float = 0.0) -> None:
+        """Show these curves by name, instead of what they were before; those of fewer than two points are left out.
+
+        x_end: how far the axis reaches, from 0, at least, so that a chart that grows keeps its scale.
+        """
         chart = self._made_chart()
-        for name, curve in curves.items():
-            if name not in self._tables:
-                self._add_curve(chart, name, curve)
-            _fill(self._tables[name], self._x_title, name, curve.points)
+        lines = {name: curve for name, curve in curves.items() if len(curve.points) >= _FEWEST_POINTS}
+        before = chart.StartModify()
+        try:
+            for name, curve in lines.items():
+                if name not in self._tables:
+                    self._add_curve(chart, name, curve)
+                _fill(self._tables[name], self._x_title, name, curve.points)
+            for name in set(self._tables) - set(lines):
+                self._remove_curve(chart, name)
+            _fit(chart, [point for curve in lines.values() for point in curve.points], x_end)
+        finally:
+            chart.EndModify(before)
 
     def forget(self) -> None:
         """The scene is being closed, and takes the nodes with it."""
@@ -65,8 +81,7 @@ class ProgressPlot:
     def remove(self) -> None:
         """Take the nodes out of the scene."""
         chart = self._chart
-        series = [chart.GetNthPlotSeriesNode(i) for i in range(chart.GetNumberOfPlotSeriesNodes())] if chart else []
-        for node in (self._view, chart, *series, *self._tables.values()):
+        for node in (self._view, chart, *(_series(chart) if chart else ()), *self._tables.values()):
             if node is not None and node.GetScene() is not None:
                 node.GetScene().RemoveNode(node)
         self.forget()
@@ -74,11 +89,11 @@ class ProgressPlot:
     def _made_chart(self) -> Any:
         if self._chart is None:
             self._chart = _hidden("vtkMRMLPlotChartNode", self._title)
-            self._chart.SetTitle(self._title)
-            self._chart.SetTitleFontSize(_TITLE_POINTS)
-            self._chart.SetXAxisTitle(self._x_title)
+            # A chart of a panel's width has no room for them; and a legend inside it covers the curves.
+            self._chart.SetTitleVisibility(False)
+            self._chart.SetLegendVisibility(False)
             self._chart.SetYAxisTitleVisibility(False)
-            self._chart.SetLegendVisibility(True)
+            self._chart.SetXAxisTitle(self._x_title)
         return self._chart
 
     def _add_curve(self, chart: Any, name: str, curve: Curve) -> None:
@@ -93,6 +108,30 @@ class ProgressPlot:
         series.SetLineWidth(2)
         series.SetColor(*curve.color)
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
+
+    def _remove_curve(self, chart: Any, name: str) -> None:
+        table = self._tables.pop(name)
+        for series in _series(chart):
+            if series.GetTableNodeID() == table.GetID():
+                chart.RemovePlotSeriesNodeID(series.GetID())
+                series.GetScene().RemoveNode(series)
+        table.GetScene().RemoveNode(table)
+
+
+def _series(chart: Any) -> list[Any]:
+    return [chart.GetNthPlotSeriesNode(index) for index in range(chart.GetNumberOfPlotSeriesNodes())]
+
+
+def _fit(chart: Any, points: Points, x_end: float) -> None:
+    """Set the axes to what the curves need: an automatic axis keeps the range that it had at the first points."""
+    if not points:
+        return
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    margin = max(_MARGIN * (max(ys) - min(ys)), _LEAST_HEIGHT)
+    chart.SetXAxisRangeAuto(False)
+    chart.SetXAxisRange(min(0.0, *xs), max(*xs, x_end))
+    chart.SetYAxisRangeAuto(False)
+    chart.SetYAxisRange(min(ys) - margin, max(ys) + margin)
 
 
 def _hidden(class_name: str, name: str) -> Any:

@@ -70,6 +70,16 @@ def region_text(region: Box | None) -> str:
     return "" if region is None else " ".join(str(int(value)) for pair in region for value in pair)
 
 
+def region_box(text: str) -> Box | None:
+    """The box of :func:`region_text`; None for the whole volume, and for what is no such text."""
+    try:
+        i0, i1, j0, j1, k0, k1 = (int(number) for number in text.split())
+    except ValueError:
+        # Attributes of a scene file can be edited by anybody.
+        return None
+    return ((i0, i1), (j0, j1), (k0, k1))
+
+
 def content_hash(labels: NDArray[Any]) -> str:
     """A hash of the labels (z, y, x) inside their bounding box, so that the empty rim around it does not count."""
     box = bounding_box(labels)

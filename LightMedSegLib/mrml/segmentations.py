@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.labels import Label
 from LightMedSegLib.mrml.hierarchy import place_beside
+from LightMedSegLib.mrml.kept_predictions import keep
 from LightMedSegLib.mrml.result_record import ResultRecord, content_hash, is_unedited, remember_content
 from LightMedSegLib.mrml.shared_labelmap import (
     BINARY_LABELMAP,
@@ -21,7 +22,8 @@ from LightMedSegLib.mrml.shared_labelmap import (
     make_labelmap,
     remove_all_segments,
 )
-from LightMedSegLib.mrml.untouched import packed_labels, remember_untouched
+from LightMedSegLib.mrml.surfaces import has_surfaces, make_surfaces_again
+from LightMedSegLib.mrml.untouched import remember_untouched
 
 if TYPE_CHECKING:
     import vtk
@@ -29,12 +31,13 @@ if TYPE_CHECKING:
     from LightMedSegLib.geometry import Box
     from LightMedSegLib.model_card import ModelCard
 
-CLOSED_SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
-
 
 @dataclass(frozen=True)
 class PackedLabels:
-    """Labels ready to be put into a node; made in any thread, so that the main thread has nothing left to compute."""
+    """Labels ready to be put into a node; made in any thread, so that the main thread has nothing left to compute.
+
+    untouched: the key under which they are kept, "" for none.
+    """
 
     scalars: vtk.vtkUnsignedCharArray
     content: str
@@ -43,7 +46,7 @@ class PackedLabels:
     @classmethod
     def of(cls, labels: NDArray[np.uint8]) -> PackedLabels:
         """From an array (z, y, x); a copy."""
-        return cls(label_scalars(labels), content_hash(labels), packed_labels(labels))
+        return cls(label_scalars(labels), content_hash(labels), keep(labels))
 
 
 def write_result(
@@ -68,7 +71,7 @@ def write_result(
         name = volume_node.GetScene().GenerateUniqueName(f"{volume_node.GetName()} {card.title}")
         node = volume_node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     with _modifying(node), _looks_kept(node):
-        had_surface = node.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE)
+        had_surfaces = has_surfaces(node)
         remove_all_segments(node.GetSegmentation())
         # The transform first: the reference geometry is stored relative to it, and saving resamples to that geometry.
         node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
@@ -77,13 +80,13 @@ def write_result(
         add_segments(node.GetSegmentation(), labelmap, card.labels)
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
-        if had_surface:
-            node.CreateClosedSurfaceRepresentation()
         ResultRecord.of(card, region, preview=preview).write(node)
         remember_content(node, packed.content)
         remember_untouched(node, packed.untouched)
     guard_removal(node.GetSegmentation())
     place_beside(node, volume_node)
+    if had_surfaces:
+        make_surfaces_again(node)
     return node
 
 

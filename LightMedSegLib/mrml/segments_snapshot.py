@@ -13,6 +13,7 @@ from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.mrml.reading import on_volume, segment_images, volume_to_layer
 from LightMedSegLib.mrml.shared_labelmap import layer_array
 from LightMedSegLib.mrml.transforms import Matrix
+from LightMedSegLib.mrml.volumes import slabs
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,14 @@ def snapshot_steps(
         # Another layer in between comes later in the list, and so does what follows it.
         if not images or images[-1] is not image:
             place = volume_to_layer(volume_node, segmentation_node, image)
-            result.layers.append(_Layer(layer_array(image).copy(), place))
+            copy = np.empty_like(layer_array(image))
+            result.layers.append(_Layer(copy, place))
             images.append(image)
-            yield None
-            if [image.GetMTime() for _, image in found] != times:
-                raise InputImageError(f"'{segmentation_node.GetName()}' changed while it was read; try again.")
+            for part in slabs(copy):
+                # Taken anew each time: a view of replaced voxels would point at freed memory.
+                copy[part] = layer_array(image)[part]
+                yield None
+                if [image.GetMTime() for _, image in found] != times:
+                    raise InputImageError(f"'{segmentation_node.GetName()}' changed while it was read; try again.")
         result.layers[-1].values[segmentation.GetSegment(segment_id).GetLabelValue()] = values[segment_id]
     yield result

@@ -12,14 +12,19 @@ import numpy as np
 import slicer
 import vtk
 from numpy.typing import NDArray
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtk.util.numpy_support import vtk_to_numpy
 
 BINARY_LABELMAP = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
 
 
 def label_scalars(labels: NDArray[np.uint8]) -> vtk.vtkUnsignedCharArray:
     """Labels (z, y, x) as scalars for :func:`make_labelmap`; a copy that belongs to no scene, made in any thread."""
-    return numpy_to_vtk(np.ascontiguousarray(labels, dtype=np.uint8).ravel(), deep=True)
+    scalars = vtk.vtkUnsignedCharArray()
+    scalars.SetNumberOfTuples(labels.size)
+    if labels.size:
+        # By numpy, which lets other threads run meanwhile: VTK's own copy keeps Python's lock.
+        np.copyto(vtk_to_numpy(scalars).reshape(labels.shape), labels, casting="unsafe")
+    return scalars
 
 
 def make_labelmap(volume_node: Any, scalars: vtk.vtkUnsignedCharArray) -> Any:

@@ -7,6 +7,7 @@ which the main thread calls from a timer.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import queue
 import threading
@@ -18,8 +19,10 @@ from typing import Any
 from LightMedSegLib.errors import CancelledError, LightMedSegError
 from LightMedSegLib.mrml.job_state import Job, JobContext, JobState, describe_failure
 
-_PREPARE_SECONDS = 0.03
+_PREPARE_SECONDS = 0.02
 """The share of one poll that copying may take: the user notices delays from a tenth of a second."""
+
+_LAST_WAIT_SECONDS = 5.0
 
 _logger = logging.getLogger("LightMedSeg")
 
@@ -33,6 +36,7 @@ class Worker:
         self._job: Job | None = None
         self._polling = False
         self._closed = False
+        self._delivered = False
 
     @property
     def job(self) -> Job | None:
@@ -85,20 +89,34 @@ class Worker:
             job.changed.wait(seconds)
             job.changed.clear()
 
+    def stop(self) -> None:
+        """Cancel the present job and ask the thread to end, without waiting; nothing can be started any more."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+        self.cancel()
+
     def close(self, timeout: float = 5.0) -> bool:
-        """Cancel the present job, drop its result and end the thread; False if it did not end within timeout."""
-        self._closed = True
-        if self._job is not None:
-            self._job.cancel()
+        """As stop(), and wait for the end; False if the thread did not end within timeout."""
+        self.stop()
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._queue.put(None)
             thread.join(timeout)
         if self._job is not None:
-            self._end(self._job, JobState.CANCELLED, "Cancelled: nothing was written.")
-        return thread is None or not thread.is_alive()
+            if self._delivered:
+                self._end_delivered(self._job)
+            else:
+                self._end(self._job, JobState.CANCELLED, "Cancelled: nothing was written.")
+        if thread is None or not thread.is_alive():
+            return True
+        # A thread that comes back from PyTorch while the interpreter ends aborts the whole program.
+        atexit.register(thread.join, _LAST_WAIT_SECONDS)
+        return False
 
     def _advance(self, job: Job) -> None:
+        if self._delivered:
+            self._end_delivered(job)
+            return
         if not job.stopping:
             reason = job.unwanted()
             if reason:
@@ -114,7 +132,7 @@ class Worker:
             except queue.Empty:
                 break
             self._handle(job, kind, value)
-            if job.state.ended:
+            if job.state.ended or self._delivered:
                 return
         if not alive:
             self._thread = None
@@ -163,14 +181,18 @@ class Worker:
                 job.fail_when_stopped(error)
             return
         if kind == "done":
-            job.outcome = outcome
-            self._end(job, JobState.DONE, "")
+            # The end is told at the next poll: writing the result and showing it would be one long stop together.
+            job.outcome, self._delivered = outcome, True
 
     def _fail(self, job: Job, error: BaseException) -> None:
         job.error = error
         if not isinstance(error, LightMedSegError):
             _logger.error("The segmentation job failed.", exc_info=error)
         self._end(job, JobState.FAILED, describe_failure(error))
+
+    def _end_delivered(self, job: Job) -> None:
+        # A scene that was closed in the meantime took the result with it.
+        self._end(job, JobState.DROPPED if job.drop_reason else JobState.DONE, job.drop_reason)
 
     def _end_stopped(self, job: Job) -> None:
         if job.late_error is not None:
@@ -184,7 +206,7 @@ class Worker:
         job.state, job.message = state, message
         # Copied voxels must not live on with a job that somebody still holds.
         job.forget_input()
-        self._job = None
+        self._job, self._delivered = None, False
         job.on_end(job)
 
 

@@ -11,6 +11,7 @@ import torch
 from finetuning_factory import slabs, tiny_model
 
 from LightMedSegLib.cli import main
+from LightMedSegLib.finetuning.settings import FinetuneSettings
 from LightMedSegLib.model_package import load_model
 from LightMedSegLib.model_store import ModelStore
 
@@ -94,3 +95,17 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
     (tmp_path / "out" / "result.json").unlink()
     assert main([*words, "--install"]) == 2
     assert "other settings" in capsys.readouterr().err
+
+
+def test_a_version_that_is_not_accepted_says_what_to_do_next(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ModelStore().add(words[2])
+    words[2] = "test-model"
+    read = FinetuneSettings.from_json
+    # No training can gain so much.
+    monkeypatch.setattr(FinetuneSettings, "from_json", lambda content: read({**content, "minimum_gain": 1.0}))
+    assert main([*words, "--install"]) == 0
+    shown = capsys.readouterr().out
+    assert "Not accepted.\nWhat to do next:\n- " in shown and "- Add corrected scans: 2 scans are" in shown
+    assert "lightmedseg models use test-model@1.1.0-tuned.1 --force" in shown

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
+
+import pytest
 
 from LightMedSegLib.cli.progress_bar import ProgressBar, clock, progress_line
 from LightMedSegLib.cli.tables import format_number, format_table
@@ -35,11 +38,24 @@ def test_the_progress_bar_is_silent_in_a_file() -> None:
     assert stream.getvalue() == ""
 
 
-def test_the_remaining_time_is_that_of_the_work_so_far() -> None:
-    assert "0:20, 1:00 left" in progress_line(25, 100, "Segmenting", 20.0)
-    assert "left" not in progress_line(100, 100, "Done", 20.0)
+def test_the_remaining_time_is_shown_where_it_is_known() -> None:
+    assert "0:20, 1:00 left" in progress_line(25, 100, "Segmenting", 20.0, 60.0)
+    assert "left" not in progress_line(25, 100, "Segmenting", 20.0)
+    assert "left" not in progress_line(100, 100, "Done", 20.0, 0.0)
     assert progress_line(0, 0, "Starting", 0.0).startswith("[....")
     assert clock(125.0) == "2:05"
+
+
+def test_the_remaining_time_on_a_terminal_never_rises(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("LightMedSegLib.cli.progress_bar.time.monotonic", lambda: now[0])
+    stream = Terminal()
+    with ProgressBar(stream) as progress:
+        for percent in range(10, 90):
+            progress(percent, 100, f"Segmenting, window {percent // 30 + 1} of 3")
+            now[0] += 1.0 if percent < 40 else 1.5
+    left = [int(m) * 60 + int(s) for m, s in re.findall(r", (\d+):(\d\d) left", stream.getvalue())]
+    assert len(left) > 50 and left == sorted(left, reverse=True)
 
 
 def test_numbers_line_up_on_the_right_and_words_on_the_left() -> None:

@@ -86,7 +86,7 @@ def test_a_deleted_case_leaves_no_byte(model: Model, store: CaseStore) -> None:
 
 @pytest.mark.parametrize("file", [RECORD_FILE, TENSOR_FILE])
 def test_a_damaged_case_is_named_and_the_others_stay_usable(model: Model, store: CaseStore, file: str) -> None:
-    damaged, sound = store.add(corrected_case(model)), store.add(corrected_case(model))
+    damaged, sound = store.add(corrected_case(model)), store.add(corrected_case(model, 1))
     path = store.folder / damaged.case_id / "0001" / file
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF

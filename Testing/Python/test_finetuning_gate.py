@@ -9,9 +9,10 @@ import pytest
 import torch
 from model_factory import make_labels
 
+from LightMedSegLib.finetuning.advice import next_steps
 from LightMedSegLib.finetuning.confusion import confusion, dice_of
 from LightMedSegLib.finetuning.crops import training_crops
-from LightMedSegLib.finetuning.gate import Comparison, judge, mistakes
+from LightMedSegLib.finetuning.gate import Cause, Comparison, judge, mistakes
 from LightMedSegLib.finetuning.held_out import GAP_VOXELS, best_cut, plan_parts
 from LightMedSegLib.finetuning.settings import FinetuneSettings
 from LightMedSegLib.labels import Label
@@ -108,6 +109,43 @@ def test_what_is_not_accepted_says_why(held_out: list[Comparison], reference: li
     assert any(reason in text for text in verdict.reasons)
 
 
+@pytest.mark.parametrize(
+    ("held_out", "reference", "scans", "kinds", "words"),
+    [
+        (
+            rows((0.985, 0.973)), rows((0.9, 0.9)), 1, ["not_better"],
+            ["add scans on which it goes wrong", "of Structure 1, which became", "scans: one scan is little"],
+        ),
+        (rows((0.755, 0.754)), rows((0.9, 0.9)), 2, ["not_better"], ["2 scans are little to learn from"]),
+        (rows((0.5, 0.9), (0.9, 0.8)), rows((0.9, 0.9)), 5, ["worse"], ["corrections of Structure 2, which became"]),
+        (rows((0.5, 0.9)), rows((0.9, 0.8)), 5, ["forgets"], ["like those that the model was made for"]),
+        (rows((math.nan, math.nan)), rows((0.9, 0.9)), 1, ["too_small"], ["review a larger part"]),
+    ],
+)  # fmt: skip
+def test_what_is_not_accepted_says_what_to_do_next(
+    held_out: list[Comparison], reference: list[Comparison], scans: int, kinds: list[str], words: list[str]
+) -> None:
+    content = judge(held_out, reference, SETTINGS, NAMES, scans).to_json()
+    assert [cause["kind"] for cause in content["causes"]] == kinds
+    assert len(content["next_steps"]) == len(words), content["next_steps"]
+    assert all(word in step for word, step in zip(words, content["next_steps"], strict=True))
+    if kinds == ["worse"]:
+        assert content["causes"][0] == {"kind": "worse", "structure": "Structure 2", "before": 0.9, "after": 0.8}
+
+
+def test_enough_scans_bring_no_advice_to_add_more_and_an_accepted_version_brings_none() -> None:
+    rejected = judge(rows((0.755, 0.754)), rows((0.9, 0.9)), SETTINGS, NAMES, 7)
+    assert not any("little to learn from" in step for step in rejected.next_steps)
+    assert judge(rows((0.6, 0.8)), rows((0.9, 0.9)), SETTINGS, NAMES, 1).next_steps == ()
+
+
+def test_a_structure_that_is_not_learnt_and_a_mistake_have_their_advice() -> None:
+    verdict = judge(rows((0.6, 0.8), (0.0, 0.1)), rows((0.9, 0.9)), SETTINGS, NAMES[:1], 4)
+    assert verdict.next_steps == ("Add scans in which Structure 2 is marked.",)
+    (step,) = next_steps([Cause("mistake", "Swapped?")], (), 1)
+    assert step.startswith("Mend the corrections")
+
+
 def test_a_sliver_of_a_structure_does_not_decide_alone() -> None:
     held_out = [*rows((0.5, 0.9)), *rows((0.0, 0.0), (0.3, 0.0), voxels=20)[1:]]
     assert judge(held_out, rows((0.9, 0.9)), SETTINGS, NAMES).accepted
@@ -139,7 +177,7 @@ def test_without_a_reference_set_the_user_is_told_so() -> None:
 def test_every_case_is_held_out_once_and_never_trained_on_in_that_turn() -> None:
     for count, most in ((2, 3), (3, 3), (7, 3), (5, 9)):
         names = [f"case {number}" for number in range(count)]
-        parts = plan_parts(names, most)
+        parts = plan_parts([[name] for name in names], most)
         assert len(parts) == min(count, most)
         assert sorted(piece.case_id for part in parts for piece in part.test) == names
         for part in parts:
@@ -149,7 +187,7 @@ def test_every_case_is_held_out_once_and_never_trained_on_in_that_turn() -> None
 def test_a_single_case_is_cut_where_all_its_structures_are_on_both_sides() -> None:
     case = prepared(layers((24, 16, 20)))
     assert best_cut(case)[0] != 2  # the two structures lie side by side along x
-    (part,) = plan_parts(["case"], 3, case)
+    (part,) = plan_parts([["case"]], 3, case)
     pieces = [piece.of(case) for piece in (*part.train, *part.test)]
     known = [piece.labels != IGNORED for piece in pieces]
     assert not (known[0] & known[1]).any()
@@ -160,7 +198,7 @@ def test_a_single_case_is_cut_where_all_its_structures_are_on_both_sides() -> No
 def test_nothing_is_held_out_of_a_case_too_small_to_be_cut() -> None:
     labels = np.zeros((20, 20, 20), np.uint8)
     labels[8:11, 8:11, 8:11] = 1
-    assert not plan_parts(["case"], 3, prepared(labels))
+    assert not plan_parts([["case"]], 3, prepared(labels))
 
 
 def test_crops_are_centred_on_every_structure_and_small_cases_stay_whole() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from model_store_fixtures import identifiers, made, package, store  # noqa: F401
 
+from LightMedSegLib import model_store
 from LightMedSegLib.errors import ModelPackageError, ModelStoreError, OutputError
 from LightMedSegLib.model_store import ModelStore
 from LightMedSegLib.safe_files import is_temporary
@@ -58,6 +59,19 @@ def test_a_users_newer_version_of_a_shipped_model_is_found_and_the_shipped_one_s
     store.add(package(made, "brain-mr", "1.1.0", 1.0).folder)
     assert store.find("brain-mr").card.version == "1.1.0"
     assert store.find("brain-mr@1.0.0").card.version == "1.0.0"
+
+
+def test_the_cards_in_use_are_those_of_the_models_that_plain_names_mean_and_no_weights_are_read(
+    store: ModelStore, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("1.9.0", "1.10.0", "2.0.0-rc.1"):
+        store.add(package(made, "liver-ct", version).folder)
+    found = {name: store.find(name).card for name in ("brain-mr", "liver-ct")}
+    monkeypatch.setattr(model_store, "load_model", None)
+    assert {card.name: card for card in store.cards_in_use()} == found
+    monkeypatch.undo()
+    store.choose("liver-ct", "2.0.0-rc.1")
+    assert [card.version for card in store.cards_in_use()] == ["1.0.0", "2.0.0-rc.1"]
 
 
 @pytest.mark.parametrize("identifier", ["heart", "brain-mr@9.0.0", "", "brain-mr@", "../shipped/brain-mr", "BRAIN-MR"])

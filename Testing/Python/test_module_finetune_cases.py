@@ -23,7 +23,8 @@ def test_the_panel_says_what_is_missing_from_step_to_step(finetune: Finetune) ->
     assert ui.addCaseButton.enabled and ui.addCaseButton.text == "Add this case"
     finetune.add_case()
     assert ui.addCaseButton.text == "Update this case"
-    assert ui.finetuneButton.enabled and ui.finetuneLabel.text == ""
+    assert ui.finetuneButton.enabled
+    assert ui.finetuneLabel.text.startswith("Little can be shown with this one scan"), "nothing was corrected"
 
 
 def test_without_torch_nothing_is_offered(finetune: Finetune) -> None:
@@ -144,3 +145,17 @@ def test_cases_of_models_with_another_input_are_counted_but_not_learnt_from(fine
     finetune.bench.parameters.model = finetune.bench.add_model("other", input={**card["input"], **other})
     assert finetune.ui.casesLabel.text.startswith("0 cases for this model, 1 for others; together 0.")
     assert not finetune.ui.finetuneButton.enabled
+
+
+def test_the_same_scan_from_another_segmentation_corrects_its_case_and_the_panel_says_so(finetune: Finetune) -> None:
+    node = finetune.result()
+    change_segment(node, "Bright", finetune.bench.parameters.inputVolume, lambda mask: 0 * mask)
+    first = finetune.add_case()
+    finetune.bench.parameters.inputVolume.SetName("Another name")
+    assert finetune.bench.run() is not node
+    finetune.bench.panel.update()
+    assert finetune.ui.addCaseButton.text == "Add this case"
+    second = finetune.add_case()
+    assert (second.case_id, second.revision) == (first.case_id, 2)
+    assert "This scan was case 1 already: the new correction takes the place" in finetune.ui.addCaseLabel.text
+    assert len(table_texts(finetune.ui.casesTable)) == 1

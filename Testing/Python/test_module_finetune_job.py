@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,6 +50,54 @@ def test_while_it_runs_bar_text_and_button_tell_how_far_it_is(finetune: Finetune
     assert ui.verdictLabel.text == "A note."
 
 
+def test_the_plots_fit_their_data_and_draw_no_line_of_a_single_point(
+    finetune: Finetune, caplog: pytest.LogCaptureFixture
+) -> None:
+    finetune.result()
+    finetune.add_case()
+    finetune.start()
+    finetune.see(START, BASELINE, step(1, 1), {"event": "dice", "held_out": 0.85, "part": 1, "parts": 2, "step": 1})
+    dice, loss = finetune.section.curves.views
+    assert [name for name, _, _ in dice._checked().series()] == ["Before"], "one point is no curve"
+    for view in (dice, loss):
+        view.grab()
+    finetune.see(*(step(1, number) for number in range(2, 11)))
+    finetune.see({"event": "dice", "held_out": 0.6, "part": 1, "parts": 2, "step": 10}, step(2, 10))
+    for view in (dice, loss):
+        view.grab()
+        points = [point for _, _, line in view._checked().series() for point in line]
+        (left, right), (low, high) = view._checked().axis_ranges()
+        assert all(left <= x <= right and low < y < high for x, y in points)
+        assert (left, right) == (0, 20), "both axes reach from the beginning to the end of the job"
+    assert "Attempted to paint a line" not in caplog.text
+
+
+def test_the_plots_show_no_raw_names_and_their_legend_covers_no_curve(finetune: Finetune) -> None:
+    finetune.result()
+    finetune.add_case()
+    finetune.start()
+    finetune.see(START, BASELINE, step(1, 1), step(1, 2))
+    for view in finetune.section.curves.views:
+        chart = view._checked().chart()
+        assert not chart.GetLegendVisibility() and not chart.GetTitleVisibility()
+        assert view.className() == "qMRMLPlotView", "a qMRMLPlotWidget has a bar with the name of its node"
+    dice, loss = (label.text for label in finetune.section.curves.titles)
+    assert "Before" in dice and "New version" in dice and "#1f78b5" in dice
+    assert loss == "<b>Training loss</b>"
+
+
+def test_a_curve_that_is_not_there_any_more_takes_its_nodes_along(finetune: Finetune) -> None:
+    finetune.result()
+    finetune.add_case()
+    finetune.start()
+    finetune.see(START, BASELINE, *(step(1, number) for number in (1, 2)))
+    count = len(plot_nodes())
+    finetune.see({"event": "cancelled"}, alive=False)
+    finetune.start()
+    finetune.see(START, BASELINE, step(1, 1))
+    assert len(plot_nodes()) == count - 2, "series and table of the loss"
+
+
 def test_closing_the_scene_does_not_touch_the_job_and_its_curves_come_back(finetune: Finetune) -> None:
     finetune.result()
     finetune.add_case()
@@ -58,8 +108,8 @@ def test_closing_the_scene_does_not_touch_the_job_and_its_curves_come_back(finet
     finetune.bench.parameters.model = finetune.bench.model
     finetune.see(step(1, 2))
     finetune.bench.session.process_events(0.3)
-    dice, loss = (widget.plotView()._checked().series() for widget in finetune.section.curves.widgets)
-    assert [len(points) for _, _, points in loss] == [2] and len(dice) == 2
+    dice, loss = (view._checked().series() for view in finetune.section.curves.views)
+    assert [len(points) for _, _, points in loss] == [2] and [name for name, _, _ in dice] == ["Before"]
     finetune.see(verdict(candidate=None, accepted=False, reasons=["Swapped?"]), alive=False)
     assert finetune.ui.verdictTitleLabel.text == "Nothing was trained, because something looks wrong:"
 
@@ -89,6 +139,47 @@ def test_slicer_ending_or_the_module_reloading_stops_the_job(finetune: Finetune)
     assert finetune.process.ended and not finetune.section.running
     assert plot_nodes() == []
     assert not [path for path in finetune.process.folder.iterdir() if path.name == "result.json"]
+
+
+def test_slicers_end_asks_both_jobs_before_it_waits_and_waits_less_than_two_seconds(
+    finetune: Finetune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the segmentation nor the fine-tuning listens here."""
+    import threading
+
+    import LightMedSeg
+    from LightMedSegLib.gui import finetune_process
+    from LightMedSegLib.mrml import worker
+
+    finetune.result()
+    finetune.add_case()
+    finetune.start()
+    bench, release, waits, last = finetune.bench, threading.Event(), [], []
+    bench.panel.logic.segment = lambda *args, **settings: release.wait(60)
+    bench.ui.segmentButton.click()
+    runner = bench.panel.logic.runner
+    bench.session.wait_until(lambda: runner.job.state.name == "RUNNING", what="the segmentation to run")
+    job = runner.job
+
+    class Process(finetune_process.LocalProcess):
+        def __init__(self) -> None:
+            self._folder = finetune.process.folder
+            self._process = SimpleNamespace(stdin=None, wait=self.wait)
+
+        def wait(self, seconds: float) -> None:
+            assert job.stopping, "the segmentation would go on meanwhile"
+            waits.append(seconds)
+            raise subprocess.TimeoutExpired("job", seconds)
+
+    finetune.section.process = Process()
+    monkeypatch.setattr(LightMedSeg, "time", SimpleNamespace(monotonic=lambda: sum(waits)))
+    monkeypatch.setattr(threading.Thread, "join", lambda thread, timeout=None: waits.append(timeout))
+    monkeypatch.setattr(worker.atexit, "register", lambda *arguments: last.append(arguments))
+    bench.panel.cleanup()
+    assert sum(waits) < 2 and len(waits) >= 2, waits
+    assert len(last) == 1, "a thread that is left in PyTorch must not see the interpreter end"
+    assert (finetune.process.folder / "stop").exists()
+    release.set()
 
 
 def test_a_cancelled_job_is_asked_until_it_ends(finetune: Finetune) -> None:

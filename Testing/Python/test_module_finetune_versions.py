@@ -53,8 +53,12 @@ def test_a_new_version_can_be_tried_before_it_is_adopted_or_kept_aside(finetune:
     finetune.add_case()
     finetune.start()
     tuned = finetune.install("1.1.0-tuned.1", accepted=False, parent="self-test@1.0.0")
-    finetune.see(START, verdict(accepted=False, reasons=["It is not better."]), alive=False)
+    steps = ["Add corrected scans."]
+    finetune.see(START, verdict(accepted=False, reasons=["It is not better."], next_steps=steps), alive=False)
     ui = finetune.ui
+    assert ui.verdictLabel.text.startswith(
+        "It is not better.\nA note.\n\nWhat to do next:\n• Add corrected scans.\n• Or keep the new version aside"
+    )
     assert not ui.adoptButton.enabled and "reasons are above" in ui.adoptButton.toolTip
     ui.segmentAgainButton.click()
     finetune.bench.finish()
@@ -79,6 +83,33 @@ def test_the_verdict_of_one_model_is_not_shown_for_another(finetune: Finetune) -
     assert finetune.ui.verdictFrame.visible and finetune.ui.adoptButton.enabled
     finetune.ui.adoptButton.click()
     assert finetune.bench.parameters.model == "self-test@1.1.0-tuned.1"
+
+
+def test_showing_the_panel_deletes_no_file_and_deleting_the_version_takes_its_verdict_along(finetune: Finetune) -> None:
+    import qt
+
+    tuned = finetune.install("1.1.0-tuned.1", parent="self-test@1.0.0")
+    panel, store = finetune.bench.panel, finetune.bench.panel.logic.store
+    file = panel.logic.jobs_folder / "self-test@1.0.0" / "result.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(verdict()))
+    panel.update()
+    assert finetune.ui.verdictFrame.visible
+    # A store on a share that is away for a moment.
+    folder = next(entry.folder for entry in store.list() if entry.identifier == tuned)
+    folder.rename(finetune.bench.folder.parent / "away")
+    panel.models.reload()
+    panel.update()
+    assert not finetune.ui.verdictFrame.visible and file.exists()
+    (finetune.bench.folder.parent / "away").rename(folder)
+    panel.models.reload()
+    panel.versions.reload()
+    panel.update()
+    assert finetune.ui.verdictFrame.visible
+    finetune.ui.versionsTable.selectRow(0)
+    finetune.bench.session.dialogs.answer(qt.QMessageBox.Ok)
+    finetune.ui.deleteVersionButton.click()
+    assert not finetune.ui.verdictFrame.visible and not file.exists()
 
 
 def test_automatic_adoption_is_remembered_for_the_user(finetune: Finetune) -> None:

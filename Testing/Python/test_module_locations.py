@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import extension_build
 from module_fixtures import MODULE_FILE
-from runtime_fixtures import REPOSITORY
+from runtime_fixtures import REPOSITORY, slicer_runtime  # noqa: F401
 
 CODE = """
 import sys
@@ -50,6 +52,15 @@ def run(tmp_path: Path, module: Path, library: Path, python_path: Path | None = 
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_help_text_links_to_the_homepage_of_the_extension(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    slicer_runtime.load_module(MODULE_FILE)
+    homepage = re.search(r'EXTENSION_HOMEPAGE "(.*)"', (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8"))
+    assert homepage is not None
+    assert f'<a href="{homepage.group(1)}#readme">online documentation</a>' in slicer.modules.lightmedseg.helpText
 
 
 def test_installed_by_the_extension_manager(tmp_path: Path) -> None:

@@ -96,21 +96,63 @@ def test_starting_while_something_runs_changes_nothing(bench: Bench) -> None:  #
     assert len(bench.segment.calls) == 1 and len(segmentation_nodes()) == 1
 
 
-def test_the_shortcuts_start_and_cancel(bench: Bench) -> None:  # noqa: F811
-    import qt
+def press(widget: Any, key: str) -> None:
+    """Type "Ctrl+Return" or "Esc" while a widget (PySide6's own) of an active window has the focus."""
+    from PySide6 import QtCore, QtTest
 
-    keys = bench.panel.shortcuts.keys
-    assert set(keys) == {"Ctrl+Return", "Ctrl+Enter", "Esc"}
-    assert all(key.context == qt.Qt.WidgetWithChildrenShortcut and key.enabled for key in keys.values())
+    widget.window().activateWindow()
+    widget.setFocus()
+    codes = {"Esc": QtCore.Qt.Key.Key_Escape, "Ctrl+Return": QtCore.Qt.Key.Key_Return}
+    held = QtCore.Qt.KeyboardModifier.ControlModifier if key.startswith("Ctrl") else QtCore.Qt.KeyboardModifier(0)
+    QtTest.QTest.keyClick(widget, codes[key], held)
+
+
+@pytest.fixture
+def view(bench: Bench) -> Any:  # noqa: F811
+    """A widget of the main window outside the panel, as a slice view is one."""
+    import slicer
+    from PySide6 import QtCore, QtWidgets
+
+    made = QtWidgets.QLineEdit(slicer.util.mainWindow()._checked())
+    made.setReadOnly(True)
+    made.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+    made.show()
+    bench.session.process_events()
+    yield made
+    made.deleteLater()
+
+
+def test_the_shortcuts_start_and_cancel_wherever_the_mouse_was(bench: Bench, view: Any) -> None:  # noqa: F811
+    assert set(bench.panel.shortcuts.keys) == {"Ctrl+Return", "Ctrl+Enter", "Esc"}
     bench.choose_volume()
     bench.segment.seconds = 30.0
-    keys["Ctrl+Return"].activated.emit()
-    assert bench.panel.run.running
-    keys["Esc"].activated.emit()
-    bench.finish()
-    assert segmentation_nodes() == []
-    keys["Esc"].activated.emit()
+    for place in (view, bench.ui.segmentButton._checked()):
+        press(place, "Ctrl+Return")
+        assert bench.panel.run.running
+        press(place, "Esc")
+        bench.finish()
+        assert segmentation_nodes() == []
+    press(view, "Esc")
     assert not bench.panel.run.running
+
+
+def test_a_text_that_is_edited_keeps_its_keys_and_without_a_run_so_does_everything_for_esc(
+    bench: Bench,  # noqa: F811
+    view: Any,
+) -> None:
+    bench.choose_volume()
+    view.setReadOnly(False)
+    press(view, "Ctrl+Return")
+    press(bench.ui.threadsSpinBox._checked(), "Ctrl+Return")
+    assert not bench.panel.run.running
+    view.setReadOnly(True)
+    view.clearFocus()
+    press(view, "Ctrl+Return")
+    assert bench.panel.run.running
+    keys = bench.panel.shortcuts.keys
+    assert keys["Esc"].enabled
+    bench.finish()
+    assert keys["Ctrl+Return"].enabled and not keys["Esc"].enabled
 
 
 def test_leaving_the_module_turns_the_shortcuts_off_and_lets_the_run_finish(bench: Bench) -> None:  # noqa: F811
@@ -118,14 +160,14 @@ def test_leaving_the_module_turns_the_shortcuts_off_and_lets_the_run_finish(benc
     bench.segment.seconds = 0.3
     bench.start()
     bench.session.leave_module()
-    assert not any(key.enabled for key in bench.panel.shortcuts.keys.values())
+    assert not any(key.enabled for key in bench.panel.shortcuts.keys.values()), "Esc is the Segment Editor's"
     bench.finish()
     node = bench.parameters.outputSegmentation
     assert segment_names(node) == ["Bright", "Very bright"]
     bench.session.open_module("LightMedSeg")
     assert shown_segments(bench) == ["Bright", "Very bright"]
     assert bench.ui.segmentButton.text == "Segment" and not bench.ui.progressBar.visible
-    assert all(key.enabled for key in bench.panel.shortcuts.keys.values())
+    assert bench.panel.shortcuts.keys["Ctrl+Return"].enabled
 
 
 def test_closing_the_scene_drops_the_result_with_a_message(bench: Bench) -> None:  # noqa: F811
@@ -140,6 +182,14 @@ def test_closing_the_scene_drops_the_result_with_a_message(bench: Bench) -> None
     bench.choose_volume("Next")
     bench.segment.seconds = 0.0
     assert segment_names(bench.run()) == ["Bright", "Very bright"]
+
+
+def test_closing_the_scene_clears_what_was_said_of_its_result(bench: Bench) -> None:  # noqa: F811
+    bench.choose_volume()
+    bench.run()
+    assert bench.ui.statusLabel.text.startswith("Done in ")
+    bench.session.close_scene()
+    assert bench.ui.statusLabel.text == ""
 
 
 def test_removing_the_volume_drops_the_result_with_a_message(bench: Bench) -> None:  # noqa: F811

@@ -60,6 +60,25 @@ def test_try_it_fills_the_panel_and_loads_once(slicer_runtime: Any) -> None:  # 
     assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 1
 
 
+def test_try_it_chooses_the_version_in_use_not_one_that_failed_its_tests(slicer_runtime: Any) -> None:  # noqa: F811
+    from LightMedSegLib.gui.scenario_model import save_scenario_model
+
+    slicer_runtime.load_module(MODULE_FILE)
+    panel = slicer_runtime.open_module("LightMedSeg")
+    store = panel.logic.store
+    in_use = store.find("hippocampus-t1-mr").card
+    store.user.mkdir(parents=True, exist_ok=True)
+    version = f"{in_use.version.split('.')[0]}.99.0-tuned.1"
+    rejected = save_scenario_model(store.user, "hippocampus-t1-mr", version)
+    panel.models.reload()
+    assert rejected in panel.models.names()
+    panel.ui.tryItButton.click()
+    assert panel.parameters.model == in_use.identifier
+    store.choose("hippocampus-t1-mr", version)
+    panel.ui.tryItButton.click()
+    assert panel.parameters.model == rejected, "the user adopted it against the tests"
+
+
 def test_a_missing_sample_is_said(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     slicer_runtime.load_module(MODULE_FILE)
     panel = slicer_runtime.open_module("LightMedSeg")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,6 +94,73 @@ def test_a_torch_that_was_installed_but_does_not_start_is_said(
     monkeypatch.setattr(PyTorchUtils.PyTorchUtilsLogic, "installTorch", fail)
     without_torch.ui.installTorchButton.click()
     assert "PyTorch could not be installed (a system library is missing)" in slicer_runtime.dialogs.texts("error")[0]
+
+
+def fails(error: BaseException) -> Any:
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("error", [AttributeError("no such part"), KeyError(), RuntimeError(), AssertionError("what")])
+def test_whatever_goes_wrong_is_said_and_the_button_can_be_used_again(
+    slicer_runtime: Any,  # noqa: F811
+    without_torch: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    slicer_runtime.pytorch.install()
+    import PyTorchUtils
+
+    monkeypatch.setattr(PyTorchUtils.PyTorchUtilsLogic, "installTorch", fails(error))
+    without_torch.ui.installTorchButton.click()
+    said = slicer_runtime.dialogs.texts("error")[0]
+    assert said.startswith(f"PyTorch could not be installed ({str(error) or type(error).__name__})")
+    ui = without_torch.ui
+    assert ui.torchFrame.visible and ui.installTorchButton.enabled
+    assert "Installing" not in ui.torchLabel.text and "not installed yet" in ui.torchLabel.text
+
+
+def test_a_server_that_cannot_be_asked_is_said(
+    slicer_runtime: Any,  # noqa: F811
+    without_torch: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manager = type(slicer_runtime.extensions)
+    monkeypatch.setattr(manager, "installExtensionFromServer", fails(RuntimeError("no server")))
+    without_torch.ui.installTorchButton.click()
+    assert "could not be installed (no server)" in slicer_runtime.dialogs.texts("error")[0]
+    assert "Installing" not in without_torch.ui.torchLabel.text
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["no method", "no model"])
+def test_a_slicer_without_extension_manager_says_what_to_type(
+    slicer_runtime: Any,  # noqa: F811
+    without_torch: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    there: bool,
+) -> None:
+    import slicer
+
+    from LightMedSegLib.gui import torch_setup
+
+    application = SimpleNamespace(extensionsManagerModel=lambda: None) if there else SimpleNamespace()
+    monkeypatch.setattr(
+        torch_setup, "slicer", SimpleNamespace(app=application, modules=slicer.modules, util=slicer.util)
+    )
+    without_torch.ui.installTorchButton.click()
+    said = slicer_runtime.dialogs.texts("error")[0]
+    assert "slicer.util.pip_install('torch>=2.6" in said and "has no Extension Manager" in said
+    ui = without_torch.ui
+    assert ui.installTorchButton.enabled and "not installed yet" in ui.torchLabel.text
+
+
+def test_a_failure_is_said_although_the_panel_was_left_meanwhile(slicer_runtime: Any, without_torch: Any) -> None:  # noqa: F811
+    slicer_runtime.leave_module()
+    without_torch.torch.install()
+    assert "could not be installed" in slicer_runtime.dialogs.texts("error")[0]
+    assert "Installing" not in without_torch.ui.torchLabel.text
 
 
 @pytest.mark.parametrize(

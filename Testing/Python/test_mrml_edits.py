@@ -19,10 +19,12 @@ from mrml_fixtures import (
 )
 from mrml_result_fixtures import card, labels, save_and_load, scan  # noqa: F401
 
+from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.mrml import result_record
+from LightMedSegLib.mrml import result_record, volumes
 from LightMedSegLib.mrml.result_record import ResultRecord, content_hash, is_unedited
 from LightMedSegLib.mrml.segmentations import result_node, write_result
+from LightMedSegLib.mrml.segments_snapshot import snapshot_steps
 
 CLOSED_SURFACE = "Closed surface"
 
@@ -140,3 +142,20 @@ def test_a_requested_node_is_taken_when_it_is_empty_and_kept_when_it_is_the_user
     overwritten = write_result(scan, labels, card, own)
     assert overwritten is own
     assert list(own.GetSegmentation().GetSegmentIDs()) == [label.segment_id for label in card.labels]
+
+
+def test_a_large_segmentation_and_its_volume_are_copied_in_many_small_steps(
+    scan: Any, labels: np.ndarray, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = write_result(scan, labels, card)
+    monkeypatch.setattr(volumes, "_SLAB_BYTES", 2 * labels[0].nbytes)
+    values = {segment_id: number for number, segment_id in enumerate(node.GetSegmentation().GetSegmentIDs(), start=1)}
+    *steps, snapshot = snapshot_steps(node, scan, values)
+    assert len(steps) >= len(labels) // 2 and snapshot is not None
+    assert np.array_equal(snapshot.labels(), labels)
+    assert len(list(volumes.copy_steps(scan))) > len(labels) // 4
+    begun = snapshot_steps(node, scan, values)
+    next(begun)
+    paint_a_voxel(node, scan)
+    with pytest.raises(InputImageError, match="changed while it was read"):
+        list(begun)

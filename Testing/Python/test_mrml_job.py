@@ -168,7 +168,8 @@ def test_a_result_that_is_edited_during_the_next_run_is_kept(worker: Worker, stu
     outcome = finish(worker, stub, job).outcome
     assert outcome.node is not first
     assert labels_of(first)[0, 0, 0] == 2
-    assert "'Scan Test model' holds edits and was kept" in outcome.notes[-1]
+    assert "'Scan Test model' holds edits and was kept" in outcome.notes[-2]
+    assert not first.GetDisplayNode().GetVisibility(), "one lies on top of the other"
     third = finish(worker, stub, begin(worker, volume, stub, segmentation_node=first, overwrite=True))
     assert third.outcome.node is first
     assert labels_of(first)[0, 0, 0] == 1

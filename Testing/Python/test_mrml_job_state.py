@@ -23,12 +23,14 @@ def test_progress_tells_what_is_done_and_how_long_it_will_take(monkeypatch: pyte
     job.set_progress(0, 100, "Preparing")
     now[0] += 0.5
     job.set_progress(10, 100, "Segmenting")
-    assert job.progress.remaining is None, "too early for an estimate"
-    now[0] += 4.5
-    job.set_progress(25, 100, "Segmenting")
-    assert job.progress == Progress(25, 100, "Segmenting", 5.0, 15.0)
-    assert job.progress.fraction == 0.25
-    job.set_progress(0, 100, "Preparing")
-    now[0] += 2.0
-    job.set_progress(50, 100, "Segmenting")
-    assert job.progress == Progress(50, 100, "Segmenting", 7.0, 2.0), "the second pass has its own pace"
+    now[0] += 4.0
+    job.set_progress(12, 100, "Segmenting")
+    assert job.progress.remaining is None, "two percent tell too little"
+    now[0] += 4.0
+    job.set_progress(30, 100, "Segmenting")
+    progress = job.progress
+    assert (progress.done, progress.elapsed, progress.fraction) == (30, 8.5, 0.3)
+    assert progress.remaining == pytest.approx(70 * 8 / 20 * 1.21)
+    now[0] += 4.0
+    job.set_progress(32, 100, "Segmenting")
+    assert job.progress.remaining == progress.remaining, "it takes longer, but that is not told"

@@ -310,3 +310,19 @@ def test_an_ended_job_holds_none_of_its_input(worker: Worker) -> None:
     job, reference = make()
     assert run(worker, job).outcome == 2
     poll_until(worker, lambda: gc.collect() >= 0 and reference() is None)
+
+
+@pytest.mark.parametrize("close_scene", [False, True], ids=["done", "scene closed"])
+def test_the_end_is_told_in_a_poll_of_its_own_after_the_delivery(worker: Worker, close_scene: bool) -> None:
+    """Writing a result and showing it would be one long stop together."""
+    told: list[str] = []
+    job = job_of(lambda context: 1, deliver=lambda value, final: told.append("delivered"))
+    job.on_end = lambda job: told.append("ended")
+    worker.submit(job)
+    poll_until(worker, lambda: bool(told))
+    assert told == ["delivered"] and worker.job is job
+    if close_scene:
+        job.drop("The scene was closed.")
+    worker.poll()
+    assert told == ["delivered", "ended"] and worker.job is None
+    assert job.state is (JobState.DROPPED if close_scene else JobState.DONE)

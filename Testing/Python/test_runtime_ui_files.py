@@ -46,14 +46,14 @@ def test_a_missing_file_is_refused(slicer_runtime: Any) -> None:  # noqa: F811
         slicer.util.loadUI("/nowhere.ui")
 
 
-def test_a_widget_class_that_is_not_emulated_is_refused_with_its_name(
+def test_a_widget_class_that_slicer_does_not_have_is_refused_with_its_name(
     slicer_runtime: Any,  # noqa: F811
     tmp_path: Path,
 ) -> None:
     import slicer
 
-    path = _changed(tmp_path, '<widget class="ctkSliderWidget"', '<widget class="qMRMLRangeWidget"')
-    with pytest.raises(RuntimeError, match="qMRMLRangeWidget"):
+    path = _changed(tmp_path, '<widget class="ctkSliderWidget"', '<widget class="ctkSlidingWidget"')
+    with pytest.raises(RuntimeError, match="ctkSlidingWidget"):
         slicer.util.loadUI(path)
 
 

@@ -61,6 +61,35 @@ def test_a_ct_needs_a_neck(radii: list[float], found: bool) -> None:
     assert "neck" in suggestion.reason
 
 
+def with_air(array: np.ndarray, at_mm: tuple[float, float], radius_mm: float, spacing: float = 3.0) -> np.ndarray:
+    """A hole in every plane of body(); at_mm: its middle, from the middle of the body, in y and x."""
+    y, x = ((np.arange(array.shape[1]) - array.shape[1] / 2) * spacing - middle for middle in at_mm)
+    array[:, x[None] ** 2 + y[:, None] ** 2 < radius_mm**2] = -1000
+    return array
+
+
+@pytest.mark.parametrize(
+    ("radii", "at_mm", "radius", "found"),
+    [
+        (NECK, (-30, 0), 10, True),
+        ([62.0, 64.0, 68.0, 72.0, 78.0, 84.0, 88.0, 91.0, 92.0], (-30, 0), 10, True),
+        (TRUNK[:2] + NECK[:5], (-30, 0), 10, True),
+        (NECK[:2], (-30, 0), 10, False),
+        (LEG, (71, 0), 10, False),
+        (LEG + TRUNK, (-30, 0), 10, False),
+        (NECK, (0, 0), 45, False),
+        (TRUNK, (-30, 0), 10, False),
+    ],
+    ids=["neck", "neck and jaw", "from the shoulders", "too short", "gap", "leg below a trunk", "hollow", "trunk"],
+)
+def test_a_short_crop_of_the_neck_is_known_by_its_airway(
+    radii: list[float], at_mm: tuple[float, float], radius: float, found: bool
+) -> None:
+    spacing = (3.0, 3.0, 10 / round(10 / 3.0))
+    suggestion = suggest(appearance_of(with_air(body(radii), at_mm, radius), spacing), CARDS)
+    assert (suggestion.model is not None) == found, suggestion.reason
+
+
 def test_slices_from_the_head_down_or_along_another_axis_are_told_so() -> None:
     turned = np.ascontiguousarray(np.moveaxis(body(TRUNK + NECK + HEAD), 0, 2))
     assert suggest(appearance_of(turned, (10 / 3, 3.0, 3.0), upward=0), CARDS).model == CARDS[1]

@@ -9,15 +9,26 @@ from pathlib import Path
 import pytest
 
 LOAD_AND_IMPORT = """
-import sys
-from LightMedSegLib.torch_loading import load_torch_quietly
-load_torch_quietly()
-assert "torch" not in sys.modules
-loaded = open("/proc/self/maps").read()
-assert "libtorch_cpu" in loaded
-import torch
-assert torch.ones(2).sum() == 2
-load_torch_quietly()
+import gc, sys
+from LightMedSegLib import torch_loading
+collected, plain = [], torch_loading.import_torch
+gc.callbacks.append(lambda phase, facts: collected.append(facts["generation"]) if importing else None)
+importing = False
+
+def import_torch():
+    global importing
+    assert "libtorch_cpu" in open("/proc/self/maps").read()
+    importing = True
+    plain()
+    importing = False
+
+torch_loading.import_torch = import_torch
+torch_loading.load_torch_quietly()
+assert collected == [], "a million new objects are no work for the garbage collector"
+assert gc.isenabled() and gc.get_freeze_count() > 100_000
+assert sys.modules["torch"].ones(2).sum() == 2
+torch_loading.import_torch = None
+torch_loading.load_torch_quietly()
 """
 
 WITHOUT_TORCH = """
@@ -37,6 +48,22 @@ def test_the_library_is_in_memory_before_the_import_and_the_import_still_works()
 
 def test_without_pytorch_nothing_happens():
     subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, timeout=60)
+
+
+MODEL = """
+import sys
+from LightMedSegLib.model_store import resolve_model
+from LightMedSegLib.sample_data import sample_path
+from LightMedSegLib.segmentation import segment
+from LightMedSegLib.volume_files import read_volume
+segment(read_volume(sample_path("hippocampus")), resolve_model("hippocampus-t1-mr"), "cpu")
+assert "torch" in sys.modules and "torch._dynamo" not in sys.modules
+"""
+
+
+def test_a_segmentation_does_not_load_the_compiler_of_pytorch() -> None:
+    """A thousand modules that nothing uses: seconds of the first run."""
+    subprocess.run([sys.executable, "-c", MODEL], check=True, timeout=300)
 
 
 BROKEN = """

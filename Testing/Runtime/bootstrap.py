@@ -77,18 +77,20 @@ def _create_application(home: Path) -> tuple[Any, dict[str, Any]]:
 
 
 def _install_widgets() -> None:
-    """slicer.qMRML...: every emulated widget class that is not ctk's."""
+    """slicer.qMRML...: every class of the contract that can be made without arguments, when it is first asked for."""
     import slicer
 
-    from .pythonqt.classes import wrapper_class
-    from .pythonqt.loader import emulated_widget_classes
+    from .pythonqt.qt_module import contracted_class
     from .widgets import ctk_buttons, ctk_values, mrml_base, node_combo_box, segmentations, tables
 
     loaded = (ctk_buttons, ctk_values, mrml_base, node_combo_box, segmentations, tables)
     assert all(loaded)
-    for name, kind in emulated_widget_classes().items():
-        if not name.startswith("ctk"):
-            setattr(slicer, name, wrapper_class(kind))
+
+    def find(name: str) -> Any:
+        setattr(slicer, name, contracted_class("slicer", name))
+        return getattr(slicer, name)
+
+    slicer.__getattr__ = find
 
 
 def _install_modules() -> Any:

@@ -102,7 +102,7 @@ class Session:
         """Select the module as the user does; returns the instance of its Python widget class."""
         if self._main_window is None:
             panel = slicer.modules.by_name(name).widgetRepresentation()
-            panel.enter()
+            panel._checked().enter()
         else:
             self._main_window.moduleSelector().selectModule(name)
         self.process_events()

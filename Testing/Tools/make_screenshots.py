@@ -128,7 +128,8 @@ def draw_panel(session: Any, panel: Any, path: Path) -> Image.Image:
     from Runtime.rendering import grab
 
     panel.ui.aboutButton.collapsed = True
-    panel.ui.show3DButton.checked = True
+    panel.ui.show3DButton.click()
+    session.wait_until(lambda: not panel.result.surfaces.busy, 60, "the surfaces")
     session.process_events(0.3)
     picture = Image.open(grab(panel.parent, path)).convert("RGB")
     rows = np.asarray(picture).std(axis=(1, 2)).nonzero()[0]

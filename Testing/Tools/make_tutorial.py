@@ -60,7 +60,8 @@ class Tutorial:
         self._ui.segmentButton.click()
         self._wait(lambda: not self._panel.run.running, 300, "the result once more")
         node = self._panel.parameters.outputSegmentation
-        self._ui.show3DButton.checked = True
+        self._ui.show3DButton.click()
+        self._wait(lambda: not self._panel.result.surfaces.busy, 60, "the surfaces")
         self._keep("4-panel", self._panel_picture("resultButton"))
         node.GetDisplayNode().SetOpacity2DFill(0.35)
         node.GetDisplayNode().SetSliceIntersectionThickness(2)

@@ -10,15 +10,28 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtWidgets
 
+from ..pythonqt.loader import widget_class
 from ..widgets.emulated import Emulated, constant, invokable
 from .extensions import ExtensionsManagerModel
 from .files import CoreIOManager
 from .layout import LayoutManager
 
 
+class ModuleFactoryManager(Emulated, QtCore.QObject):
+    pythonqt_name = "qSlicerModuleFactoryManager"
+
+    @invokable()
+    def loadedModuleNames(self) -> list[str]:
+        return list(slicer.modules.names())
+
+
 class ModuleManager(Emulated, QtCore.QObject):
     pythonqt_name = "qSlicerModuleManager"
     emulated_signals = ("moduleAboutToBeUnloaded(QString)", "moduleLoaded(QString)")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._factory_manager = ModuleFactoryManager()
 
     @invokable()
     def module(self, name: str) -> Any:
@@ -27,11 +40,7 @@ class ModuleManager(Emulated, QtCore.QObject):
 
     @invokable()
     def factoryManager(self) -> Any:
-        return self
-
-    @invokable()
-    def loadedModuleNames(self) -> list[str]:
-        return list(slicer.modules.names())
+        return self._factory_manager
 
 
 class CommandOptions(Emulated, QtCore.QObject):
@@ -49,7 +58,7 @@ class Application(Emulated, QtWidgets.QApplication):
     """`slicer.app`. Restart and exit are recorded in `requested`, and do not happen."""
 
     pythonqt_name = "qSlicerApplication"
-    emulated_signals = ("startupCompleted()", "pauseRenderChanged(bool)")
+    emulated_signals = ("startupCompleted()", "renderPaused(bool)")
 
     def __init__(self, home: Path) -> None:
         super().__init__(["LightMedSegRuntime"])
@@ -125,12 +134,22 @@ class Application(Emulated, QtWidgets.QApplication):
         return self._options.testing
 
     @invokable()
+    def pythonConsole(self) -> None:
+        """There is none, as in a Slicer that was started with --no-main-window."""
+
+    @invokable()
     def userSettings(self) -> Any:
+        return self.settings()
+
+    @invokable()
+    def revisionUserSettings(self) -> Any:
         return QtCore.QSettings()
 
     @invokable()
     def settings(self) -> Any:
-        return QtCore.QSettings()
+        kind = widget_class("ctkSettings")
+        assert kind is not None
+        return kind()
 
     @invokable()
     def startupEnvironment(self) -> Any:
@@ -148,7 +167,7 @@ class Application(Emulated, QtWidgets.QApplication):
         self.requested.append(f"confirm restart: {reason}")
         return False
 
-    @invokable("exit(int)")
+    @invokable()
     def exit(self, code: int = 0) -> None:
         self.requested.append(f"exit {code}")
 
@@ -163,10 +182,6 @@ class Application(Emulated, QtWidgets.QApplication):
         self._render_pauses -= 1
 
     @invokable()
-    def isRenderPaused(self) -> bool:
-        return self._render_pauses > 0
-
-    @invokable()
     def moduleDocumentationUrl(self, name: str) -> str:
         return f"https://slicer.readthedocs.io/en/5.12/user_guide/modules/{name.lower()}.html"
 
@@ -177,7 +192,7 @@ class Application(Emulated, QtWidgets.QApplication):
             raise TypeError(f"Only text can be translated, not {text!r}.")
         return self.translations.get((context, text), text)
 
-    @invokable("processEvents()")
+    @invokable()
     def processEvents(self, *flags: Any) -> None:
         # The arguments have been converted on the way here.
         QtWidgets.QApplication.processEvents(*(QtCore.QEventLoop.ProcessEventsFlag(flag) for flag in flags))

@@ -20,7 +20,7 @@ _SUFFIXES = {
 class CoreIOManager(Emulated, QtCore.QObject):
     """What slicer.util.loadX and saveX call; a file type that is not read here raises NotImplementedError."""
 
-    pythonqt_name = "qSlicerCoreIOManager"
+    pythonqt_name = "qSlicerIOManager"
     emulated_signals = ("newFileLoaded(qSlicerIO::IOProperties)",)
 
     def __init__(self, scene: Any, logics: dict[str, Any]) -> None:

@@ -82,7 +82,7 @@ class ThreeDView(Emulated, QtWidgets.QWidget):
     def resetCamera(self) -> None:
         self.resets += 1
 
-    @invokable("rotateToViewAxis(int)")
+    @invokable()
     def rotateToViewAxis(self, axis: int) -> None:
         """Nothing is drawn."""
 

@@ -34,21 +34,21 @@ class ModuleSelector(Emulated, QtWidgets.QToolBar):
             window = self.window()
             if isinstance(window, MainWindow):
                 window.show_panel(panel._checked())
-            panel.enter()
+            panel._checked().enter()
         self.emit_signal("moduleSelected(QString)", name)
 
     def leave(self) -> None:
         """For tests: leave the selected module, as when another is selected."""
         module = slicer.modules.by_name(self._selected) if self._selected else None
         if module is not None and hasattr(module, "widgetRepresentation"):
-            module.widgetRepresentation().exit()
+            module.widgetRepresentation()._checked().exit()
         self._selected = ""
 
 
 class MainWindow(Emulated, QtWidgets.QMainWindow):
     """Found by slicer.util.mainWindow() through its object name."""
 
-    pythonqt_name = "qSlicerMainWindow"
+    pythonqt_name = "qSlicerAppMainWindow"
     emulated_signals = ("initialWindowShown()",)
 
     def __init__(self) -> None:

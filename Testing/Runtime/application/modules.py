@@ -133,12 +133,10 @@ class ScriptedModuleWidget(MRMLWidget):
             self._entered = False
             self.enter()
 
-    @invokable()
     def enter(self) -> None:
         self._entered = True
         self._run("enter")
 
-    @invokable()
     def exit(self) -> None:
         self._entered = False
         self._run("exit")

@@ -10,7 +10,7 @@ from PySide6 import QtWidgets
 from ..pythonqt.classes import wrap
 from ..widgets.emulated import invokable
 from ..widgets.segmentations import SegmentEditorWidget
-from .modules import LoadableModule, ScriptedModuleWidget
+from .modules import ScriptedModule, ScriptedModuleWidget
 
 
 class SegmentEditorPython:
@@ -38,8 +38,6 @@ class SegmentEditorPython:
 
 
 class SegmentEditorPanel(ScriptedModuleWidget):
-    pythonqt_name = "SegmentEditorModuleWidget"
-
     def start(self) -> None:
         self.setMRMLScene(slicer.mrmlScene)
         self._instance = SegmentEditorPython(wrap(self))
@@ -47,12 +45,9 @@ class SegmentEditorPanel(ScriptedModuleWidget):
         slicer.modules.SegmentEditorWidget = self._instance
 
 
-class SegmentEditorModule(LoadableModule):
-    pythonqt_name = "SegmentEditorModule"
-
+class SegmentEditorModule(ScriptedModule):
     def __init__(self) -> None:
-        super().__init__("SegmentEditor", None)
-        self._representation: Any = None
+        super().__init__("SegmentEditor", "")
 
     @invokable()
     def widgetRepresentation(self) -> QtWidgets.QWidget:

@@ -101,9 +101,7 @@ class _Wrapper:
         `gui` is a widget or what childWidgetVariables returned. Raises ValueError for an unknown parameter,
         RuntimeError for a widget that cannot show the parameter's type.
         """
-        import qt
-
-        widgets = gui.findChildren(qt.QWidget) if isinstance(gui, qt.QWidget) else vars(gui).values()
+        widgets = gui.findChildren("QWidget") if hasattr(gui, "findChildren") else vars(gui).values()
         named = {}
         for widget in widgets:
             name = widget.property(SlicerParameterNamePropertyName)

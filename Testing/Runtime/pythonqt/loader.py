@@ -8,23 +8,30 @@ from typing import Any
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
 from . import signals
-from .classes import wrap
+from .classes import slot_method, wrap
 
-_emulated_widgets: dict[str, type] = {}
+_widgets: dict[str, type | None] = {}
 
 
 def register_widget_class(kind: type) -> type:
-    """Make an emulated widget class known to .ui files, by its `pythonqt_name`."""
-    _emulated_widgets[vars(kind)["pythonqt_name"]] = kind
-    return kind
+    """Complete an emulated widget class from the contract, and make it known to .ui files by its `pythonqt_name`."""
+    from ..widgets.from_contract import completed
+
+    _widgets[vars(kind)["pythonqt_name"]] = whole = completed(kind)
+    return whole
 
 
-def emulated_widget_classes() -> dict[str, type]:
-    return dict(_emulated_widgets)
+def widget_class(name: str) -> type | None:
+    """The stand-in of a class of CTK, qMRML or Slicer: written for it, or made from the contract; None if unknown."""
+    from ..widgets import from_contract
+
+    if name not in _widgets:
+        _widgets[name] = from_contract.widget_class(name)
+    return _widgets[name]
 
 
 class UnknownWidgetClassError(RuntimeError):
-    """A .ui file names a widget class that the runtime does not emulate."""
+    """A .ui file names a widget class that the contract does not have."""
 
 
 class _Loader(QtUiTools.QUiLoader):  # type: ignore[misc]
@@ -33,7 +40,7 @@ class _Loader(QtUiTools.QUiLoader):  # type: ignore[misc]
         self.failures: list[str] = []
 
     def createWidget(self, class_name: str, parent: Any = None, name: str = "") -> Any:
-        kind = _emulated_widgets.get(class_name) or getattr(QtWidgets, class_name, None)
+        kind = getattr(QtWidgets, class_name, None) or widget_class(class_name)
         if kind is None:
             self.failures.append(f"{class_name} (of '{name}')")
             kind = QtWidgets.QWidget
@@ -58,13 +65,18 @@ def load_ui_file(path: str, parent: Any = None) -> Any:
     loader = _Loader()
     root = loader.load(content, parent)
     if loader.failures:
-        raise UnknownWidgetClassError(f"{path}: not emulated by the runtime: {', '.join(loader.failures)}.")
+        raise UnknownWidgetClassError(f"{path}: not in the contract of Slicer: {', '.join(loader.failures)}.")
     if root is None:
         raise RuntimeError(f"Could not load UI file: {path}: {loader.errorString()}")
     wrapper = wrap(root)
     _check_properties(tree, root, path)
     for sender, signal, receiver, slot in wanted:
-        signals.connect(_named(root, sender, path), signal, _named(root, receiver, path), slot)
+        source, target = _named(root, sender, path), _named(root, receiver, path)
+        if not signals.has_signal(source, signals.normalized(signal)):
+            raise ValueError(f"{path}: Signal '{signal}' of '{sender}' does not exist.")
+        if slot_method(target, slot) is None:
+            raise ValueError(f"{path}: Slot '{slot}' of '{receiver}' does not exist.")
+        signals.connect(source, signal, target, slot)
     return wrapper
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from typing import Any
 
 from PySide6 import QtCore
 
-from . import qt5, signals
-from .values import EnumInt, call, normalized, to_python, to_qt
+from ..contract.reader import PropertyContract
+from . import conversion, signals
+from .values import EnumInt, call, to_python, to_qt
 
 _overrides: dict[str, dict[str, Any]] = {}
 
@@ -31,13 +31,13 @@ def overrides_for(class_name: str) -> dict[str, Any]:
 class QtProperty:
     """A property: read and written as an attribute, never called."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, contract: PropertyContract | None = None) -> None:
+        self.name, self.contract = name, contract
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
             return self
-        qt_object = instance._checked()
+        qt_object = instance._checked(f"read property '{self.name}' from")
         if _python_property(qt_object, self.name):
             return to_python(getattr(qt_object, self.name))
         capital = self.name[0].upper() + self.name[1:]
@@ -48,43 +48,60 @@ class QtProperty:
         return to_python(qt_object.property(self.name))
 
     def __set__(self, instance: Any, value: Any) -> None:
-        qt_object = instance._checked()
+        qt_object = instance._checked(f"write property '{self.name}' of")
         kind = instance.className()
-        index = qt_object.metaObject().indexOfProperty(self.name)
-        meta = qt_object.metaObject().property(index)
-        if not meta.isWritable():
+        meta = qt_object.metaObject().property(qt_object.metaObject().indexOfProperty(self.name))
+        writable = self.contract.writable if self.contract and self.contract.type else meta.isWritable()
+        type_name = (self.contract.type if self.contract else "") or str(meta.typeName() or "")
+        if not writable:
             raise AttributeError(f"Property '{self.name}' of {kind} object is not writable")
-        capital = self.name[0].upper() + self.name[1:]
-        setter = getattr(qt_object, f"set{capital}", None)
         try:
-            if not _accepts(meta.typeName(), value):
-                raise ValueError("wrong type")
-            if _python_property(qt_object, self.name):
-                setattr(qt_object, self.name, to_qt(value))
-            elif callable(setter):
-                call(setter, f"set{capital}", (value,), {})
-            elif not qt_object.setProperty(self.name, to_qt(value)):
-                raise ValueError("refused")
+            if isinstance(value, str) and self.contract and self.contract.enum:
+                value = _enum_by_name(instance, value)
+            self._write(qt_object, conversion.converted_property(value, type_name))
         except (TypeError, ValueError) as error:
             raise AttributeError(
-                f"Property '{self.name}' of type '{meta.typeName()}' does not accept an object of type "
+                f"Property '{self.name}' of type '{type_name}' does not accept an object of type "
                 f"{type(value).__name__} ({value!r})"
             ) from error
 
+    def _write(self, qt_object: Any, value: Any) -> None:
+        capital = self.name[0].upper() + self.name[1:]
+        setter = getattr(qt_object, f"set{capital}", None)
+        if _python_property(qt_object, self.name):
+            setattr(qt_object, self.name, to_qt(value))
+        elif callable(setter):
+            call(setter, f"set{capital}", (value,), {}, type(qt_object))
+        elif not qt_object.setProperty(self.name, to_qt(value)):
+            raise ValueError("refused")
 
-_ACCEPTED: dict[str, tuple[type, ...]] = {
-    "QString": (str,), "bool": (bool, int), "int": (int,), "double": (int, float), "float": (int, float),
-    "QStringList": (list, tuple),
-}  # fmt: skip
+    def __delete__(self, instance: Any) -> None:
+        """Nothing happens, as in PythonQt."""
 
 
-def _accepts(type_name: str, value: Any) -> bool:
-    return isinstance(value, _ACCEPTED.get(type_name, (object,)))
+def _enum_by_name(instance: Any, name: str) -> Any:
+    found = getattr(type(instance), name, None)
+    if not isinstance(found, int):
+        raise ValueError("no such enum value")
+    return found
 
 
 def _python_property(qt_object: Any, name: str) -> bool:
     """Whether an emulated class declares the property itself."""
     return any(isinstance(vars(kind).get(name), QtCore.Property) for kind in type(qt_object).__mro__)
+
+
+class HiddenProperty:
+    """A property under the name of a slot: reading gives the slot, and nothing can be assigned."""
+
+    def __init__(self, name: str, slot: Any) -> None:
+        self.name, self._slot = name, slot
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self._slot
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        raise AttributeError(f"Slot '{self.name}' can not be overwritten on {instance.className()} object")
 
 
 class QtMethod:
@@ -104,10 +121,17 @@ class BoundMethod:
         self._instance, self._owner, self._name = instance, owner, name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        target = self._owner._qt_class if self._instance is None else self._instance._checked()
+        kind = qt_class_of(self._owner)
+        if self._instance is None:
+            # As Python does with a function of a class: the first argument is the object.
+            if args and isinstance(getattr(args[0], "_qt", None), kind):
+                return BoundMethod(args[0], self._owner, self._name)(*args[1:], **kwargs)
+            target: Any = kind
+        else:
+            target = self._instance._checked(f"call '{self._name}' on")
         # The method of the class where it was found: super().method() must not come back to the Python subclass.
         function = getattr(super_of_derived(target), self._name)
-        return call(function, f"{self._owner.__name__}.{self._name}", args, kwargs)
+        return call(function, f"{self._owner.__name__}.{self._name}", args, kwargs, kind)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, BoundMethod) and (self._instance, self._name) == (other._instance, other._name)
@@ -117,6 +141,14 @@ class BoundMethod:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"The method '{self._name}' of {self._owner.__name__} has no attribute '{name}'.")
+
+
+def qt_class_of(wrapper_class: Any) -> type:
+    """The Qt class behind a wrapper class, without the classes made for virtual functions."""
+    kind: type = wrapper_class._qt_class
+    while vars(kind).get("_forwards_virtuals", False):
+        kind = kind.__mro__[1]
+    return kind
 
 
 def super_of_derived(target: Any) -> Any:
@@ -149,6 +181,19 @@ class Refused:
         raise AttributeError(self.reason)
 
 
+class NotEmulated:
+    """A member that Slicer has and the runtime has not; looking at it raises NotImplementedError."""
+
+    def __init__(self, class_name: str, name: str) -> None:
+        self.text = f"{class_name}.{name} exists in Slicer, but the test runtime does not emulate it."
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        raise NotImplementedError(self.text)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        raise NotImplementedError(self.text)
+
+
 def declared(kind: type, name: str) -> Any:
     """The member as the class declares it, unbound; None if there is none."""
     return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
@@ -160,18 +205,29 @@ def refusal(kind: type, name: str) -> str | None:
     return found.reason if isinstance(found, Refused) else None
 
 
-class EnumType:
-    """`qt.Qt.CheckState`: converts an int; has no members, because PythonQt's enums are unscoped."""
+def spoken_kind(member: Any) -> str | None:
+    """What PythonQt calls a member that cannot be assigned to, or None if it can."""
+    if isinstance(member, QtSignal):
+        return "Signal"
+    if isinstance(member, int):
+        return "EnumValue"
+    return "Slot" if callable(member) or isinstance(member, (QtMethod, staticmethod)) else None
 
-    def __init__(self, kind: Any, owner: str) -> None:
-        self._kind, self._owner = kind, owner
+
+class EnumType:
+    """`qt.Qt.CheckState`: converts an int, and has its values as attributes."""
+
+    def __init__(self, kind: Any, name: str) -> None:
+        self._kind, self._name = kind, name
 
     def __call__(self, value: int) -> int:
-        return EnumInt(self._kind(value))
+        return EnumInt(self._kind(value)) if self._kind is not None else int(value)
 
     def __getattr__(self, name: str) -> Any:
-        owner, kind = self._owner, self._kind.__name__
-        raise AttributeError(f"PythonQt's enums are unscoped: write qt.{owner}.{name}, not qt.{owner}.{kind}.{name}.")
+        members = getattr(self._kind, "__members__", {})
+        if name.startswith("_") or name not in members:
+            raise AttributeError(f"The enum {self._name} has no value '{name}'.")
+        return EnumInt(members[name])
 
 
 def operator(name: str) -> Any:
@@ -179,52 +235,6 @@ def operator(name: str) -> Any:
         return call(getattr(self._checked(), name), name, others, {})
 
     return apply
-
-
-def class_members(kind: type) -> dict[str, Any]:
-    """The namespace of the wrapper class of a PySide6 class (its own members, not the inherited ones)."""
-    found: dict[str, Any] = {}
-    is_qobject = issubclass(kind, QtCore.QObject)
-    meta = kind.staticMetaObject if is_qobject else None  # type: ignore[attr-defined]
-    properties = {meta.property(i).name() for i in range(meta.propertyCount())} if meta else set()
-    own = {meta.property(i).name() for i in range(meta.propertyOffset(), meta.propertyCount())} if meta else set()
-    for name, value in list(vars(kind).items()):
-        if name.startswith("_") or name in properties:
-            continue
-        if isinstance(value, type) and issubclass(value, enum.Enum):
-            found[name] = EnumType(value, kind.__name__)
-            found.update({member: EnumInt(item) for member, item in value.__members__.items() if member not in found})
-        elif isinstance(value, QtCore.Signal):
-            found[name] = QtSignal(name, first_overload(meta, name))
-        elif not kind.__module__.startswith("PySide6"):
-            # Of an emulated class only what stands for a C++ slot or Q_INVOKABLE method can be called.
-            if getattr(value, "invokable", None):
-                found[name] = QtMethod(name)
-        elif callable(value) or isinstance(value, (staticmethod, classmethod)):
-            found[name] = QtMethod(name)
-    found.update({name: QtProperty(name) for name in own})
-    if kind is QtCore.QObject:
-        found["name"] = found["objectName"]
-    for signature in reversed(vars(kind).get("emulated_signals", ())):
-        name = signature.partition("(")[0]
-        found[name] = QtSignal(name, normalized(signature))
-    for name, value in vars(kind).get("emulated_enums", {}).items():
-        found[name] = value
-    for name in qt5.qt6_only_members(kind.__name__):
-        found[name] = Refused(f"{kind.__name__}.{name} exists only in Qt 6; Slicer 5.12 is built with Qt 5.15.")
-    if "exec" in found:
-        found["exec_"] = QtMethod("exec")
-        found["exec"] = Refused(f"Write {kind.__name__}.exec_(), which every Slicer has.")
-    return found
-
-
-def first_overload(meta: Any, name: str) -> str:
-    """The signature that `object.signal.connect` takes: the first one the class declares."""
-    for index in range(meta.methodCount()):
-        method = meta.method(index)
-        if bytes(method.name().data()).decode() == name and method.methodType() == QtCore.QMetaMethod.Signal:
-            return bytes(method.methodSignature().data()).decode()
-    raise AssertionError(f"{meta.className()} has no signal {name}.")
 
 
 def dynamic_attribute(wrapper: Any, qt_object: Any, name: str) -> Any:

@@ -6,10 +6,11 @@ from typing import Any
 
 from PySide6 import QtCore, QtWidgets
 
+from ..rules import StricterRuleError
 from . import signals
 from .classes import wrap
 from .dialogs import Shown, UnansweredDialogError, dialogs
-from .members import QtProperty, override
+from .members import override
 from .values import call, to_qt
 
 
@@ -29,9 +30,8 @@ def find_children(self: Any, kind: Any, name: str = "") -> tuple[Any, ...]:
     found = []
     for child in self._checked().children():
         wrapper = wrap(child)
-        if (wrapper.inherits(kind) if isinstance(kind, str) else isinstance(wrapper, kind)) and (
-            not name or child.objectName() == name
-        ):
+        wanted = kind if isinstance(kind, str) else kind.__name__
+        if wrapper.inherits(wanted) and (not name or child.objectName() == name):
             found.append(wrapper)
         found.extend(find_children(wrapper, kind, name))
     return tuple(found)
@@ -53,19 +53,13 @@ def is_widget_type(self: Any) -> bool:
     return isinstance(self._checked(), QtWidgets.QWidget)
 
 
-class _SingleShot(QtProperty):
-    """`timer.singleShot` is the property; `qt.QTimer.singleShot(msec, function)` is the static method."""
-
-    def __get__(self, instance: Any, owner: Any) -> Any:
-        return single_shot if instance is None else super().__get__(instance, owner)
-
-
+@override("QTimer", "singleShot")
+@staticmethod
 def single_shot(milliseconds: int, *target: Any) -> None:
-    function = signals._target_function("timeout()", target)
-    QtCore.QTimer.singleShot(milliseconds, signals.guarded(function, "a single-shot timer"))
-
-
-override("QTimer", "singleShot")(_SingleShot("singleShot"))
+    """The static method; the property of the same name is hidden by it, on objects too."""
+    function = signals.target_function("timeout()", target)
+    if function is not None:
+        QtCore.QTimer.singleShot(milliseconds, signals.guarded(function, "a single-shot timer"))
 
 
 @override("QSettings", "setValue")
@@ -76,7 +70,7 @@ def set_value(self: Any, key: str, value: Any) -> None:
     elif isinstance(value, (int, float)):
         value = str(value)
     elif value is None:
-        raise ValueError(f"The setting '{key}' was set to None, which comes back as an invalid value.")
+        raise StricterRuleError(f"The setting '{key}' was set to None", "Slicer would write an invalid value")
     call(self._checked().setValue, "QSettings.setValue", (key, value), {})
 
 
@@ -149,6 +143,13 @@ def _ask_input(parent: Any, title: str, label: str, *options: Any) -> Any:
 
 for _name in ("getText", "getItem", "getInt", "getDouble", "getMultiLineText"):
     override("QInputDialog", _name)(staticmethod(_ask_input))
+
+
+@override("QGuiApplication", "setOverrideCursor")
+@staticmethod
+def set_override_cursor(cursor: Any) -> None:
+    """Gives nothing back, where Qt 6 has an object of a class of its own."""
+    QtWidgets.QApplication.setOverrideCursor(to_qt(cursor))
 
 
 @override("QDesktopServices", "openUrl")

@@ -14,7 +14,6 @@ _NOT_IN_PYTHONQT = {
     "Signal": "The runtime does not emulate signals declared in Python; use callbacks.",
     "Slot": "PythonQt needs no slot declarations; connect the function itself.",
     "Property": "The runtime does not emulate properties declared in Python.",
-    "QSignalBlocker": "PythonQt does not wrap QSignalBlocker; use blockSignals(True) and restore it.",
     "SIGNAL": "PythonQt takes the signature itself: widget.connect('clicked()', function).",
     "SLOT": "PythonQt takes the signature itself: a.connect('valueChanged(int)', b, 'setValue(int)').",
 }

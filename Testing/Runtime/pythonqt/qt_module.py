@@ -5,9 +5,10 @@ from __future__ import annotations
 import types
 from typing import Any
 
+from ..contract.reader import module_names, version
 from . import overrides
 from .classes import qt_attribute, wrapper_class
-from .loader import emulated_widget_classes
+from .loader import widget_class
 
 __all__ = ["make_ctk", "make_qt", "overrides"]
 
@@ -28,10 +29,17 @@ class _LazyModule(types.ModuleType):
 
 class _CtkModule(_LazyModule):
     def _find(self, name: str) -> Any:
-        kind = emulated_widget_classes().get(name)
-        if kind is None or not name.startswith("ctk"):
-            raise AttributeError(f"The runtime does not emulate ctk.{name}.")
-        return wrapper_class(kind)
+        return contracted_class("ctk", name)
+
+
+def contracted_class(module: str, name: str) -> Any:
+    """`ctk.<name>` or `slicer.<name>`; raises AttributeError for a class that the contract does not have."""
+    if name not in module_names(module):
+        raise AttributeError(f"module '{module}' has no attribute '{name}': the contract of {version()} lacks it.")
+    kind = widget_class(name)
+    if kind is None:
+        raise NotImplementedError(f"{module}.{name} exists in Slicer, but the test runtime does not emulate it.")
+    return wrapper_class(kind)
 
 
 def make_qt() -> types.ModuleType:
@@ -39,4 +47,4 @@ def make_qt() -> types.ModuleType:
 
 
 def make_ctk() -> types.ModuleType:
-    return _CtkModule("ctk", "The ctk widgets that the runtime emulates.")
+    return _CtkModule("ctk", "The ctk widgets of the contract.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-import os
 from typing import Any
 
 import shiboken6
 from PySide6 import QtCore
-from shibokensupport.signature import get_signature
+
+from ..rules import StricterRuleError
+from . import conversion
 
 
 class EnumInt(int):
@@ -42,7 +43,7 @@ def to_python(value: Any) -> Any:
     """What PythonQt hands to Python: enums are ints, lists are tuples, Qt objects are wrapped."""
     from .classes import wrap
 
-    if isinstance(value, enum.Enum):
+    if isinstance(value, enum.Enum) and type(value).__module__.startswith("PySide6"):
         return EnumInt(value)
     if isinstance(value, (list, tuple)):
         return tuple(to_python(item) for item in value)
@@ -54,7 +55,7 @@ def to_python(value: Any) -> Any:
 
 
 def to_qt(value: Any) -> Any:
-    """What Qt gets; raises ValueError for what PythonQt cannot convert (paths, numpy scalars)."""
+    """What Qt gets; raises ValueError for a Python enum."""
     from .classes import PythonQtClass, PythonQtObject
 
     if isinstance(value, PythonQtObject):
@@ -69,48 +70,35 @@ def to_qt(value: Any) -> Any:
         return [to_qt(item) for item in value]
     if isinstance(value, dict):
         return {key: to_qt(item) for key, item in value.items()}
-    if isinstance(value, os.PathLike):
-        raise ValueError(f"PythonQt cannot convert {value!r} to a QString; pass str(path).")
-    if type(value).__module__ == "numpy" and not isinstance(value, float):
-        raise ValueError(f"PythonQt cannot convert the numpy value {value!r}; pass int(), float() or bool() of it.")
     return value
 
 
-def call(function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a Qt function as PythonQt would: no keyword arguments, plain ints for enums, ValueError if nothing fits."""
+def call(function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], owner: object = None) -> Any:
+    """Call a Qt function as PythonQt would; raises its ValueError if no overload takes the arguments.
+
+    `owner` is the Qt class of the function, by which its overloads are remembered.
+    """
+    found = conversion.overloads(function, (owner, name) if owner is not None else None)
     if kwargs:
-        raise TypeError(f"{name}() was called with keyword arguments ({', '.join(kwargs)}); PythonQt takes none.")
-    converted = [to_qt(argument) for argument in args]
-    try:
-        return to_python(function(*converted))
-    except (TypeError, ValueError) as first_failure:
-        for attempt in with_enums(function, converted):
-            try:
-                return to_python(function(*attempt))
-            except (TypeError, ValueError):
-                continue
-        raise ValueError(f"Could not find matching overload of {name} for {args!r}: {first_failure}") from first_failure
+        raise conversion.keyword_arguments(name, found)
+    if args and args[0] is None and name.endswith((".addWidget", ".addLayout", ".insertWidget", ".insertLayout")):
+        # PySide would crash.
+        raise StricterRuleError(f"None was given to {name}", "Slicer would add nothing")
+    arguments = [to_qt(argument) for argument in args]
+    attempts = [arguments] if found is None else conversion.converted_calls(found, arguments)
+    for attempt in attempts:
+        try:
+            return to_python(function(*attempt))
+        except (TypeError, ValueError) as error:
+            if _is_from_python(function, error):
+                raise
+    raise conversion.wrong_arguments(name, found, args)
 
 
-def with_enums(function: Any, arguments: list[Any]) -> list[list[Any]]:
-    """The same arguments with plain ints turned into the enums that the overloads ask for."""
-    if not any(type(argument) is int for argument in arguments):
-        return []
-    signatures = get_signature(function) or []
-    attempts = []
-    for signature in signatures if isinstance(signatures, list) else [signatures]:
-        kinds = [parameter.annotation for name, parameter in signature.parameters.items() if name != "self"]
-        attempt = list(arguments)
-        for index, (kind, argument) in enumerate(zip(kinds, arguments, strict=False)):
-            if type(argument) is int and isinstance(kind, enum.EnumMeta):
-                try:
-                    attempt[index] = kind(argument)
-                except ValueError:
-                    break
-        else:
-            if any(new is not old for new, old in zip(attempt, arguments, strict=False)):
-                attempts.append(attempt)
-    return attempts
+def _is_from_python(function: Any, error: Exception) -> bool:
+    """Whether the exception comes from inside an emulated method, and not from PySide's argument check."""
+    trace = error.__traceback__
+    return trace is not None and trace.tb_next is not None and hasattr(function, "__func__")
 
 
 def normalized(signature: str) -> str:

@@ -53,10 +53,6 @@ class DoubleSpinBox(Emulated, _SpinBoxHolder):
     def setValue(self, value: float) -> None:
         self._spin_box.setValue(value)
 
-    @invokable("setRange(double,double)")
-    def setRange(self, minimum: float, maximum: float) -> None:
-        self._spin_box.setRange(minimum, maximum)
-
 
 @register_widget_class
 class SliderWidget(Emulated, _SpinBoxHolder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtWidgets
 
 from ..pythonqt.loader import register_widget_class
 from .emulated import Emulated, NodeObserver, invokable
@@ -40,6 +40,12 @@ class MRMLWidget(Emulated, QtWidgets.QWidget):
 
 
 def require(value: Any, class_name: str) -> None:
-    """Raise ValueError unless the value is None or a VTK object of the class, as PythonQt's slots do."""
-    if value is not None and not (hasattr(value, "IsA") and value.IsA(class_name)):
-        raise ValueError(f"Expected a {class_name}, got {value!r}.")
+    """Raise what PythonQt's slots raise, unless the value is None or a VTK object of the class."""
+    if value is None:
+        return
+    if isinstance(value, QtCore.QObject):
+        raise ValueError(f"Could not find matching overload for given arguments:\n({value!r},)")
+    if not hasattr(value, "IsA"):
+        raise TypeError("method requires a VTK object")
+    if not value.IsA(class_name):
+        raise TypeError(f"method requires a {class_name}, a {value.GetClassName()} was provided.")

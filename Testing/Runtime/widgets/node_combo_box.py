@@ -178,12 +178,9 @@ class NodeComboBox(Emulated, QtWidgets.QWidget):
     def currentNode(self) -> Any:
         return self._current
 
-    @invokable("setCurrentNode(vtkMRMLNode*)")
+    @invokable("setCurrentNode(vtkMRMLNode*)", "setCurrentNode(QString)")
     def setCurrentNode(self, node: Any) -> None:
         """A node that is not in the list selects none, as the real widget does."""
-        if isinstance(node, str):
-            self.setCurrentNodeID(node)
-            return
         require(node, "vtkMRMLNode")
         self._select(node if node in self._nodes else None)
 

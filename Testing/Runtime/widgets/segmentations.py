@@ -163,7 +163,7 @@ class SegmentationShow3DButton(MenuButton):
 
     locked = QtCore.Property(bool, lambda self: self._locked, _set_locked)
 
-    @invokable("setSegmentationNode(vtkMRMLSegmentationNode*)", "setSegmentationNode(vtkMRMLNode*)")
+    @invokable("setSegmentationNode(vtkMRMLSegmentationNode*)")
     def setSegmentationNode(self, node: Any) -> None:
         require(node, "vtkMRMLSegmentationNode")
         self._node = node

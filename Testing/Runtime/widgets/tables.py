@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from PySide6 import QtCore, QtGui, QtWidgets
@@ -66,9 +67,17 @@ class TableView(Emulated, QtWidgets.QTableView):
                 self._items.setVerticalHeaderItem(row, QtGui.QStandardItem(texts[0]))
 
 
+Points = list[tuple[float, float]]
+Range = tuple[float, float]
+
+
 @register_widget_class
 class PlotView(Emulated, QtWidgets.QWidget):
-    """Draws the series of the chart that its plot view node names as lines."""
+    """Draws the series of the chart that its plot view node names as lines, once it has a scene.
+
+    As in Slicer, an automatic axis takes its range when a series comes or goes, and keeps it when points are added,
+    until fitToContent(); and a line with fewer than two points is logged as an error whenever it is painted.
+    """
 
     pythonqt_name = "qMRMLPlotView"
     emulated_signals = ()
@@ -76,28 +85,46 @@ class PlotView(Emulated, QtWidgets.QWidget):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._view_node: Any = None
-        self._observer = NodeObserver()
+        self._scene: Any = None
+        self._followed: Any = None
+        self._plotted: list[str] = []
+        self._automatic: tuple[Range, Range] = ((0.0, 1.0), (0.0, 1.0))
+        self._observer, self._chart_observer = NodeObserver(), NodeObserver()
         self.setMinimumSize(160, 120)
         self.destroyed.connect(self._observer.stop)
+        self.destroyed.connect(self._chart_observer.stop)
+
+    @invokable("setMRMLScene(vtkMRMLScene*)")
+    def setMRMLScene(self, scene: Any) -> None:
+        require(scene, "vtkMRMLScene")
+        self._scene = scene
+        self._follow()
 
     @invokable("setMRMLPlotViewNode(vtkMRMLPlotViewNode*)")
     def setMRMLPlotViewNode(self, node: Any) -> None:
         require(node, "vtkMRMLPlotViewNode")
         self._view_node = node
-        self._observer.observe(node, ("ModifiedEvent",), guarded(lambda: self.update(), "qMRMLPlotView"))
-        self.update()
+        self._observer.observe(node, ("ModifiedEvent",), guarded(lambda: self._follow(), "qMRMLPlotView"))
+        self._follow()
 
-    @invokable()
     def mrmlPlotViewNode(self) -> Any:
         return self._view_node
 
     @invokable("fitToContent()")
     def fitToContent(self) -> None:
+        points = [point for _, _, line in self.series() for point in line]
+        if points:
+            xs, ys = [x for x, _ in points], [y for _, y in points]
+            self._automatic = (_widened(min(xs), max(xs)), _widened(min(ys), max(ys)))
         self.update()
 
-    def series(self) -> list[tuple[str, Any, list[tuple[float, float]]]]:
+    def chart(self) -> Any:
+        """The vtkMRMLPlotChartNode that is shown, or None; for tests and drawing."""
+        return self._view_node.GetPlotChartNode() if self._view_node is not None and self._scene is not None else None
+
+    def series(self) -> list[tuple[str, Any, Points]]:
         """(name, colour, points) of each series shown; for tests and drawing."""
-        chart = self._view_node.GetPlotChartNode() if self._view_node is not None else None
+        chart = self.chart()
         found = []
         for index in range(chart.GetNumberOfPlotSeriesNodes() if chart is not None else 0):
             node = chart.GetNthPlotSeriesNode(index)
@@ -111,34 +138,56 @@ class PlotView(Emulated, QtWidgets.QWidget):
             found.append((node.GetName(), node.GetColor(), points))
         return found
 
+    def axis_ranges(self) -> tuple[Range, Range]:
+        """What the axes show, along x and y; for tests and drawing."""
+        (x, y), chart = self._automatic, self.chart()
+        if chart is not None and not chart.GetXAxisRangeAuto():
+            x = chart.GetXAxisRange()
+        if chart is not None and not chart.GetYAxisRangeAuto():
+            y = chart.GetYAxisRange()
+        return x, y
+
+    def _follow(self) -> None:
+        """The view node, the chart, or one of its series or tables has changed."""
+        chart = self.chart()
+        if chart is not self._followed:
+            self._followed = chart
+            self._chart_observer.observe(chart, ("ModifiedEvent",), guarded(lambda: self._follow(), "qMRMLPlotView"))
+        plotted = [name for name, _, line in self.series() if line]
+        if plotted != self._plotted:
+            self._plotted = plotted
+            self.fitToContent()
+        self.update()
+
     def paintEvent(self, event: Any) -> None:
         painter = QtGui.QPainter(self)
         painter.fillRect(self.rect(), QtCore.Qt.white)
         area = self.rect().adjusted(48, 24, -12, -36)
         painter.setPen(QtCore.Qt.gray)
         painter.drawRect(area)
-        series = self.series()
-        points = [point for _, _, line in series for point in line]
-        if points:
-            left, right = min(x for x, _ in points), max(x for x, _ in points)
-            low, high = min(y for _, y in points), max(y for _, y in points)
-            for _, color, line in series:
-                painter.setPen(QtGui.QPen(QtGui.QColor.fromRgbF(*color), 2))
-                shown = [
-                    QtCore.QPointF(
-                        area.left() + area.width() * (x - left) / ((right - left) or 1),
-                        area.bottom() - area.height() * (y - low) / ((high - low) or 1),
-                    )
-                    for x, y in line
-                ]
-                painter.drawPolyline(shown)
+        (left, right), (low, high) = self.axis_ranges()
+        painter.setClipRect(area)
+        for _, color, line in self.series():
+            if len(line) < 2:
+                logging.getLogger("vtk").error("Attempted to paint a line with <2 points.")
+            painter.setPen(QtGui.QPen(QtGui.QColor.fromRgbF(*color), 2))
+            shown = [
+                QtCore.QPointF(
+                    area.left() + area.width() * (x - left) / ((right - left) or 1),
+                    area.bottom() - area.height() * (y - low) / ((high - low) or 1),
+                )
+                for x, y in line
+            ]
+            painter.drawPolyline(shown)
+        painter.setClipping(False)
+        if self._plotted:
             self._write(painter, area, (left, right, low, high))
         painter.end()
 
     def _write(self, painter: Any, area: Any, limits: tuple[float, float, float, float]) -> None:
         """Title, limits of the axes, and a legend below."""
         left, right, low, high = limits
-        chart = self._view_node.GetPlotChartNode()
+        chart = self.chart()
         painter.setPen(QtCore.Qt.black)
         title = chart.GetTitle() if chart.GetTitleVisibility() else ""
         painter.drawText(self.rect().adjusted(4, 4, -4, 0), QtCore.Qt.AlignTop | QtCore.Qt.AlignHCenter, title or "")
@@ -154,6 +203,11 @@ class PlotView(Emulated, QtWidgets.QWidget):
             x += painter.fontMetrics().horizontalAdvance(name) + 16
 
 
+def _widened(low: float, high: float) -> Range:
+    """VTK shows a single value with a little room on both sides."""
+    return (low, high) if high > low else (low - 0.06 * abs(low), high + 0.06 * abs(high))
+
+
 @register_widget_class
 class PlotWidget(MRMLWidget):
     """A plot view with room for a controller bar."""
@@ -167,6 +221,9 @@ class PlotWidget(MRMLWidget):
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._view)
+
+    def scene_changed(self) -> None:
+        self._view.setMRMLScene(self._scene)
 
     @invokable("setMRMLPlotViewNode(vtkMRMLPlotViewNode*)")
     def setMRMLPlotViewNode(self, node: Any) -> None:
