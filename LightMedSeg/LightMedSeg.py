@@ -94,7 +94,9 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from LightMedSegLib.gui.add_case_section import AddCaseSection
         from LightMedSegLib.gui.cases_section import CasesSection
         from LightMedSegLib.gui.finetune_section import FinetuneSection
+        from LightMedSegLib.gui.finetune_steps import FinetuneSteps
         from LightMedSegLib.gui.model_section import ModelSection
+        from LightMedSegLib.gui.panel_parts import load_panel
         from LightMedSegLib.gui.result_section import ResultSection
         from LightMedSegLib.gui.run_section import RunSection
         from LightMedSegLib.gui.settings_section import SettingsSection
@@ -105,16 +107,16 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from LightMedSegLib.gui.versions_section import VersionsSection
 
         ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/LightMedSeg.ui"))
+        uiWidget = load_panel(self.resourcePath)
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = LightMedSegLogic()
         self.torch = TorchSection(self)
         self.models = ModelSection(self)
         self.suggestion = SuggestionButton(self)
         self.result = ResultSection(self)
         self.run = RunSection(self)
+        self.steps = FinetuneSteps(self)
         self.cases = CasesSection(self)
         self.addCase = AddCaseSection(self)
         self.versions = VersionsSection(self)
@@ -159,6 +161,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         # Everything is asked to end before anything is waited for.
         self.logic.stop()
         self.finetune.close()
+        self.steps.close()
         self.result.close()
         self.logic.close()
 

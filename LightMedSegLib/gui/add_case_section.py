@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.errors import LightMedSegError
 from LightMedSegLib.gui import settings
+from LightMedSegLib.gui.finetune_steps import TRAIN
 from LightMedSegLib.gui.finetune_texts import dice_text
 from LightMedSegLib.gui.parameters import chosen_volumes
 from LightMedSegLib.gui.region_section import RegionSection
@@ -101,6 +102,7 @@ class AddCaseSection:
                 number=record.number, dice=dice_text(record.test_then_train)
             )
             self._say(" ".join([stored, *job.outcome.notes]))
+            self._panel.steps.open(TRAIN)
         else:
             self._say(_("The case was not added. {reason}").format(reason=job.message))
         self._panel.cases.reload()

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from LightMedSegLib.errors import LightMedSegError
 from LightMedSegLib.finetuning.case_store import CaseEntry
 from LightMedSegLib.gui.finetune_texts import cases_text, number_text, size_text
-from LightMedSegLib.gui.tables import fill_table, stretch_column
+from LightMedSegLib.gui.tables import fill_table, set_up_table
 
 
 class CasesSection:
@@ -20,7 +20,7 @@ class CasesSection:
         self._panel = panel
         self._entries: list[CaseEntry] = []
         self._shown: list[CaseEntry] = []
-        stretch_column(panel.ui.casesTable, 2)
+        set_up_table(panel.ui.casesTable, 1)
         panel.ui.casesTable.connect("itemSelectionChanged()", self._show_button)
         panel.ui.deleteCaseButton.connect("clicked()", self.delete)
         self.reload()

@@ -1,4 +1,4 @@
-"""Step 3 of fine-tuning: the button, which becomes Cancel, the process behind it, and how far it is."""
+"""Step 2 of fine-tuning: the button, which becomes Cancel, the process behind it, and how far it is."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from LightMedSegLib.finetuning.job_progress import JobProgress
 from LightMedSegLib.gui import settings
 from LightMedSegLib.gui.curves_section import CurvesSection
 from LightMedSegLib.gui.finetune_process import JobProcess, remove_output
+from LightMedSegLib.gui.finetune_steps import TRAIN
 from LightMedSegLib.gui.finetune_texts import progress_text
 from LightMedSegLib.gui.torch_setup import torch_installed
 from LightMedSegLib.model_folders import user_models_folder
@@ -67,6 +68,8 @@ class FinetuneSection:
         """Bring button, bar and text in line with the state of the job."""
         ui, missing = self._panel.ui, self.missing()
         ui.finetuneBar.visible = self.running
+        # While it runs, its plot is what to look at.
+        ui.casesGroup.visible = not self.running
         if self.running:
             ui.finetuneButton.text = _("Stopping...") if self._stopping else _("Cancel the fine-tuning")
             ui.finetuneButton.enabled = not self._stopping
@@ -107,6 +110,7 @@ class FinetuneSection:
         self._say(progress_text(self.progress))
         self.curves.show(self.progress)
         self.show()
+        panel.steps.open(TRAIN)
 
     def cancel(self) -> None:
         """Ask the job to stop; does nothing while nothing runs."""
@@ -154,9 +158,12 @@ class FinetuneSection:
         alive = process.running()
         for event in process.events():
             self.progress.take(event)
-        total = self.progress.total
-        self._panel.ui.finetuneBar.value = round(100 * self.progress.done / total) if total else 0
+        total, ui = self.progress.total, self._panel.ui
+        ui.finetuneBar.value = round(100 * self.progress.done / total) if total else 0
+        plotted = ui.plotFrame.visible
         self.curves.show(self.progress)
+        if ui.plotFrame.visible and not plotted:
+            self._panel.steps.bring_into_view(ui.trainGroup)
         if alive:
             self._say(_("Stopping...") if self._stopping else progress_text(self.progress))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ class ModelSection:
     def __init__(self, panel: Any) -> None:
         self._panel = panel
         self._cards: dict[str, ModelCard] = {}
+        self._shipped: set[str] = set()
         ui = panel.ui
+        ui.detailsButton.connect("toggled(bool)", panel.update)
         ui.modelSelector.connect("currentIndexChanged(int)", self._on_chosen)
         ui.importModelButton.connect("clicked()", self.import_model)
         ui.exportModelButton.connect("clicked()", self.export_model)
@@ -43,11 +46,15 @@ class ModelSection:
         entries = self._panel.logic.store.list()
         usable = usable_models(self._panel.logic.store)
         self._cards = {entry.identifier: entry.card for entry in usable if entry.card is not None}
+        self._shipped = {entry.identifier for entry in usable if entry.shipped}
+        versions = Counter(entry.card.name for entry in usable if entry.card is not None)
         selector = self._panel.ui.modelSelector
         blocked = selector.blockSignals(True)
         selector.clear()
-        for entry in usable:
-            selector.addItem(model_texts.choice_text(entry), entry.identifier)
+        for index, entry in enumerate(usable):
+            several = entry.card is not None and versions[entry.card.name] > 1
+            selector.addItem(model_texts.choice_text(entry, several=several), entry.identifier)
+            selector.setItemData(index, entry.card.description if entry.card is not None else "", qt.Qt.ToolTipRole)
         selector.blockSignals(blocked)
         problems = [_("{model}: {problem}").format(model=e.identifier, problem=e.problem) for e in entries if e.problem]
         self._panel.ui.modelProblemsLabel.text = "\n".join(problems)
@@ -71,21 +78,24 @@ class ModelSection:
         ui.modelSelector.currentIndex = self.names().index(parameters.model) if card is not None else -1
         ui.modelSelector.blockSignals(blocked)
         ui.exportModelButton.enabled = card is not None
-        ui.modelDescriptionLabel.text = card.description if card is not None else self._missing_text()
-        texts = {
-            "structures": model_texts.structures_text,
-            "modelInput": model_texts.input_text,
-            "licence": model_texts.licence_text,
-            "use": model_texts.use_text,
-        }
-        for name, text in texts.items():
-            label, title = getattr(ui, f"{name}Label"), getattr(ui, f"{name}TitleLabel")
-            label.text = text(card) if card is not None else ""
-            label.visible = title.visible = card is not None
+        ui.detailsButton.enabled = card is not None
+        ui.detailsFrame.visible = card is not None and ui.detailsButton.checked
+        if card is None:
+            ui.modelInfoLabel.text = self._missing_text()
+        else:
+            ui.modelInfoLabel.text = model_texts.version_text(card, shipped=card.identifier in self._shipped)
+            ui.modelDescriptionLabel.text = card.description
+            ui.structuresLabel.text = model_texts.structures_text(card)
+            ui.modelInputLabel.text = model_texts.input_text(card)
+            ui.useLabel.text, ui.limitsLabel.text = card.intended_use, card.limits
+            ui.licenceLabel.text = model_texts.licence_text(card)
         self._show_volumes(card)
 
     def _show_volumes(self, card: ModelCard | None) -> None:
-        ui, channels = self._panel.ui, card.input.channels if card is not None else ()
+        ui, parameters = self._panel.ui, self._panel.parameters
+        # Who has a scan does not look for one.
+        ui.tryItButton.visible = parameters.inputVolume is None
+        channels = card.input.channels if card is not None else ()
         ui.volumeLabel.text = (
             _("Volume ({channel}):").format(channel=channels[0].name) if len(channels) > 1 else _("Volume:")
         )

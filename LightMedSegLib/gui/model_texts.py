@@ -15,17 +15,22 @@ if TYPE_CHECKING:
 _SHOWN_STRUCTURES = 40
 
 
-def choice_text(entry: ModelEntry) -> str:
-    """A line of the model selector."""
+def choice_text(entry: ModelEntry, *, several: bool) -> str:
+    """A line of the model selector. several: there are more versions of this model, so the version tells them apart."""
     if entry.card is None:
         return entry.identifier
-    if entry.shipped:
-        return _("{title}, version {version}").format(title=entry.card.title, version=entry.card.version)
-    if gate_report(entry.card) is not None:
-        return _("{title}, version {version} (fine-tuned by you)").format(
-            title=entry.card.title, version=entry.card.version
-        )
-    return _("{title}, version {version} (added by you)").format(title=entry.card.title, version=entry.card.version)
+    if not several:
+        return entry.card.title
+    return _("{title}, {version}").format(title=entry.card.title, version=entry.card.version)
+
+
+def version_text(card: ModelCard, *, shipped: bool) -> str:
+    """Which version of the model is chosen, and where it comes from."""
+    if shipped:
+        return _("Version {version}").format(version=card.version)
+    if gate_report(card) is not None:
+        return _("{version}, fine-tuned by you").format(version=card.version)
+    return _("{version}, added by you").format(version=card.version)
 
 
 def structures_text(card: ModelCard) -> str:
@@ -51,8 +56,3 @@ def input_text(card: ModelCard) -> str:
     return _("{modality} of the region {region}: {channels}, seen at {spacing} mm").format(
         modality=card.modality, region=card.body_region.lower(), channels=channels, spacing=spacing
     )
-
-
-def use_text(card: ModelCard) -> str:
-    """What the model is for, and what it is not for."""
-    return _("{use} Limits: {limits}").format(use=card.intended_use, limits=card.limits)

@@ -24,9 +24,9 @@ class Mirroring(enum.Enum):
     def label(self) -> str:
         """What the selector shows."""
         texts = {
-            Mirroring.MODEL: _("As the model recommends"),
+            Mirroring.MODEL: _("As recommended"),
             Mirroring.OFF: _("Off (fastest)"),
-            Mirroring.ALL: _("Left-right, front-back and up-down (eight times slower)"),
+            Mirroring.ALL: _("All three axes (8 times slower)"),
         }
         return texts[self]
 

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.finetuning.own_labels import make_label
-from LightMedSegLib.gui.tables import fit_height
+from LightMedSegLib.gui.tables import fit_height, set_up_table
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_card import ModelCard
 from LightMedSegLib.mrml.case_job import Review
@@ -46,8 +46,7 @@ class ReviewTable:
     def __init__(self, table: Any) -> None:
         self._table = table
         self.rows: list[Row] = []
-        table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
-        table.horizontalHeader().setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
+        set_up_table(table, 0)
 
     def show(self, node: Any, card: ModelCard | None) -> None:
         """Show a segmentation node for a model; what was chosen for structures that are still there is kept."""
@@ -57,6 +56,7 @@ class ReviewTable:
         before = {row: self.choice(index) for index, row in enumerate(self.rows)}
         self.rows = rows
         self._table.setRowCount(len(rows))
+        previous = self._table
         for index, row in enumerate(rows):
             item = qt.QTableWidgetItem(row.name)
             item.setToolTip(row.name)
@@ -64,10 +64,14 @@ class ReviewTable:
             selector = qt.QComboBox()
             for choice in row.choices:
                 selector.addItem(_choice_text(choice, row))
+            selector.toolTip = self._table.horizontalHeaderItem(1).toolTip()
+            selector.accessibleName = row.name
             self._table.setCellWidget(index, 1, selector)
+            # Otherwise Tab would come to it after everything else in the panel.
+            self._table.setTabOrder(previous, selector)
+            previous = selector
             if row in before:
                 self.choose(index, before[row])
-        self._table.resizeRowsToContents()
         fit_height(self._table)
 
     def choice(self, index: int) -> str:

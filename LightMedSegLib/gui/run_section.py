@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import qt
 from slicer.i18n import tr as _
 
 from LightMedSegLib.errors import LightMedSegError
@@ -13,6 +14,7 @@ from LightMedSegLib.gui.node_watch import NodeWatch
 from LightMedSegLib.gui.parameters import EXTRA_VOLUMES, chosen_volumes
 from LightMedSegLib.gui.times import duration_text, progress_text
 from LightMedSegLib.gui.torch_setup import torch_installed
+from LightMedSegLib.gui.warning_looks import as_list, show_warning_icon, warning_icon
 from LightMedSegLib.mrml.job import Outcome
 from LightMedSegLib.mrml.job_state import Job, JobState
 from LightMedSegLib.mrml.result_record import is_unedited
@@ -24,9 +26,12 @@ class RunSection:
     def __init__(self, panel: Any) -> None:
         self._panel = panel
         self._notes: list[str] = []
+        self._warnings: list[str] = []
         self._watch = NodeWatch(self._on_input_changed)
+        show_warning_icon(panel.ui.warningIconLabel)
         panel.ui.segmentButton.connect("clicked()", self.toggle)
         panel.logic.runner.on_tick = self._show_progress
+        self._say("")
 
     @property
     def running(self) -> bool:
@@ -76,16 +81,26 @@ class RunSection:
             self._say("")
 
     def show_warnings(self) -> None:
-        """Look at the input again and say what is odd about it."""
-        panel, card = self._panel, self._panel.models.card
-        lines: list[str] = []
-        if card is not None and not self.missing():
-            parameters = panel.parameters
-            volumes = chosen_volumes(parameters, card.in_channels)
-            overwrite = panel.ui.overwriteCheckBox.checked
-            lines = warnings_before_run(volumes, card, parameters.roi, parameters.outputSegmentation, overwrite)
-        panel.ui.checksLabel.text = "\n".join(lines)
-        panel.ui.checksLabel.visible = bool(lines)
+        """Look at the input again and say below the button what is odd about it."""
+        ui, parameters = self._panel.ui, self._panel.parameters
+        output, overwrite = parameters.outputSegmentation, ui.overwriteCheckBox.checked
+        lines = self._look_at_input(output, overwrite)
+        ui.checksLabel.text = as_list(lines)
+        ui.warningFrame.visible = bool(lines)
+        ui.segmentButton.icon = warning_icon(ui.segmentButton) if lines else qt.QIcon()
+        edited = output is not None and output.GetSegmentation().GetNumberOfSegments() > 0 and not is_unedited(output)
+        ui.overwriteCheckBox.visible = edited
+        if not edited:
+            ui.overwriteCheckBox.checked = False
+        self._panel.result.show_notes([*lines, *ui.statusLabel.text.splitlines()])
+
+    def _look_at_input(self, output: Any = None, overwrite: bool = False) -> list[str]:
+        """What is odd about the input, and about the segmentation that was chosen for the result."""
+        parameters, card = self._panel.parameters, self._panel.models.card
+        if card is None or self.missing():
+            return []
+        volumes = chosen_volumes(parameters, card.in_channels)
+        return warnings_before_run(volumes, card, parameters.roi, output, overwrite)
 
     def toggle(self) -> None:
         """The button: start, or cancel what runs."""
@@ -107,7 +122,7 @@ class RunSection:
             self._say(missing)
             return
         self.show_warnings()
-        self._notes = []
+        self._notes, self._warnings = [], self._look_at_input()
         try:
             panel.logic.process(
                 chosen_volumes(parameters, panel.models.card.in_channels),
@@ -166,7 +181,7 @@ class RunSection:
     def _on_outcome(self, outcome: Outcome) -> None:
         self._panel.ui.overwriteCheckBox.checked = False
         self._notes = outcome.notes
-        self._panel.result.take(outcome)
+        self._panel.result.take(outcome, self._warnings)
 
     def _on_end(self, job: Job) -> None:
         if job.state is JobState.DONE:
@@ -185,3 +200,4 @@ class RunSection:
 
     def _say(self, text: str) -> None:
         self._panel.ui.statusLabel.text = text
+        self._panel.ui.statusLabel.visible = bool(text)

@@ -20,10 +20,10 @@ class SettingsSection:
         self._ui = panel.ui
         self._devices = [name for name in settings.DEVICES if name != "mps" or sys.platform == "darwin"]
         labels = {
-            "auto": _("Automatic: the graphics card if it can be used, else the processor"),
+            "auto": _("Automatic"),
             "cpu": _("Processor (CPU)"),
-            "cuda": _("NVIDIA graphics card (CUDA)"),
-            "mps": _("Apple graphics processor (MPS)"),
+            "cuda": _("NVIDIA card (CUDA)"),
+            "mps": _("Apple graphics (MPS)"),
         }
         for name in self._devices:
             self._ui.deviceSelector.addItem(labels[name])

@@ -1,4 +1,4 @@
-"""Filling the panel's plain tables."""
+"""Filling the panel's plain tables, which are as tall as what is in them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from typing import Any
 
 import qt
 
-_MOST_ROWS = 10
+_MOST_ROWS = 12
+
+
+def set_up_table(table: Any, wide: int) -> None:
+    """One column takes the room that the others, as wide as their texts, leave; rows are as tall as their texts."""
+    header, rows = table.horizontalHeader(), table.verticalHeader()
+    for column in range(table.columnCount):
+        mode = qt.QHeaderView.Stretch if column == wide else qt.QHeaderView.ResizeToContents
+        header.setSectionResizeMode(column, mode)
+        align(table.horizontalHeaderItem(column), qt.Qt.AlignLeft)
+    rows.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+
+    # Rows change one after the other, and again when the table gets its width.
+    timer = qt.QTimer(table)
+    timer.setSingleShot(True)
+    timer.interval = 0
+    timer.connect("timeout()", lambda: fit_height(table))
+    rows.connect("sectionResized(int,int,int)", lambda row, before, after: timer.start())
+    fit_height(table)
 
 
 def fill_table(table: Any, rows: Sequence[Sequence[str]], tool_tips: Sequence[str] = ()) -> None:
@@ -42,6 +60,11 @@ def fill_sections(table: Any, sections: Mapping[str, Sequence[Sequence[str]]]) -
         item.setFont(font)
 
 
+def align(item: Any, side: int) -> None:
+    """Write the text of a table's item at its left or its right side, in the middle of the row."""
+    item.setData(qt.Qt.TextAlignmentRole, int(side) | int(qt.Qt.AlignVCenter))
+
+
 def fit_height(table: Any) -> None:
     """As high as the rows, up to a number of them: an empty half of a table looks as if something was missing."""
     rows = min(table.rowCount, _MOST_ROWS)
@@ -49,11 +72,3 @@ def fit_height(table: Any) -> None:
     frame = 2 * table.frameWidth
     table.setMinimumHeight(height + frame)
     table.setMaximumHeight(height + frame)
-
-
-def stretch_column(table: Any, wide: int) -> None:
-    """One column takes the room that the others, as wide as their texts, leave."""
-    header = table.horizontalHeader()
-    for column in range(table.columnCount):
-        mode = qt.QHeaderView.Stretch if column == wide else qt.QHeaderView.ResizeToContents
-        header.setSectionResizeMode(column, mode)

@@ -10,8 +10,9 @@ from slicer.i18n import tr as _
 from LightMedSegLib.errors import LightMedSegError
 from LightMedSegLib.finetuning.job_folders import forget_result, last_result
 from LightMedSegLib.finetuning.versions import adopt
+from LightMedSegLib.gui.finetune_steps import ADD, DECIDE
 from LightMedSegLib.gui.finetune_texts import verdict_sections, verdict_text, verdict_title
-from LightMedSegLib.gui.tables import fill_sections, stretch_column
+from LightMedSegLib.gui.tables import fill_sections, set_up_table
 from LightMedSegLib.model_card import ModelCard
 
 
@@ -23,10 +24,10 @@ class VerdictSection:
         self._result: dict[str, Any] | None = None
         self._model = ""
         ui = panel.ui
-        stretch_column(ui.verdictTable, 0)
-        ui.verdictFrame.visible = False
+        set_up_table(ui.verdictTable, 0)
+        self._show_frame()
         ui.adoptButton.connect("clicked()", self.adopt)
-        ui.keepAsideButton.connect("clicked()", self.dismiss)
+        ui.keepAsideButton.connect("clicked()", self.keep_aside)
         ui.segmentAgainButton.connect("clicked()", self.segment_again)
 
     @property
@@ -62,14 +63,19 @@ class VerdictSection:
                 self._fill()
         if self.candidate is not None:
             self._notice_adoption(self.candidate)
-        self._panel.ui.verdictFrame.visible = self._result is not None
+        self._show_frame()
         self._show_buttons()
 
     def dismiss(self) -> None:
         """Nothing changes: the new version stays in the list of versions."""
         self._forget_file()
         self._set("", None)
-        self._panel.ui.verdictFrame.visible = False
+        self._show_frame()
+
+    def keep_aside(self) -> None:
+        """The user's answer: not this one; more corrections may make a better one."""
+        self.dismiss()
+        self._panel.steps.open(ADD)
 
     def forget_version(self, card: ModelCard) -> None:
         """Somebody has deleted this version: what its job came to goes with it."""
@@ -127,8 +133,14 @@ class VerdictSection:
         sections = verdict_sections(self._result)
         fill_sections(ui.verdictTable, sections)
         ui.verdictTable.visible = bool(sections)
-        ui.verdictFrame.visible = True
+        self._show_frame()
         self._show_buttons()
+        self._panel.steps.open(DECIDE)
+
+    def _show_frame(self) -> None:
+        ui = self._panel.ui
+        ui.verdictFrame.visible = self._result is not None
+        ui.decideLabel.visible = self._result is None
 
     def _show_buttons(self) -> None:
         ui, result = self._panel.ui, self._result

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from LightMedSegLib.errors import LightMedSegError
 from LightMedSegLib.finetuning.versions import TunedVersion, adopt, gate_report, list_versions, roll_back
 from LightMedSegLib.gui.finetune_texts import gain_text, origin_text, tests_text
-from LightMedSegLib.gui.tables import fill_table, stretch_column
+from LightMedSegLib.gui.tables import fill_table, set_up_table
 
 
 class VersionsSection:
@@ -21,7 +21,7 @@ class VersionsSection:
         self._name = ""
         self._versions: list[TunedVersion] = []
         ui = panel.ui
-        stretch_column(ui.versionsTable, 1)
+        set_up_table(ui.versionsTable, 1)
         ui.versionsTable.connect("itemSelectionChanged()", self._show_buttons)
         ui.useVersionButton.connect("clicked()", self.use)
         ui.rollBackButton.connect("clicked()", self.roll_back)
@@ -122,6 +122,5 @@ def _row(version: TunedVersion) -> tuple[str, ...]:
         version.card.version,
         origin_text(version),
         gain_text(gate_report(version.card)),
-        tests_text(version),
-        _("in use") if version.active else "",
+        _("in use") if version.active else tests_text(version),
     )

@@ -98,6 +98,12 @@ def segment_names(node: Any) -> list[str]:
     return [segmentation.GetNthSegment(index).GetName() for index in range(segmentation.GetNumberOfSegments())]
 
 
+def shown_segments(bench: Bench) -> list[str]:
+    """Names in the panel's table of the result."""
+    table = bench.ui.segmentsTable
+    return [table.item(row, 0).text() for row in range(table.rowCount)]
+
+
 def segmentation_nodes() -> list[Any]:
     import slicer
 

@@ -10,7 +10,7 @@ import extension_build
 import pytest
 from cmake_lists import REPOSITORY, installed_files
 
-LARGEST_PACKAGE = LARGEST_CLONE = 10_000_000
+LARGEST_PACKAGE, LARGEST_CLONE = 10_000_000, 40_000_000
 LARGEST_FILE = 3_000_000
 
 EXTENSION = """

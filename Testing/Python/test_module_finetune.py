@@ -72,7 +72,7 @@ def test_from_a_correction_to_a_new_version_that_segments_again_and_back(
     assert bench.parameters.model == FIRST_TUNED
     assert bench.panel.logic.store.find("hippocampus-t1-mr").card.identifier == FIRST_TUNED
     assert "is in use now" in ui.verdictTitleLabel.text
-    assert [row[4] for row in table_texts(ui.versionsTable)] == ["in use", ""]
+    assert [row[3] for row in table_texts(ui.versionsTable)] == ["in use", "-"]
 
     ui.segmentAgainButton.click()
     bench.session.wait_until(lambda: not bench.panel.run.running, 120, "the second segmentation")

@@ -83,6 +83,9 @@ def test_only_a_box_or_some_slices_may_have_been_reviewed(finetune: Finetune) ->
     assert all(size > 0 for size in roi.GetSize()), "a new box is placed over the scan"
     record = finetune.add_case()
     assert finetune.bench.panel.logic.cases.load(record.case_id).reviewed.sum() == 12**3
+    # The work has gone on to the next step.
+    assert ui.addCaseGroup.collapsed and not ui.trainGroup.collapsed
+    ui.addCaseGroup.collapsed = False
     ui.reviewedSelector.currentIndex = 2
     assert ui.slicesWidget.visible
     assert (ui.firstSliceSpinBox.value, ui.lastSliceSpinBox.value) == (-0.5, 23.5), "all slices at first"

@@ -22,7 +22,7 @@ def test_versions_are_used_rolled_back_and_deleted(finetune: Finetune) -> None:
     second = finetune.install("1.1.0-tuned.2", accepted=False, parent=first)
     rows = table_texts(ui.versionsTable)
     assert [row[0] for row in rows] == ["1.1.0-tuned.2", "1.1.0-tuned.1", "1.0.0"]
-    assert [row[3] for row in rows] == ["not passed", "passed", "-"]
+    assert [row[3] for row in rows] == ["not passed", "passed", "in use"]
     assert rows[0][1].startswith("2 cases, ") and rows[0][2] == "0.800 → 0.900"
     assert not ui.useVersionButton.enabled and not ui.rollBackButton.enabled
     ui.versionsTable.selectRow(1)

@@ -23,7 +23,8 @@ def test_an_imported_model_is_chosen_and_runs(bench: Bench, package: Path) -> No
     bench.session.dialogs.answer(str(package))
     bench.ui.importModelButton.click()
     assert bench.parameters.model == "imported@2.0.0"
-    assert bench.ui.modelSelector.currentText == "Imported, version 2.0.0 (added by you)"
+    assert bench.ui.modelSelector.currentText == "Imported"
+    assert bench.ui.modelInfoLabel.text == "2.0.0, added by you"
     bench.choose_volume()
     node = bench.run()
     assert node.GetAttribute("LightMedSeg.Model") == "imported"
@@ -76,7 +77,7 @@ def test_without_any_model_the_panel_says_so(bench: Bench) -> None:  # noqa: F81
     shutil.rmtree(bench.folder / bench.model)
     bench.panel.models.reload()
     bench.parameters.model = ""
-    assert "There is no model yet" in bench.ui.modelDescriptionLabel.text
+    assert "There is no model yet" in bench.ui.modelInfoLabel.text
     assert not bench.ui.exportModelButton.enabled and not bench.ui.segmentButton.enabled
 
 

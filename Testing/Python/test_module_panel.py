@@ -51,15 +51,16 @@ def test_the_module_opens_with_and_without_a_main_window_and_without_torch(
 
 
 def test_the_sections_are_in_the_order_of_the_work(bench: Bench) -> None:  # noqa: F811
-    panel = bench.ui.inputButton.parentWidget()
+    panel = bench.ui.runWidget.parentWidget()
     names = [panel.layout().itemAt(index).widget() for index in range(panel.layout().count())]
     shown = [widget.objectName for widget in names if widget is not None]
     order = [
-        "torchFrame", "inputButton", "checksLabel", "segmentButton", "progressBar", "statusLabel", "resultButton",
-        "correctButton", "finetuneSectionButton", "advancedButton", "aboutButton",
+        "torchFrame", "chooseWidget", "runWidget", "statusLabel", "warningFrame", "safetyLabel", "LightMedSegResult",
+        "LightMedSegFineTune", "LightMedSegAdvanced",
     ]  # fmt: skip
     assert shown == order
-    assert bench.ui.advancedButton.collapsed
+    closed = (bench.ui.finetuneSectionButton, bench.ui.advancedButton, bench.ui.aboutButton)
+    assert all(section.collapsed for section in closed)
     assert "not a medical device" in bench.ui.safetyLabel.text
 
 
@@ -79,14 +80,18 @@ def test_the_volume_in_the_slice_views_is_chosen_when_the_panel_opens(slicer_run
     assert slicer_runtime.open_module("LightMedSeg").parameters.inputVolume is shown
 
 
-def test_description_structures_licence_and_limits_stand_there_before_a_run(bench: Bench) -> None:  # noqa: F811
+def test_description_structures_licence_and_limits_stand_behind_the_button_details(bench: Bench) -> None:  # noqa: F811
     ui = bench.ui
-    assert ui.modelSelector.currentText == "Self test, version 1.0.0 (added by you)"
+    assert ui.modelSelector.currentText == "Self test"
+    assert ui.modelInfoLabel.text == "1.0.0, added by you"
+    assert not ui.detailsFrame.visible
+    ui.detailsButton.click()
+    assert ui.detailsFrame.visible
     assert ui.modelDescriptionLabel.text.startswith("Finds bright")
     assert ui.structuresLabel.text == "Bright, Very bright"
     assert ui.licenceLabel.text == "Weights: CC0-1.0. Training data: CC0-1.0 (No data.)"
     assert ui.modelInputLabel.text == "MR of the region head: T1, seen at 1 x 1 x 1 mm"
-    assert "Knows nothing about anatomy" in ui.useLabel.text
+    assert "Knows nothing about anatomy" in ui.limitsLabel.text
     ui.modelSelector.currentIndex = -1
     assert bench.parameters.model == bench.model
 
@@ -191,6 +196,17 @@ def test_reloading_reads_the_library_anew_and_works(slicer_runtime: Any, bench: 
     fresh = equip(slicer_runtime, panel, bench.folder.with_name("after-reload"))
     fresh.choose_volume()
     assert fresh.run() is not None
+
+
+@pytest.mark.usefixtures("library_kept")
+def test_a_panel_that_was_thrown_away_follows_the_result_no_more(bench: Bench) -> None:  # noqa: F811
+    bench.choose_volume()
+    display, table = bench.run().GetDisplayNode(), bench.panel.result.segments
+    bench.panel.onReload()
+    before = table.rows
+    display.SetSegmentVisibility("Bright", False)
+    bench.session.process_events()
+    assert table.rows is before
 
 
 def test_a_volume_without_voxels_is_refused_in_words(bench: Bench) -> None:  # noqa: F811

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from module_fixtures import Bench, bench, blocks, segment_names, segmentation_nodes  # noqa: F401
+from module_fixtures import Bench, bench, blocks, segment_names, segmentation_nodes, shown_segments  # noqa: F401
 from mrml_fixtures import labels_of
 from runtime_fixtures import slicer_runtime  # noqa: F401
 
@@ -19,28 +19,78 @@ def edit(node: Any) -> None:
     image.Modified()
 
 
-def test_segments_table_3d_button_and_numbers_show_the_result(bench: Bench) -> None:  # noqa: F811
+def test_the_table_shows_segments_with_their_colours_and_volumes(bench: Bench) -> None:  # noqa: F811
+    import qt
+
     bench.choose_volume()
     node = bench.run()
-    assert bench.ui.segmentsTable.segmentationNode() is node
-    table = bench.ui.statisticsTable.mrmlTableNode()
-    assert table is bench.parameters.statisticsTable
-    assert [table.GetCellText(row, 0) for row in range(2)] == ["Bright", "Very bright"]
-    assert [int(table.GetCellText(row, 1)) for row in range(2)] == [8**3, 6**3]
-    assert float(table.GetCellText(0, 2)) == 0.512
-    bench.ui.show3DButton.click()
-    bench.session.wait_until(lambda: not bench.panel.result.surfaces.busy, what="the surfaces")
-    assert node.GetSegmentation().ContainsRepresentation("Closed surface")
+    table, numbers = bench.ui.segmentsTable, bench.parameters.statisticsTable
+    assert shown_segments(bench) == ["Bright", "Very bright"]
+    assert [table.item(row, 1).text() for row in range(2)] == ["0.51", "0.22"]
+    assert table.item(0, 0).toolTip() == "Bright: 512 voxels, 0.51 ml, mean intensity 150."
+    color = table.item(0, 0).data(qt.Qt.DecorationRole)
+    assert (color.red(), color.green(), color.blue()) == (230, 160, 60)
+    assert [numbers.GetCellText(row, 0) for row in range(2)] == ["Bright", "Very bright"]
+    assert [int(numbers.GetCellText(row, 1)) for row in range(2)] == [8**3, 6**3]
+    node.GetSegmentation().GetSegment("Bright").SetName("Renamed")
+    bench.session.process_events()
+    assert shown_segments(bench) == ["Renamed", "Very bright"]
+    assert table.item(0, 1).text() == "-", "no numbers are known under that name"
 
 
-def test_the_numbers_stay_in_view_when_something_else_changes_the_scene(bench: Bench) -> None:  # noqa: F811
-    import slicer
+def test_ticks_show_and_hide_segments_in_the_views(bench: Bench) -> None:  # noqa: F811
+    import qt
 
     bench.choose_volume()
+    display = bench.run().GetDisplayNode()
+    table, button = bench.ui.segmentsTable, bench.ui.showAllButton
+    assert button.text == "Hide all"
+    table.item(1, 0).setCheckState(qt.Qt.Unchecked)
+    assert not display.GetSegmentVisibility("Very_bright") and display.GetSegmentVisibility("Bright")
+    bench.session.process_events()
+    assert button.text == "Show all"
+    button.click()
+    assert display.GetSegmentVisibility("Very_bright") and button.text == "Hide all"
+    button.click()
+    assert not display.GetSegmentVisibility("Bright") and not display.GetSegmentVisibility("Very_bright")
+    # The other way round: what another module does is seen here.
+    display.SetSegmentVisibility("Bright", True)
+    bench.session.process_events()
+    assert table.item(0, 0).checkState() == qt.Qt.Checked
+
+
+def test_a_segment_without_its_surface_has_half_a_tick_until_it_is_ticked(bench: Bench) -> None:  # noqa: F811
+    import qt
+
+    bench.choose_volume()
+    display = bench.run().GetDisplayNode()
+    display.SetSegmentVisibility3D("Bright", False)
+    bench.session.process_events()
+    item = bench.ui.segmentsTable.item(0, 0)
+    assert item.checkState() == qt.Qt.PartiallyChecked and bench.ui.showAllButton.text == "Hide all"
+    item.setCheckState(qt.Qt.Checked)
+    assert display.GetSegmentVisibility("Bright") and display.GetSegmentVisibility3D("Bright")
+
+
+def test_the_warnings_of_a_run_stay_with_its_result(bench: Bench, tmp_path: Path) -> None:  # noqa: F811
+    import slicer
+
+    bench.parameters.model = bench.add_model("ct", modality="CT")
+    bench.choose_volume()
+    warning = "'Scan' does not look like CT (no negative values), but the model was trained on CT."
+    assert bench.ui.checksLabel.text == warning and not bench.ui.segmentButton.icon.isNull()
     bench.run()
-    slicer.mrmlScene.StartState(slicer.mrmlScene.BatchProcessState)
-    slicer.mrmlScene.EndState(slicer.mrmlScene.BatchProcessState)
-    assert bench.ui.statisticsTable.mrmlTableNode() is bench.parameters.statisticsTable
+    assert bench.ui.notesLabel.text == "", "it stands above already"
+    bench.parameters.model = bench.model
+    assert bench.ui.checksLabel.text == "" and bench.ui.segmentButton.icon.isNull()
+    assert bench.ui.notesFrame.visible and bench.ui.notesLabel.text == warning
+    path = str(tmp_path / "scene.mrb")
+    assert slicer.util.saveScene(path)
+    bench.session.close_scene()
+    assert not bench.ui.notesFrame.visible
+    slicer.util.loadScene(path)
+    bench.session.process_events()
+    assert bench.ui.notesFrame.visible and bench.ui.notesLabel.text == warning
 
 
 def test_an_unedited_result_is_replaced_by_the_next_run(bench: Bench) -> None:  # noqa: F811
@@ -55,7 +105,7 @@ def test_an_edited_result_is_kept_and_the_panel_says_so_before_and_after(bench: 
     first = bench.run()
     edit(first)
     bench.panel.run.show_warnings()
-    assert "goes into a new segmentation" in bench.ui.checksLabel.text
+    assert "goes into a new segmentation" in bench.ui.checksLabel.text and bench.ui.overwriteCheckBox.visible
     second = bench.run()
     assert second is not first
     assert labels_of(first)[0, 0, 0] == 1
@@ -132,8 +182,11 @@ def test_measuring_again_counts_the_corrections(bench: Bench) -> None:  # noqa: 
     edit(bench.run())
     table = bench.parameters.statisticsTable
     assert int(table.GetCellText(0, 1)) == 8**3
+    bench.panel.update()
+    assert bench.ui.staleWidget.visible
     bench.ui.statisticsButton.click()
     assert int(table.GetCellText(0, 1)) == 8**3 + 1
+    assert not bench.ui.staleWidget.visible
     assert bench.parameters.statisticsTable is table
 
 
@@ -153,7 +206,7 @@ def test_everything_of_the_scene_survives_saving_and_loading(bench: Bench, tmp_p
     assert slicer.util.saveScene(path)
     bench.session.close_scene()
     assert bench.parameters.inputVolume is None and bench.parameters.overlap == 0.5
-    assert bench.ui.segmentsTable.segmentationNode() is None
+    assert not bench.ui.resultWidget.visible and shown_segments(bench) == []
     slicer.util.loadScene(path)
     bench.session.process_events()
     ui, parameters = bench.ui, bench.parameters
@@ -163,7 +216,8 @@ def test_everything_of_the_scene_survives_saving_and_loading(bench: Bench, tmp_p
     assert (ui.overlapSlider.value, ui.ownOverlapCheckBox.checked, ui.previewCheckBox.checked) == (0.75, True, False)
     assert ui.mirroringSelector.currentIndex == 1
     assert ui.inputSelector.currentNode() is parameters.inputVolume
-    assert ui.segmentsTable.segmentationNode() is parameters.outputSegmentation
+    assert shown_segments(bench) == ["Bright", "Very bright"]
+    assert [ui.segmentsTable.item(row, 1).text() for row in range(2)] == ["0.51", "0.22"]
     parameters.roi = None
     assert bench.run() is nodes[1], "an unedited result is still known as one after loading"
 
@@ -171,6 +225,6 @@ def test_everything_of_the_scene_survives_saving_and_loading(bench: Bench, tmp_p
 def test_a_scene_whose_model_is_missing_here_says_which(bench: Bench) -> None:  # noqa: F811
     bench.choose_volume()
     bench.parameters.model = "liver-ct@3.0.0"
-    assert "liver-ct@3.0.0, which is not on this computer" in bench.ui.modelDescriptionLabel.text
+    assert "liver-ct@3.0.0, which is not on this computer" in bench.ui.modelInfoLabel.text
     assert not bench.ui.segmentButton.enabled
     assert bench.ui.segmentButton.toolTip == "Choose a model."

@@ -109,6 +109,8 @@ def test_placeholders_have_names_and_get_their_values(path: Path) -> None:
 
 def test_the_texts_of_the_ui_file_are_translatable() -> None:
     """Slicer translates <string> elements that do not say otherwise; only identifiers may."""
-    text = (ROOT / "LightMedSeg" / "Resources" / "UI" / "LightMedSeg.ui").read_text(encoding="utf-8")
-    for kept in re.findall(r'<string notr="true">(.*?)</string>', text):
-        assert re.fullmatch(r"[A-Za-z]+", kept), kept
+    files = sorted((ROOT / "LightMedSeg" / "Resources" / "UI").glob("*.ui"))
+    assert len(files) > 1
+    for path in files:
+        for kept in re.findall(r'<string notr="true">(.*?)</string>', path.read_text(encoding="utf-8")):
+            assert re.fullmatch(r"[A-Za-z]+", kept), kept

@@ -29,7 +29,8 @@ REGION_SIZE = (38.0, 54.0, 40.0)
 REGION_CENTRES = {"Left": (-25.5, -21.5, -12.5), "Right": (25.5, -21.5, -12.5)}
 """RAS, mm."""
 
-VIEW_WIDTH, BAR, GAP = 600, 24, 3
+MODEL = "hippocampus-t1-mr"
+VIEW_WIDTH, WINDOW_HEIGHT, BAR, GAP = 460, 768, 24, 3
 _MARGIN_3D = 1.6
 """The runtime draws a 3D view with a wide margin; this part of it is cut off."""
 
@@ -76,8 +77,8 @@ def draw(scratch: Path) -> dict[str, Image.Image]:
     volume, nodes = segment_both_sides(session, panel)
     shown = draw_panel(session, panel, scratch / "panel.png")
     views = slice_views(nodes["Left"])
-    # Two views, one above the other, are as tall as the panel.
-    size = (VIEW_WIDTH, (shown.height - GAP) // 2 - BAR)
+    # Two views, one above the other, are as tall as the window.
+    size = (VIEW_WIDTH, (WINDOW_HEIGHT - GAP) // 2 - BAR)
     slices = {view.title: draw_slice(view, volume, scratch / "slice.png", size) for view in views}
     add_brain_surface(volume)
     surfaces = draw_3d(scratch / "3d.png", size)
@@ -86,7 +87,7 @@ def draw(scratch: Path) -> dict[str, Image.Image]:
         "panel": with_credit(shown),
         "result-slices": with_credit(side_by_side(*slices.values())),
         "result-3d": with_credit(surfaces),
-        "screenshot": with_credit(composed(shown, slices, surfaces)),
+        "screenshot": with_credit(composed(in_window(shown), slices, surfaces)),
     }
 
 
@@ -100,6 +101,7 @@ def segment_both_sides(session: Any, panel: Any) -> tuple[Any, dict[str, Any]]:
     volume.GetDisplayNode().SetAutoWindowLevel(False)
     volume.GetDisplayNode().SetWindowLevelMinMax(30, 250)
     panel.ui.inputSelector.setCurrentNode(volume)
+    panel.parameters.model = next(name for name in panel.models.names() if name.startswith(MODEL))
     regions = {}
     for side, centre in REGION_CENTRES.items():
         regions[side] = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", f"{side} hippocampus")
@@ -132,6 +134,13 @@ def draw_panel(session: Any, panel: Any, path: Path) -> Image.Image:
     picture = Image.open(grab(panel.parent, path)).convert("RGB")
     rows = np.asarray(picture).std(axis=(1, 2)).nonzero()[0]
     return picture.crop((0, 0, picture.width, rows[-1] + rows[0]))
+
+
+def in_window(panel: Image.Image) -> Image.Image:
+    """The panel with the empty room that Slicer leaves below it."""
+    whole = Image.new("RGB", (panel.width, max(WINDOW_HEIGHT, panel.height)), panel.getpixel((1, 1)))
+    whole.paste(panel, (0, 0))
+    return whole
 
 
 def slice_views(node: Any) -> list[View]:

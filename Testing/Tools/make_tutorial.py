@@ -19,8 +19,7 @@ from make_screenshots import REPOSITORY, label_centre, save, side_by_side, with_
 from PIL import Image
 
 FOLDER = REPOSITORY / "Documentation" / "pictures"
-SECTIONS = ("inputButton", "resultButton", "correctButton", "finetuneSectionButton", "aboutButton", "advancedButton")
-GROUPS = ("addCaseGroup", "casesGroup", "finetuneGroup", "versionsGroup")
+SECTIONS = ("resultButton", "finetuneSectionButton", "advancedButton", "aboutButton")
 VIEW = (420, 420)
 FINE_TUNING_SECONDS = 900
 
@@ -50,13 +49,16 @@ class Tutorial:
 
     def draw(self) -> None:
         """All steps, one picture or more each."""
-        self._keep("1-open", self._panel_picture("inputButton"))
+        self._keep("1-open", self._panel_picture())
         self._ui.tryItButton.click()
-        self._keep("2-sample", self._panel_picture("inputButton"))
+        self._keep("2-sample", self._panel_picture())
         volume = self._panel.parameters.inputVolume
         self._ui.segmentButton.click()
         self._keep("3-running", self._panel_picture())
         self._wait(lambda: not self._panel.run.running, 300, "the result")
+        # The first run loads torch; the picture shows what a run takes after that.
+        self._ui.segmentButton.click()
+        self._wait(lambda: not self._panel.run.running, 300, "the result once more")
         node = self._panel.parameters.outputSegmentation
         self._ui.show3DButton.click()
         self._wait(lambda: not self._panel.result.surfaces.busy, 60, "the surfaces")
@@ -72,17 +74,18 @@ class Tutorial:
         self._session.open_module("LightMedSeg")
         after = self._view(volume, "Yellow", place, "As corrected")
         self._keep("5-correct", side_by_side(before, after))
-        self._keep("6-add-case", self._groups("addCaseGroup"))
+        self._keep("6-add-case", self._fine_tuning())
         self._ui.addCaseButton.click()
         self._wait(lambda: not self._panel.addCase.adding, 120, "the case")
         self._ui.finetuneButton.click()
         self._wait(lambda: self._ui.finetuneBar.value >= 40, FINE_TUNING_SECONDS, "the middle of the fine-tuning")
-        self._keep("7-finetune", self._groups("casesGroup", "finetuneGroup"))
+        self._keep("7-finetune", self._fine_tuning())
         self._wait(lambda: not self._panel.finetune.running, FINE_TUNING_SECONDS, "the end of the fine-tuning")
-        self._keep("8-verdict", self._groups("finetuneGroup"))
+        self._keep("8-verdict", self._fine_tuning())
         if self._ui.adoptButton.visible and self._ui.adoptButton.enabled:
             self._ui.adoptButton.click()
-        self._keep("9-versions", self._groups("versionsGroup"))
+        self._ui.versionsGroup.collapsed = False
+        self._keep("9-versions", self._fine_tuning("versionsGroup"))
 
     def _wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         self._session.wait_until(condition, seconds, what)
@@ -91,29 +94,20 @@ class Tutorial:
         """The panel with only these sections open."""
         from Runtime.rendering import grab
 
-        for name in SECTIONS:
-            if hasattr(self._ui, name):
-                getattr(self._ui, name).collapsed = name not in opened
-        self._session.process_events(0.2)
+        self._open(*opened)
         return cropped(Image.open(grab(self._panel.parent, self._scratch / "panel.png")).convert("RGB"))
 
-    def _groups(self, *shown: str) -> Image.Image:
-        """Groups of the section Fine-tune, one below the other."""
+    def _fine_tuning(self, part: str = "finetuneSectionButton") -> Image.Image:
+        """The section Fine-tune, or a part of it."""
         from Runtime.rendering import grab
 
+        self._open("finetuneSectionButton")
+        return Image.open(grab(getattr(self._ui, part), self._scratch / f"{part}.png")).convert("RGB")
+
+    def _open(self, *opened: str) -> None:
         for name in SECTIONS:
-            if hasattr(self._ui, name):
-                getattr(self._ui, name).collapsed = name != "finetuneSectionButton"
+            getattr(self._ui, name).collapsed = name not in opened
         self._session.process_events(0.3)
-        parts = [
-            Image.open(grab(getattr(self._ui, name), self._scratch / f"{name}.png")).convert("RGB") for name in shown
-        ]
-        whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "#efefef")
-        top = 0
-        for part in parts:
-            whole.paste(part, (0, top))
-            top += part.height
-        return whole
 
     def _views(self, volume: Any, node: Any) -> Image.Image:
         centre = label_centre(node)
