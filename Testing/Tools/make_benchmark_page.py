@@ -1,9 +1,10 @@
-"""Writes Documentation/benchmarks.md from what Testing/Benchmarks/run.py measured, kept in Documentation/benchmarks.
+"""Writes Documentation/benchmarks.md from what Testing/Benchmarks measured, kept in Documentation/benchmarks.
 
     python Testing/Tools/make_benchmark_page.py [--check]
 
-Each folder there is one run on one machine: note.md says what it is, machine.json what the machine is and can do, and
-the CSV files hold the rows. --check writes nothing and exits with 1 where the page is not current.
+Each folder there is one machine: note.md says what was measured, machine.json what the machine is and can do, and the
+CSV files hold all rows, of which the page shows what a person reads. --check writes nothing and exits with 1 where the
+page is not current.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,45 +25,101 @@ PAGE = ROOT / "Documentation" / "benchmarks.md"
 
 HEADER = """# Benchmarks
 
-Seconds of our networks and of others, in the same run on the same machine, the networks taking turns. "Ratio" is to
-ours as a user of that machine gets it: above 1 the other is slower. "Bound" is the larger of multiply-adds over the
-machine's measured peak and the traffic that convolutions cannot avoid over its measured bandwidth; the share is how
-much of the time taken that is. Engines: *plain* as its users run it, *channels-last* with our memory format, *fast* our
-form for processors, *recorded* our form for CUDA. SlimUNETR-like and SegFormer3D-like were built here from their
-published configurations; the others come from MONAI. Weights are random, one channel in, 14 classes out, batch 1.
+How long our network and others take, in one run on one machine, the networks taking turns; medians. "Times ours" is the
+time over that of our default: above 1 the other network is slower. Engines: *plain* as its users run it,
+*channels-last* with our memory format, *fast* our form for processors, *recorded* one CUDA graph, *compiled* the same
+with joined kernels. Weights are random, one channel, 14 classes, batch 1. SlimUNETR-like and SegFormer3D-like were
+built here from their published configurations; the others come from MONAI.
 
-To measure your own machine: `python Testing/Benchmarks/run.py --output MY_MACHINE` (`--device cuda` for a graphics
-card, `--quick` for a few minutes); it writes these tables and a plot.
+Your own machine: `python Testing/Benchmarks/run.py --output MY_MACHINE` (`--quick` for a few minutes),
+`python Testing/Benchmarks/on_cuda.py` on a graphics card, `python Testing/Benchmarks/busy_machine.py` beside other
+work, `python Testing/Benchmarks/agreement.py MODEL SCANS` for the labels.
 """
 
-COLUMNS = {
-    "network": "network",
-    "engine": "engine",
-    "precision": "precision",
-    "parameters_m": "parameters (M)",
-    "gmac": "multiply-adds (G)",
-    "seconds": "seconds",
-    "ratio_to_ours": "ratio",
-    "share_of_bound": "share of the bound",
-    "peak_mb": "peak memory (MB)",
-}
-TITLES = {
-    "scans": "Whole segmentations, by stage (seconds)",
-    "growth": "How time grows with voxels and with labels",
-    "training": "Fine-tuning steps",
-    "training-step": "Training steps on CUDA: plain modules against ours",
-    "agreement": "Agreement of the labels with the plain float32 network",
-}
+Rows = list[dict[str, str]]
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file."""
+@dataclass(frozen=True)
+class Table:
+    """A table of the page: the CSV file, its title, the columns with their titles, and which rows are shown."""
+
+    file: str
+    title: str
+    columns: dict[str, str]
+    shown: Callable[[dict[str, str]], bool] = lambda row: True
+
+
+TABLES = (
+    Table(
+        "networks.csv",
+        "128 voxels cubed",
+        {
+            "network": "network",
+            "engine": "engine",
+            "precision": "precision",
+            "parameters_m": "parameters (M)",
+            "gmac": "multiply-adds (G)",
+            "seconds": "seconds",
+            "ratio_to_ours": "times ours",
+            "peak_mb": "peak memory (MB)",
+        },
+        lambda row: row["edge"] == "128",
+    ),
+    Table("cuda-networks.csv", "128 voxels cubed", {}),
+    Table("cuda-scans.csv", "Whole scans, warm, from image to labelmap", {}),
+    Table(
+        "scans.csv",
+        "Whole scans, warm, from image to labelmap",
+        {
+            "scan": "scan",
+            "by": "network",
+            "seconds": "seconds",
+            "preprocess": "preparation",
+            "network": "of it in the network",
+        },
+        lambda row: row["state"] == "warm",
+    ),
+    Table(
+        "growth.csv",
+        "How time grows, network alone",
+        {"over": "over", "edge": "edge", "classes": "classes", "seconds": "seconds"},
+    ),
+    Table(
+        "busy.csv",
+        "Beside other work",
+        {
+            "busy": "busy processes",
+            "waiting": "waiting threads",
+            "seconds": "seconds",
+            "processor_seconds": "processor time",
+            "times_quiet": "times the quiet time",
+        },
+    ),
+    Table(
+        "agreement.csv",
+        "Labels against the float32 reference (Dice)",
+        {
+            "model": "model",
+            "way": "path",
+            "scans": "scans",
+            "dice_mean": "mean",
+            "dice_least": "lowest scan",
+            "structure_least": "lowest structure",
+        },
+    ),
+    Table("training-step.csv", "Milliseconds of a training step", {}),
+)
+
+
+def read(path: Path) -> Rows:
+    """Return the rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
 
 
-def table(rows: list[dict[str, str]], columns: dict[str, str]) -> str:
-    """Rows as a Markdown table; columns that are empty throughout are left out."""
+def markdown(rows: Rows, columns: dict[str, str]) -> str:
+    """Return rows as a Markdown table; columns that are empty throughout are left out, and no columns mean all."""
+    columns = columns or {key: key.replace("_", " ") for key in rows[0]}
     shown = {key: title for key, title in columns.items() if any(row.get(key) for row in rows)}
     lines = ["| " + " | ".join(shown.values()) + " |", "|" + "---|" * len(shown)]
     lines += ["| " + " | ".join(row[key] for key in shown) + " |" for row in rows]
@@ -68,33 +127,29 @@ def table(rows: list[dict[str, str]], columns: dict[str, str]) -> str:
 
 
 def machine_text(machine: dict[str, Any]) -> str:
-    """The machine in one paragraph."""
+    """Return the machine in one sentence."""
     device = "" if machine["device"] == "cpu" else f", {machine['device']}"
     return (
         f"{machine['processor']}, {machine['threads']} threads, {machine['capability']}{device}; {machine['system']}, "
-        f"Python {machine['python']}, PyTorch {machine['torch']}. Measured peaks: {machine['peak_gmac_float32']} G "
-        f"multiply-adds a second in float32, {machine['peak_gmac_bfloat16']} in bfloat16, "
-        f"{machine['bandwidth_gb']} GB/s."
+        f"Python {machine['python']}, PyTorch {machine['torch']}."
     )
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     parts = [HEADER]
-    for folder in sorted(path.parent for path in FOLDER.glob("*/machine.json")):
+    for folder in sorted((path.parent for path in FOLDER.glob("*/machine.json")), reverse=True):
         parts.append((folder / "note.md").read_text(encoding="utf-8").strip())
         parts.append(machine_text(json.loads((folder / "machine.json").read_text(encoding="utf-8"))))
-        if (folder / "networks.csv").is_file():
-            rows = read(folder / "networks.csv")
-            for edge in sorted({row["edge"] for row in rows}, key=int, reverse=True):
-                parts += [f"### {edge} voxels cubed", table([row for row in rows if row["edge"] == edge], COLUMNS)]
-        if (folder / "networks.png").is_file():
-            parts.append(f"![Seconds over multiply-adds](benchmarks/{folder.name}/networks.png)")
-        for name, title in TITLES.items():
-            path = folder / f"{name}.csv"
+        for table in TABLES:
+            path = folder / table.file
             if path.is_file():
-                rows = read(path)
-                parts += [f"### {title}", table(rows, {key: key.replace("_", " ") for key in rows[0]})]
+                rows = [row for row in read(path) if table.shown(row)]
+                parts += [
+                    f"### {table.title}",
+                    markdown(rows, table.columns),
+                    f"All rows: [{path.name}](benchmarks/{folder.name}/{path.name})",
+                ]
     return "\n\n".join(parts) + "\n"
 
 
