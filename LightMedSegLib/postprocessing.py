@@ -62,8 +62,12 @@ def postprocess(
 
 def bounding_boxes(labels: NDArray[np.uint8], cancel: CancelToken | None = None) -> dict[int, Region]:
     """The smallest box (slices of z, y, x) around each label that occurs, background not counted."""
+    occupied = _occupied(labels)
+    if occupied is None:
+        return {}
+    inside = labels[occupied]
     planes: dict[int, list[int]] = {}
-    for index, plane in enumerate(labels):
+    for index, plane in enumerate(inside):
         if cancel is not None:
             cancel.raise_if_cancelled()
         for value in np.flatnonzero(np.bincount(plane.ravel())).tolist():
@@ -71,17 +75,32 @@ def bounding_boxes(labels: NDArray[np.uint8], cancel: CancelToken | None = None)
     planes.pop(0, None)
     boxes = {}
     for value, found in planes.items():
-        slab = labels[found[0] : found[-1] + 1]
+        slab = inside[found[0] : found[-1] + 1]
         flat = np.zeros(slab.shape[1:], dtype=bool)
         for part in slab:
             flat |= part == value
-        rows, columns = np.flatnonzero(flat.any(axis=1)), np.flatnonzero(flat.any(axis=0))
-        boxes[value] = (
-            slice(found[0], found[-1] + 1),
-            slice(int(rows[0]), int(rows[-1]) + 1),
-            slice(int(columns[0]), int(columns[-1]) + 1),
+        spans = ((found[0], found[-1] + 1), _span(flat.any(axis=1)), _span(flat.any(axis=0)))
+        z, y, x = (
+            slice(whole.start + first, whole.start + last) for whole, (first, last) in zip(occupied, spans, strict=True)
         )
+        boxes[value] = (z, y, x)
     return boxes
+
+
+def _occupied(labels: NDArray[np.uint8]) -> Region | None:
+    """The box of everything that is labelled: a maximum takes a tenth of the time of telling labels apart."""
+    rows = labels.max(axis=2) > 0
+    if not rows.any():
+        return None
+    (z0, z1), (y0, y1) = _span(rows.any(axis=1)), _span(rows.any(axis=0))
+    x0, x1 = _span(labels[z0:z1, y0:y1].max(axis=0).any(axis=0))
+    return slice(z0, z1), slice(y0, y1), slice(x0, x1)
+
+
+def _span(marked: Any) -> tuple[int, int]:
+    """The first True of a line of truth values, and the place behind the last."""
+    places = np.flatnonzero(marked)
+    return int(places[0]), int(places[-1]) + 1
 
 
 def _union(boxes: Sequence[Region]) -> Region | None:

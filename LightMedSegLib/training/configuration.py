@@ -145,7 +145,7 @@ class RunSection:
     precision: str = "bf16"  # on CUDA; "float32" everywhere else
     cuda_graph: bool = True  # on one CUDA device: records the step, and making a batch, once and replays them
     compile: bool | str = "auto"  # with cuda_graph: joins kernels, which takes a minute or two; "auto": where it pays
-    prefetch: bool = True  # on CUDA: makes the next batch while the network trains on the present one
+    prefetch: bool = False  # on CUDA: makes the next batch while the network trains on the present one
     recoveries: int = 3  # how often a run that diverges goes back to its last good weights before it gives up
     channels_last: bool = False
     log_interval: int = 50
