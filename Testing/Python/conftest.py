@@ -12,6 +12,7 @@ from model_factory import make_model
 from volumes_on_disk import plain_volume
 
 from LightMedSegLib import model_store
+from LightMedSegLib.gui import finetune_process
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,13 @@ def _own_user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
 def _same_path_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on which processor path is fastest on the computer it runs on."""
     monkeypatch.setenv("LIGHTMEDSEG_CPU_PATH", "float32")
+
+
+@pytest.fixture(autouse=True)
+def _jobs_do_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fine-tuning from the panel has normal priority: with a low one it hardly moves on a busy computer."""
+    program = f"import os; os.nice = lambda more: 0; {finetune_process._PROGRAM}"
+    monkeypatch.setattr(finetune_process, "_PROGRAM", program)
 
 
 @pytest.fixture(scope="session", autouse=True)
