@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from volumes_on_disk import plain_volume
 
 from LightMedSegLib import model_store
 from LightMedSegLib.gui import finetune_process
+
+# Before torch is imported, for children too: several processes with a thread for each core, and threads that wait by
+# spinning, take the cores from each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(autouse=True)

@@ -44,6 +44,7 @@ def follow(process: LocalProcess, until: Callable[[JobProgress], bool]) -> JobPr
     return progress
 
 
+@pytest.mark.slow
 def test_ended_by_slicer_it_goes_on_later_and_a_request_to_stop_at_its_start_is_not_lost(job: Path) -> None:
     process = LocalProcess(job)
     first = follow(process, lambda progress: progress.step >= 2)

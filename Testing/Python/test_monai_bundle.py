@@ -86,6 +86,7 @@ def write_scan(folder: Path, model: Model) -> sitk.Image:
     return sitk.ReadImage(str(folder / "scan.nii.gz"))
 
 
+@pytest.mark.slow
 def test_every_shipped_model_gives_the_same_labels_in_monai(tmp_path: Path) -> None:
     pytest.importorskip("monai")
     models = {folder.name: with_small_windows(load_model(folder)) for folder in SHIPPED}

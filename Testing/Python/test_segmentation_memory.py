@@ -14,6 +14,7 @@ from patience import limit
 PROBE = Path(__file__).with_name("memory_probe.py")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the probe reads POSIX resource usage")
 def test_a_512_512_300_ct_with_14_labels_stays_below_4_gb_can_be_cancelled_and_leaves_no_file(tmp_path: Path) -> None:
     here, temporary = tmp_path / "here", tmp_path / "temporary"
