@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
+from pathlib import Path
 
 import patience
 import pytest
+from cmake_lists import REPOSITORY
 from patience import Patience, limit, slowdown, wait_for
 
 
@@ -61,3 +64,31 @@ def test_a_condition_is_looked_at_until_it_holds() -> None:
     assert len(looks) == 3
     with pytest.raises(AssertionError, match="in vain for nothing"):
         wait_for(lambda: False, 0.01, "nothing")
+
+
+def fixed_limits(path: Path) -> list[str]:
+    """Calls that give up after a number of seconds that is written down; less than one is no limit, but a look."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        values = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
+        values += node.args[:1] if name in ("wait", "join") else []
+        seconds = [value.value for value in values if isinstance(value, ast.Constant)]
+        found += [f"{path.name}:{node.lineno}" for one in seconds if isinstance(one, (int, float)) and one >= 1]
+    return found
+
+
+def test_no_test_gives_up_after_a_fixed_time() -> None:
+    folders = [REPOSITORY / "Testing" / name for name in ("Python", "Reliability", "Runtime")]
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    assert len(files) > 100
+    assert [place for path in files for place in fixed_limits(path)] == []
+
+
+def test_a_fixed_time_would_be_found(tmp_path: Path) -> None:
+    (tmp_path / "file.py").write_text(
+        "run(['a'], timeout=60)\nevent.wait(limit(20))\nthread.join(20)\nevent.wait(0.1)\n"
+    )
+    assert fixed_limits(tmp_path / "file.py") == ["file.py:1", "file.py:3"]
