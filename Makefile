@@ -11,7 +11,7 @@ VENV ?= .venv
 CONSTRAINTS ?=
 # The version that the tests pin; where the platform has no such build, any that pyproject.toml allows.
 TORCH ?= torch==2.13.0
-# Processes that run tests at the same time; each takes a core and up to 3 GB of memory.
+# Processes that run tests at the same time; each takes a core and up to 2 GB of memory.
 PROCESSES ?= 2
 
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
