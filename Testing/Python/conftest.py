@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import priority
 import pytest
 import SimpleITK as sitk
 from model_factory import make_model
@@ -35,9 +36,8 @@ def _same_path_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _jobs_do_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fine-tuning from the panel has normal priority: with a low one it hardly moves on a busy computer."""
-    program = f"import os; os.nice = lambda more: 0; {finetune_process._PROGRAM}"
-    monkeypatch.setattr(finetune_process, "_PROGRAM", program)
+    """Fine-tuning from the panel has normal priority."""
+    monkeypatch.setattr(finetune_process, "_PROGRAM", priority.KEEP + finetune_process._PROGRAM)
 
 
 @pytest.fixture(scope="session", autouse=True)

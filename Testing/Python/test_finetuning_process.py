@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import priority
 import pytest
 import torch
 from finetuning_factory import QUICK, corrected_case, installed_with_cases, quick_job
@@ -26,6 +27,8 @@ from LightMedSegLib.model_store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDLESS = FinetuneSettings(steps=100_000, checkpoint_seconds=0.2)
+PROGRAM = f"{priority.KEEP}import runpy; runpy.run_module('LightMedSegLib.finetuning', run_name='__main__')"
+"""``python -m LightMedSegLib.finetuning``."""
 SLOW = JobDescription("test-model", device="cpu", threads=1, settings=ENDLESS)
 
 pytestmark = [
@@ -97,7 +100,7 @@ def test_adding_a_case_killed_at_any_write_adds_it_whole_or_not_at_all(tmp_path:
 
 def start(folder: Path, *options: str, **keywords: Any) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "LightMedSegLib.finetuning", str(folder / "job.json"), *options]
+    command = [sys.executable, "-c", PROGRAM, str(folder / "job.json"), *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, **keywords)
 
 
@@ -139,14 +142,13 @@ def test_an_orphan_ends_by_itself(tmp_path: Path) -> None:
     log = tmp_path / "log"
     code = (
         "import subprocess, sys, time\n"
-        "process = subprocess.Popen([sys.executable, '-m', 'LightMedSegLib.finetuning', sys.argv[1]],"
-        " stdout=open(sys.argv[2], 'w'))\n"
+        "process = subprocess.Popen([sys.executable, '-c', *sys.argv[2:]], stdout=open(sys.argv[1], 'w'))\n"
         "print(process.pid, flush=True)\n"
-        "while 'step' not in open(sys.argv[2]).read(): time.sleep(0.05)\n"
+        "while 'step' not in open(sys.argv[1]).read(): time.sleep(0.05)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     parent = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "job" / "job.json"), str(log)],
+        [sys.executable, "-c", code, str(log), PROGRAM, str(tmp_path / "job" / "job.json")],
         env=environment, capture_output=True, text=True, timeout=limit(60), check=True,
     )  # fmt: skip
     wait_for(lambda: '"cancelled"' in log.read_text(), what=f"the end of process {parent.stdout.strip()}")
