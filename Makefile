@@ -1,9 +1,9 @@
-# make demo     segment the sample scan with the shipped model; results in demo-output/
-# make test     lint, types and all tests that are quick, in an environment of their own
-# make test-all the same and the long tests
-# make lint     only ruff and mypy
-# make package  build the Python packages and look whether they are complete; results in dist/
-# make docs     write the generated pages and pictures of Documentation/ and Resources/Screenshots/ anew
+# make demo      segment the sample scan with the shipped model; results in demo-output/
+# make test      lint, types and the quick tests, in an environment of their own
+# make test-all  the same and the long tests
+# make lint      only ruff and mypy
+# make package   build the Python packages and look whether they are complete; results in dist/
+# make docs      write the generated pages and pictures of Documentation/ and Resources/Screenshots/ anew
 
 PYTHON ?= python3
 VENV ?= .venv
