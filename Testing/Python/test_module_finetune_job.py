@@ -107,9 +107,12 @@ def test_closing_the_scene_does_not_touch_the_job_and_its_curves_come_back(finet
     assert finetune.section.running and finetune.process.stop_requests == 0
     finetune.bench.parameters.model = finetune.bench.model
     finetune.see(step(1, 2))
-    finetune.bench.session.process_events(0.3)
-    dice, loss = (view._checked().series() for view in finetune.section.curves.views)
-    assert [len(points) for _, _, points in loss] == [2] and [name for name, _, _ in dice] == ["Before"]
+
+    def drawn() -> bool:
+        dice, loss = (view._checked().series() for view in finetune.section.curves.views)
+        return [len(points) for _, _, points in loss] == [2] and [name for name, _, _ in dice] == ["Before"]
+
+    finetune.bench.session.wait_until(drawn, what="the curves")
     finetune.see(verdict(candidate=None, accepted=False, reasons=["Swapped?"]), alive=False)
     assert finetune.ui.verdictTitleLabel.text == "Nothing was trained, because something looks wrong:"
 

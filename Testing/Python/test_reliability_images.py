@@ -25,7 +25,7 @@ def faulty(number: int, seed: int) -> tuple[str, str, str]:
     if number == 2:
         os.abort()
     if number == 4:
-        time.sleep(60)
+        time.sleep(3600)
     return "thing", "done", "wrong" if number == 1 else ""
 
 
