@@ -217,7 +217,6 @@ def test_a_preview_shows_the_model_larger_voxels(tmp_path: Path) -> None:
 
 def test_a_script_that_forgets_its_logic_leaves_no_thread_behind(bench: Bench) -> None:  # noqa: F811
     import gc
-    import threading
 
     from LightMedSeg import LightMedSegLogic
     from LightMedSegLib.gui.scenarios import make_volume
