@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from finetune_panel_fixtures import BASELINE, START, TABLE, Finetune, finetune, step, verdict  # noqa: F401
 from module_fixtures import bench  # noqa: F401
+from patience import limit
 from runtime_fixtures import slicer_runtime  # noqa: F401
 
 
@@ -158,7 +159,7 @@ def test_slicers_end_asks_both_jobs_before_it_waits_and_waits_less_than_two_seco
     finetune.add_case()
     finetune.start()
     bench, release, waits, last = finetune.bench, threading.Event(), [], []
-    bench.panel.logic.segment = lambda *args, **settings: release.wait(60)
+    bench.panel.logic.segment = lambda *args, **settings: release.wait(limit(60))
     bench.ui.segmentButton.click()
     runner = bench.panel.logic.runner
     bench.session.wait_until(lambda: runner.job.state.name == "RUNNING", what="the segmentation to run")
@@ -180,7 +181,8 @@ def test_slicers_end_asks_both_jobs_before_it_waits_and_waits_less_than_two_seco
     monkeypatch.setattr(worker.atexit, "register", lambda *arguments: last.append(arguments))
     bench.panel.cleanup()
     assert sum(waits) < 2 and len(waits) >= 2, waits
-    assert len(last) == 1, "a thread that is left in PyTorch must not see the interpreter end"
+    # One or two: the thread for surfaces counts if it has been started, because joining is replaced above.
+    assert 1 <= len(last) <= 2, "a thread that is left in PyTorch must not see the interpreter end"
     assert (finetune.process.folder / "stop").exists()
     release.set()
 

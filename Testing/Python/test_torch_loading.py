@@ -64,7 +64,7 @@ assert "torch" in sys.modules and "torch._dynamo" not in sys.modules
 
 def test_a_segmentation_does_not_load_the_compiler_of_pytorch() -> None:
     """A thousand modules that nothing uses: seconds of the first run."""
-    subprocess.run([sys.executable, "-c", MODEL], check=True, timeout=300)
+    subprocess.run([sys.executable, "-c", MODEL], check=True, timeout=limit(300))
 
 
 BROKEN = """
