@@ -102,6 +102,8 @@ def press(widget: Any, key: str) -> None:
     from PySide6 import QtCore, QtTest
 
     widget.window().activateWindow()
+    # Where an earlier test has left a window open, this one is active only after some events.
+    assert QtTest.QTest.qWaitForWindowActive(widget.window())
     widget.setFocus()
     codes = {"Esc": QtCore.Qt.Key.Key_Escape, "Ctrl+Return": QtCore.Qt.Key.Key_Return}
     held = QtCore.Qt.KeyboardModifier.ControlModifier if key.startswith("Ctrl") else QtCore.Qt.KeyboardModifier(0)
