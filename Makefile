@@ -1,8 +1,9 @@
-# make demo     segment the sample scan with the shipped model; results in demo-output/
-# make test     lint, types and tests in an environment of their own
-# make lint     only ruff and mypy
-# make package  build the Python packages and look whether they are complete; results in dist/
-# make docs     write the generated pages and pictures of Documentation/ and Resources/Screenshots/ anew
+# make demo      segment the sample scan with the shipped model; results in demo-output/
+# make test      lint, types and the quick tests, in an environment of their own
+# make test-all  the same and the long tests
+# make lint      only ruff and mypy
+# make package   build the Python packages and look whether they are complete; results in dist/
+# make docs      write the generated pages and pictures of Documentation/ and Resources/Screenshots/ anew
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,13 +11,17 @@ VENV ?= .venv
 CONSTRAINTS ?=
 # The version that the tests pin; where the platform has no such build, any that pyproject.toml allows.
 TORCH ?= torch==2.13.0
+# Processes that run tests at the same time; each takes a core and up to 2 GB of memory.
+PROCESSES ?= 2
 
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 SAMPLE := Resources/SampleData/mni152-t1-left-hippocampus.nii.gz
 MODEL := hippocampus-t1-mr
+# All tests of a file stay in one process, because they share what is trained and segmented once.
+PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
-.PHONY: demo test lint package docs clean
+.PHONY: demo test test-all test-long lint package docs clean
 
 demo: $(VENV)/.installed
 	mkdir -p demo-output
@@ -25,9 +30,15 @@ demo: $(VENV)/.installed
 	@echo "Look at demo-output/hippocampus.png, or open demo-output/hippocampus.seg.nrrd in 3D Slicer."
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not slow and not reliability"
 	@# From elsewhere, so that the models are those of the installed package, not of this folder.
 	cd $(VENV) && $(BIN:$(VENV)/%=%)/lightmedseg models verify
+
+test-all: test test-long
+
+# Only what make test leaves out.
+test-long: $(VENV)/.installed-test
+	$(PYTEST) -m "slow or reliability"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

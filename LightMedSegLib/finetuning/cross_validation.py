@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from LightMedSegLib.errors import CancelledError
 from LightMedSegLib.finetuning.confusion import Confusion, confusion, dice_of
 from LightMedSegLib.finetuning.crops import crops_per_case, training_crops
 from LightMedSegLib.finetuning.held_out import Part
@@ -163,18 +164,22 @@ class _LiveDice:
 def _train(shop: Workshop, part: Part, tuner: Tuner, folder: Path, number: int, total: int) -> None:
     saved, kept = time.monotonic(), tuner.step
     live = _LiveDice(shop, part)
-    while not tuner.finished:
-        if shop.cancel.cancelled:
-            save_checkpoint(folder, tuner.checkpoint())
+    try:
+        while not tuner.finished:
             shop.cancel.raise_if_cancelled()
-        loss = tuner.advance()
-        shop.report({"event": "step", "part": number + 1, "parts": total, "step": tuner.step, "loss": round(loss, 5)})
-        figures = live.event(tuner)
-        if figures is not None:
-            shop.report({**figures, "part": number + 1, "parts": total})
-        if time.monotonic() - saved >= shop.settings.checkpoint_seconds:
-            save_checkpoint(folder, tuner.checkpoint())
-            saved, kept = time.monotonic(), tuner.step
+            loss = tuner.advance()
+            step = {"event": "step", "part": number + 1, "parts": total, "step": tuner.step, "loss": round(loss, 5)}
+            shop.report(step)
+            figures = live.event(tuner)
+            if figures is not None:
+                shop.report({**figures, "part": number + 1, "parts": total})
+            if time.monotonic() - saved >= shop.settings.checkpoint_seconds:
+                save_checkpoint(folder, tuner.checkpoint())
+                saved, kept = time.monotonic(), tuner.step
+    except CancelledError:
+        # Between two steps, or while the weights of the last one were tested.
+        save_checkpoint(folder, tuner.checkpoint())
+        raise
     if kept != tuner.step:
         # The test that follows takes a while, and may be cancelled.
         save_checkpoint(folder, tuner.checkpoint())

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import priority
 import pytest
 import SimpleITK as sitk
 from model_factory import make_model
 from volumes_on_disk import plain_volume
 
 from LightMedSegLib import model_store
+from LightMedSegLib.gui import finetune_process
+
+# Before torch is imported, for children too: several processes with a thread for each core, and threads that wait by
+# spinning, take the cores from each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +32,12 @@ def _own_user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
 def _same_path_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on which processor path is fastest on the computer it runs on."""
     monkeypatch.setenv("LIGHTMEDSEG_CPU_PATH", "float32")
+
+
+@pytest.fixture(autouse=True)
+def _jobs_do_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fine-tuning from the panel has normal priority."""
+    monkeypatch.setattr(finetune_process, "_PROGRAM", priority.KEEP + finetune_process._PROGRAM)
 
 
 @pytest.fixture(scope="session", autouse=True)

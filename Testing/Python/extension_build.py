@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from patience import limit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STAND_IN = REPOSITORY / "Testing" / "CMake"
@@ -46,7 +47,7 @@ def configure(source: Path, build: Path, *options: str) -> subprocess.CompletedP
         ],
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=limit(120),
         check=False,
     )
 
@@ -59,7 +60,7 @@ def install(folder: Path) -> Path:
     subprocess.run(
         [cmake_program(), "--install", str(build), "--prefix", str(folder)],
         capture_output=True,
-        timeout=120,
+        timeout=limit(120),
         check=True,
     )
     return folder / MODULES
@@ -71,7 +72,7 @@ def registered_tests(build: Path) -> list[str]:
         [cmake_program("ctest"), "--test-dir", str(build), "-N"],
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=limit(60),
         check=True,
     )
     return re.findall(r"Test +#\d+: (\S+)", done.stdout)

@@ -9,6 +9,7 @@ from typing import Any
 
 import SimpleITK as sitk
 from engine_stubs import make_image, rotation, smooth_noise, stub_card
+from patience import Patience
 
 from LightMedSegLib.mrml.job import segmentation_job
 from LightMedSegLib.mrml.job_state import Job, JobContext, JobState
@@ -36,10 +37,10 @@ class StubSegment:
         self.calls.append({"device": device, "roi": roi, "thread": threading.get_ident(), **settings})
         progress(1, 4, "Segmenting")
         self.started.set()
-        deadline = time.monotonic() + 20
+        patience = Patience(20, "the test to go on")
         while not self.go.wait(0.001):
             cancel.raise_if_cancelled()
-            assert time.monotonic() < deadline
+            patience.check()
         if self.error is not None:
             raise self.error
         return self.answer(image)
@@ -71,16 +72,16 @@ def begin(worker: Worker, volume: Any, stub: Any, **how: Any) -> Job:
 
 
 def poll_until(worker: Worker, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    patience = Patience(20)
     while not condition():
-        assert time.monotonic() < deadline
+        patience.check()
         worker.poll()
         time.sleep(0.001)
 
 
 def finish(worker: Worker, stub: StubSegment, job: Job) -> Job:
     stub.go.set()
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     return job
 
 

@@ -14,7 +14,8 @@ STEPS = (
     "ruff check .",
     "ruff format --check .",
     "mypy",
-    "python -m pytest",
+    'python -m pytest -n 2 --dist loadfile -m "not slow and not reliability"',
+    'python -m pytest -n 2 --dist loadfile -m "slow or reliability"',
     "lightmedseg models verify",
     "python Testing/Tools/check_packages.py dist",
 )
@@ -36,13 +37,19 @@ def test_the_workflow_runs_on_three_systems_and_two_pythons() -> None:
 
 
 def test_the_workflow_has_every_step_of_the_makefile() -> None:
-    makefile = re.sub(r"\$\(BIN(:[^)]*)?\)/", "", (REPOSITORY / "Makefile").read_text(encoding="utf-8"))
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    for name in ("PYTEST", "PROCESSES"):
+        value = re.search(rf"^{name} \??= (.*)$", makefile, re.MULTILINE)
+        assert value is not None
+        makefile = makefile.replace(f"$({name})", value[1])
+    makefile = re.sub(r"\$\(BIN(:[^)]*)?\)/", "", makefile)
     lines = [line.strip() for line in commands().splitlines()]
     for step in STEPS:
         assert step in makefile, f"{step} is no step of the Makefile any more"
         assert step in lines, f"the workflow lacks {step}"
     targets = re.search(r"^make (.*) PYTHON=", (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
-    assert targets is not None and targets[1].split() == ["test", "package", "demo"]
+    assert targets is not None and targets[1].split() == ["test-all", "package", "demo"]
+    assert re.search("^test-all: test test-long$", makefile, re.MULTILINE)
 
 
 def test_both_run_the_same_demo() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from model_factory import make_model
+from patience import limit
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
@@ -179,7 +180,7 @@ def test_python_dash_m_is_the_same_command() -> None:
         [sys.executable, "-m", "LightMedSegLib", "segment", "/nowhere.nii", "out.nii"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=limit(60),
         env=environment,
         check=False,
     )

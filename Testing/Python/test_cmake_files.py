@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cmake_lists import REPOSITORY, installed_files, listed
+from patience import limit
 
 sys.path.insert(0, str(REPOSITORY / "Testing" / "Tools"))
 import list_installed_files
@@ -21,7 +22,7 @@ def repository_files() -> list[str]:
     """What git has, or would take; all files where there is no git."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     try:
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=30)
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=limit(30))
         names = done.stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         names = [path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.rglob("*")]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import limit
 
 torch = pytest.importorskip("torch")
 
@@ -108,7 +109,7 @@ def test_the_kernel_tests_pass_under_the_interpreter() -> None:
     environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(Path(__file__)), "-k", "test_kernel"]
     root = Path(__file__).resolve().parents[2]
-    result = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=limit(300))
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"{len(CASES) + 4} passed" in result.stdout, result.stdout
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import os
 import re
 import shlex
 import sys
@@ -132,11 +131,10 @@ def test_a_wrong_option_in_a_document_would_be_found() -> None:
         check_pip(["install", ".[nothing]"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", run_documented_commands.DOCUMENTS)
 def test_what_is_documented_runs(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Without the blocks that take minutes: Testing/Tools/run_documented_commands.py --slow has those."""
-    if name != "README.md" and not os.environ.get("LIGHTMEDSEG_SLOW_TESTS"):
-        pytest.skip("half a minute or more for a page; LIGHTMEDSEG_SLOW_TESTS=1 runs it")
     failed = run_documented_commands.main([REPOSITORY / name], slow=False)
     printed = capfd.readouterr().out
     assert not failed, printed

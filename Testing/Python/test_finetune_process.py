@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from finetuning_factory import installed_with_cases, quick_job
+from patience import wait_for
 
 from LightMedSegLib.file_lock import LockedError, exclusive
 from LightMedSegLib.finetuning.job_description import LOCK_FILE
@@ -33,13 +33,6 @@ def job(tmp_path: Path) -> Path:
     return folder
 
 
-def wait(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def follow(process: LocalProcess, until: Callable[[JobProgress], bool]) -> JobProgress:
     progress = JobProgress()
 
@@ -48,26 +41,30 @@ def follow(process: LocalProcess, until: Callable[[JobProgress], bool]) -> JobPr
             progress.take(event)
         return until(progress)
 
-    wait(look)
+    wait_for(look)
     return progress
 
 
+@pytest.mark.slow
 def test_ended_by_slicer_it_goes_on_later_and_a_request_to_stop_at_its_start_is_not_lost(job: Path) -> None:
     process = LocalProcess(job)
     first = follow(process, lambda progress: progress.step >= 2)
     process.end()
-    wait(lambda: not process.running())
+    wait_for(lambda: not process.running())
     assert (first.parts, first.steps) == (2, 100_000) and first.before is not None
     process = LocalProcess(job)
     second = follow(process, lambda progress: progress.step > 0)
     assert second.loss[0][0] > 2, "it goes on from its checkpoint"
     process.end()
-    wait(lambda: not process.running())
+    wait_for(lambda: not process.running())
     process = LocalProcess(job)
     process.ask_to_stop()
-    while process.running():
+
+    def ended() -> bool:
         process.ask_to_stop()
-        time.sleep(0.2)
+        return not process.running()
+
+    wait_for(ended)
     assert follow(process, lambda progress: progress.phase == "ended").cancelled
 
 
@@ -91,8 +88,8 @@ def test_behind_a_launcher_that_is_killed_the_job_ends_by_itself(
 
     assert job_lives()
     os.kill(process.pid, signal.SIGKILL)
-    wait(lambda: not process.running())
-    wait(lambda: not job_lives())
+    wait_for(lambda: not process.running())
+    wait_for(lambda: not job_lives())
     process.end()
 
 
@@ -101,7 +98,7 @@ def test_half_a_line_waits_for_its_other_half_and_what_is_no_event_is_skipped(
 ) -> None:
     monkeypatch.setattr(finetune_process, "_PROGRAM", "import sys; sys.stderr.write('last words')")
     process = LocalProcess(job)
-    wait(lambda: not process.running())
+    wait_for(lambda: not process.running())
     events = job / finetune_process.EVENTS_FILE
     events.write_text('{"event": "start"}\nsome library prints\n[1]\n{"event": "te')
     assert process.events() == [{"event": "start"}]

@@ -25,6 +25,7 @@ from finetuning_factory import (
 
 from LightMedSegLib.errors import CancelledError, TrainingDataError
 from LightMedSegLib.file_lock import LockedError, exclusive
+from LightMedSegLib.finetuning import cross_validation
 from LightMedSegLib.finetuning.case_building import build_case
 from LightMedSegLib.finetuning.case_store import CaseStore
 from LightMedSegLib.finetuning.job import run_job
@@ -200,6 +201,28 @@ def test_a_job_cancelled_while_it_tests_a_part_need_not_train_that_part_again(tm
     events: list[dict[str, Any]] = []
     run_job(job, tmp_path / "job", events.append)
     assert [event["part"] for event in events if event["event"] == "step"] == [2] * QUICK.steps
+
+
+def test_a_job_cancelled_while_it_looks_how_good_it_is_loses_no_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed_with_cases(tmp_path)
+    job, token = quick_job(settings=replace(QUICK, checkpoint_seconds=1000.0)), CancelToken()
+    look = cross_validation.test
+
+    def cancelled_within(*arguments: Any) -> Any:
+        token.cancel()
+        return look(*arguments)
+
+    def stop(event: dict[str, Any]) -> None:
+        if event["event"] == "step":
+            patch.setattr(cross_validation, "test", cancelled_within)
+
+    with monkeypatch.context() as patch, pytest.raises(CancelledError):
+        run_job(job, tmp_path / "job", stop, token)
+    events: list[dict[str, Any]] = []
+    run_job(job, tmp_path / "job", events.append)
+    assert next(event["step"] for event in events if event["event"] == "step") == 2
 
 
 def test_other_cases_or_settings_in_the_same_folder_begin_anew(tmp_path: Path) -> None:

@@ -7,14 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import priority
 import pytest
 import torch
 from finetuning_factory import QUICK, corrected_case, installed_with_cases, quick_job
+from patience import limit, wait_for
 
 from LightMedSegLib import safe_files
 from LightMedSegLib.finetuning import __main__ as process_main
@@ -26,6 +27,8 @@ from LightMedSegLib.model_store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDLESS = FinetuneSettings(steps=100_000, checkpoint_seconds=0.2)
+PROGRAM = f"{priority.KEEP}import runpy; runpy.run_module('LightMedSegLib.finetuning', run_name='__main__')"
+"""``python -m LightMedSegLib.finetuning``."""
 SLOW = JobDescription("test-model", device="cpu", threads=1, settings=ENDLESS)
 
 pytestmark = [
@@ -97,7 +100,7 @@ def test_adding_a_case_killed_at_any_write_adds_it_whole_or_not_at_all(tmp_path:
 
 def start(folder: Path, *options: str, **keywords: Any) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "LightMedSegLib.finetuning", str(folder / "job.json"), *options]
+    command = [sys.executable, "-c", PROGRAM, str(folder / "job.json"), *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, **keywords)
 
 
@@ -121,7 +124,7 @@ def test_a_process_reports_json_lines_stops_at_the_stop_file_resumes_and_ends_wi
     (tmp_path / "job" / "stop").touch()
     events += events_until(process, "cancelled")
     last = [event for event in events if event["event"] == "step"][-1]
-    assert process.wait(timeout=30) == 130
+    assert process.wait(timeout=limit(30)) == 130
     assert not (tmp_path / "job" / "stop").exists()
     process = start(tmp_path / "job", "--watch-input", stdin=subprocess.PIPE)
     resumed = events_until(process, "step")
@@ -130,7 +133,7 @@ def test_a_process_reports_json_lines_stops_at_the_stop_file_resumes_and_ends_wi
     assert process.stdin is not None
     process.stdin.close()  # as it is when the parent ends
     assert events_until(process, "cancelled")
-    assert process.wait(timeout=30) == 130
+    assert process.wait(timeout=limit(30)) == 130
 
 
 def test_an_orphan_ends_by_itself(tmp_path: Path) -> None:
@@ -139,20 +142,26 @@ def test_an_orphan_ends_by_itself(tmp_path: Path) -> None:
     log = tmp_path / "log"
     code = (
         "import subprocess, sys, time\n"
-        "process = subprocess.Popen([sys.executable, '-m', 'LightMedSegLib.finetuning', sys.argv[1]],"
-        " stdout=open(sys.argv[2], 'w'))\n"
+        "process = subprocess.Popen([sys.executable, '-c', *sys.argv[2:]], stdout=open(sys.argv[1], 'w'))\n"
         "print(process.pid, flush=True)\n"
-        "while 'step' not in open(sys.argv[2]).read(): time.sleep(0.05)\n"
+        "while 'step' not in open(sys.argv[1]).read(): time.sleep(0.05)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     parent = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "job" / "job.json"), str(log)],
-        env=environment, capture_output=True, text=True, timeout=60, check=True,
+        [sys.executable, "-c", code, str(log), PROGRAM, str(tmp_path / "job" / "job.json")],
+        env=environment, capture_output=True, text=True, timeout=limit(60), check=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 30
-    while "cancelled" not in log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert '"cancelled"' in log.read_text().splitlines()[-1], parent.stdout
+    wait_for(lambda: '"cancelled"' in log.read_text(), what=f"the end of process {parent.stdout.strip()}")
+    assert '"cancelled"' in log.read_text().splitlines()[-1]
+
+
+def test_a_job_lets_other_programs_go_first() -> None:
+    code = (
+        "import os; from LightMedSegLib.finetuning.process import lower_priority; lower_priority(); print(os.nice(0))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == min(os.nice(0) + 10, 19)
 
 
 def test_a_mistake_in_the_job_is_one_event_and_exit_code_2(

@@ -57,6 +57,7 @@ def test_made_images_are_only_looked_at(made: list[PreparedCase]) -> None:
     assert not rehearsed and checked == made
 
 
+@pytest.mark.slow
 def test_the_model_knows_them(made: list[PreparedCase], brain: Model) -> None:
     """A set that the model fails on would show no forgetting: crops of heads once had a Dice of 0.05."""
     network = brain.build_network()

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from patience import limit
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "LightMedSegLib"
@@ -156,7 +157,7 @@ def _modules_after(code: str) -> set[str]:
     code = f"import sys, os\n{code}\nos.write(2, ' '.join(sys.modules).encode())"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=limit(60), env=environment, check=False
     )
     assert done.returncode == 0, done.stderr
     return set(done.stderr.split())

@@ -87,6 +87,7 @@ def test_from_a_correction_to_a_new_version_that_segments_again_and_back(
     assert ui.adoptButton.visible and "passed the tests. Adopt it?" in ui.verdictTitleLabel.text
 
 
+@pytest.mark.slow
 def test_cancelled_in_the_middle_it_goes_on_later_where_it_was(finetune_bench: FinetuneBench) -> None:  # noqa: F811
     bench, ui = finetune_bench, finetune_bench.ui
     correct(bench.segment(), bench.parameters.inputVolume)
@@ -137,6 +138,7 @@ def test_a_wrong_correction_is_refused_and_the_panel_says_why(
     assert not ui.verdictFrame.visible
 
 
+@pytest.mark.slow
 def test_nothing_that_is_written_names_the_patient(
     finetune_bench: FinetuneBench,  # noqa: F811
     tmp_path: Path,

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from finetune_panel_fixtures import BASELINE, START, TABLE, Finetune, finetune, step, verdict  # noqa: F401
 from module_fixtures import bench  # noqa: F401
+from patience import limit
 from runtime_fixtures import slicer_runtime  # noqa: F401
 
 
@@ -107,9 +108,12 @@ def test_closing_the_scene_does_not_touch_the_job_and_its_curves_come_back(finet
     assert finetune.section.running and finetune.process.stop_requests == 0
     finetune.bench.parameters.model = finetune.bench.model
     finetune.see(step(1, 2))
-    finetune.bench.session.process_events(0.3)
-    dice, loss = (view._checked().series() for view in finetune.section.curves.views)
-    assert [len(points) for _, _, points in loss] == [2] and [name for name, _, _ in dice] == ["Before"]
+
+    def drawn() -> bool:
+        dice, loss = (view._checked().series() for view in finetune.section.curves.views)
+        return [len(points) for _, _, points in loss] == [2] and [name for name, _, _ in dice] == ["Before"]
+
+    finetune.bench.session.wait_until(drawn, what="the curves")
     finetune.see(verdict(candidate=None, accepted=False, reasons=["Swapped?"]), alive=False)
     assert finetune.ui.verdictTitleLabel.text == "Nothing was trained, because something looks wrong:"
 
@@ -155,7 +159,7 @@ def test_slicers_end_asks_both_jobs_before_it_waits_and_waits_less_than_two_seco
     finetune.add_case()
     finetune.start()
     bench, release, waits, last = finetune.bench, threading.Event(), [], []
-    bench.panel.logic.segment = lambda *args, **settings: release.wait(60)
+    bench.panel.logic.segment = lambda *args, **settings: release.wait(limit(60))
     bench.ui.segmentButton.click()
     runner = bench.panel.logic.runner
     bench.session.wait_until(lambda: runner.job.state.name == "RUNNING", what="the segmentation to run")
@@ -177,7 +181,8 @@ def test_slicers_end_asks_both_jobs_before_it_waits_and_waits_less_than_two_seco
     monkeypatch.setattr(worker.atexit, "register", lambda *arguments: last.append(arguments))
     bench.panel.cleanup()
     assert sum(waits) < 2 and len(waits) >= 2, waits
-    assert len(last) == 1, "a thread that is left in PyTorch must not see the interpreter end"
+    # One or two: the thread for surfaces counts if it has been started, because joining is replaced above.
+    assert 1 <= len(last) <= 2, "a thread that is left in PyTorch must not see the interpreter end"
     assert (finetune.process.folder / "stop").exists()
     release.set()
 

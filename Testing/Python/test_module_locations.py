@@ -12,6 +12,7 @@ from typing import Any
 
 import extension_build
 from module_fixtures import MODULE_FILE
+from patience import limit
 from runtime_fixtures import REPOSITORY, slicer_runtime  # noqa: F401
 
 CODE = """
@@ -46,7 +47,7 @@ def run(tmp_path: Path, module: Path, library: Path, python_path: Path | None = 
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=limit(180),
         env=environment,
         cwd=tmp_path,
         check=False,

@@ -97,11 +97,11 @@ def test_process_raises_what_happened_in_the_worker(bench: Bench) -> None:  # no
     assert isinstance(caught.value.__cause__, KeyError)
     logic.segment = bench.segment
     bench.segment.seconds = 5.0
-    threading.Timer(0.2, logic.cancel).start()
-    with pytest.raises(CancelledError):
-        logic.process(volume)
     import qt
 
+    qt.QTimer.singleShot(200, logic.cancel)
+    with pytest.raises(CancelledError):
+        logic.process(volume)
     qt.QTimer.singleShot(200, lambda: slicer.mrmlScene.RemoveNode(volume))
     with pytest.raises(InputImageError, match="was removed"):
         logic.process(volume)
@@ -217,7 +217,6 @@ def test_a_preview_shows_the_model_larger_voxels(tmp_path: Path) -> None:
 
 def test_a_script_that_forgets_its_logic_leaves_no_thread_behind(bench: Bench) -> None:  # noqa: F811
     import gc
-    import threading
 
     from LightMedSeg import LightMedSegLogic
     from LightMedSegLib.gui.scenarios import make_volume

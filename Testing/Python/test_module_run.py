@@ -55,7 +55,7 @@ def hippocampus_label() -> dict[str, Any]:
 
 def test_while_it_runs_the_button_is_cancel_and_progress_is_shown(bench: Bench) -> None:  # noqa: F811
     bench.choose_volume()
-    bench.segment.seconds = 2.0
+    bench.segment.seconds = 10.0
     bench.start()
     bench.session.wait_until(lambda: bench.ui.progressBar.value >= 10, what="progress")
     assert bench.ui.segmentButton.text == "Cancel"
@@ -63,6 +63,7 @@ def test_while_it_runs_the_button_is_cancel_and_progress_is_shown(bench: Bench) 
     assert bench.ui.statusLabel.text.startswith("Segmenting, window ")
     assert "Elapsed: " in bench.ui.statusLabel.text
     bench.session.wait_until(lambda: " left." in bench.ui.statusLabel.text, what="an estimate of the time left")
+    bench.segment.seconds = 0.0
     bench.finish()
     assert bench.ui.segmentButton.text == "Segment"
     assert not bench.ui.progressBar.visible
@@ -101,6 +102,8 @@ def press(widget: Any, key: str) -> None:
     from PySide6 import QtCore, QtTest
 
     widget.window().activateWindow()
+    # Where an earlier test has left a window open, this one is active only after some events.
+    assert QtTest.QTest.qWaitForWindowActive(widget.window())
     widget.setFocus()
     codes = {"Esc": QtCore.Qt.Key.Key_Escape, "Ctrl+Return": QtCore.Qt.Key.Key_Return}
     held = QtCore.Qt.KeyboardModifier.ControlModifier if key.startswith("Ctrl") else QtCore.Qt.KeyboardModifier(0)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from model_factory import make_model
+from patience import limit
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.engine import Engine
@@ -85,6 +86,7 @@ def write_scan(folder: Path, model: Model) -> sitk.Image:
     return sitk.ReadImage(str(folder / "scan.nii.gz"))
 
 
+@pytest.mark.slow
 def test_every_shipped_model_gives_the_same_labels_in_monai(tmp_path: Path) -> None:
     pytest.importorskip("monai")
     models = {folder.name: with_small_windows(load_model(folder)) for folder in SHIPPED}
@@ -99,7 +101,7 @@ def test_every_shipped_model_gives_the_same_labels_in_monai(tmp_path: Path) -> N
         capture_output=True,
         encoding="utf-8",
         errors="replace",
-        timeout=1200,
+        timeout=limit(1200),
         check=False,
     )
     assert done.returncode == 0, done.stderr

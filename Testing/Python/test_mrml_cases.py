@@ -27,6 +27,7 @@ from mrml_fixtures import (
     put_under,
     slicer,
 )
+from patience import Patience
 
 from LightMedSegLib.errors import OutputError
 from LightMedSegLib.finetuning.case_record import CaseRecord
@@ -72,7 +73,7 @@ class Desk:
 
     def run(self, job: Job) -> Job:
         self.worker.submit(job)
-        self.worker.wait(job, timeout=60)
+        self.worker.wait(job, on_idle=Patience(60).check)
         return job
 
 
@@ -319,7 +320,7 @@ def test_what_changes_while_it_is_read_is_not_added(desk: Desk, event: str) -> N
         paint(desk.node, np.s_[0], 1)
     else:
         desk.volume.GetScene().RemoveNode(desk.volume if event == "volume removed" else desk.node)
-    desk.worker.wait(job, timeout=20)
+    desk.worker.wait(job, on_idle=Patience(20).check)
     assert job.state is (JobState.FAILED if event == "painted" else JobState.DROPPED)
     assert "changed while" in job.message
     assert desk.store.list() == []
@@ -331,7 +332,7 @@ def test_what_changes_after_it_was_read_does_not_matter(desk: Desk) -> None:
     desk.worker.poll()
     assert job.state is JobState.RUNNING
     desk.volume.GetScene().RemoveNode(desk.node)
-    desk.worker.wait(job, timeout=20)
+    desk.worker.wait(job, on_idle=Patience(20).check)
     assert job.state is JobState.DONE and len(desk.store.list()) == 1
 
 

@@ -28,6 +28,7 @@ from mrml_fixtures import (
     put_under,
 )
 from mrml_job_stubs import base_image
+from patience import Patience
 
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.mrml.job import Outcome, RunOptions, segmentation_job
@@ -57,7 +58,7 @@ def run(worker: Worker, volumes: Any, model: Any, **how: Any) -> Job:
     how.setdefault("options", CPU)
     job = segmentation_job(volumes, model, **how)
     worker.submit(job)
-    worker.wait(job, timeout=60)
+    worker.wait(job, on_idle=Patience(60).check)
     return job
 
 

@@ -13,6 +13,7 @@ from mrml_fixtures import (
     segmentation_count,
 )
 from mrml_job_stubs import PreviewSegment, base_image, begin, finish, poll_until
+from patience import Patience
 
 from LightMedSegLib.mrml.job import RunOptions
 from LightMedSegLib.mrml.job_state import JobState
@@ -77,6 +78,6 @@ def test_cancelling_after_the_preview_keeps_the_preview(worker: Worker) -> None:
     job = begin(worker, add_volume(scene, base_image()), stub, options=options, on_outcome=outcomes.append)
     poll_until(worker, lambda: bool(outcomes))
     worker.cancel()
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     assert job.state is JobState.CANCELLED
     assert segmentation_count(scene) == 1

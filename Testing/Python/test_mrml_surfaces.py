@@ -13,6 +13,7 @@ import SimpleITK as sitk
 import vtk
 from engine_stubs import rotation
 from mrml_fixtures import add_volume, labelmap_image, labels_of, new_scene, slicer
+from patience import Patience
 from vtk.util.numpy_support import vtk_to_numpy
 
 from LightMedSegLib.mrml.enclosing import enclosing
@@ -71,7 +72,7 @@ def worker() -> Iterator[Worker]:
 
 def run(worker: Worker, job: Job) -> Job:
     worker.submit(job)
-    worker.wait(job, timeout=60)
+    worker.wait(job, on_idle=Patience(60).check)
     return job
 
 
@@ -150,14 +151,17 @@ def test_an_organ_around_a_few_others_is_not_hidden() -> None:
 def test_they_come_one_by_one(worker: Worker) -> None:
     node = segmentation_of(nested(), range(1, 9))
     seen: set[int] = set()
+    job = surface_job(node)
+    deliver = job.deliver
 
-    def count() -> None:
+    def delivered(value: Any, final: bool) -> Any:
+        result = deliver(value, final)
         surfaces = [surface_of(node, f"s{value}") for value in range(1, 9)]
         seen.add(sum(surface is not None and surface.GetNumberOfPolys() > 0 for surface in surfaces))
+        return result
 
-    job = surface_job(node)
-    worker.submit(job)
-    worker.wait(job, timeout=60, on_idle=count)
+    job.deliver = delivered
+    run(worker, job)
     assert len(seen) > 3, "more than nothing and everything"
 
 
@@ -193,7 +197,7 @@ def test_a_node_that_changes_meanwhile_drops_the_job(worker: Worker, what: str) 
         node.GetScene().RemoveNode(node)
     else:
         node.GetSegmentation().RemoveSegment("s2")
-    worker.wait(job, timeout=60)
+    worker.wait(job, on_idle=Patience(60).check)
     assert job.state is JobState.DROPPED
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from mrml_job_stubs import poll_until, until_cancelled
+from patience import Patience, limit
 
 from LightMedSegLib.errors import DeviceError, LightMedSegError
 from LightMedSegLib.mrml.job_state import Job, JobContext, JobState
@@ -32,7 +33,7 @@ def job_of(work: Callable[[JobContext], Any], **how: Any) -> Job:
 
 def run(worker: Worker, job: Job) -> Job:
     worker.submit(job)
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     return job
 
 
@@ -55,7 +56,7 @@ def test_a_job_is_prepared_and_delivered_on_the_main_thread_and_worked_on_in_ano
     job = job_of(work, preparation=prepare(), deliver=deliver, on_end=ended.append)
     worker.submit(job)
     assert (job.state, threads) == (JobState.QUEUED, {})
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     assert job.state is JobState.DONE
     assert job.outcome == "42 True"
     assert ended == [job]
@@ -75,7 +76,7 @@ def test_a_forgotten_worker_leaves_no_thread_behind() -> None:
     assert thread.is_alive()
     del worker
     gc.collect()
-    thread.join(20)
+    thread.join(limit(20))
     assert not thread.is_alive()
 
 
@@ -93,7 +94,7 @@ def test_a_long_preparation_is_spread_over_several_polls(worker: Worker) -> None
     worker.poll()
     assert 0 < len(steps) < 5
     assert job.state is JobState.QUEUED
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     assert job.outcome == [0, 1, 2, 3, 4]
 
 
@@ -106,7 +107,7 @@ def test_a_second_job_is_refused_while_one_runs_and_while_it_is_being_stopped(wo
     worker.cancel()
     with pytest.raises(LightMedSegError, match="is being stopped; try again in a moment"):
         worker.submit(job_of(until_cancelled))
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     assert run(worker, job_of(lambda context: 1)).state is JobState.DONE
 
 
@@ -116,7 +117,7 @@ def test_a_cancelled_job_ends_as_cancelled_and_nothing_is_delivered(worker: Work
     worker.submit(job)
     poll_until(worker, lambda: job.state is JobState.RUNNING)
     worker.cancel()
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     assert job.state is JobState.CANCELLED
     assert job.message == "Cancelled: nothing was written."
     assert delivered == []
@@ -127,19 +128,19 @@ def test_cancelling_before_the_work_begins_never_begins_it(worker: Worker) -> No
     job = job_of(started.append)
     worker.submit(job)
     worker.cancel()
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     assert job.state is JobState.CANCELLED
     assert started == []
 
 
 def test_a_result_that_comes_after_the_cancel_is_not_delivered(worker: Worker) -> None:
     go, delivered = threading.Event(), []
-    job = job_of(lambda context: go.wait(20), deliver=lambda *arguments: delivered.append(arguments))
+    job = job_of(lambda context: go.wait(limit(20)), deliver=lambda *arguments: delivered.append(arguments))
     worker.submit(job)
     poll_until(worker, lambda: job.state is JobState.RUNNING)
     worker.cancel()
     go.set()
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     assert job.state is JobState.CANCELLED
     assert delivered == []
 
@@ -200,7 +201,7 @@ def test_what_nobody_wants_any_more_is_dropped_with_the_reason_and_its_work_is_s
     worker.submit(job)
     poll_until(worker, lambda: job.state is JobState.RUNNING)
     reasons.append("'Scan' was removed from the scene.")
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     assert (job.state, job.message) == (JobState.DROPPED, "'Scan' was removed from the scene.")
     assert delivered == []
 
@@ -214,9 +215,9 @@ def test_a_finished_result_is_dropped_if_it_became_unwanted_before_its_delivery(
     job = job_of(work, unwanted=lambda: reasons[-1], deliver=lambda *a: delivered.append(a))
     worker.submit(job)
     worker.poll()
-    assert finished.wait(20)
+    assert finished.wait(limit(20))
     reasons.append("Closed.")
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
     assert (job.state, delivered) == (JobState.DROPPED, [])
 
 
@@ -253,7 +254,7 @@ def test_a_poll_from_within_a_delivery_does_not_deliver_the_next_result_first(wo
         return "final"
 
     def deliver(value: Any, final: bool) -> None:
-        assert worked.wait(20)
+        assert worked.wait(limit(20))
         worker.poll()
         delivered.append(value)
 
@@ -280,7 +281,7 @@ def test_closing_cancels_what_runs_ends_the_thread_and_refuses_more() -> None:
 
 def test_closing_does_not_wait_for_ever_for_work_that_does_not_listen() -> None:
     worker, release = Worker(), threading.Event()
-    job = job_of(lambda context: release.wait(20))
+    job = job_of(lambda context: release.wait(limit(20)))
     worker.submit(job)
     poll_until(worker, lambda: job.state is JobState.RUNNING)
     assert not worker.close(timeout=0.05)
@@ -296,7 +297,7 @@ def test_waiting_serves_the_caller_meanwhile_and_gives_up_in_time(worker: Worker
         worker.wait(job, timeout=0.2, on_idle=lambda: idle.append(1))
     assert idle
     worker.cancel()
-    worker.wait(job, timeout=20)
+    worker.wait(job, on_idle=Patience(20).check)
 
 
 def test_an_ended_job_holds_none_of_its_input(worker: Worker) -> None:

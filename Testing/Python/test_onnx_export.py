@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ def test_onnxruntime_gives_the_logits_of_torch(model: Model, exported: Path, siz
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-@pytest.mark.skipif(not os.environ.get("LIGHTMEDSEG_SLOW_TESTS"), reason="half a minute for each model")
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 def test_onnxruntime_gives_the_labels_of_every_shipped_model(folder: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")

@@ -14,6 +14,7 @@ from LightMedSegLib import safe_files
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="fork, signals and mounts are those of POSIX")
 
 
+@pytest.mark.reliability
 def test_nothing_is_lost_by_faults_of_the_disk_the_clock_torch_and_the_graphics_card() -> None:
     from Reliability import faults
 

@@ -12,6 +12,7 @@ from reliability_fixtures import assert_passed
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
 
+@pytest.mark.reliability
 def test_a_killed_job_and_a_killed_starter_leave_nothing_half_done() -> None:
     from Reliability import finetune_kill
 

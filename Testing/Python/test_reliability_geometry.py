@@ -14,6 +14,7 @@ from reliability_fixtures import assert_passed
 from LightMedSegLib import segmentation
 
 
+@pytest.mark.reliability
 def test_labels_lie_where_the_structures_are() -> None:
     from Reliability import geometry
 

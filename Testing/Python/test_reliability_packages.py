@@ -13,6 +13,7 @@ from reliability_fixtures import assert_passed
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 
+@pytest.mark.reliability
 def test_spoiled_packages_are_refused_or_work() -> None:
     from Reliability import model_packages
 

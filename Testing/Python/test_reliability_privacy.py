@@ -15,6 +15,7 @@ from LightMedSegLib.safe_files import atomic_folder, atomic_write
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="permissions are those of POSIX")
 
 
+@pytest.mark.reliability
 def test_no_socket_no_identifier_and_no_readable_image_data_on_any_way() -> None:
     from Reliability import privacy
 

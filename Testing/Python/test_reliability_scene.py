@@ -26,6 +26,7 @@ def scene_bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Any]:  # noqa: 
     bench.close()
 
 
+@pytest.mark.reliability
 def test_random_actions_leave_everything_in_order(slicer_runtime: Any) -> None:  # noqa: F811
     from Reliability import scene_actions
 

@@ -12,6 +12,7 @@ from runtime_fixtures import slicer_runtime  # noqa: F401
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="open files are counted in /proc")
 
 
+@pytest.mark.reliability
 def test_many_runs_leave_no_thread_and_no_file_open_and_give_the_same_result(slicer_runtime: Any) -> None:  # noqa: F811
     from Reliability import soak
 

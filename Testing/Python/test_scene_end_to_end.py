@@ -28,6 +28,7 @@ from mrml_fixtures import (
     slicer,
     vtk,
 )
+from patience import Patience
 
 from LightMedSegLib import segment
 from LightMedSegLib.dicom_folder import list_series
@@ -127,7 +128,7 @@ def run(worker: Worker, volume: Any, **how: Any) -> Any:
     """The segmentation node that the shipped model makes."""
     job = segmentation_job(volume, HIPPOCAMPUS, options=RunOptions(device="cpu"), **how)
     worker.submit(job)
-    worker.wait(job, timeout=300)
+    worker.wait(job, on_idle=Patience(300).check)
     assert job.state is JobState.DONE, job.message
     return job.outcome.node
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from model_factory import make_labels
+from patience import limit
 
 from LightMedSegLib import segmentation_files
 from LightMedSegLib.errors import InputImageError, OutputError
@@ -191,7 +192,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     """Run code with this repository's library in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=environment, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=limit(120), env=environment, check=False
     )
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import limit
 
 LOAD_AND_IMPORT = """
 import gc, sys
@@ -43,11 +44,11 @@ assert "torch" not in sys.modules
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's list of loaded libraries")
 def test_the_library_is_in_memory_before_the_import_and_the_import_still_works():
-    subprocess.run([sys.executable, "-c", LOAD_AND_IMPORT], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", LOAD_AND_IMPORT], check=True, timeout=limit(120))
 
 
 def test_without_pytorch_nothing_happens():
-    subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, timeout=limit(60))
 
 
 WAITING = """
@@ -84,7 +85,7 @@ assert "torch" in sys.modules and "torch._dynamo" not in sys.modules
 
 def test_a_segmentation_does_not_load_the_compiler_of_pytorch() -> None:
     """A thousand modules that nothing uses: seconds of the first run."""
-    subprocess.run([sys.executable, "-c", MODEL], check=True, timeout=300)
+    subprocess.run([sys.executable, "-c", MODEL], check=True, timeout=limit(300))
 
 
 BROKEN = """
@@ -106,7 +107,7 @@ sys.exit(main(["segment", "sample:hippocampus", sys.argv[1] + "/result.nrrd", "-
 def test_a_pytorch_that_is_broken_is_told_in_one_sentence(tmp_path: Path, line: str) -> None:
     (tmp_path / "torch.py").write_text(line)
     command = [sys.executable, "-c", BROKEN, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit(60), check=False)
     assert done.returncode == 2, done.stderr
     assert "PyTorch is installed, but cannot be loaded; install the package torch again (" in done.stderr
     assert "Traceback" not in done.stderr

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import torch
+from patience import limit
 
 from LightMedSegLib.training.checkpoint import read_weights
 from LightMedSegLib.training.distributed import join_group
@@ -74,7 +75,7 @@ def test_two_processes_end_with_the_same_weights_and_only_the_first_writes(tmp_p
                 text=True,
             )
         )
-    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    outputs = [process.communicate(timeout=limit(120))[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     first, second = (read_weights(tmp_path / f"weights{rank}.safetensors") for rank in range(2))
     for name, value in first.items():

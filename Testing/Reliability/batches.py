@@ -12,10 +12,11 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from patience import Patience
 
 from Reliability.surroundings import child_environment
 from Reliability.tally import Tally
@@ -25,7 +26,7 @@ _LAST_WORDS = 1500
 
 
 def run_in_children(module: str, count: int, seed: int, folder: Path, patience: float = 60.0) -> Tally:
-    """Attempts 0..count-1 of ``python -m module``; patience: seconds without a line after which a child hangs."""
+    """Attempts 0..count-1 of ``python -m module``; patience: quiet seconds without a line after which a child hangs."""
     tally, first = Tally(), 0
     while first < count:
         first = _one_child(module, first, count, seed, folder, patience, tally)
@@ -70,15 +71,15 @@ def _take(line: dict[str, Any], begun: dict[int, str | None], tally: Tally) -> N
 
 def _watch(child: subprocess.Popen[bytes], journal: Path, patience: float) -> str:
     """How the child ended, in words; a child without progress is killed."""
-    size, since = -1, time.monotonic()
+    size, waiting = -1, Patience(patience)
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = child.wait(_LOOK_SECONDS)
             return f"the process ended with exit code {code}" if code >= 0 else f"the process died of signal {-code}"
         now = journal.stat().st_size
         if now != size:
-            size, since = now, time.monotonic()
-        elif time.monotonic() - since > patience:
+            size, waiting = now, Patience(patience)
+        elif waiting.over():
             child.kill()
             child.wait()
             return f"nothing happened for {patience:g} s"

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from engine_stubs import make_image, smooth_noise, stub_model
 from mrml_fixtures import add_volume, new_scene, segmentation_count
+from patience import Patience
 
 from LightMedSegLib import engine, predictor
 from LightMedSegLib.devices import Device
@@ -104,7 +105,7 @@ class _Bench:
     def run(self, device: str, segment: Any = None) -> Job:
         job = segmentation_job(self.volume, self.model, options=RunOptions(device=device), segment=segment)
         self.worker.submit(job)
-        self.worker.wait(job, timeout=60)
+        self.worker.wait(job, on_idle=Patience(60).check)
         return job
 
     @staticmethod

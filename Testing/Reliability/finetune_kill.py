@@ -20,6 +20,7 @@ from Reliability.tally import Tally, main
 
 # The line above puts the tests' own folder on the path.
 from finetuning_factory import QUICK, installed_with_cases, quick_job  # isort: skip
+from patience import Patience  # isort: skip
 
 from LightMedSegLib.finetuning.case_store import CaseStore
 from LightMedSegLib.finetuning.job_folders import clean_up, jobs_folder, last_result
@@ -136,9 +137,9 @@ def _living(job: Path) -> list[int]:
 
 def _wait(condition: Callable[[], bool]) -> bool:
     """Whether condition() holds before long."""
-    end = time.monotonic() + _LONGEST_END
+    patience = Patience(_LONGEST_END)
     while not condition():
-        if time.monotonic() > end:
+        if patience.over():
             return False
         time.sleep(0.05)
     return True

@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from engine_stubs import make_image, rotation
 from mrml_fixtures import add_transform, add_volume, add_warp, labelmap_image, labels_of, new_scene, put_under
+from patience import Patience
 
 from LightMedSegLib.cli.segment_report import segmentation_report
 from LightMedSegLib.engine import ROI_MARGIN_MM
@@ -202,7 +203,7 @@ def _run(node: Any, model: Any, roi: Any) -> Any:
     worker = Worker()
     job = segmentation_job(node, model, roi_node=roi, options=RunOptions(device="cpu"))
     worker.submit(job)
-    worker.wait(job, timeout=60)
+    worker.wait(job, on_idle=Patience(60).check)
     assert worker.close()
     assert job.state is JobState.DONE, job.message
     return job.outcome

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import slicer
+from patience import Patience
 from PySide6 import QtCore, QtWidgets
 
 from .application.main_window import MainWindow
@@ -154,11 +155,10 @@ class Session:
             time.sleep(0.002)
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 30.0, what: str = "the condition") -> None:
-        """Run the event loop until the condition holds. Raises AssertionError if it does not in time."""
-        end = time.monotonic() + seconds
+        """Run the event loop until the condition holds. Raises AssertionError if it does not in time (patience.py)."""
+        patience = Patience(seconds, what)
         while not condition():
-            if time.monotonic() > end:
-                raise AssertionError(f"Waited {seconds} s in vain for {what}.")
+            patience.check()
             self.process_events(0.005)
 
     @contextmanager
