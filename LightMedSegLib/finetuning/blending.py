@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import torch
 
 from LightMedSegLib.finetuning.forgetting import class_weights
+from LightMedSegLib.network.head import classes_of_block
 
 Weights = dict[str, torch.Tensor]
 
@@ -20,10 +21,10 @@ _STEPS = 8
 
 
 def blended(parent: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor], share: float, known: int) -> Weights:
-    """parent plus share of the way to tuned; rows of classes from known on, which the parent lacks, are tuned's."""
+    """parent plus share of the way to tuned; weights of classes from known on, which the parent lacks, are tuned's."""
     result = {name: torch.lerp(parent[name].float(), value.float(), share) for name, value in tuned.items()}
     for name in class_weights(tuned):
-        result[name][known:] = tuned[name][known:].float()
+        classes_of_block(result[name])[:, known:] = classes_of_block(tuned[name])[:, known:].float()
     return result
 
 

@@ -11,12 +11,14 @@ from collections.abc import Iterable
 
 import torch
 
+from LightMedSegLib.network.head import classes_of_block
+
 _ENCODER = ("stem.", "anchor_detector.", "structural_prior.", "encoder.")
 """Names of the network's parts that read the image; what follows them decides."""
 
 
 _CLASSES = ("head.classify.",)
-"""Names of the weights that have a row for each class."""
+"""Names of the weights that have a row for each class and voxel of a block."""
 
 _NEW_CLASS_FACTOR = 10.0
 """Learning rate of the class weights, relative to the rest, where a new class has to be learnt from nothing."""
@@ -41,15 +43,15 @@ def parameter_groups(
 
 
 def class_weights(names: Iterable[str]) -> list[str]:
-    """Those of a network's weights that have a row for each class."""
+    """Those of a network's weights that have a row for each class and voxel of a block."""
     return [name for name in names if name.startswith(_CLASSES)]
 
 
 class ParentPull:
     """Moves the weights a little towards the parent's after every step.
 
-    The network must hold the parent's weights still. Of the class weights only the first known_classes rows are the
-    parent's; the others stay free.
+    The network must hold the parent's weights still. Of the class weights only those of the first known_classes are
+    the parent's; the others stay free.
     """
 
     def __init__(self, network: torch.nn.Module, strength: float, known_classes: int = 256) -> None:
@@ -57,15 +59,19 @@ class ParentPull:
         trained = [(name, value) for name, value in network.named_parameters() if value.requires_grad]
         self._parameters = [value for _, value in trained]
         self._parent = [value.detach().clone() for value in self._parameters]
-        self._rows = [(own, self._parent[i]) for i, (name, own) in enumerate(trained) if name.startswith(_CLASSES)]
+        self._classes = [
+            (classes_of_block(own.detach()), classes_of_block(self._parent[i]))
+            for i, (name, own) in enumerate(trained)
+            if name.startswith(_CLASSES)
+        ]
 
     @torch.no_grad()
     def apply(self, learning_rate: float) -> None:
         """Pull by strength times learning_rate of the distance, at most all of it."""
         share = min(1.0, self._strength * learning_rate)
         if share > 0:
-            for own, parent in self._rows:
-                parent[self._known_classes :] = own[self._known_classes :]
+            for own, parent in self._classes:
+                parent[:, self._known_classes :] = own[:, self._known_classes :]
             torch._foreach_lerp_([value.data for value in self._parameters], self._parent, share)
 
 

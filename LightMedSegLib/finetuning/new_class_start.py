@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as functional
 
+from LightMedSegLib.network.head import classes_of_block
 from LightMedSegLib.training.preparation import IGNORED
 from LightMedSegLib.training.spatial import Batch
 
@@ -23,7 +24,7 @@ _ROUNDS, _DECAY = 60, 1e-4
 
 @torch.no_grad()
 def start_new_classes(network: torch.nn.Module, draw: Callable[[int], Batch], known: int, seed: int) -> None:
-    """Set the rows of the classes from known on in the network's last layer.
+    """Set the weights of the classes from known on in the network's last layer, alike for all voxels of a block.
 
     draw: gives the batch of a number. Nothing changes where no batch shows a new class, or in a network that does not
     end in a 1x1x1 convolution called head.classify.
@@ -35,12 +36,13 @@ def start_new_classes(network: torch.nn.Module, draw: Callable[[int], Batch], kn
     features, rest, target, weight = (torch.cat(parts) for parts in zip(*samples, strict=True))
     if not (target > 0).any():
         return
-    new = layer.out_channels - known
+    weights, biases = classes_of_block(layer.weight), classes_of_block(layer.bias)
+    new = weights.shape[1] - known
     rows = torch.zeros(new, features.shape[1] + 1, device=features.device)
     rows[:, -1] = rest.mean() - 1.0
     _fit(rows, features, rest, target, weight)
-    layer.weight[known:] = rows[:, :-1].reshape(new, -1, 1, 1, 1)
-    layer.bias[known:] = rows[:, -1]
+    weights[:, known:] = rows[:, :-1].reshape(new, -1, 1, 1, 1)
+    biases[:, known:] = rows[:, -1]
 
 
 def _sample(
@@ -55,7 +57,6 @@ def _sample(
     finally:
         handle.remove()
         network.train(was_training)
-    features = inputs[0].movedim(1, -1).reshape(-1, inputs[0].shape[1])
     rest = logits[:, :known].float().logsumexp(dim=1).flatten()
     labels = batch.labels
     seen = batch.labelled[:, known:].all(dim=1)[:, None, None, None] & (labels != IGNORED)
@@ -68,7 +69,9 @@ def _sample(
         chosen.append(places[order])
         weights.append(torch.full((len(order),), len(places) / max(1, len(order)), device=places.device))
     index = torch.cat(chosen)
-    return features[index].float(), rest[index], target[index], torch.cat(weights)
+    item, z, y, x = torch.unravel_index(index, labels.shape)
+    features = inputs[0][item, :, z // 2, y // 2, x // 2]
+    return features.float(), rest[index], target[index], torch.cat(weights)
 
 
 def _fit(

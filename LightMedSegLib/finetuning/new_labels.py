@@ -11,6 +11,7 @@ from LightMedSegLib.finetuning.case_record import CaseRecord
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_package import Model
 from LightMedSegLib.network import build_network
+from LightMedSegLib.network.head import classes_of_block
 
 _RELUCTANCE = 1.0
 """How much less than the background a new class is expected before it has been learnt (in logits)."""
@@ -46,9 +47,10 @@ def grown_network(model: Model, num_classes: int) -> torch.nn.Module:
         if old.shape == value.shape:
             grown[name] = old
             continue
-        fresh = old[:1].expand(num_classes - card.num_classes, *old.shape[1:]).clone()
+        classes = classes_of_block(old)
+        fresh = classes[:, :1].expand(-1, num_classes - card.num_classes, *old.shape[1:]).clone()
         if old.dim() == 1:
             fresh -= _RELUCTANCE
-        grown[name] = torch.cat([old, fresh])
+        grown[name] = torch.cat([classes, fresh], dim=1).flatten(0, 1)
     network.load_state_dict(grown)
     return network.eval()

@@ -11,6 +11,11 @@ from LightMedSegLib.network.normalization import GroupNorm
 from LightMedSegLib.network.subvoxel import depth_to_space
 
 
+def classes_of_block(values: Tensor) -> Tensor:
+    """Return a view of the classifier's weights or biases (8 C, ...) as (8, C, ...): the classes of each voxel."""
+    return values.unflatten(0, (8, -1))
+
+
 class SubvoxelHead(nn.Module):
     """(B, C, z, y, x) and stem features (B, S, z, y, x) -> logits (B, classes, 2z, 2y, 2x).
 

@@ -100,8 +100,9 @@ def failing_network(place: Place, error: str) -> None:
     def fail(*arguments: object, **options: object) -> None:
         raise torch.OutOfMemoryError(error)
 
-    for network in (LightMedSeg, FastLightMedSeg):
-        place.patch.setattr(network, "forward", fail)
+    place.patch.setattr(LightMedSeg, "forward", fail)
+    for method in ("forward", "label"):
+        place.patch.setattr(FastLightMedSeg, method, fail)
 
 
 def swap_bytes(path: Path, at: int) -> None:

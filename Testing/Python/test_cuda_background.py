@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 import torch
+from patience import limit
 from torch import Tensor
 
 from LightMedSegLib.cli.segment_report import segmentation_report
@@ -148,7 +149,7 @@ def test_the_first_result_comes_first_and_closing_ends_the_wait(monkeypatch: pyt
     assert bench.compiler.busy and not bench.warmed
     bench.network.release()
     assert bench.compiler._thread is not None
-    bench.compiler._thread.join(5)
+    bench.compiler._thread.join(limit(5))
     assert not bench.compiler.busy and not bench.warmed
     bench.call(USES_BEFORE)
     assert not bench.compiler.busy, "nothing is started after that"

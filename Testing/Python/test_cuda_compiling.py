@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from patience import limit
 
 from LightMedSegLib.cuda import choice, support
 from LightMedSegLib.cuda.__main__ import main
@@ -149,7 +150,7 @@ def test_the_process_ends_when_its_parent_does(tmp_path: Path, monkeypatch: pyte
         time.sleep(1.0)
         assert process.poll() is None
         process.stdin.close()
-        assert process.wait(60) == 1
+        assert process.wait(limit(60)) == 1
     assert read_outcome(tmp_path) is None
 
 

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
 
 def test_weights_lie_between_both_but_new_classes_are_kept_whole() -> None:
-    parent = {"stem.weight": torch.zeros(2), "head.classify.weight": torch.zeros(4, 2)}
-    tuned = {"stem.weight": torch.ones(2), "head.classify.weight": torch.ones(4, 2)}
+    parent = {"stem.weight": torch.zeros(2), "head.classify.weight": torch.zeros(32, 2)}
+    tuned = {"stem.weight": torch.ones(2), "head.classify.weight": torch.ones(32, 2)}
     result = blended(parent, tuned, 0.25, known=3)
     assert result["stem.weight"].tolist() == [0.25, 0.25]
-    assert result["head.classify.weight"].tolist() == [[0.25, 0.25]] * 3 + [[1.0, 1.0]]
-    assert tuned["head.classify.weight"].tolist() == [[1.0, 1.0]] * 4
+    assert result["head.classify.weight"].tolist() == ([[0.25, 0.25]] * 3 + [[1.0, 1.0]]) * 8
+    assert tuned["head.classify.weight"].tolist() == [[1.0, 1.0]] * 32
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,12 @@ def test_small_patches_are_trained_on_as_they_are() -> None:
 
 def test_a_whole_head_is_trained_on_as_a_whole_on_larger_voxels() -> None:
     """Small pieces of what a network knows as a whole made it worse."""
-    spec = ModelStore().find("brain-structures-mr").card.input
+    spec = replace(
+        ModelStore().find("brain-structures-mr").card.input,
+        spacing=(1.0, 1.0, 1.0),
+        patch=(160, 192, 160),
+        preview_spacing=(2.0, 2.0, 2.0),
+    )
     grid = training_grid(spec, 16, 2, 30, MOST)
     assert grid.batch == 1 and grid.steps == 20 and 1.4 < grid.coarseness <= 1.5
     assert math.prod(grid.patch) <= MOST and all(side % 16 == 0 for side in grid.patch)

@@ -56,7 +56,6 @@ def test_anchors_are_normalised_positions_and_an_undecided_detector_points_to_th
     assert anchors.shape == (2, 4, 3) and anchors.dtype == torch.float32
     assert ((anchors > 0) & (anchors < 1)).all()
     detector.heat.weight.zero_()
-    detector.heat.bias.zero_()
     assert torch.allclose(detector(torch.randn(1, 8, 16, 24, 32)), torch.full((1, 4, 3), 0.5), atol=1e-6)
 
 
@@ -178,7 +177,6 @@ def test_in_the_whole_network_the_anchors_see_the_input_and_the_output_sees_the_
     network = build_network("lightmedseg-tiny", 1, 2).eval()
     x = torch.randn(1, 1, 32, 32, 32)
     baseline = network(x)
-    network.anchor_detector.heat.bias.zero_()
     network.anchor_detector.heat.weight.mul_(100)
     assert (network(x) - baseline).abs().max() > 1e-5
 

@@ -68,7 +68,9 @@ def test_threads_of_the_command_sleep_while_they_wait_unless_the_user_decides_ot
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     if policy is not None:
         monkeypatch.setenv("OMP_WAIT_POLICY", policy)
-    done = subprocess.run([sys.executable, "-c", WAITING], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", WAITING], capture_output=True, text=True, timeout=limit(60), check=True
+    )
     assert done.stdout.splitlines()[-1] == expected
 
 

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import torch
+from patience import limit
 from synthesis_factory import head_case, settings
 from training_factory import CPU
 
@@ -43,7 +44,7 @@ def test_the_next_batch_is_made_by_another_thread_while_the_present_one_is_used(
 
     ahead = BatchesAhead(make, CPU)
     assert float(ahead.batch(0).images) == 0
-    assert made[1].wait(10), "nobody asked for batch 1 yet"
+    assert made[1].wait(limit(10)), "nobody asked for batch 1 yet"
     assert not made[2].is_set()
     ahead.close()
     assert threading.get_ident() not in threads

@@ -79,7 +79,7 @@ def _swap(card: Any, rng: random.Random) -> None:
 
 def _network_arguments(card: Any, rng: random.Random) -> None:
     names = (
-        "encoder_channels", "decoder_channels", "stem_channels", "detail_channels", "router_channels", "router_hidden",
+        "encoder_channels", "decoder_channels", "stem_channels", "head_refinement", "router_channels", "router_hidden",
         "anchors", "anchor_channels", "squeeze_ratio", "groups", "film", "ghost", "skip_router", "deep_supervision",
     )  # fmt: skip
     card["network"]["arguments"] = {
