@@ -29,8 +29,13 @@ class FastSubvoxelHead:
         self._weight, self._bias = module.classify.weight, module.classify.bias
         self._classify = packed(self._weight)
 
-    def __call__(self, x: Tensor, scale: Tensor, stem: Tensor, workspace: Workspace, sink: Sink) -> None:
-        """Hand the logits at twice the resolution of x times scale to sink, in rising planes; x is overwritten."""
+    def __call__(
+        self, x: Tensor, scale: Tensor, stem: Tensor, workspace: Workspace, sink: Sink, out: Tensor | None = None
+    ) -> None:
+        """Hand the logits at twice the resolution of x times scale to sink, in rising planes; x is overwritten.
+
+        out: memory for all of them, (z, y, x, classes); without it each part is written over the last one.
+        """
         scaled = ChannelAffine(scale, torch.zeros_like(scale))
         sums = ChannelSums(x.shape[1])
         for first, last in workspace.slabs(x):
@@ -51,12 +56,18 @@ class FastSubvoxelHead:
         bias = self._bias + (self._weight.flatten(1) * normalise.offset).sum(dim=1)
         for first, last in workspace.slabs(x):
             both = normalise.scale_and_add(refined[:, :, first:last], x[:, :, first:last])
-            self._hand_on(both, bias, first, workspace, sink)
+            self._hand_on(both, bias, first, workspace, sink, out)
 
-    def _hand_on(self, features: Tensor, bias: Tensor, first: int, workspace: Workspace, sink: Sink) -> None:
+    def _hand_on(
+        self, features: Tensor, bias: Tensor, first: int, workspace: Workspace, sink: Sink, out: Tensor | None
+    ) -> None:
         blocks = convolve(features, self._classify, bias)
         _, channels, depth, height, width = blocks.shape
-        planes = workspace.take("logits", channels // 8, (2 * depth, 2 * height, 2 * width)).permute(0, 2, 3, 4, 1)[0]
+        if out is None:
+            size = (2 * depth, 2 * height, 2 * width)
+            planes = workspace.take("logits", channels // 8, size).permute(0, 2, 3, 4, 1)[0]
+        else:
+            planes = out[2 * first : 2 * (first + depth)]
         # Along x the voxels of a block lie side by side already; rows and planes are what has to be brought into order.
         ordered = planes.view(depth, 2, height, 2, width, channels // 4)
         ordered.copy_(blocks.permute(0, 2, 3, 4, 1).reshape(depth, height, width, 2, 2, -1).permute(0, 3, 1, 4, 2, 5))

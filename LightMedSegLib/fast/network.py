@@ -65,7 +65,7 @@ class FastLightMedSeg(nn.Module):
         if out is None:
             out = logits_memory(x, self.num_classes)
         for item, logits in zip(x.split(1), out.split(1), strict=True):
-            self.label(item, _writer(logits), checkpoint)
+            self._run(item, _nothing, logits.permute(0, 2, 3, 4, 1)[0], checkpoint)
         return out
 
     def label(self, x: Tensor, sink: Sink, checkpoint: Callable[[], None] | None = None) -> None:
@@ -74,11 +74,14 @@ class FastLightMedSeg(nn.Module):
         Memory for all of them, which is the largest tensor of a pass, is never needed.
         """
         self.network.check_input(x)
+        self._run(x, sink, None, checkpoint)
+
+    def _run(self, x: Tensor, sink: Sink, out: Tensor | None, checkpoint: Callable[[], None] | None) -> None:
         if checkpoint is not None:
             self._workspace.checkpoint = checkpoint
         try:
             with torch.inference_mode():
-                self._label(x.float(), sink)
+                self._label(x.float(), sink, out)
         finally:
             self._workspace.checkpoint = _go_on
 
@@ -86,7 +89,7 @@ class FastLightMedSeg(nn.Module):
         """Give the memory between layers back, which otherwise stays for the next volume."""
         self._workspace.clear()
 
-    def _label(self, image: Tensor, sink: Sink) -> None:
+    def _label(self, image: Tensor, sink: Sink, out: Tensor | None) -> None:
         workspace = self._workspace
         blocks = space_to_depth(image).contiguous(memory_format=LAST)
         stem, sums = self._stem(blocks, "stem", workspace)
@@ -102,7 +105,7 @@ class FastLightMedSeg(nn.Module):
         for stage in self._decoder:
             skip = stage.skip(pyramid[stage.skip.level], scales, anchors, workspace)
             features, scale = stage(features, scale, skip, anchors, workspace)
-        self._head(features, scale, stem, workspace, sink)
+        self._head(features, scale, stem, workspace, sink, out)
 
     def _encode(
         self, features: Tensor, anchors: Tensor, texture: Tensor | None
@@ -147,13 +150,8 @@ def _skip(network: LightMedSeg, index: int) -> FastRouter | FastDirectSkip:
     return FastRouter(cast(SkipRouter, network.routers[index]), projections, fuse, level)
 
 
-def _writer(logits: Tensor) -> Sink:
-    target = logits.permute(0, 2, 3, 4, 1)[0]
-
-    def write(first: int, planes: Tensor) -> None:
-        target[first : first + len(planes)].copy_(planes)
-
-    return write
+def _nothing(first: int, planes: Tensor) -> None:
+    pass
 
 
 def _go_on() -> None:

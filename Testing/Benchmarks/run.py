@@ -26,6 +26,7 @@ from LightMedSegLib.fast.choice import choose_cpu_path
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="96 voxels cubed only, fewer networks: a few minutes")
+    parser.add_argument("--edge", type=int, action="append", help="voxels along each side; may be repeated")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=5, help="timed turns of every network")
@@ -51,7 +52,7 @@ def main() -> int:
     print(json.dumps(machine, indent=2))
     tables = {}
     if "networks" in wanted:
-        edges = (96,) if quick else (96, 128)
+        edges = arguments.edge or ((96,) if quick else (96, 128))
         tables["networks"] = network_rows(edges, device, machine, rounds, quick, arguments.memory)
         plot(arguments.output / "networks.png", tables["networks"])
     if "scans" in wanted:
