@@ -45,10 +45,8 @@ class FastSubvoxelHead:
         normalise = sums.group_affine(self._norm)
         if self._refine is None:
             for first, last in workspace.slabs(x):
-                part = x[:, :, first:last]
-                self._hand_on(
-                    functional.silu(normalise(part, out=part), inplace=True), self._bias, first, workspace, sink
-                )
+                part = normalise(x[:, :, first:last], out=x[:, :, first:last])
+                self._hand_on(functional.silu(part, inplace=True), self._bias, first, workspace, sink, out)
             return
         refined, sums = self._refine.sweep_activated(x, normalise, "scratch", workspace)
         # classify(fused + normalised(refined)): the offset of the normalisation goes into the bias.
