@@ -25,8 +25,8 @@ CPU_PATHS = ("auto", "reference", "float32", "bfloat16")
 """auto: the fastest here. reference: the network as it is trained. float32, bfloat16: rewritten for speed, the last
 with convolutions in bfloat16, which changes two to four voxels in ten thousand of what is labelled."""
 
-_WORTH_ROUNDING = 1.25
-"""bfloat16 must be this many times faster than float32 to be chosen: unchanged labels are worth a little time."""
+_WORTH_ROUNDING = 1.05
+"""bfloat16 must be this many times faster than float32 to be chosen: less is within the noise of the measurement."""
 
 _FORM = 2
 """Counts the forms of network and self-check: what was measured with another one says nothing."""

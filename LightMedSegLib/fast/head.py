@@ -19,12 +19,12 @@ Sink = Callable[[int, Tensor], None]
 
 
 class FastSubvoxelHead:
-    """SubvoxelHead. dtype: of the dense 3x3x3 convolution of its refinement."""
+    """SubvoxelHead, all in float32: what is rounded here decides labels."""
 
-    def __init__(self, module: SubvoxelHead, dtype: torch.dtype):
+    def __init__(self, module: SubvoxelHead):
         self._norm = module.norm
         self._detail = packed(module.detail.weight)
-        self._refine = None if module.refine is None else FastGhost(module.refine, dtype)
+        self._refine = None if module.refine is None else FastGhost(module.refine)
         assert module.classify.bias is not None
         self._weight, self._bias = module.classify.weight, module.classify.bias
         self._classify = packed(self._weight)

@@ -53,7 +53,7 @@ class FastLightMedSeg(nn.Module):
             FastDecoderStage(cast(DecoderStage, stage), _skip(network, index), convolution_dtype)
             for index, stage in enumerate(network.decoder)
         ]
-        self._head = FastSubvoxelHead(network.head, convolution_dtype)
+        self._head = FastSubvoxelHead(network.head)
 
     def forward(self, x: Tensor, out: Tensor | None = None, checkpoint: Callable[[], None] | None = None) -> Tensor:
         """The logits, float32, channels-last.

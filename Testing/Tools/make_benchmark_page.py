@@ -65,8 +65,8 @@ TABLES = (
         },
         lambda row: row["edge"] == "128",
     ),
-    Table("cuda-networks.csv", "128 voxels cubed", {}),
-    Table("cuda-scans.csv", "Whole scans, warm, from image to labelmap", {}),
+    Table("cuda-networks.csv", "128 voxels cubed (milliseconds)", {}),
+    Table("cuda-scans.csv", "Whole scans, warm, from image to labelmap (seconds)", {}),
     Table(
         "scans.csv",
         "Whole scans, warm, from image to labelmap",
