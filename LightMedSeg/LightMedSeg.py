@@ -136,6 +136,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.shortcuts.remove()
         # Everything is asked to end before anything is waited for.
         self.logic.stop()
+        self.result.forget()
         self.finetune.close()
         self.steps.close()
         self.result.close()
