@@ -78,7 +78,7 @@ def same_scan_notes(stored: Iterable[CaseRecord | None], record: CaseRecord, rep
     ]
     if others:
         cases = f"case {others[0]}" if len(others) == 1 else f"cases {', '.join(others)}"
-        notes.append(f"It is of the same scan as {cases}, so none of them is tested on what another one has taught.")
+        notes.append(f"It is from the same scan as {cases}, so these cases are always held out together.")
     return notes
 
 
