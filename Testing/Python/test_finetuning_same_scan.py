@@ -89,6 +89,18 @@ def test_what_was_reviewed_is_not_lost_to_a_correction_that_reviewed_less(model:
     assert len(by_scan([entry.record for entry in store.list() if entry.record])) == 1
 
 
+def test_other_slices_of_a_small_scan_do_not_take_the_place_of_those_reviewed_before(
+    tmp_path: Path, store: CaseStore
+) -> None:
+    model, (image, labelmap) = tiny_model(tmp_path / "large", patch=(32, 32, 32)), slabs()
+    records = []
+    for planes in ([2, 3], [12, 13, 14], [1, 2, 3], [0, 1, 2, 3, 12, 13, 14]):
+        mask = reviewed_slices((16, 16, 16), "k", planes)
+        records.append(store.add(build_case(image, labelmap, model, reviewed=mask, prediction=empty_prediction(image))))
+    assert len({record.part for record in records}) == 1
+    assert [record.number for record in records] == [1, 2, 1, 1]
+
+
 def test_another_part_of_a_scan_is_a_case_of_its_own_and_of_the_same_scan(model: Model, store: CaseStore) -> None:
     image, labelmap = slabs()
     records = []
