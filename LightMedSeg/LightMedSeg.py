@@ -43,7 +43,6 @@ _addLibraryToPath()
 _END_SECONDS = 1.0
 """How long Slicer's end waits for worker threads."""
 
-
 HOMEPAGE = "https://github.com/LightMedSeg/SlicerLightMedSeg"
 """As in CMakeLists.txt. Slicer's own link (getDefaultModuleDocumentationLink) leads to a page of Slicer's manual, which
 has none about the modules of extensions."""
@@ -91,38 +90,15 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         """Called when the module is opened for the first time."""
-        from LightMedSegLib.gui.add_case_section import AddCaseSection
-        from LightMedSegLib.gui.cases_section import CasesSection
-        from LightMedSegLib.gui.finetune_section import FinetuneSection
-        from LightMedSegLib.gui.finetune_steps import FinetuneSteps
-        from LightMedSegLib.gui.model_section import ModelSection
-        from LightMedSegLib.gui.panel_parts import load_panel
-        from LightMedSegLib.gui.result_section import ResultSection
-        from LightMedSegLib.gui.run_section import RunSection
-        from LightMedSegLib.gui.settings_section import SettingsSection
+        from LightMedSegLib.gui.panel_parts import add_sections, load_panel
         from LightMedSegLib.gui.shortcuts import Shortcuts
-        from LightMedSegLib.gui.suggestion import SuggestionButton
-        from LightMedSegLib.gui.torch_section import TorchSection
-        from LightMedSegLib.gui.verdict_section import VerdictSection
-        from LightMedSegLib.gui.versions_section import VersionsSection
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = load_panel(self.resourcePath)
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         self.logic = LightMedSegLogic()
-        self.torch = TorchSection(self)
-        self.models = ModelSection(self)
-        self.suggestion = SuggestionButton(self)
-        self.result = ResultSection(self)
-        self.run = RunSection(self)
-        self.steps = FinetuneSteps(self)
-        self.cases = CasesSection(self)
-        self.addCase = AddCaseSection(self)
-        self.versions = VersionsSection(self)
-        self.verdict = VerdictSection(self)
-        self.finetune = FinetuneSection(self)
-        self.settings = SettingsSection(self)
+        add_sections(self)
         self.shortcuts = Shortcuts(self.parent, lambda: self.run.start(), self.run.cancel)
         self.logic.runner.on_busy = self.shortcuts.set_running
         self.ui.tryItButton.connect("clicked()", self.onTryIt)
@@ -160,13 +136,14 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.shortcuts.remove()
         # Everything is asked to end before anything is waited for.
         self.logic.stop()
+        self.result.forget()
         self.finetune.close()
         self.steps.close()
         self.result.close()
         self.logic.close()
 
     def onReload(self) -> None:
-        """Developer mode: the library is read anew together with the module."""
+        """Developer mode: the library is read again together with the module."""
         from LightMedSegLib.gui.reloading import forget_library
 
         forget_library()

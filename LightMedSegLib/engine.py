@@ -234,7 +234,7 @@ class Engine:
         import torch
 
         if device.startswith("cuda"):
-            # Built anew next time: what lies on a card that was lost cannot be used any more.
+            # Built again next time: what lies on a card that was lost cannot be used any more.
             release = getattr(self._networks.pop(device, None), "release", None)
             with suppress(RuntimeError):
                 if release is not None:

@@ -135,7 +135,7 @@ class Predictor:
         while done < len(windows):
             part = list(windows[done : done + self.batch])
             if isinstance(self.network, RecordedNetwork) and len(windows) >= self.batch:
-                # Another size of the last batch would be recorded anew, which takes longer than a few windows.
+                # Another size of the last batch would need another recording, which takes longer than a few windows.
                 part += [part[-1]] * (self.batch - len(part))
             try:
                 logits = self(np.stack(part))

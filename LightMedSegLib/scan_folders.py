@@ -1,4 +1,4 @@
-"""The scans of a folder that shall all be segmented."""
+"""The scans of a folder that are all to be segmented."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from LightMedSegLib.cuda.__main__ import main; sys.exit(main(sys.argv[2:]))"
 )
-"""With the library's place as an argument: launchers such as PythonSlicer may set PYTHONPATH anew."""
+"""With the library's place as an argument: launchers such as PythonSlicer may replace PYTHONPATH."""
 
 
 def warm(task: CompileTask, stop: threading.Event, program: Sequence[str] | None = None) -> str:

@@ -29,11 +29,11 @@ def before_run(records: Sequence[CaseRecord]) -> str:
     if known and min(known) >= _SMALL_CORRECTION:
         return (
             f"Little can be shown with this one scan: the model agreed with your correction already (Dice "
-            f"{min(known):.3f}), and only a half of it can be held out for the test. Add scans on which the model goes "
-            "wrong first."
+            f"{min(known):.3f}), and only half of it can be held out for the test. First add scans on which the model "
+            "goes wrong."
         )
     return (
-        "One scan is little to learn from, and only a half of it can be held out for the test: small improvements "
+        "One scan is little to learn from, and only half of it can be held out for the test: small improvements "
         f"cannot be shown. {_ENOUGH_SCANS} scans or more are better."
     )
 
@@ -43,7 +43,7 @@ def next_steps(causes: Sequence[Cause], held_out: Sequence[Comparison], scans: i
     kinds = {cause.kind for cause in causes}
     steps = []
     if "mistake" in kinds:
-        steps.append("Mend the corrections that are named here, add them again, and start once more.")
+        steps.append("Fix the corrections named above, add them again, and start once more.")
     if "too_small" in kinds:
         steps.append("Add another corrected scan, or review a larger part of this one.")
     for cause in causes:
@@ -59,7 +59,7 @@ def next_steps(causes: Sequence[Cause], held_out: Sequence[Comparison], scans: i
         )
     not_learnt = [cause.structure for cause in causes if cause.kind == "not_learnt"]
     if not_learnt:
-        steps.append(f"Add scans in which {_listed(not_learnt)} is marked.")
+        steps.append(f"Add scans that show {_listed(not_learnt)}.")
     if scans < _ENOUGH_SCANS and kinds & {"not_better", "worse", "not_learnt"}:
         count = "one scan is" if scans == 1 else f"{scans} scans are"
         steps.append(

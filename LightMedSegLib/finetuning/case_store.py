@@ -13,7 +13,7 @@ import json
 import math
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,15 +66,15 @@ class CaseStore:
     def add(self, case: StoredCase, replaces: str | None = None) -> CaseRecord:
         """Store a new case, or a new revision of the case called replaces; returns its record with id and hash.
 
-        Without replaces, another correction of what is stored already becomes a revision of that case, too.
+        Without replaces, another correction of what is stored already becomes a revision of that case, too, if it
+        covers all voxels that were reviewed there.
         Raises OutputError if the disk refuses, TrainingDataError if there is no case to replace.
         """
         if replaces is not None and replaces not in {folder.name for folder in self._case_folders()}:
             raise TrainingDataError(f"There is no case {replaces} to replace; add the case as a new one.")
         with self._locked():
             known = [entry.record for entry in self.list() if entry.record]
-            again = corrected_again(known, case.record)
-            case_id = replaces or (again.case_id if again is not None else secrets.token_hex(8))
+            case_id = replaces or self._corrected_case(known, case) or secrets.token_hex(8)
             numbers = {record.case_id: record.number for record in known}
             number = numbers.get(case_id, max(numbers.values(), default=0) + 1)
             revision = self._newest(self.folder / case_id) + 1
@@ -131,6 +131,13 @@ class CaseStore:
                 remove_stale(folder, older_than=-1.0)
                 with contextlib.suppress(OSError):
                     folder.rmdir()  # only succeeds where no revision was finished
+
+    def _corrected_case(self, known: Sequence[CaseRecord], case: StoredCase) -> str | None:
+        for record in corrected_again(known, case.record):
+            with contextlib.suppress(TrainingDataError):
+                if not (self.load(record.case_id).reviewed & ~case.reviewed).any():
+                    return record.case_id
+        return None
 
     @contextlib.contextmanager
     def _locked(self, wait_seconds: float = 30.0) -> Iterator[None]:

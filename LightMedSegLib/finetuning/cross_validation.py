@@ -95,7 +95,7 @@ def test(shop: Workshop, network: torch.nn.Module, part: Part) -> Counts:
     counts = {}
     for piece in part.test:
         case = shop.load(piece.case_id)
-        # Of the whole case: the network shall see a half of it where a segmentation would show it.
+        # Of the whole case: the network must see a half of it where a segmentation would show it.
         windows = windows_of(case, shop.view, shop.near_structures)
         counts[piece.case_id] = confusion(
             network, piece.of(case), shop.task.num_classes, shop.view, shop.device, shop.cancel, windows

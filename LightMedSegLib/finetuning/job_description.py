@@ -1,4 +1,4 @@
-"""What a fine-tuning job shall do, as its JOB.json says it."""
+"""What a fine-tuning job has to do, as its JOB.json describes it."""
 
 from __future__ import annotations
 

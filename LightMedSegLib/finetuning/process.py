@@ -97,7 +97,7 @@ def lower_priority() -> None:
 
 
 def keep_memory() -> None:
-    """Let the process reuse the memory of large tensors instead of giving it back after each; only glibc is told.
+    """Let the process reuse the memory of large tensors instead of giving it back after each; on glibc only.
 
     The system clears every page that it hands out again, which took a fifth of a training step.
     """

@@ -58,12 +58,13 @@ def by_scan(records: Sequence[CaseRecord]) -> list[list[CaseRecord]]:
     return groups
 
 
-def corrected_again(known: Sequence[CaseRecord], new: CaseRecord) -> CaseRecord | None:
-    """The known case of which the new one is another correction: of the same part, and of all that was reviewed."""
-    for record in known:
-        if record.part == new.part != "" and record.input == new.input and _reviewed(record) <= _reviewed(new):
-            return record
-    return None
+def corrected_again(known: Sequence[CaseRecord], new: CaseRecord) -> list[CaseRecord]:
+    """The known cases of the same part as the new one, in which no other structure was reviewed."""
+    return [
+        record
+        for record in known
+        if record.part == new.part != "" and record.input == new.input and _reviewed(record) <= _reviewed(new)
+    ]
 
 
 def same_scan_notes(stored: Iterable[CaseRecord | None], record: CaseRecord, replaces: str | None) -> list[str]:
@@ -78,7 +79,7 @@ def same_scan_notes(stored: Iterable[CaseRecord | None], record: CaseRecord, rep
     ]
     if others:
         cases = f"case {others[0]}" if len(others) == 1 else f"cases {', '.join(others)}"
-        notes.append(f"It is of the same scan as {cases}, so none of them is tested on what another one has taught.")
+        notes.append(f"It is from the same scan as {cases}, so these cases are always held out together.")
     return notes
 
 

@@ -35,7 +35,7 @@ AUGMENTATION = AugmentationSection(
     low_resolution_probability=0.1,
     blur_probability=0.1,
 )
-"""Weaker than in training from scratch: the network shall learn this site's look, not be hardened against it."""
+"""Weaker than in training from scratch: the network must learn this site's look, not be hardened against it."""
 
 
 @dataclass(frozen=True)

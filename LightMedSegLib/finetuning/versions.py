@@ -33,7 +33,7 @@ _LICENSE_FILE = "LICENSE.txt"
 
 @dataclass(frozen=True)
 class TunedVersion:
-    """One line of the list of versions. accepted: what the gate said; None for versions that nobody fine-tuned here."""
+    """One line of the list of versions. accepted: the gate's verdict; None for versions that were not fine-tuned."""
 
     card: ModelCard
     shipped: bool
@@ -65,7 +65,7 @@ def list_versions(store: ModelStore, name: str) -> list[TunedVersion]:
 
 
 def gate_report(card: ModelCard) -> Mapping[str, Any] | None:
-    """What the gate said about a fine-tuned version; None for any other."""
+    """The report of the gate on a fine-tuned version; None for any other."""
     report = card.metrics.get("fine_tuning")
     return report if isinstance(report, Mapping) else None
 

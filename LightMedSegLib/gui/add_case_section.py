@@ -78,7 +78,7 @@ class AddCaseSection:
             widget.visible = not missing
 
     def add(self) -> None:
-        """Begin to add the case; what is wrong is said below the button."""
+        """Begin to add the case; what is wrong is shown below the button."""
         panel = self._panel
         card = self.card if panel.parameters is not None else None
         if card is None or self.adding or self.missing():

@@ -37,7 +37,7 @@ class CasesSection:
         return [entry for entry in self._entries if card and entry.record and entry.record.fits(card)]
 
     def reload(self) -> None:
-        """Read the store anew."""
+        """Read the store again."""
         self._entries = self._panel.logic.cases.list()
 
     def show(self) -> None:

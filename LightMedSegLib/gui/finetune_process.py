@@ -17,7 +17,7 @@ _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from LightMedSegLib.finetuning.__main__ import main; sys.exit(main(sys.argv[2:]))"
 )
-"""With the library's place as an argument: launchers such as PythonSlicer may set PYTHONPATH anew."""
+"""With the library's place as an argument: launchers such as PythonSlicer may replace PYTHONPATH."""
 
 _END_SECONDS = 0.5
 """How long Slicer's end waits for the job, which ends by itself in any case: its standard input is closed."""

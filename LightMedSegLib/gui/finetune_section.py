@@ -90,7 +90,7 @@ class FinetuneSection:
             self.start()
 
     def start(self) -> None:
-        """Start the job; what is wrong is said below the button. Does nothing while a job runs."""
+        """Start the job; what is wrong is shown below the button. Does nothing while a job runs."""
         panel = self._panel
         if panel.parameters is None or self.running or self.missing():
             return

@@ -128,7 +128,7 @@ def origin_text(version: TunedVersion) -> str:
 
 
 def tests_text(version: TunedVersion) -> str:
-    """What the tests said."""
+    """Whether the version passed the tests; a dash where nobody tested it."""
     if version.accepted is None:
         return _NOTHING
     return _("passed") if version.accepted else _("not passed")

@@ -42,7 +42,7 @@ class ModelSection:
         return self._cards.get(identifier)
 
     def reload(self) -> None:
-        """Read the store anew; broken models are named in the section Advanced."""
+        """Read the store again; broken models are named in the section Advanced."""
         entries = self._panel.logic.store.list()
         usable = usable_models(self._panel.logic.store)
         self._cards = {entry.identifier: entry.card for entry in usable if entry.card is not None}

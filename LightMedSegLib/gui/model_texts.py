@@ -29,7 +29,7 @@ def version_text(card: ModelCard, *, shipped: bool) -> str:
     if shipped:
         return _("Version {version}").format(version=card.version)
     if gate_report(card) is not None:
-        return _("{version}, fine-tuned by you").format(version=card.version)
+        return _("{version}, fine-tuned").format(version=card.version)
     return _("{version}, added by you").format(version=card.version)
 
 
@@ -50,9 +50,9 @@ def licence_text(card: ModelCard) -> str:
 
 
 def input_text(card: ModelCard) -> str:
-    """What the model wants to see."""
+    """Modality, body region, channels and voxel size that the model works on."""
     spacing = " x ".join(f"{value:g}" for value in card.input.spacing)
     channels = ", ".join(channel.name for channel in card.input.channels)
-    return _("{modality} of the region {region}: {channels}, seen at {spacing} mm").format(
+    return _("{modality}, {region}: {channels}, resampled to {spacing} mm").format(
         modality=card.modality, region=card.body_region.lower(), channels=channels, spacing=spacing
     )

@@ -1,4 +1,4 @@
-"""Loading the library anew when a developer reloads the module."""
+"""Loading the library again when a developer reloads the module."""
 
 from __future__ import annotations
 

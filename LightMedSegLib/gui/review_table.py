@@ -34,7 +34,7 @@ class Row:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """What can be said about it, the usual first."""
+        """The choices that make sense for it, the usual one first."""
         if self.label is None:
             return (LEFT_OUT, REVIEWED)
         return (REVIEWED, ABSENT, LEFT_OUT) if self.segment_id is not None else (LEFT_OUT, ABSENT)

@@ -1,4 +1,4 @@
-"""The Segment button, which becomes Cancel, with everything said before, during and after a run."""
+"""The Segment button, which becomes Cancel, with every message before, during and after a run."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ class RunSection:
         self._watch.follow([])
 
     def forget(self) -> None:
-        """The scene is being closed: what was said of its result counts no more; a run still says how it ends."""
+        """The scene is being closed: messages about its result go; a run still tells how it ends."""
         self._notes = []
         if not self.running:
             self._say("")
 
     def show_warnings(self) -> None:
-        """Look at the input again and say below the button what is odd about it."""
+        """Look at the input again and show below the button what is odd about it."""
         ui, parameters = self._panel.ui, self._panel.parameters
         output, overwrite = parameters.outputSegmentation, ui.overwriteCheckBox.checked
         lines = self._look_at_input(output, overwrite)
@@ -110,7 +110,7 @@ class RunSection:
             self.start()
 
     def start(self, model: str | None = None) -> None:
-        """Run the chosen model, or another name@version; what is wrong is said below the button.
+        """Run the chosen model, or another name@version; what is wrong is shown below the button.
 
         Does nothing while something runs.
         """
@@ -147,7 +147,7 @@ class RunSection:
         self.show()
 
     def _target(self) -> Any:
-        """The chosen segmentation where it may be written, or where it must be said that it is kept.
+        """The chosen segmentation where it may be written, or where the user must learn that it is kept.
 
         An untouched earlier result is left to the library: only one of the same volume and model is replaced.
         """

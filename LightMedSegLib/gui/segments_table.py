@@ -64,8 +64,11 @@ class SegmentsTable:
 
     def set_all_visible(self, visible: bool) -> None:
         """Show or hide all segments in the views."""
-        if self._node is not None and self._node.GetDisplayNode() is not None:
-            self._node.GetDisplayNode().SetAllSegmentsVisibility(visible)
+        display = self._node.GetDisplayNode() if self._node is not None else None
+        if display is not None:
+            display.SetAllSegmentsVisibility(visible)
+            if visible:
+                display.SetVisibility(True)
             self._refresh()
 
     def _follow(self) -> None:
@@ -113,6 +116,10 @@ class SegmentsTable:
         if item.column() != 0 or display is None:
             return
         visible = item.checkState() == qt.Qt.Checked
+        if visible and not display.GetVisibility():
+            # Hidden as a whole, as earlier results are: the other segments stay hidden.
+            display.SetAllSegmentsVisibility(False)
+            display.SetVisibility(True)
         display.SetSegmentVisibility(row.segment_id, visible)
         if visible:
             display.SetSegmentVisibility3D(row.segment_id, True)
@@ -121,12 +128,13 @@ class SegmentsTable:
 def _rows(node: Any, numbers: Any) -> list[Row]:
     segmentation, display = node.GetSegmentation(), node.GetDisplayNode()
     measured = _measured(numbers)
+    all_hidden = display is not None and not display.GetVisibility()
     rows = []
     for segment_id in segmentation.GetSegmentIDs():
         segment = segmentation.GetSegment(segment_id)
         name = segment.GetName() or ""
         red, green, blue = (round(255 * part) for part in segment.GetColor())
-        visible = display is None or bool(display.GetSegmentVisibility(segment_id))
+        visible = not all_hidden and (display is None or bool(display.GetSegmentVisibility(segment_id)))
         only_in_slices = visible and display is not None and not display.GetSegmentVisibility3D(segment_id)
         found = measured.get(name)
         numbers_of_it = found.pop(0) if found else None

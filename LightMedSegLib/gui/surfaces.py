@@ -14,6 +14,9 @@ from LightMedSegLib.mrml.surfaces import MAKE_EVENT, has_surfaces, remove_surfac
 
 _MESSAGE_MILLISECONDS = 8000
 
+_END_SECONDS = 0.3
+"""How long Slicer's end waits for the surface that is being made: a filter of VTK cannot be interrupted."""
+
 
 class SurfacesButton:
     """A checkable button: pressed it makes the surfaces of the node that it follows, released it removes them."""
@@ -67,12 +70,15 @@ class SurfacesButton:
     def close(self) -> None:
         """The panel is thrown away."""
         self.drop()
-        self._runner.close()
+        self._runner.close(_END_SECONDS)
 
     def _on_clicked(self, checked: bool) -> None:
         if self._node is None:
             return
         if checked:
+            if self._node.GetDisplayNode() is not None:
+                # An earlier result is hidden as a whole by a later one.
+                self._node.GetDisplayNode().SetVisibility(True)
             self.make(self._node)
             return
         if self._wanted is self._node:

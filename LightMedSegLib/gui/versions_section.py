@@ -28,7 +28,7 @@ class VersionsSection:
         ui.deleteVersionButton.connect("clicked()", self.delete)
 
     def reload(self) -> None:
-        """Read the store anew at the next show()."""
+        """Have the next show() read the store again."""
         self._name = ""
 
     def show(self) -> None:

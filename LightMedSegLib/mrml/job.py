@@ -163,7 +163,7 @@ class _Run:
                 **settings,
                 **extra,
             )
-            return _packed(result, first)
+            return _packed(result, first, keep_untouched="spacing" not in extra)
 
         if options.preview_spacing is not None and _takes_spacing(segment):
             context.publish(run(part_of(context.progress, 0, _PREVIEW_SHARE), spacing=options.preview_spacing))
@@ -197,13 +197,13 @@ class _Run:
         return outcome
 
 
-def _packed(result: Segmentation, first: VolumeSnapshot) -> _Finished:
+def _packed(result: Segmentation, first: VolumeSnapshot, *, keep_untouched: bool) -> _Finished:
     import SimpleITK as sitk
 
     labels = sitk.GetArrayFromImage(result.labelmap)
     names = {label.value: label.name for label in result.card.labels}
     numbers = label_numbers(labels, first.array, first.grid.spacing, names)
-    return _Finished(result, PackedLabels.of(labels), numbers)
+    return _Finished(result, PackedLabels.of(labels, keep_untouched=keep_untouched), numbers)
 
 
 def _takes_spacing(segment: SegmentFunction) -> bool:

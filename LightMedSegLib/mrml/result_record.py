@@ -100,7 +100,7 @@ def remember_content(node: Any, content: str) -> None:
 
 
 def written_content(node: Any) -> str:
-    """The :func:`content_hash` of what was written into a result node, whatever it holds now; "" for other nodes."""
+    """The :func:`content_hash` of what was written into a result node, edited or not since; "" for other nodes."""
     return node.GetAttribute(_CONTENT) or ""
 
 

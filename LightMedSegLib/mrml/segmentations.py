@@ -44,9 +44,9 @@ class PackedLabels:
     untouched: str
 
     @classmethod
-    def of(cls, labels: NDArray[np.uint8]) -> PackedLabels:
-        """From an array (z, y, x); a copy."""
-        return cls(label_scalars(labels), content_hash(labels), keep(labels))
+    def of(cls, labels: NDArray[np.uint8], *, keep_untouched: bool = True) -> PackedLabels:
+        """A copy of an array (z, y, x). keep_untouched: keep it on the disk too; previews are not worth it."""
+        return cls(label_scalars(labels), content_hash(labels), keep(labels) if keep_untouched else "")
 
 
 def write_result(

@@ -65,7 +65,7 @@ def snapshot_steps(
             result.layers.append(_Layer(copy, place))
             images.append(image)
             for part in slabs(copy):
-                # Taken anew each time: a view of replaced voxels would point at freed memory.
+                # Fetched again each time: a view of replaced voxels would point at freed memory.
                 copy[part] = layer_array(image)[part]
                 yield None
                 if [image.GetMTime() for _, image in found] != times:

@@ -131,7 +131,7 @@ def copy_steps(volume_node: Any) -> Iterator[VolumeSnapshot | None]:
     for part in slabs(array):
         if VolumeState.of(volume_node) != state:
             raise InputImageError(f"'{volume_node.GetName()}' changed while it was read; segment it again.")
-        # Taken anew each time: a view of replaced voxels would point at freed memory.
+        # Fetched again each time: a view of replaced voxels would point at freed memory.
         array[part] = voxels(volume_node)[part]
         yield None
     yield VolumeSnapshot(array, grid)

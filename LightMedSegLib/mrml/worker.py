@@ -1,6 +1,6 @@
 """One thread that runs the library while the user keeps working; the main thread asks it how far it is.
 
-The thread is persistent, because CUDA and its libraries prepare themselves anew in every new thread. It touches
+The thread is persistent, because CUDA and its libraries prepare themselves again in every new thread. It touches
 no scene and no widget: what a job needs is copied before, what it made is delivered by :meth:`Worker.poll`,
 which the main thread calls from a timer.
 """
@@ -181,7 +181,7 @@ class Worker:
                 job.fail_when_stopped(error)
             return
         if kind == "done":
-            # The end is told at the next poll: writing the result and showing it would be one long stop together.
+            # The job ends at the next poll: writing the result and showing it in one go would be a long stop.
             job.outcome, self._delivered = outcome, True
 
     def _fail(self, job: Job, error: BaseException) -> None:

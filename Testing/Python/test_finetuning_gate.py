@@ -141,9 +141,9 @@ def test_enough_scans_bring_no_advice_to_add_more_and_an_accepted_version_brings
 
 def test_a_structure_that_is_not_learnt_and_a_mistake_have_their_advice() -> None:
     verdict = judge(rows((0.6, 0.8), (0.0, 0.1)), rows((0.9, 0.9)), SETTINGS, NAMES[:1], 4)
-    assert verdict.next_steps == ("Add scans in which Structure 2 is marked.",)
+    assert verdict.next_steps == ("Add scans that show Structure 2.",)
     (step,) = next_steps([Cause("mistake", "Swapped?")], (), 1)
-    assert step.startswith("Mend the corrections")
+    assert step.startswith("Fix the corrections")
 
 
 def test_a_sliver_of_a_structure_does_not_decide_alone() -> None:

@@ -89,6 +89,18 @@ def test_what_was_reviewed_is_not_lost_to_a_correction_that_reviewed_less(model:
     assert len(by_scan([entry.record for entry in store.list() if entry.record])) == 1
 
 
+def test_other_slices_of_a_small_scan_do_not_take_the_place_of_those_reviewed_before(
+    tmp_path: Path, store: CaseStore
+) -> None:
+    model, (image, labelmap) = tiny_model(tmp_path / "large", patch=(32, 32, 32)), slabs()
+    records = []
+    for planes in ([2, 3], [12, 13, 14], [1, 2, 3], [0, 1, 2, 3, 12, 13, 14]):
+        mask = reviewed_slices((16, 16, 16), "k", planes)
+        records.append(store.add(build_case(image, labelmap, model, reviewed=mask, prediction=empty_prediction(image))))
+    assert len({record.part for record in records}) == 1
+    assert [record.number for record in records] == [1, 2, 1, 1]
+
+
 def test_another_part_of_a_scan_is_a_case_of_its_own_and_of_the_same_scan(model: Model, store: CaseStore) -> None:
     image, labelmap = slabs()
     records = []
@@ -98,7 +110,7 @@ def test_another_part_of_a_scan_is_a_case_of_its_own_and_of_the_same_scan(model:
     assert [record.number for record in records] == [1, 2]
     assert records[0].part != records[1].part and same_scan(*records)
     (note,) = same_scan_notes(records, records[1], None)
-    assert note.startswith("It is of the same scan as case 1")
+    assert note.startswith("It is from the same scan as case 1")
 
 
 def test_cases_that_are_joined_by_a_third_are_of_one_scan(model: Model) -> None:
@@ -149,7 +161,7 @@ def test_a_job_that_can_show_little_is_announced_as_such(model: Model) -> None:
     perfect = build_case(image, labelmap, model, prediction=labelmap).record
     poor, other = corrected_case(model).record, corrected_case(model, seed=1).record
     assert "agreed with your correction already (Dice 1.000)" in before_run([perfect])
-    assert "only a half of it" in before_run([poor]) and "agreed" not in before_run([poor])
+    assert "only half of it" in before_run([poor]) and "agreed" not in before_run([poor])
     assert before_run([poor, poor]) == before_run([poor]), "twice the same scan is one"
     assert before_run([poor, other]) == before_run([]) == ""
 

@@ -91,7 +91,7 @@ def test_description_structures_licence_and_limits_stand_behind_the_button_detai
     assert ui.modelDescriptionLabel.text.startswith("Finds bright")
     assert ui.structuresLabel.text == "Bright, Very bright"
     assert ui.licenceLabel.text == "Weights: CC0-1.0. Training data: CC0-1.0 (No data.)"
-    assert ui.modelInputLabel.text == "MR of the region head: T1, seen at 1 x 1 x 1 mm"
+    assert ui.modelInputLabel.text == "MR, head: T1, resampled to 1 x 1 x 1 mm"
     assert "Knows nothing about anatomy" in ui.limitsLabel.text
     ui.modelSelector.currentIndex = -1
     assert bench.parameters.model == bench.model

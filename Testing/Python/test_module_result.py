@@ -59,6 +59,27 @@ def test_ticks_show_and_hide_segments_in_the_views(bench: Bench) -> None:  # noq
     assert table.item(0, 0).checkState() == qt.Qt.Checked
 
 
+def test_a_tick_shows_a_segment_of_an_earlier_result_that_a_later_one_has_hidden(bench: Bench) -> None:  # noqa: F811
+    import qt
+
+    bench.choose_volume()
+    first = bench.run()
+    edit(first)
+    assert bench.run() is not first
+    bench.parameters.outputSegmentation = first
+    table, display, button = bench.ui.segmentsTable, first.GetDisplayNode(), bench.ui.showAllButton
+    assert [table.item(row, 0).checkState() for row in range(2)] == [qt.Qt.Unchecked, qt.Qt.Unchecked]
+    assert button.text == "Show all"
+    table.item(1, 0).setCheckState(qt.Qt.Checked)
+    bench.session.process_events()
+    assert display.GetVisibility()
+    assert [table.item(row, 0).checkState() for row in range(2)] == [qt.Qt.Unchecked, qt.Qt.Checked]
+    display.SetVisibility(False)
+    bench.session.process_events()
+    button.click()
+    assert display.GetVisibility() and button.text == "Hide all"
+
+
 def test_a_segment_without_its_surface_has_half_a_tick_until_it_is_ticked(bench: Bench) -> None:  # noqa: F811
     import qt
 

@@ -154,6 +154,34 @@ def test_another_segmentation_takes_over(bench: Bench, slow: list[int]) -> None:
     assert count(first) == 0 and count(second) == 7
 
 
+def test_slicers_end_waits_only_a_moment_for_a_surface(
+    bench: Bench, slow: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    from LightMedSegLib.mrml import worker
+
+    waits: list[float] = []
+    many_segments(bench)
+    bench.ui.show3DButton.click()
+    runner = bench.panel.result.surfaces._runner
+    bench.session.wait_until(lambda: runner.job.state.name == "RUNNING", what="the first surface")
+    monkeypatch.setattr(threading.Thread, "join", lambda thread, timeout=None: waits.append(timeout))
+    monkeypatch.setattr(worker.atexit, "register", lambda *arguments: None)
+    bench.panel.cleanup()
+    slow += [1] * 10
+    assert runner.job is None
+    assert waits and sum(waits) < 2
+
+
+def test_3d_shows_a_segmentation_that_a_later_result_has_hidden(bench: Bench) -> None:
+    node = many_segments(bench)
+    node.GetDisplayNode().SetVisibility(False)
+    bench.ui.show3DButton.click()
+    wait(bench)
+    assert node.GetDisplayNode().GetVisibility()
+
+
 def test_the_3d_view_shows_each_as_it_comes(bench: Bench, slow: list[int]) -> None:
     import slicer
     from Runtime import rendering

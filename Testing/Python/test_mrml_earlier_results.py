@@ -52,7 +52,7 @@ def test_only_other_results_of_the_same_voxels_are_hidden(
     node = write_result(scan, labels, other_model(card))
     assert show_alone(node) == [earlier.GetName()]
     assert shown(node, earlier, elsewhere, own) == [True, False, True, True]
-    assert show_alone(node) == [], "it is said once"
+    assert show_alone(node) == [], "the user learns it once"
     assert show_alone(earlier) == [node.GetName()]
     assert shown(node, earlier) == [False, True]
 

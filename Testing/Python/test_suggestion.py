@@ -1,4 +1,4 @@
-"""Which model suits a volume: made-up bodies, and the reason in words."""
+"""Which model suits a volume: synthetic bodies, and the reason in words."""
 
 from __future__ import annotations
 

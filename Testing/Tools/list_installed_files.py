@@ -1,4 +1,4 @@
-"""Write the file lists of LightMedSegLib/CMakeLists.txt and Resources/CMakeLists.txt anew from what is there.
+"""Write the file lists of LightMedSegLib/CMakeLists.txt and Resources/CMakeLists.txt from what is there.
 
     python Testing/Tools/list_installed_files.py
 

@@ -1,4 +1,4 @@
-"""Write Documentation/model-cards.md anew from the cards of the shipped models.
+"""Write Documentation/model-cards.md from the cards of the shipped models.
 
     python Testing/Tools/make_model_cards.py
 

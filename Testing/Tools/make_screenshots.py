@@ -108,7 +108,7 @@ def segment_both_sides(session: Any, panel: Any) -> tuple[Any, dict[str, Any]]:
         regions[side].SetCenter(*centre)
         regions[side].SetSize(*REGION_SIZE)
     nodes = {}
-    # The first run loads torch; the panel shall show what a run takes after that.
+    # The first run loads torch; the panel must show what a run takes after that.
     for side in ("Left", "Right", "Left"):
         panel.ui.roiSelector.setCurrentNode(regions[side])
         panel.ui.outputSelector.setCurrentNode(nodes.get(side))

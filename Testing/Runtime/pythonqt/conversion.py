@@ -19,7 +19,6 @@ from ..rules import StricterRuleError
 
 EXACT, LENIENT = 0, 1
 _ANNOTATED: dict[str, object] = {"str": str, "bool": bool, "int": int, "float": float, "list[str]": list[str]}
-_PYTHON_KINDS = (str, int, float, tuple, list, dict, bytes)
 _INT_LIMIT = 2**31
 
 

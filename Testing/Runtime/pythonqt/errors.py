@@ -32,7 +32,7 @@ class SwallowedErrors:
         print(f"Exception in {where}:\n{text}", file=sys.stderr)
 
     def take(self) -> list[CollectedError]:
-        """The errors so far; the list starts anew."""
+        """The errors so far; the list is empty afterwards."""
         errors, self._errors = self._errors, []
         return errors
 

@@ -19,7 +19,7 @@ _BOOLEANS = {
 
 
 def _filter_property(kind: Any, name: str) -> Any:
-    """A property whose change makes the list of nodes anew."""
+    """A property whose change rebuilds the list of nodes."""
 
     def write(self: Any, value: Any) -> None:
         self._values[name] = list(value) if kind == "QStringList" else value
