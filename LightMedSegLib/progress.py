@@ -45,7 +45,7 @@ class CancelToken:
 
 
 class TimeLeft:
-    """How long work will still take, from what it reports; what is told never rises.
+    """How long work will still take, from what it reports; the estimate never rises.
 
     The pace is measured within the present stage, so that loading a library at the start does not count for the rest.
     """
@@ -57,7 +57,7 @@ class TimeLeft:
     """An estimate at the start is larger by this share: one that was too small could not be mended."""
 
     FAR_OFF = 2.0
-    """Nothing is told any more once the estimate is this many times what was told last."""
+    """No estimate is given any more once the work seems to take this many times the last one."""
 
     def __init__(self) -> None:
         self._stage, self._share = "", 0.0
@@ -86,7 +86,7 @@ class TimeLeft:
 
     @property
     def seconds(self) -> float | None:
-        """The estimate; None while there is none, and when the work takes much longer than was told."""
+        """The estimate; None while there is none, and when the work takes much longer than estimated."""
         return None if self._silent else self._told
 
 

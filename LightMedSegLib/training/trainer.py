@@ -17,7 +17,7 @@ from torch import nn
 
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.training.acceleration import accelerated_step, record_batches
+from LightMedSegLib.training.acceleration import accelerated_step, compile_in_private, record_batches
 from LightMedSegLib.training.averaging import WeightAverage
 from LightMedSegLib.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from LightMedSegLib.training.configuration import TrainingConfiguration
@@ -124,6 +124,7 @@ class Trainer:
             place = (self._step, self._seconds)
             self._recorded = accelerated_step(self._network, loss, configuration, device, *place, report)
         if run.compile is True:
+            compile_in_private()
             self._teachers = [torch.compile(teacher) for teacher in self._teachers]
             if self._recorded is None:
                 self._forward, self._loss = torch.compile(self._forward), torch.compile(loss)
@@ -134,6 +135,8 @@ class Trainer:
             return self._train(time_limit, cancel)
         finally:
             self._ahead.close()
+            if self._group.is_first:
+                self._curves.write()
 
     def _train(self, time_limit: float | None, cancel: CancelToken | None) -> TrainingResult:
         run, settings = self._configuration.run, self._configuration.optimizer

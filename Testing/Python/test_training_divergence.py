@@ -145,6 +145,8 @@ def test_a_provoked_divergence_recovers_and_without_the_guard_it_stays(tmp_path,
 def test_a_run_without_returns_left_ends_in_words(tmp_path, monkeypatch):
     with pytest.raises(TrainingDataError, match=r"diverged before step 2\d\d \(loss .* lower optimizer.learning_rate"):
         provoked(tmp_path, monkeypatch, recoveries=0)
+    with (tmp_path / "curves.csv").open() as stream:
+        assert int(list(csv.DictReader(stream))[-1]["step"]) >= WILD.start, "the curves show how it came to that"
 
 
 class _StopAt(CancelToken):
