@@ -137,7 +137,6 @@ def label_volume(
         progress.window(done + 1)
     if stitched is not None:
         hand_on(stitched.take(layout.shape[0]))
-    predictor.release()
 
 
 class _Progress:

@@ -116,7 +116,8 @@ class Trainer:
         checkpoint = load_checkpoint(output)
         self._restore(checkpoint)
         self._guard = DivergenceGuard(run.recoveries, self._step, self._average.tensors)
-        self._guard.restore(checkpoint.state.get("guard", {}) if checkpoint else {})
+        if checkpoint is not None:
+            self._guard.restore(checkpoint.state.get("guard", {}), checkpoint.tensors.get("good", {}))
         self._curves = Curves(output, names, self._step)
         self._recorded: RecordedStep | None = None
         if run.cuda_graph and device.type == "cuda" and group.world_size == 1:
@@ -284,6 +285,7 @@ class Trainer:
             "network": dict(self._network.state_dict()),
             "average": self._average.tensors,
             "best": self._best,
+            "good": self._guard.good_weights(),
             "optimizer": self._optimizer.tensors(),
         }
         state = {
