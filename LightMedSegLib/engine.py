@@ -226,7 +226,10 @@ class Engine:
 
         before = dict(run.timer.seconds)
         restoration = to_labels / seconds if seconds else 0.0
-        label_volume(predictor, prepared, layout, classes, labels, run.box, run.timer, on_share, restoration)
+        try:
+            label_volume(predictor, prepared, layout, classes, labels, run.box, run.timer, on_share, restoration)
+        finally:
+            predictor.release()
         for work, stage, voxels in (("network", "network", network_voxels), ("restoration", "restore", label_voxels)):
             pace.learn(work, voxels, run.timer.seconds[stage] - before[stage])
 

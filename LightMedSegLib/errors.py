@@ -42,3 +42,8 @@ class DependencyError(LightMedSegError):
 
 class CancelledError(LightMedSegError):
     """The user cancelled; nothing was written."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what error says, without its full stop, or the name of its class."""
+    return (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(".")

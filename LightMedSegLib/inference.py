@@ -137,7 +137,6 @@ def label_volume(
         progress.window(done + 1)
     if stitched is not None:
         hand_on(stitched.take(layout.shape[0]))
-    predictor.release()
 
 
 class _Progress:
@@ -149,17 +148,17 @@ class _Progress:
         self._inside = 0.0
 
     def window(self, done: int) -> None:
-        """So many windows are complete."""
+        """Report that so many windows are complete."""
         self._window = done
         self.inside(0.0)
 
     def plane(self, index: int) -> None:
-        """The plane of that number became labels."""
+        """Report that the plane of that number became labels."""
         self._plane = index + 1
         self.inside(self._inside)
 
     def inside(self, windows: float) -> None:
-        """Of the present windows so much is done."""
+        """Report how much of the present windows is done."""
         self._inside = windows
         passed = min(self._windows, self._window + windows) / self._windows
         share = (1 - self._restoration) * passed + self._restoration * self._plane / self._planes

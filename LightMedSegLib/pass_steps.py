@@ -23,7 +23,7 @@ class PassSteps:
         self._known: dict[Shape, int] = {}
 
     def begin(self, shape: Shape, on_share: Callable[[float], None]) -> Pass:
-        """A pass over an input of that shape; on_share is told after each step, how much of the pass is done."""
+        """A pass over an input of that shape; on_share is called at each step with the share that is done."""
         return Pass(self, shape, self.expected(shape), on_share)
 
     def expected(self, shape: Shape) -> float:
@@ -39,7 +39,7 @@ class PassSteps:
         return max(_FEWEST, self._known[nearest] * voxels / _voxels(nearest))
 
     def remember(self, shape: Shape, steps: int) -> None:
-        """A whole pass had so many steps."""
+        """Remember that a whole pass over such an input had so many steps."""
         self._known[shape] = steps
 
 
@@ -51,13 +51,13 @@ class Pass:
         self._done = 0
 
     def step(self) -> None:
-        """Another step begins."""
+        """Count a step that begins, and report the share of the pass that is done."""
         # A pass with more steps than expected stays just below its end.
         self._on_share(min(_NEARLY, self._done / self._expected))
         self._done += 1
 
     def end(self) -> None:
-        """All steps are done, so their number is known from now on."""
+        """Remember the number of steps: all are done."""
         self._steps.remember(self._shape, self._done)
 
 

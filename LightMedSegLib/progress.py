@@ -86,7 +86,7 @@ class TimeLeft:
 
     @property
     def seconds(self) -> float | None:
-        """The estimate; None while there is none, and when the work takes much longer than was told."""
+        """The estimate; None while there is none, and when the work takes much longer than estimated."""
         return None if self._silent else self._told
 
 

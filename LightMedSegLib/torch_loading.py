@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from LightMedSegLib.errors import DependencyError
+from LightMedSegLib.errors import DependencyError, first_line
 
 _RTLD_NOW = 2
 _BLOCK_BYTES = 2**22
@@ -35,8 +35,9 @@ def import_torch() -> Any:
 
 
 def _broken(error: Exception) -> DependencyError:
-    reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-    return DependencyError(f"PyTorch is installed, but cannot be loaded; install the package torch again ({reason}).")
+    return DependencyError(
+        f"PyTorch is installed, but cannot be loaded; install the package torch again ({first_line(error)})."
+    )
 
 
 def load_torch_quietly() -> None:

@@ -28,7 +28,7 @@ class Pace:
         return self._seconds[work] / self._millions[work] * voxels / 1e6
 
     def learn(self, work: str, voxels: float, seconds: float) -> None:
-        """So many voxels took so long; what was measured long ago counts less and less."""
+        """Take how long so many voxels took; what was measured long ago counts less and less."""
         kept = min(1.0, _REMEMBERED_MILLIONS / self._millions[work])
         self._millions[work] = kept * self._millions[work] + voxels / 1e6
         self._seconds[work] = kept * self._seconds[work] + seconds
@@ -51,11 +51,11 @@ class WorkPlan:
         self._told = (-1, "")
 
     def expect(self, part: str, seconds: float) -> None:
-        """How long one of PARTS will take; what was reported stays, if the rest turns out to be longer."""
+        """Take how long one of PARTS will be; what was reported stays, if the rest turns out to be longer."""
         self._seconds[part] = seconds
 
     def at(self, part: str, share: float, message: str) -> None:
-        """The work is in one of PARTS, of which share (0 to 1) is done."""
+        """Report that the work is in one of PARTS, of which share (0 to 1) is done."""
         done = 0.0
         for name in PARTS:
             if name == part:
@@ -67,7 +67,7 @@ class WorkPlan:
         self._tell(min(99, int(100 * done / total)) if total > 0 else 0, message)
 
     def end(self, message: str) -> None:
-        """Everything is done."""
+        """Report that everything is done."""
         self._tell(100, message)
 
     def _tell(self, percent: int, message: str) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from LightMedSegLib.errors import first_line
 from LightMedSegLib.finetuning.process import lower_priority, watched
 from LightMedSegLib.progress import CancelToken
 
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> int:
         except Exception as error:  # whatever it is, this computer cannot compile the pass
             if is_out_of_memory(error):
                 raise
-            reason = (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(".")
+            reason = first_line(error)
         write_outcome(folder, Outcome(reason, round(time.monotonic() - started, 1)))
     return 1 if reason else 0
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from LightMedSegLib.cuda.recording import Recording
+from LightMedSegLib.errors import first_line
 
 Record = Callable[[], Recording]
 
@@ -22,6 +23,7 @@ QUIET_SECONDS = 5.0
 """The first result comes first."""
 
 _END_SECONDS = 30.0
+_STOPPED = "it was stopped"
 
 _one_at_a_time = threading.Lock()
 
@@ -81,6 +83,8 @@ class BackgroundCompiler:
             return "a compiled form is being prepared in the background"
         if self._reasons:
             return f"it is not compiled: {next(reversed(self._reasons.values()))}"
+        if self._stop.is_set():
+            return f"it is not compiled: {_STOPPED}"
         return "it is compiled once a size of input recurs"
 
     def offered(self, x: Tensor) -> Recording | None:
@@ -101,19 +105,23 @@ class BackgroundCompiler:
         return None
 
     def adopt(self, x: Tensor) -> None:
-        """The recording offered for inputs like x is in use."""
+        """Note that the recording offered for inputs like x is in use."""
         layout = InputLayout.of(x)
         if layout not in self._adopted:
             self._adopted.append(layout)
 
     def refuse(self, x: Tensor, reason: str) -> None:
-        """The recording offered for inputs like x is not good enough, and none is made for them again."""
+        """Note why the recording offered for inputs like x is not used; none is made for them again."""
         self._reasons[InputLayout.of(x)] = reason
 
     def close(self, wait_seconds: float = 0.0) -> None:
-        """Start nothing more and end the other process; wait for what this process is loading."""
+        """Start nothing more and end the other process; wait for what this process is loading.
+
+        What was offered counts as given up.
+        """
         self._stop.set()
         self._go_on.set()
+        self._adopted.clear()
         if self._thread is not None and wait_seconds > 0:
             self._thread.join(wait_seconds)
 
@@ -132,12 +140,7 @@ class BackgroundCompiler:
                     return
         except Exception as error:  # compilers fail in many ways; the network runs without them
             reason = first_line(error)
-        self._reasons[layout] = reason or "it was stopped"
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what error says, or its name."""
-    return (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(".")
+        self._reasons[layout] = reason or _STOPPED
 
 
 _alive: weakref.WeakSet[BackgroundCompiler] = weakref.WeakSet()
@@ -145,6 +148,9 @@ _alive: weakref.WeakSet[BackgroundCompiler] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """A thread that is inside torch when the interpreter ends would bring the program down."""
-    for compiler in list(_alive):
+    """End all compilers: a thread that is inside torch when the interpreter ends would bring the program down."""
+    alive = list(_alive)
+    for compiler in alive:
+        compiler.close()
+    for compiler in alive:
         compiler.close(_END_SECONDS)

@@ -1,10 +1,15 @@
-"""The folder of what was compiled: kept between sessions, bounded, safe to delete at any time."""
+"""The folder of what was compiled: kept between sessions, bounded, safe to delete at any time.
+
+What lies in it is code: torch's compiler unpickles its files and loads libraries from it without any check. So it is
+used only while nobody but the user can write there.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import stat
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +39,20 @@ def compiled_folder() -> Path:
 def task_folder(key: str) -> Path:
     """The folder of the task with this key."""
     return compiled_folder() / key
+
+
+def private_task_folder(key: str) -> Path:
+    """Make the folder of the task with this key if there is none, and return it.
+
+    Raises OutputError where others than the user can write into the folder of what is compiled.
+    """
+    folder = compiled_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    facts = folder.stat()
+    if os.name == "posix" and (facts.st_uid != os.getuid() or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        raise OutputError(f"others can write into {folder}; delete it.")
+    task_folder(key).mkdir(exist_ok=True)
+    return task_folder(key)
 
 
 def read_outcome(folder: Path) -> Outcome | None:

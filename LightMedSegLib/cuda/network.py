@@ -2,11 +2,13 @@
 
 A light network runs about a thousand small kernels, and launching them one by one takes longer than running them: a
 recording (CUDA graph) of the pass is replayed instead. Convolutions run in half precision, whose float16 keeps three
-more bits than bfloat16; sums stay float32 inside them, and normalisation is float32. Where a compiled form of the pass
+more bits than bfloat16; sums stay float32 inside them and inside normalisations. Where a compiled form of the pass
 is offered, a recording of that replaces the first one, if both compute the same.
 """
 
 from __future__ import annotations
+
+import weakref
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +45,9 @@ class RecordedNetwork:
         self._precision = precision
         self._pass = NetworkPass(network, precision)
         self._compiler = compiler
+        if compiler is not None:
+            # Its thread may wait for a next call, and would keep the network on the device.
+            weakref.finalize(self, compiler.close).atexit = False
         self._why_not_compiled = why_not_compiled
         self._recordings: dict[tuple[int, ...], Recording] = {}
         self._plain = False
@@ -58,7 +63,7 @@ class RecordedNetwork:
         return f"The network runs on CUDA as a recording in {self._precision}{'; ' if state else ''}{state}."
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Raises torch's error when memory runs out."""
+        """Return the logits of x. Raises torch's error when memory runs out."""
         if self._plain:
             return self._pass(x)
         shape = tuple(x.shape)

@@ -8,9 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from LightMedSegLib.cuda.kept import compiled_folder, make_room, read_outcome, task_folder
+from LightMedSegLib.cuda.kept import compiled_folder, make_room, private_task_folder, read_outcome
 from LightMedSegLib.cuda.task import CompileTask
-from LightMedSegLib.errors import OutputError
+from LightMedSegLib.errors import OutputError, first_line
 from LightMedSegLib.file_lock import LockedError, exclusive
 from LightMedSegLib.finetuning.process import python_program
 
@@ -31,19 +31,18 @@ def warm(task: CompileTask, stop: threading.Event, program: Sequence[str] | None
 
     program: the command that does it, for tests. Only one such process runs for a user at a time.
     """
-    folder = task_folder(task.key)
-    outcome = read_outcome(folder)
-    if outcome is not None:
-        return outcome.reason
     try:
+        folder = private_task_folder(task.key)
+        outcome = read_outcome(folder)
+        if outcome is not None:
+            return outcome.reason
         with exclusive(compiled_folder() / _LOCK, wait_seconds=0.0):
             make_room()
-            folder.mkdir(parents=True, exist_ok=True)
             return _in_process([*(program or _command()), task.to_json(), str(folder)], folder, stop)
     except LockedError:
         return "another program is compiling at this moment"
     except (OSError, OutputError) as error:
-        return f"the folder of what is compiled cannot be used ({error})"
+        return f"the folder of what is compiled cannot be used ({first_line(error)})"
 
 
 def _command() -> list[str]:

@@ -33,7 +33,7 @@ def _has_packing(dtype: torch.dtype) -> bool:
     if not has_onednn(dtype):
         return False
     try:
-        weight = _reordered(torch.ones(2, 2, 1, 1, 1, dtype=dtype), 1, 1)
+        weight = _reordered(torch.ones(2, 2, 1, 1, 1, dtype=dtype), 1)
         x = torch.ones(1, 2, 3, 3, 3, dtype=dtype).contiguous(memory_format=LAST)
         target = convolve(x, weight)
         add_convolution(target, x, weight)
@@ -42,17 +42,17 @@ def _has_packing(dtype: torch.dtype) -> bool:
         return False
 
 
-def packed(weight: Tensor, *, stride: int = 1, groups: int = 1) -> Tensor:
+def packed(weight: Tensor, *, groups: int = 1) -> Tensor:
     """weight in the order in which oneDNN reads it, for convolve; weight itself where torch cannot keep it so.
 
     Otherwise every call brings the weights into that order again, which takes as long as a small convolution.
     """
-    return _reordered(weight, stride, groups) if _has_packing(weight.dtype) else weight
+    return _reordered(weight, groups) if _has_packing(weight.dtype) else weight
 
 
-def _reordered(weight: Tensor, stride: int, groups: int) -> Tensor:
+def _reordered(weight: Tensor, groups: int) -> Tensor:
     padding = [size // 2 for size in weight.shape[2:]]
-    return torch.ops.mkldnn._reorder_convolution_weight(weight, padding, [stride] * 3, [1] * 3, groups, None)
+    return torch.ops.mkldnn._reorder_convolution_weight(weight, padding, [1] * 3, [1] * 3, groups, None)
 
 
 def convolve(
@@ -89,7 +89,7 @@ def add_convolution(target: Tensor, x: Tensor, weight: Tensor, bias: Tensor | No
         target += convolve(x, weight, bias)
 
 
-def convolve_planes(x: Tensor, first: int, last: int, weight: Tensor, *, stride: int = 1, groups: int = 1) -> Tensor:
+def convolve_planes(x: Tensor, first: int, last: int, weight: Tensor, *, groups: int = 1) -> Tensor:
     """Planes first to last (not included) of the convolution of x with zero padding of half a kernel.
 
     Only the planes of x that these depend on are read. weight: (out, in / groups, k, k, k), k odd; where it has
@@ -97,11 +97,10 @@ def convolve_planes(x: Tensor, first: int, last: int, weight: Tensor, *, stride:
     """
     border = weight.shape[2] // 2
     depth = x.shape[2]
-    begin = max(0, first * stride - border)
-    end = min(depth, (last - 1) * stride + border + 1)
-    padded = begin > first * stride - border or end < (last - 1) * stride + border + 1
+    begin, end = max(0, first - border), min(depth, last + border)
+    padded = begin > first - border or end < last + border
     padding = (border if padded else 0, weight.shape[3] // 2, weight.shape[4] // 2)
-    y = convolve(x[:, :, begin:end].to(weight.dtype), weight, padding=padding, stride=(stride,) * 3, groups=groups)
+    y = convolve(x[:, :, begin:end].to(weight.dtype), weight, padding=padding, groups=groups)
     # Padding comes on both sides: where only one needed it, the planes it made on the other are cut off.
-    skip = (first * stride - begin) // stride if padded else 0
+    skip = first - begin if padded else 0
     return y[:, :, skip : skip + last - first]

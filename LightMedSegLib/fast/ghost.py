@@ -30,8 +30,7 @@ class FastGhost:
     def __init__(self, module: GhostConvolution, dtype: torch.dtype = torch.float32):
         self.norm = module.norm
         self.weight = module.primary.weight.to(dtype)
-        self.stride = module.primary.stride[0]
-        self._packed = packed(self.weight, stride=self.stride)
+        self._packed = packed(self.weight)
         self._cheap: Tensor | None = None
         if module.cheap is not None:
             self._cheap = packed(module.cheap.weight, groups=module.cheap.weight.shape[0])
@@ -43,11 +42,8 @@ class FastGhost:
 
         name: of the memory for the features.
         """
-        own = self._packed if weight is None else packed(weight.to(self.weight.dtype), stride=self.stride)
-        size = tuple(length // self.stride for length in x.shape[2:])
-        return self.sweep(
-            lambda first, last: convolve_planes(x, first, last, own, stride=self.stride), size, name, workspace
-        )
+        own = self._packed if weight is None else packed(weight.to(self.weight.dtype))
+        return self.sweep(lambda first, last: convolve_planes(x, first, last, own), x.shape[2:], name, workspace)
 
     def sweep(
         self, primary: Planes, size: tuple[int, ...], name: str, workspace: Workspace

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.torch_loading import let_waiting_threads_sleep
 
 _WATCH_SECONDS = 0.25
 _GRACE_SECONDS = 10.0
@@ -84,8 +85,7 @@ def lower_priority() -> None:
 
     To be called before torch is imported.
     """
-    # Threads that wait by spinning take the processor from the very thread that they wait for.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_waiting_threads_sleep()
     with contextlib.suppress(OSError, AttributeError):
         if os.name == "nt":
             import ctypes

@@ -11,7 +11,7 @@ from LightMedSegLib.network.normalization import GroupNorm
 
 
 class GhostConvolution(nn.Module):
-    """(B, in, z, y, x) -> (B, out, z/stride, y/stride, x/stride), normalised.
+    """(B, in, z, y, x) -> (B, out, z, y, x), normalised.
 
     A 3x3x3 convolution makes out/2 features; a depthwise 3x3x3 convolution makes the other half
     from those; both pass a GELU, are concatenated and normalised in groups. With ghost=False one
@@ -21,10 +21,10 @@ class GhostConvolution(nn.Module):
     GhostNet. The abstract leaves kernel sizes, activation and normalisation open: these are ours.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1, groups: int = 4, ghost: bool = True):
+    def __init__(self, in_channels: int, out_channels: int, *, groups: int = 4, ghost: bool = True):
         super().__init__()
         primary = out_channels // 2 if ghost else out_channels
-        self.primary = nn.Conv3d(in_channels, primary, 3, stride=stride, padding=1, bias=False)
+        self.primary = nn.Conv3d(in_channels, primary, 3, padding=1, bias=False)
         self.cheap = DepthwiseConv3d(primary) if ghost else None
         self.norm = GroupNorm(groups, out_channels)
 

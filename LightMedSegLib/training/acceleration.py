@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import gc
 import importlib.util
+import os
 import time
 from collections.abc import Callable
 
 import torch
 from torch import nn
 
+from LightMedSegLib.cuda.kept import private_task_folder
+from LightMedSegLib.errors import first_line
 from LightMedSegLib.training.batch_source import BatchSource
 from LightMedSegLib.training.configuration import TrainingConfiguration
 from LightMedSegLib.training.cuda_graph import RecordedStep, record_step, step_sample
@@ -47,12 +50,22 @@ def accelerated_step(
         if choice:
             report("Compiling the training step, which takes a minute or two.")
         try:
+            if choice:
+                compile_in_private()
             return record_step(network, loss, shape, bf16, device, choice)
         except Exception as error:  # compilers and networks fail in many ways; the plain step does the same work
-            reason = (str(error).strip() or type(error).__name__).partition("\n")[0]
-            report(f"The training step cannot be {'compiled' if choice else 'recorded'}: {reason}")
+            report(f"The training step cannot be {'compiled' if choice else 'recorded'}: {first_line(error)}")
         _clean_up(device)
     return None
+
+
+def compile_in_private() -> None:
+    """Have torch's compiler keep its files where only the user can write, unless TORCHINDUCTOR_CACHE_DIR is set.
+
+    By default they lie below the system's temporary folder, under a name that anybody can take first; and what lies
+    there is executed. Raises OutputError where others can write into our own folder.
+    """
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(private_task_folder("training") / "inductor"))
 
 
 def record_batches(source: BatchSource, count: int, report: Callable[[str], None]) -> None:
@@ -60,7 +73,7 @@ def record_batches(source: BatchSource, count: int, report: Callable[[str], None
     try:
         source.record(count)
     except RuntimeError as error:
-        report(f"The making of batches cannot be recorded: {str(error).strip().partition(chr(10))[0]}")
+        report(f"The making of batches cannot be recorded: {first_line(error)}")
 
 
 def _seconds_per_step(

@@ -14,12 +14,13 @@ from LightMedSegLib.training.configuration_file import configuration_as_dict
 def configuration_as_toml(configuration: TrainingConfiguration) -> str:
     """The whole configuration, defaults included, as TOML text.
 
-    Paths of the machine that trained are no part of the recipe: the data folder is left out and teachers
-    are named by their folder's last part.
+    Paths of the machine that trained are no part of the recipe: the data folder is left out, teachers and the
+    run that it started from are named by their folder's last part.
     """
     content = configuration_as_dict(configuration)
     content["data"]["folder"] = ""
     content["distillation"]["teachers"] = [Path(folder).name for folder in content["distillation"]["teachers"]]
+    content["network"]["initial"] = Path(content["network"]["initial"]).name
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     lines = [f"{key} = {toml_value(value)}" for key, value in plain.items()]
     for section, entries in content.items():

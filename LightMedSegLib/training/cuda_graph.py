@@ -25,8 +25,8 @@ def record_step(
     A light network launches some thousand small kernels a step, and launching them takes longer than
     running them: replaying a recording removes that. The numbers are the same; only the shape is fixed.
 
-    compiled: let torch.compile join the kernels first, which takes two minutes or more and about a third off a step;
-    the numbers then differ by rounding. The network must not have been trained on by a step that is not recorded.
+    compiled: let torch.compile join the kernels first, which takes a minute or two and about a third off a step; the
+    numbers then differ by rounding. The network must not have been trained on by a step that is not recorded.
     """
     step: nn.Module = _Step(network, loss, bf16)
     if compiled:

@@ -96,18 +96,26 @@ class DivergenceGuard:
         return self._good[0].weights
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps, ready for JSON; the weights are not a part of it."""
+        """What a checkpoint keeps beside good_weights(), ready for JSON."""
         recoveries = [
             {**dataclasses.asdict(item), "loss": str(item.loss), "usual": str(item.usual)} for item in self.recoveries
         ]
-        return {"watch": self._watch.state(), "recoveries": recoveries}
+        good = {"step": self._good[0].step, "lowest": str(self._good[0].lowest), "only_start": self._only_start}
+        return {"watch": self._watch.state(), "recoveries": recoveries, "good": good}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from state(); checkpoints from before there was a guard hold none."""
+    def restore(self, state: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> None:
+        """Go on from state() and good_weights(); checkpoints from before there was a guard hold neither."""
         if not state:
             return
         self._watch.restore(state["watch"])
-        self._good[0] = dataclasses.replace(self._good[0], lowest=self._watch.lowest)
+        if "good" in state:
+            # Those of the checkpoint itself may have been taken when a divergence had begun but did not show yet.
+            good, device = state["good"], next(iter(self._good[0].weights.values())).device
+            kept = {name: value.to(device) for name, value in weights.items()}
+            self._good[0] = _Good(int(good["step"]), kept, float(good["lowest"]))
+            self._only_start = bool(good["only_start"])
+        else:
+            self._good[0] = dataclasses.replace(self._good[0], lowest=self._watch.lowest)
         self._seen_finite = self._watch.lowest < math.inf
         self.recoveries = [
             Recovery(int(item["step"]), int(item["good"]), float(item["loss"]), float(item["usual"]))

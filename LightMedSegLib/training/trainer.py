@@ -17,7 +17,7 @@ from torch import nn
 
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.training.acceleration import accelerated_step, record_batches
+from LightMedSegLib.training.acceleration import accelerated_step, compile_in_private, record_batches
 from LightMedSegLib.training.averaging import WeightAverage
 from LightMedSegLib.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from LightMedSegLib.training.configuration import TrainingConfiguration
@@ -116,7 +116,8 @@ class Trainer:
         checkpoint = load_checkpoint(output)
         self._restore(checkpoint)
         self._guard = DivergenceGuard(run.recoveries, self._step, self._average.tensors)
-        self._guard.restore(checkpoint.state.get("guard", {}) if checkpoint else {})
+        if checkpoint is not None:
+            self._guard.restore(checkpoint.state.get("guard", {}), checkpoint.tensors.get("good", {}))
         self._curves = Curves(output, names, self._step)
         self._recorded: RecordedStep | None = None
         if run.cuda_graph and device.type == "cuda" and group.world_size == 1:
@@ -124,6 +125,7 @@ class Trainer:
             place = (self._step, self._seconds)
             self._recorded = accelerated_step(self._network, loss, configuration, device, *place, report)
         if run.compile is True:
+            compile_in_private()
             self._teachers = [torch.compile(teacher) for teacher in self._teachers]
             if self._recorded is None:
                 self._forward, self._loss = torch.compile(self._forward), torch.compile(loss)
@@ -134,6 +136,8 @@ class Trainer:
             return self._train(time_limit, cancel)
         finally:
             self._ahead.close()
+            if self._group.is_first:
+                self._curves.write()
 
     def _train(self, time_limit: float | None, cancel: CancelToken | None) -> TrainingResult:
         run, settings = self._configuration.run, self._configuration.optimizer
@@ -281,6 +285,7 @@ class Trainer:
             "network": dict(self._network.state_dict()),
             "average": self._average.tensors,
             "best": self._best,
+            "good": self._guard.good_weights(),
             "optimizer": self._optimizer.tensors(),
         }
         state = {

@@ -3,7 +3,7 @@
     python Testing/Benchmarks/on_cuda.py --output OUTPUT [--seconds 110]
 
 Networks at 128 voxels cubed with 14 classes, then scans from image to labelmap (these need SimpleITK). DynUNet needs
-MONAI. What is missing or fails is said and left out. Compiling runs in processes of their own, all at once, and beside
+MONAI. What is missing or fails is named and left out. Compiling runs in processes of their own, all at once, and beside
 them the forms that are not compiled are timed a first time. What is not compiled in time is left out too. With
 --device cpu --edge 64 it only shows that it works.
 """
@@ -29,7 +29,7 @@ from cuda_forms import CLASSES, FORMS, LAST, Form, build, measured, prepared  # 
 from cuda_scans import Scan, scans  # noqa: E402
 
 from LightMedSegLib.cuda.compilation import compile_pass, recorded  # noqa: E402
-from LightMedSegLib.cuda.kept import read_outcome, task_folder  # noqa: E402
+from LightMedSegLib.cuda.kept import private_task_folder, read_outcome, task_folder  # noqa: E402
 from LightMedSegLib.cuda.network_pass import NetworkPass  # noqa: E402
 from LightMedSegLib.cuda.settings import repeatable_convolutions  # noqa: E402
 from LightMedSegLib.cuda.support import why_not_compiled  # noqa: E402
@@ -89,8 +89,7 @@ class Compiling:
     def start(self, tasks: Sequence[CompileTask]) -> None:
         """Start compiling tasks."""
         for task in tasks:
-            folder = task_folder(task.key)
-            folder.mkdir(parents=True, exist_ok=True)
+            folder = private_task_folder(task.key)
             command = [sys.executable, "-m", "LightMedSegLib.cuda", task.to_json(), str(folder), str(_THREADS)]
             self._processes.append((task, subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)))
 

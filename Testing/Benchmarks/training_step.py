@@ -57,8 +57,9 @@ RECIPES: dict[str, tuple[str, tuple[int, int, int], dict[str, str]]] = {
 WAYS: dict[str, dict[str, str]] = {
     "plain": {"run.cuda_graph": "false", "run.compile": "false", "run.prefetch": "false"},
     "recorded": {"run.compile": "false", "run.prefetch": "false"},
-    "recorded, ahead": {"run.compile": "false"},
-    "compiled, ahead": {"run.compile": "true"},
+    "recorded, ahead": {"run.compile": "false", "run.prefetch": "true"},
+    "compiled": {"run.compile": "true", "run.prefetch": "false"},
+    "compiled, ahead": {"run.compile": "true", "run.prefetch": "true"},
 }
 DEVICE = torch.device("cuda", 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 import torch
-from patience import limit
+from patience import limit, wait_for
 from torch import Tensor
 
 from LightMedSegLib.cli.segment_report import segmentation_report
@@ -63,11 +64,7 @@ class Bench:
 
     def loaded(self) -> None:
         """Wait until the compiler's thread is done, or waits for the next call."""
-        for _ in range(500):
-            if self.compiler._loaded is not None or not self.compiler.busy:
-                return
-            threading.Event().wait(0.01)
-        raise AssertionError("the compiler does not come to an end")
+        wait_for(lambda: self.compiler._loaded is not None or not self.compiler.busy, what="the compiler's end")
 
     def call(self, times: int = 1, shape: tuple[int, ...] = SHAPE) -> Tensor:
         with torch.inference_mode():
@@ -153,6 +150,35 @@ def test_the_first_result_comes_first_and_closing_ends_the_wait(monkeypatch: pyt
     assert not bench.compiler.busy and not bench.warmed
     bench.call(USES_BEFORE)
     assert not bench.compiler.busy, "nothing is started after that"
+    assert bench.network.explanation.endswith("it is not compiled: it was stopped.")
+
+
+def test_a_compiled_form_that_was_given_back_is_not_claimed_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch)
+    bench.call(USES_BEFORE)
+    bench.loaded()
+    bench.call()
+    assert bench.compiled
+    bench.network.release()
+    bench.call()
+    assert not bench.compiled and bench.network.explanation.endswith("it is not compiled: it was stopped.")
+
+
+def test_a_network_that_is_thrown_away_takes_its_compilers_thread_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = build_network("lightmedseg-tiny", 1, 3).eval()
+    compiler = BackgroundCompiler(
+        lambda layout, stop: "", lambda layout: lambda: Replay(plain, torch.zeros(SHAPE)), 0.0
+    )
+    monkeypatch.setattr(RecordedNetwork, "_record", lambda network, x: Replay(network._pass, x))
+    network = RecordedNetwork(plain, "float32", compiler)
+    with torch.inference_mode():
+        for _ in range(USES_BEFORE):
+            network(torch.zeros(SHAPE))
+    wait_for(lambda: compiler._loaded is not None)
+    assert compiler.busy, "it waits for the next call"
+    del network
+    gc.collect()
+    wait_for(lambda: not compiler.busy)
 
 
 def test_closing_ends_a_thread_that_waits_for_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:

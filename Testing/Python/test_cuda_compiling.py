@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from patience import limit
+from patience import limit, wait_for
 
 from LightMedSegLib.cuda import choice, support
 from LightMedSegLib.cuda.__main__ import main
@@ -126,9 +126,15 @@ def test_a_process_that_dies_is_a_reason_and_is_tried_again(stop: threading.Even
 def test_stopping_ends_the_process_at_once(stop: threading.Event) -> None:
     started = "(folder / 'pid').write_text(str(__import__('os').getpid())); time.sleep(600)"
     task = a_task()
-    threading.Timer(1.5, stop.set).start()
+    file = task_folder(task.key) / "pid"
+
+    def stop_once_it_runs() -> None:
+        wait_for(lambda: file.is_file() and file.read_text())
+        stop.set()
+
+    threading.Thread(target=stop_once_it_runs).start()
     assert warm(task, stop, program(started)) == "it was stopped"
-    pid = int((task_folder(task.key) / "pid").read_text())
+    pid = int(file.read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert read_outcome(task_folder(task.key)) is None
@@ -201,6 +207,24 @@ def test_a_folder_that_cannot_be_written_is_a_reason(stop: threading.Event, tmp_
     compiled_folder().parent.mkdir(parents=True, exist_ok=True)
     compiled_folder().write_text("a file in its place")
     assert "cannot be used" in warm(a_task(), stop, program(READY))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of another kind")
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_what_others_could_have_written_is_never_loaded(stop: threading.Event, mode: int) -> None:
+    task = a_task()
+    assert warm(task, stop, program(READY)) == ""
+    assert compiled_folder().stat().st_mode & 0o777 == 0o700
+    compiled_folder().chmod(mode)
+    assert "others can write into" in warm(task, stop, program(READY))
+    compiled_folder().chmod(0o755)
+    assert warm(task, stop, program("sys.exit(7)")) == ""
+
+
+def test_what_somebody_else_owns_is_never_loaded(stop: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: compiled_folder().stat().st_uid + 1, raising=False)
+    monkeypatch.setattr(os, "name", "posix")
+    assert "others can write into" in warm(a_task(), stop, program(READY))
 
 
 def test_what_was_not_used_for_longest_makes_room() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +13,10 @@ from torch.nn import functional
 
 from LightMedSegLib import inference, stitching
 from LightMedSegLib.errors import CancelledError
+from LightMedSegLib.fast import accelerate, memory
 from LightMedSegLib.geometry import AxisMap
 from LightMedSegLib.inference import label_volume, plan_layout
+from LightMedSegLib.network import build_network
 from LightMedSegLib.predictor import Predictor, is_out_of_memory
 from LightMedSegLib.preprocessing import PreparedVolume, prepare_volume
 from LightMedSegLib.progress import CancelToken, StageTimer
@@ -155,6 +159,34 @@ def test_labels_on_the_model_grid_are_the_argmax_of_the_whole_volume_logits() ->
     logits = Predictor(network.eval())(padded[None])[0][:, 1:14, 1:19, 0:15]
     assert np.array_equal(result, logits.argmax(0).numpy())
     assert set(np.unique(result)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(("patch", "single"), [((64, 32, 32), True), ((32, 32, 32), False)])
+def test_logits_handed_over_in_parts_become_the_labels_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, patch: tuple[int, int, int], single: bool
+) -> None:
+    monkeypatch.setattr(memory, "SLAB_VALUES", 2**12)
+    torch.manual_seed(0)
+    network = build_network("lightmedseg-tiny", 1, 3).eval()
+    image = make_image(smooth_noise((37, 29, 31)), spacing=(1.0, 1.0, 1.5))
+    prepared = prepare_volume([image], stub_card().input)
+    parts = []
+    stream = Predictor.stream
+
+    def counted(predictor: Predictor, window: np.ndarray, sink: Callable[[int, Tensor], None]) -> None:
+        def kept(first: int, planes: Tensor) -> None:
+            parts.append(first)
+            sink(first, planes)
+            planes.fill_(torch.nan)
+
+        stream(predictor, window, kept)
+
+    monkeypatch.setattr(Predictor, "stream", counted)
+    expected = labels_of(network, prepared, (37, 29, 31), patch=patch)
+    assert not parts
+    result = labels_of(accelerate(network), prepared, (37, 29, 31), patch=patch)
+    assert len(parts) > parts.count(0) and (parts.count(0) == 1) == single
+    assert (result == expected).mean() > 0.9999 and set(np.unique(expected)) == {0, 1, 2}
 
 
 @pytest.mark.parametrize(

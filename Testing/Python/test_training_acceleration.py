@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import pytest
 import torch
 from training_factory import CPU, configuration, prepared_cases, tiny_network
 
+from LightMedSegLib.cuda.kept import compiled_folder
 from LightMedSegLib.training import acceleration
 from LightMedSegLib.training.augmentation import AugmentedBatchSource
 from LightMedSegLib.training.dataset import stack_cases
 from LightMedSegLib.training.schedule import remaining_seconds, spoken_duration
+
+FILES = "TORCHINDUCTOR_CACHE_DIR"
 
 
 @pytest.fixture
@@ -27,6 +31,9 @@ def device(monkeypatch):
     monkeypatch.setattr(acceleration, "_seconds_per_step", lambda *arguments: 0.1)
     monkeypatch.setattr(acceleration, "_clean_up", lambda device: None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    # Set before it is deleted, so that it is deleted again at the end.
+    monkeypatch.setenv(FILES, "")
+    monkeypatch.delenv(FILES)
     return recorded
 
 
@@ -51,6 +58,17 @@ def test_compiling_can_be_asked_for_and_ruled_out(device):
     chosen(run={"compile": True}, steps=10)
     chosen(run={"compile": False}, steps=90000)
     assert device == [True, False]
+
+
+def test_the_compilers_files_lie_where_only_the_user_can_write(device, monkeypatch):
+    chosen(run={"compile": False}, steps=10)
+    assert FILES not in os.environ
+    chosen(run={"compile": True}, steps=10)
+    assert os.environ[FILES] == str(compiled_folder() / "training" / "inductor")
+    assert compiled_folder().stat().st_mode & 0o077 == 0 or os.name != "posix"
+    monkeypatch.setenv(FILES, "the user's")
+    chosen(run={"compile": True}, steps=10)
+    assert os.environ[FILES] == "the user's"
 
 
 def test_without_triton_nothing_is_compiled_by_itself(device, monkeypatch):

@@ -32,9 +32,14 @@ def test_text_with_quotes_backslashes_and_control_characters_survives_toml():
 
 def test_the_written_configuration_names_no_folder_of_the_machine_that_trained():
     text = configuration_as_toml(
-        configuration(data={"folder": "/home/someone/scans"}, distillation={"teachers": ["/home/someone/run7"]})
+        configuration(
+            data={"folder": "/home/someone/scans"},
+            network={"initial": "/home/someone/run6"},
+            distillation={"teachers": ["/home/someone/run7"]},
+        )
     )
     assert "/home" not in text
+    assert 'initial = "run6"' in text
     assert 'teachers = ["run7"]' in text
 
 

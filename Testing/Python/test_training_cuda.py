@@ -51,8 +51,8 @@ def run(folder, **run_section):
 
 
 def test_batches_made_ahead_train_the_network_as_batches_made_in_turn(tmp_path):
-    ahead, _ = run(tmp_path / "ahead", validation_interval=1000)
-    in_turn, _ = run(tmp_path / "turn", validation_interval=1000, prefetch=False, cuda_graph=False)
+    ahead, _ = run(tmp_path / "ahead", validation_interval=1000, prefetch=True)
+    in_turn, _ = run(tmp_path / "turn", validation_interval=1000, cuda_graph=False)
     assert ahead.score == pytest.approx(in_turn.score, abs=0.05)
 
 

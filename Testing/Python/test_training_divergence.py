@@ -145,6 +145,8 @@ def test_a_provoked_divergence_recovers_and_without_the_guard_it_stays(tmp_path,
 def test_a_run_without_returns_left_ends_in_words(tmp_path, monkeypatch):
     with pytest.raises(TrainingDataError, match=r"diverged before step 2\d\d \(loss .* lower optimizer.learning_rate"):
         provoked(tmp_path, monkeypatch, recoveries=0)
+    with (tmp_path / "curves.csv").open() as stream:
+        assert int(list(csv.DictReader(stream))[-1]["step"]) >= WILD.start, "the curves show how it came to that"
 
 
 class _StopAt(CancelToken):
@@ -169,6 +171,16 @@ def test_a_run_that_was_stopped_after_a_return_goes_on_with_the_lower_rate(tmp_p
     assert not [line for line in lines if "diverged" in line]
     for name, value in whole.weights.items():
         torch.testing.assert_close(rest.weights[name], value, atol=1e-5, rtol=1e-4)
+
+
+def test_a_run_that_was_stopped_while_it_diverged_unseen_goes_back_to_weights_from_before(tmp_path, monkeypatch):
+    stopped, lines = provoked(tmp_path, monkeypatch, cancel=_StopAt(WILD.start + 5))
+    assert not stopped.finished
+    assert not [line for line in lines if "diverged" in line]
+    result, lines = provoked(tmp_path, monkeypatch, network=tiny_network(seed=9))
+    (line,) = [line for line in lines if "diverged" in line]
+    assert int(line.split("weights of step ")[1].split(",")[0]) < WILD.start
+    assert result.score > 0.85
 
 
 def test_a_batch_that_is_not_finite_costs_one_step_and_no_weights(tmp_path):
