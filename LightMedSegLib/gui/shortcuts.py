@@ -60,7 +60,7 @@ class Shortcuts:
     def _apply(self) -> None:
         if not self.keys:
             return
-        wanted = self._shown and not _is_edited(slicer.app.focusWidget())
+        wanted = self._shown and not _is_edited(qt.QApplication.focusWidget())
         for key, shortcut in self.keys.items():
             shortcut.enabled = wanted and (self._running or key in _START)
 

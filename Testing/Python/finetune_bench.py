@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from module_fixtures import MODULE_FILE
-from runtime_fixtures import slicer_runtime  # noqa: F401
+from runtime_fixtures import REPOSITORY, slicer_runtime  # noqa: F401
 
-MODEL = "hippocampus-t1-mr@1.0.0"
-FIRST_TUNED = "hippocampus-t1-mr@1.1.0-tuned.1"
+_VERSION = str(json.loads((REPOSITORY / "Resources/Models/hippocampus-t1-mr/model.json").read_text())["version"])
+MODEL = f"hippocampus-t1-mr@{_VERSION}"
+TUNED_VERSION = f"{_VERSION.split('.')[0]}.{int(_VERSION.split('.')[1]) + 1}.0-tuned.1"
+FIRST_TUNED = f"hippocampus-t1-mr@{TUNED_VERSION}"
 ANTERIOR, POSTERIOR = "Anterior_hippocampus", "Posterior_hippocampus"
 
 

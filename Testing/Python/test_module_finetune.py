@@ -13,6 +13,7 @@ from finetune_bench import (
     FIRST_TUNED,
     MODEL,
     POSTERIOR,
+    TUNED_VERSION,
     FinetuneBench,
     change_segment,
     correct,
@@ -64,7 +65,7 @@ def test_from_a_correction_to_a_new_version_that_segments_again_and_back(
         for row in rows
         if len(row) > 1 and row[1]
     )
-    assert ui.verdictTitleLabel.text == "Better: version 1.1.0-tuned.1 passed the tests. Adopt it?"
+    assert ui.verdictTitleLabel.text == f"Better: version {TUNED_VERSION} passed the tests. Adopt it?"
     assert bench.parameters.model == MODEL, "nothing is adopted without a click"
     assert bench.panel.logic.store.chosen("hippocampus-t1-mr") is None
 
@@ -78,7 +79,7 @@ def test_from_a_correction_to_a_new_version_that_segments_again_and_back(
     bench.session.wait_until(lambda: not bench.panel.run.running, 120, "the second segmentation")
     again = bench.parameters.outputSegmentation
     assert again is not node, "the corrected segmentation is kept"
-    assert again.GetAttribute("LightMedSeg.Version") == "1.1.0-tuned.1"
+    assert again.GetAttribute("LightMedSeg.Version") == TUNED_VERSION
 
     ui.rollBackButton.click()
     assert bench.parameters.model == MODEL
@@ -105,7 +106,7 @@ def test_cancelled_in_the_middle_it_goes_on_later_where_it_was(finetune_bench: F
     bench.start()
     bench.finish()
     assert bench.panel.finetune.progress.loss[0][0] == steps + 1
-    assert "version 1.1.0-tuned.1" in ui.verdictTitleLabel.text
+    assert f"version {TUNED_VERSION}" in ui.verdictTitleLabel.text
 
 
 @pytest.mark.parametrize("mistake", ["swapped", "emptied"])
