@@ -166,7 +166,7 @@ class PanelStates:
         parent = {"name": card["name"], "version": card["version"], "weights_sha256": card["weights"]["sha256"]}
         training = {**card["training"], "cases": {"train": 2, "validation": 0, "test": 0}}
         report = {key: verdict(model, word)[key] for key in ("accepted", "reasons", "notes", "held_out", "reference")}
-        card |= {"version": f"1.1.0-tuned.{VERSIONS[word]}", "parent": parent, "training": training,
+        card |= {"version": f"2.1.0-tuned.{VERSIONS[word]}", "parent": parent, "training": training,
                  "metrics": {"fine_tuning": report}}  # fmt: skip
         identifier = f"{card['name']}@{card['version']}"
         del card["weights"]
