@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from LightMedSegLib.errors import CancelledError, LightMedSegError
+from LightMedSegLib.mrml.garbage import collection_held
 from LightMedSegLib.mrml.job_state import Job, JobContext, JobState, describe_failure
 
 _PREPARE_SECONDS = 0.02
@@ -216,7 +217,8 @@ def _serve(jobs: queue.SimpleQueue[Job | None]) -> None:
         if job is None:
             return
         try:
-            result = job.work(JobContext(job))
+            with collection_held():
+                result = job.work(JobContext(job))
         except Exception as error:
             job.post("failed", error)
         else:
