@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from LightMedSegLib.errors import CancelledError, LightMedSegError
-from LightMedSegLib.mrml.garbage import collection_held
+from LightMedSegLib.mrml.garbage import allow_collection, collection_held
 from LightMedSegLib.mrml.job_state import Job, JobContext, JobState, describe_failure
 
 _PREPARE_SECONDS = 0.02
@@ -208,6 +208,7 @@ class Worker:
         # Copied voxels must not live on with a job that somebody still holds.
         job.forget_input()
         self._job, self._delivered = None, False
+        allow_collection()
         job.on_end(job)
 
 

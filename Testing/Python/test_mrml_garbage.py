@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from LightMedSegLib.mrml.garbage import collection_held
+from LightMedSegLib.mrml.garbage import allow_collection, collection_held
 
 
 class Cycle:
@@ -35,19 +35,22 @@ def allocate() -> None:
     assert kept
 
 
-def test_a_thread_does_not_end_what_others_left() -> None:
+def test_a_thread_does_not_end_what_others_left_not_even_after_its_work() -> None:
     ended: list[int] = []
 
     def work() -> None:
         with collection_held():
             allocate()
+        allocate()
 
     with collection_held():
         Cycle(ended)
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
-        assert ended == []
+    allocate()
+    assert ended == []
+    allow_collection()
     gc.collect()
     assert ended == [threading.get_ident()]
 
@@ -69,12 +72,17 @@ def test_without_holding_the_collector_a_thread_would_end_it() -> None:
     assert ended == idents
 
 
-def test_a_collector_that_was_off_stays_off_and_an_error_gives_it_back() -> None:
+def test_a_collector_that_is_held_or_was_off_is_not_allowed() -> None:
     with pytest.raises(ValueError), collection_held(), collection_held():
+        allow_collection()
+        assert not gc.isenabled()
         raise ValueError
+    assert not gc.isenabled()
+    allow_collection()
     assert gc.isenabled()
     gc.disable()
     with collection_held():
         pass
+    allow_collection()
     assert not gc.isenabled()
     gc.enable()
