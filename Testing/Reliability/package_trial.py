@@ -97,6 +97,8 @@ class Bench:
         self.temporary = self.folder / "temporary"
         self.temporary.mkdir()
         os.environ["TMPDIR"] = str(self.temporary)
+        # PyTorch makes this folder when its compiler is imported, wherever the first optimizer or the like does that.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(self.temporary / "compiler")
         os.chdir(self.temporary)
         case = PreparedCase(
             "reference-0", np.zeros((1, 16, 16, 16), dtype=np.float16), np.zeros((16, 16, 16), dtype=np.uint8), (1,)
