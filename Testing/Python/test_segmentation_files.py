@@ -16,10 +16,10 @@ import SimpleITK as sitk
 from model_factory import make_labels
 from patience import limit
 
-from LightMedSegLib import segmentation_files
-from LightMedSegLib.errors import InputImageError, OutputError
-from LightMedSegLib.labels import Label
-from LightMedSegLib.segmentation_files import check_segmentation_path, read_segmentation, write_segmentation
+from LightMedSegLib.core.errors import InputImageError, OutputError
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.io import segmentation_files
+from LightMedSegLib.io.segmentation_files import check_segmentation_path, read_segmentation, write_segmentation
 
 LABELS = [Label.from_json(label) for label in make_labels(3)]
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,11 +9,11 @@ import pytest
 import torch
 from training_factory import CPU, configuration, prepared_cases, tiny_network
 
-from LightMedSegLib.cuda.kept import compiled_folder
-from LightMedSegLib.training import acceleration
-from LightMedSegLib.training.augmentation import AugmentedBatchSource
-from LightMedSegLib.training.dataset import stack_cases
-from LightMedSegLib.training.schedule import remaining_seconds, spoken_duration
+from LightMedSegLib.learning.augmentation.batches import AugmentedBatchSource
+from LightMedSegLib.learning.case_stack import stack_cases
+from LightMedSegLib.learning.schedule import remaining_seconds, spoken_duration
+from LightMedSegLib.network.cuda.kept import compiled_folder
+from LightMedSegLib.training.acceleration import step as acceleration
 
 FILES = "TORCHINDUCTOR_CACHE_DIR"
 
