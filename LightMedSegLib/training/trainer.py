@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from LightMedSegLib.cuda.compilation import ROUNDED_LIKE_PLAIN
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.progress import CancelToken
 from LightMedSegLib.training.acceleration import accelerated_step, compile_in_private, record_batches
@@ -126,9 +127,10 @@ class Trainer:
             self._recorded = accelerated_step(self._network, loss, configuration, device, *place, report)
         if run.compile is True:
             compile_in_private()
-            self._teachers = [torch.compile(teacher) for teacher in self._teachers]
+            self._teachers = [torch.compile(teacher, options=ROUNDED_LIKE_PLAIN) for teacher in self._teachers]
             if self._recorded is None:
-                self._forward, self._loss = torch.compile(self._forward), torch.compile(loss)
+                self._forward = torch.compile(self._forward, options=ROUNDED_LIKE_PLAIN)
+                self._loss = torch.compile(loss, options=ROUNDED_LIKE_PLAIN)
 
     def train(self, time_limit: float | None = None, cancel: CancelToken | None = None) -> TrainingResult:
         """Train until the schedule ends, time_limit seconds have passed, or cancel is set; then save."""
