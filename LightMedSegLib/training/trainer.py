@@ -26,6 +26,7 @@ from LightMedSegLib.learning.losses import SegmentationLoss
 from LightMedSegLib.learning.optimizer import ClippedAdamW
 from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.learning.schedule import learning_rate, remaining_seconds, run_progress, spoken_duration
+from LightMedSegLib.network.cuda.compilation import ROUNDED_LIKE_PLAIN
 from LightMedSegLib.training.acceleration.cuda_graph import RecordedStep
 from LightMedSegLib.training.acceleration.distributed import ProcessGroup
 from LightMedSegLib.training.acceleration.prefetch import BatchesAhead
@@ -126,9 +127,10 @@ class Trainer:
             self._recorded = accelerated_step(self._network, loss, configuration, device, *place, report)
         if run.compile is True:
             compile_in_private()
-            self._teachers = [torch.compile(teacher) for teacher in self._teachers]
+            self._teachers = [torch.compile(teacher, options=ROUNDED_LIKE_PLAIN) for teacher in self._teachers]
             if self._recorded is None:
-                self._forward, self._loss = torch.compile(self._forward), torch.compile(loss)
+                self._forward = torch.compile(self._forward, options=ROUNDED_LIKE_PLAIN)
+                self._loss = torch.compile(loss, options=ROUNDED_LIKE_PLAIN)
 
     def train(self, time_limit: float | None = None, cancel: CancelToken | None = None) -> TrainingResult:
         """Train until the schedule ends, time_limit seconds have passed, or cancel is set; then save."""

@@ -141,10 +141,14 @@ def test_an_existing_folder_is_left_alone(package: Path, tmp_path: Path, capsys:
 
 
 def test_the_copied_sources_are_complete_and_never_name_the_library() -> None:
-    files = copied_sources(["monai_bundle.parts", "network"], "other_name")
-    assert {"__init__.py", "core/geometry.py", "export/monai_bundle/parts.py", "network/__init__.py", "network/head.py"} <= set(
-        files
-    )
+    files = copied_sources(["export.monai_bundle.parts", "network"], "other_name")
+    assert {
+        "__init__.py",
+        "core/geometry.py",
+        "export/monai_bundle/parts.py",
+        "network/__init__.py",
+        "network/head.py",
+    } <= set(files)
     assert not any(name.startswith(("cli/", "gui/", "mrml/", "training/")) for name in files)
     for name, text in files.items():
         assert "import LightMedSegLib" not in text and "from LightMedSegLib" not in text, name

@@ -11,7 +11,7 @@ from LightMedSegLib.models.card import ModelCard
 PACKAGE = "lightmedseg_monai"
 """Name of the package in the bundle that holds the copied sources."""
 
-_PARTS = f"{PACKAGE}.monai_bundle.parts"
+_PARTS = f"{PACKAGE}.export.monai_bundle.parts"
 
 
 def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from LightMedSegLib.export.monai_bundle.sources import copied_sources
 from LightMedSegLib.models.package import Model
 from LightMedSegLib.storage.atomic_files import atomic_folder
 
-_MODULES = ["monai_bundle.parts", "network"]
+_MODULES = ["export.monai_bundle.parts", "network"]
 
 _README = """# {title}
 

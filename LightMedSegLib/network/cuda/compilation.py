@@ -12,6 +12,14 @@ from torch import Tensor, nn
 
 from LightMedSegLib.network.cuda.recording import Recording
 
+ROUNDED_LIKE_PLAIN: dict[str, str | int | bool | Callable[..., object]] = {"emulate_precision_casts": True}
+"""Options of torch.compile: values are rounded to half precision wherever the plain network rounds them.
+
+Without it a joined kernel keeps float32 where another reads the rounded value again. A softmax then takes its maximum
+from other logits than its terms; with logits of a thousand the gradient of a deeply supervised level points the wrong
+way, and a training diverges at any learning rate.
+"""
+
 CompiledPass = Callable[[Tensor], Tensor]
 
 _WARM_UP = 2
@@ -23,7 +31,7 @@ def compile_pass(run: nn.Module, x: Tensor, folder: Path, threads: int = 1) -> C
     threads: more than one compile in processes of their own, which start the interpreter that runs now.
     """
     with _kept_in(folder, threads):
-        compiled: CompiledPass = torch.compile(run, dynamic=False)
+        compiled: CompiledPass = torch.compile(run, dynamic=False, options=ROUNDED_LIKE_PLAIN)
         with torch.inference_mode(), _beside(x):
             for _ in range(_WARM_UP):
                 compiled(x)

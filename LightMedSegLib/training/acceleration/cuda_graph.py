@@ -8,6 +8,8 @@ from typing import cast
 import torch
 from torch import nn
 
+from LightMedSegLib.network.cuda.compilation import ROUNDED_LIKE_PLAIN
+
 RecordedStep = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -30,7 +32,7 @@ def record_step(
     """
     step: nn.Module = _Step(network, loss, bf16)
     if compiled:
-        step = cast(nn.Module, torch.compile(step, dynamic=False))
+        step = cast(nn.Module, torch.compile(step, dynamic=False, options=ROUNDED_LIKE_PLAIN))
     return cast(RecordedStep, torch.cuda.make_graphed_callables(step, step_sample(images_shape, loss, device)))
 
 
