@@ -294,7 +294,7 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
             overwrite: replace segmentationNode even if it holds edits.
             onOutcome: called with every outcome (node, preview, notes, timings, device, statistics).
 
-        Raises LightMedSegLib.errors.LightMedSegError with a sentence for the user.
+        Raises LightMedSegLib.core.errors.LightMedSegError with a sentence for the user.
         """
         from LightMedSegLib.gui.segment.processing import make_job
         from LightMedSegLib.mrml.jobs.segment_job import RunOptions

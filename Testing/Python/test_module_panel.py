@@ -237,7 +237,7 @@ def test_a_region_beside_the_volume_is_refused_in_words(bench: Bench) -> None:  
 
 
 def test_translations_are_used(bench: Bench) -> None:  # noqa: F811
-    bench.session.application.translations["gui.run_section", "Segment"] = "Segmentieren"
+    bench.session.application.translations["segment.run_section", "Segment"] = "Segmentieren"
     bench.choose_volume()
     assert bench.ui.segmentButton.text == "Segmentieren"
 

@@ -218,7 +218,9 @@ def test_the_bridge_does_not_bring_torch_before_a_run() -> None:
 
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from LightMedSegLib.mrml import job, reading, regions, segmentations, statistics, volumes, worker;"
+        "from LightMedSegLib.mrml import regions, statistics, volumes;"
+        "from LightMedSegLib.mrml.jobs import segment_job, worker;"
+        "from LightMedSegLib.mrml.segmentations import reading, writing;"
         "assert 'torch' not in sys.modules; print('light')"
     )
     root = str(Path(__file__).resolve().parents[2])

@@ -137,8 +137,8 @@ def test_a_disk_that_fills_up_while_writing_leaves_nothing(tmp_path: Path, suffi
     done = run_python(f"""
 import resource
 import numpy as np, SimpleITK as sitk
-from LightMedSegLib.errors import OutputError
-from LightMedSegLib.segmentation_files import write_segmentation
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.io.segmentation_files import write_segmentation
 labelmap = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 3, (40, 40, 40)).astype(np.uint8))
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
