@@ -14,6 +14,7 @@ from LightMedSegLib.cli.tables import format_number, format_table
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.metrics import LabelMetrics, evaluate, mean_without_nan
 from LightMedSegLib.model_store import resolve_model
+from LightMedSegLib.output_checks import check_inputs_stay
 from LightMedSegLib.segmentation_files import check_output_path, read_segmentation
 
 
@@ -36,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the table, write the JSON file."""
     if arguments.json:
         check_output_path(arguments.json)
+        check_inputs_stay([arguments.json], [arguments.prediction, arguments.reference])
     with without_native_messages():
         prediction, predicted_names = read_segmentation(arguments.prediction)
         reference, reference_names = read_segmentation(arguments.reference)
@@ -48,9 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not names:
         raise InputImageError(f"Both {arguments.prediction} and {arguments.reference} are empty: nothing to compare.")
     results = evaluate(prediction, reference, names, arguments.tolerance)
-    print(_table(results, arguments.tolerance))
+    # The file first: the reader of what is printed may go away.
     if arguments.json:
         write_json(arguments.json, _report(results, arguments.tolerance))
+    print(_table(results, arguments.tolerance))
     return 0
 
 

@@ -13,6 +13,8 @@ from LightMedSegLib.cli.parser import Commands, file_path, positive_float, posit
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_number, format_table
 from LightMedSegLib.errors import DependencyError, TrainingDataError
+from LightMedSegLib.output_checks import make_output_folder
+from LightMedSegLib.torch_loading import import_torch
 
 if TYPE_CHECKING:
     from LightMedSegLib.finetuning.gate import Verdict
@@ -60,6 +62,7 @@ def add_command(commands: Commands[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fine-tune and print the table; exit code 0 also for a version that was not accepted."""
     try:
+        import_torch()
         from LightMedSegLib.finetuning.job import run_job
     except ModuleNotFoundError as error:
         raise DependencyError(f"Fine-tuning needs the Python package {error.name}; install it first.") from error
@@ -131,6 +134,7 @@ def _prepare(arguments: argparse.Namespace) -> JobDescription:
         if JobDescription.read(out / JOB_FILE) != description:
             raise TrainingDataError(f"{out} holds a run with other settings; choose another folder.")
         return description
+    make_output_folder(out)
     if arguments.cases:
         _store_cases(arguments, out / "cases")
     description.write(out)
@@ -153,6 +157,9 @@ def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
     new_labels = [make_label(first + number, name) for number, name in enumerate(arguments.new_label)]
     layout = "csv" if arguments.cases.suffix.lower() == ".csv" else "decathlon"
     found = find_cases(arguments.cases, layout, model.card.in_channels)
+    kept = folder.resolve()
+    if any(kept in path.resolve().parents for case in found for path in (*case.images, case.labelmap)):
+        raise TrainingDataError(f"{folder} holds the cases, and this run would replace it; choose another --out.")
     # What an interrupted run left would be learnt from twice.
     shutil.rmtree(folder, ignore_errors=True)
     store, rows, notes = CaseStore(folder), [], []

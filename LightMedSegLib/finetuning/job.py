@@ -47,6 +47,7 @@ from LightMedSegLib.finetuning.training_grid import coarsened, training_grid
 from LightMedSegLib.finetuning.tuner import Task
 from LightMedSegLib.finetuning.versions import adopt, candidate_card, install, next_version, write_candidate
 from LightMedSegLib.finetuning.work_folder import WorkFolder
+from LightMedSegLib.forked import one_thread_if_forked
 from LightMedSegLib.model_package import Model
 from LightMedSegLib.model_store import ModelStore, resolve_model
 from LightMedSegLib.progress import CancelToken
@@ -74,11 +75,13 @@ def run_job(
     loading the model or choosing the device raise; OutputError if another process does this very job.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _only_process(folder):
-        remove_stale(folder, older_than=-1.0)
+    with _only_process(folder) as alone:
+        if alone:
+            remove_stale(folder, older_than=-1.0)
         before = torch.get_num_threads()
         # Of many processors one stays free: a job of low priority whose threads wait for each other is slower with it.
         torch.set_num_threads(description.threads or max(min(2, before), before - 1))
+        one_thread_if_forked(description.device)
         # Gradients of certain voxels are so small that a processor would take a hundred times as long for each.
         torch.set_flush_denormal(True)
         try:
@@ -89,16 +92,16 @@ def run_job(
 
 
 @contextlib.contextmanager
-def _only_process(folder: Path) -> Iterator[None]:
+def _only_process(folder: Path) -> Iterator[bool]:
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(exclusive(folder / LOCK_FILE, wait_seconds=0.0))
+            alone = stack.enter_context(exclusive(folder / LOCK_FILE, wait_seconds=0.0))
         except LockedError:
             # The usual sentence names the folder, which means nothing to somebody in front of a panel.
             raise LockedError(
                 "This fine-tuning runs in another window, or is just being stopped; wait until that has ended."
             ) from None
-        yield
+        yield alone
 
 
 class _Job:
