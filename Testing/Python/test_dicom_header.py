@@ -61,7 +61,7 @@ def with_header(folder: Path, raw: dict[str, bytes]) -> Path:
     [
         ("PatientBirthDate", b"1970-01-01", "19700101", "PatientBirthDate written in the form"),
         ("PatientBirthDate", b"1970/01/31", "19700131", "PatientBirthDate written in the form"),
-        ("PatientBirthDate", b"1970.01.01", "19700101", ""),
+        ("PatientBirthDate", b"1970.01.01", "19700101", "PatientBirthDate written in the form"),
         ("PatientBirthDate", b"01.02.1970", "", "PatientBirthDate left empty"),
         ("PatientBirthDate", b"19700230", "", "PatientBirthDate left empty"),
         ("PatientBirthDate", b"00000000", "", "PatientBirthDate left empty"),

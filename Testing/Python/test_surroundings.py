@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 from patience import limit
-from surroundings_fixtures import PROGRAM, environment, is_one_sentence, leftovers, run
+from surroundings_fixtures import PROGRAM, as_somebody, environment, is_one_sentence, leftovers, run
 from volumes_on_disk import dicom_series, plain_volume
 
 from LightMedSegLib import model_package
@@ -23,7 +23,6 @@ from LightMedSegLib.errors import ModelPackageError
 from LightMedSegLib.model_folders import user_data_folder
 from LightMedSegLib.model_package import export_zip, load_model
 
-NOBODY = 65534
 only_posix = pytest.mark.skipif(os.name == "nt", reason="file permissions of POSIX")
 
 
@@ -41,29 +40,18 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def public() -> Iterator[Path]:
-    """A folder that any account of the computer may use, unlike pytest's own."""
+def public(scan: Path, package: Path, tmp_path: Path) -> Iterator[Path]:
+    """A folder that any account of the computer may use, unlike pytest's own; it holds scan.nii.gz and model."""
+    assert main(["segment", str(scan), str(tmp_path / "first.nii.gz"), "--model", str(package), "--threads", "1"]) == 0
     folder = Path(tempfile.mkdtemp(prefix="lightmedseg-test-"))
     folder.chmod(0o777)
+    shutil.copy(scan, folder / "scan.nii.gz")
+    shutil.copytree(package, folder / "model")
     yield folder
     for path in (folder, *folder.rglob("*")):
         if path.is_dir():
             path.chmod(0o777)
     shutil.rmtree(folder)
-
-
-def as_somebody(words: list[str], folder: Path, **changes: str | None) -> subprocess.CompletedProcess[str]:
-    """The program under an account that permissions hold for, in folder; nothing of the computer's is its own."""
-    account = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    return subprocess.run(  # type: ignore[call-overload]
-        [*PROGRAM, *words],
-        cwd=folder,
-        env=environment(**{"HOME": str(folder), "LIGHTMEDSEG_HOME": None, "XDG_DATA_HOME": None, **changes}),
-        capture_output=True,
-        text=True,
-        timeout=limit(120),
-        **account,
-    )
 
 
 @pytest.mark.usefixtures("homeless")
@@ -89,21 +77,19 @@ def test_without_a_home_folder_what_must_be_kept_there_is_refused_with_the_way_o
 
 
 @only_posix
-def test_a_home_of_another_s_is_as_good_as_none(public: Path, scan: Path, package: Path) -> None:
-    shutil.copy(scan, public / "scan.nii.gz")
-    shutil.copytree(package, public / "model")
+def test_a_home_of_another_s_is_as_good_as_none(public: Path) -> None:
     (public / "home").mkdir(mode=0o700)
     (public / "home" / ".local").mkdir()
     if os.geteuid() != 0:
         (public / "home").chmod(0)
-    told = as_somebody(["models"], public, HOME=str(public / "home"))
+    told = as_somebody(["models"], public, public / "home")
     assert (told.returncode, told.stderr) == (0, "")
     words = ["segment", "scan.nii.gz", "out.nii.gz", "--model", "./model", "--threads", "1"]
-    told = as_somebody(words, public, HOME=str(public / "home"))
+    told = as_somebody(words, public, public / "home")
     assert (told.returncode, told.stderr) == (0, "")
-    told = as_somebody(["models", "import", "model"], public, HOME=str(public / "home"))
+    told = as_somebody(["models", "import", "model"], public, public / "home")
     assert told.returncode == 2 and is_one_sentence(told.stderr), told.stderr
-    told = as_somebody(["cases"], public, HOME=str(public / "home"))
+    told = as_somebody(["cases"], public, public / "home")
     assert told.returncode == 2 and is_one_sentence(told.stderr), told.stderr
 
 
@@ -123,15 +109,12 @@ def test_a_tilde_that_is_nobody_s_home_is_a_plain_name(
 
 @only_posix
 @pytest.mark.parametrize("what", ["lost+found", "a patient"])
-def test_the_scans_beside_an_unreadable_folder_are_segmented(
-    public: Path, scan: Path, package: Path, what: str
-) -> None:
+def test_the_scans_beside_an_unreadable_folder_are_segmented(public: Path, what: str) -> None:
     drive = public / "drive"
     (drive / what).mkdir(parents=True)
-    shutil.copy(scan, drive / "scan.nii.gz")
-    shutil.copytree(package, public / "model")
+    shutil.copy(public / "scan.nii.gz", drive)
     (drive / what).chmod(0o700 if os.geteuid() == 0 else 0)
-    told = as_somebody(["segment", "drive", "out", "--model", "./model", "--threads", "1"], public)
+    told = as_somebody(["segment", "drive", "out", "--model", "./model", "--threads", "1"], public, public)
     assert "scan.nii.gz: segmented" in told.stdout
     assert [path.name for path in (public / "out").iterdir()] == ["scan.nii.gz"]
     if what == "lost+found":
@@ -143,20 +126,16 @@ def test_the_scans_beside_an_unreadable_folder_are_segmented(
 
 @only_posix
 @pytest.mark.parametrize("what", ["folder", "file in it", "slice", "file", "output folder", "report"])
-def test_what_may_not_be_read_or_written_is_named_in_one_sentence(
-    public: Path, scan: Path, package: Path, what: str
-) -> None:
-    shutil.copytree(package, public / "model")
+def test_what_may_not_be_read_or_written_is_named_in_one_sentence(public: Path, what: str) -> None:
     closed = public / "closed"
     dicom_series(closed)
-    shutil.copy(scan, public / "scan.nii.gz")
     inputs = {"folder": "closed", "file in it": "closed/x.nii.gz", "slice": "closed", "file": "scan.nii.gz"}
     output = "closed/out.nii.gz" if what == "output folder" else "out.nii.gz"
     words = ["segment", inputs.get(what, "scan.nii.gz"), output, "--model", "./model", "--threads", "1"]
     words += ["--json", "closed/report.json"] if what == "report" else []
     shut = {"slice": sorted(closed.iterdir())[-1], "file": public / "scan.nii.gz"}.get(what, closed)
     shut.chmod(0)
-    told = as_somebody(words, public)
+    told = as_somebody(words, public, public)
     assert told.returncode == 2 and told.stdout == "", told.stderr
     assert is_one_sentence(told.stderr), told.stderr
     assert shut.name in told.stderr and ("ermission" in told.stderr)
@@ -164,13 +143,12 @@ def test_what_may_not_be_read_or_written_is_named_in_one_sentence(
 
 
 @only_posix
-def test_a_folder_for_results_that_cannot_be_written_is_refused_once(public: Path, scan: Path, package: Path) -> None:
+def test_a_folder_for_results_that_cannot_be_written_is_refused_once(public: Path) -> None:
     for name in ("a", "b"):
         (public / "scans").mkdir(exist_ok=True)
-        shutil.copy(scan, public / "scans" / f"{name}.nii.gz")
-    shutil.copytree(package, public / "model")
+        shutil.copy(public / "scan.nii.gz", public / "scans" / f"{name}.nii.gz")
     (public / "out").mkdir(mode=0o755 if os.geteuid() == 0 else 0o555)
-    told = as_somebody(["segment", "scans", "out", "--model", "./model"], public)
+    told = as_somebody(["segment", "scans", "out", "--model", "./model"], public, public)
     assert told.returncode == 2 and told.stdout == "" and is_one_sentence(told.stderr)
 
 
