@@ -6,9 +6,12 @@ torch nor SimpleITK: a program that only wants to list models or explain itself 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+# Importing typing takes a hundredth of a second, in which the program could not yet end quietly after Ctrl+C.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from LightMedSegLib.segmentation import Segmentation, segment
 
 __version__ = "0.1.0"
