@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from LightMedSegLib.errors import OutputError
-from LightMedSegLib.safe_files import why_not_written
+from LightMedSegLib.safe_files import make_folder, why_not_written
 
 _RETRY_SECONDS = 0.05
 
@@ -31,8 +31,8 @@ def exclusive(path: Path, wait_seconds: float = 10.0) -> Iterator[bool]:
 
     Raises LockedError if another process holds it for longer than wait_seconds, OutputError if path cannot be written.
     """
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise OutputError(f"{path.parent} cannot be written: {why_not_written(error, path)}.") from error

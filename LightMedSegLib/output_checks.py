@@ -10,7 +10,7 @@ from pathlib import Path
 
 from LightMedSegLib.dicom_folder import is_dicom
 from LightMedSegLib.errors import OutputError
-from LightMedSegLib.safe_files import why_not_written
+from LightMedSegLib.safe_files import make_folder
 from LightMedSegLib.segmentation_files import check_output_path
 
 _MOST_OF_NIFTI = 2**15 - 1
@@ -43,10 +43,7 @@ def check_can_hold(path: Path, size: Sequence[int]) -> None:
 
 def make_output_folder(folder: Path) -> None:
     """Make the folder of results where it is missing; raises OutputError unless files can be written in it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder {folder} cannot be made: {why_not_written(error, folder)}.") from error
+    make_folder(folder)
     check_output_path(folder / "writable")
 
 

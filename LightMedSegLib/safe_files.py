@@ -66,7 +66,7 @@ def atomic_folder(path: str | Path, private: bool = False) -> Iterator[Path]:
     if target.exists():
         raise FileExistsError(errno.EEXIST, "it exists already", str(target))
     with _explained(target):
-        _make_folders(target.parent)
+        make_folder(target.parent)
         temporary = target.with_name(temporary_name())
         try:
             temporary.mkdir(mode=_PRIVATE_FOLDER if private else 0o777)
@@ -95,6 +95,16 @@ def sync(path: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing; raises OutputError where that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(f"{folder} cannot be written: it is not a folder.") from None
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {why_not_written(error, folder)}.") from error
 
 
 def make_private_folder(folder: Path) -> None:
@@ -151,13 +161,6 @@ def _ending(path: Path) -> str:
     """The last two suffixes of path, or the last, or none: the temporary name must not be longer than a disk allows."""
     endings = ("".join(path.suffixes[-2:]), path.suffix)
     return next((ending for ending in endings if len(ending) <= _LONGEST_ENDING), "")
-
-
-def _make_folders(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise OutputError(f"{folder} cannot be written: it is not a folder.") from None
 
 
 def _rename_new(source: Path, target: Path) -> None:

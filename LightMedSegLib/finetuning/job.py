@@ -51,7 +51,7 @@ from LightMedSegLib.forked import one_thread_if_forked
 from LightMedSegLib.model_package import Model
 from LightMedSegLib.model_store import ModelStore, resolve_model
 from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.safe_files import atomic_write, remove_stale
+from LightMedSegLib.safe_files import atomic_write, make_folder, remove_stale
 from LightMedSegLib.training.preparation import PreparedCase
 
 CANDIDATE_FOLDER = "candidate"
@@ -74,7 +74,7 @@ def run_job(
     Raises TrainingDataError for cases that cannot be used, CancelledError (the job can go on later), and what
     loading the model or choosing the device raise; OutputError if another process does this very job.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with _only_process(folder) as alone:
         if alone:
             remove_stale(folder, older_than=-1.0)

@@ -19,7 +19,9 @@ from volumes_on_disk import dicom_series, plain_volume
 
 from LightMedSegLib import model_package
 from LightMedSegLib.cli import main
-from LightMedSegLib.errors import ModelPackageError
+from LightMedSegLib.errors import ModelPackageError, OutputError
+from LightMedSegLib.finetuning.job_description import JobDescription
+from LightMedSegLib.finetuning.job_folders import jobs_folder
 from LightMedSegLib.model_folders import user_data_folder
 from LightMedSegLib.model_package import export_zip, load_model
 
@@ -308,3 +310,10 @@ def test_a_process_forked_after_a_run_segments_instead_of_hanging(scan: Path, pa
     words = [str(scan), str(package)]
     done = run(words, tmp_path, program=(sys.executable, str(program)), OMP_NUM_THREADS="2")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_folder_a_job_of_the_panel_is_refused_in_words() -> None:
+    description = JobDescription(model="test-model@1.0.0")
+    with pytest.raises(OutputError, match="this account has no home folder; set LIGHTMEDSEG_HOME"):
+        description.write(jobs_folder() / "test-model@1.0.0")
