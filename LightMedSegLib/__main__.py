@@ -9,7 +9,7 @@ import os
 import sys
 
 try:
-    from LightMedSegLib import interruption, standard_streams
+    from LightMedSegLib.core.process import interruption, standard_streams
 except KeyboardInterrupt:
     os._exit(130)
 
@@ -44,7 +44,7 @@ def _has_folder() -> bool:
 
 
 def _flushed(code: int) -> int:
-    from LightMedSegLib.errors import OutputError
+    from LightMedSegLib.core.errors import OutputError
 
     try:
         standard_streams.flush()

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
-from LightMedSegLib.model_folders import expanded
+from LightMedSegLib.core.user_folders import expanded
 
 Commands = argparse._SubParsersAction
 """What add_subparsers returns; argparse has no public name for it."""

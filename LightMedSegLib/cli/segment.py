@@ -13,22 +13,22 @@ from LightMedSegLib.cli.parser import Commands, file_path, fraction, positive_in
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.segment_folder import is_folder_run, run_folder
 from LightMedSegLib.cli.segment_report import report_text, segmentation_report
-from LightMedSegLib.dicom_seg import DICOM_SUFFIX, DicomSegWriter
-from LightMedSegLib.errors import ModelPackageError, OutputError
-from LightMedSegLib.model_package import Model
-from LightMedSegLib.model_store import ModelStore, resolve_model
-from LightMedSegLib.montage import check_montage_path, write_montage
-from LightMedSegLib.output_checks import check_can_hold, check_inputs_stay
-from LightMedSegLib.progress import StageTimer
-from LightMedSegLib.result_rescue import kept_anyway
-from LightMedSegLib.sample_data import SAMPLES, sample_path
-from LightMedSegLib.segmentation_files import (
+from LightMedSegLib.core.errors import ModelPackageError, OutputError
+from LightMedSegLib.core.progress import StageTimer
+from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, DicomSegWriter
+from LightMedSegLib.io.montage import check_montage_path, write_montage
+from LightMedSegLib.io.results.output_checks import check_can_hold, check_inputs_stay
+from LightMedSegLib.io.results.result_rescue import kept_anyway
+from LightMedSegLib.io.sample_data import SAMPLES, sample_path
+from LightMedSegLib.io.segmentation_files import (
     SEGMENTATION_SUFFIXES,
     check_output_path,
     check_segmentation_path,
     write_segmentation,
 )
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.store import ModelStore, resolve_model
 
 SAMPLE_PREFIX = "sample:"
 
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_can_hold(arguments.output, images[0].GetSize())
         dicom = _dicom_writer(arguments, model, paths[0])
 
-    from LightMedSegLib.segmentation import segment
+    from LightMedSegLib.inference.segmentation import segment
 
     with ProgressBar(sys.stderr) as progress:
         result = segment(

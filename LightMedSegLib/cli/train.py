@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from LightMedSegLib.cli.parser import Commands
-from LightMedSegLib.errors import DependencyError
-from LightMedSegLib.torch_loading import import_torch
+from LightMedSegLib.core.errors import DependencyError
+from LightMedSegLib.core.torch_loading import import_torch
 
 NAME = "train"
 

@@ -19,11 +19,11 @@ from surroundings_fixtures import is_one_sentence
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.dicom_header import tidy
-from LightMedSegLib.dicom_seg import DicomSegWriter
-from LightMedSegLib.engine import Engine
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.model_card import ModelCard
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.export.dicom_header import tidy
+from LightMedSegLib.export.dicom_seg import DicomSegWriter
+from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.model.card import ModelCard
 
 UIDS = {"0020|0052": "1.2.826.0.1.3680043.2.1125.7"}
 TEXTS = {"PatientName": "PN", "PatientID": "LO", "PatientBirthDate": "DA", "PatientSex": "CS", "PatientAge": "AS",

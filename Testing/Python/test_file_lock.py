@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from LightMedSegLib import file_lock
-from LightMedSegLib.active_versions import active_version, choose_version, remove_leftovers
-from LightMedSegLib.errors import OutputError
-from LightMedSegLib.file_lock import LockedError, exclusive
-from LightMedSegLib.finetuning.case_store import CaseStore
-from LightMedSegLib.safe_files import temporary_name
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.model.active_versions import active_version, choose_version, remove_leftovers
+from LightMedSegLib.storage import file_lock
+from LightMedSegLib.storage.atomic_files import temporary_name
+from LightMedSegLib.storage.file_lock import LockedError, exclusive
 
 NO_LOCKS = ["ENOLCK", "ENOTSUP", "ENOSYS", "EOPNOTSUPP", "EINVAL"]
 

@@ -66,9 +66,12 @@ def words(scan: Path, package: Path) -> list[str]:
 
 
 IMPORTS = ("argparse", "LightMedSegLib.cli", "numpy", "numpy.linalg", "SimpleITK", "SimpleITK._SimpleITK",
-           "LightMedSegLib.model_package")  # fmt: skip
-LATER_IMPORTS = ("torch", "torch._C", "torch.nn", "torch._utils", "LightMedSegLib.engine", "LightMedSegLib.predictor",
-                 "LightMedSegLib.fast.choice", "LightMedSegLib.postprocessing")  # fmt: skip
+           "LightMedSegLib.model.package")  # fmt: skip
+LATER_IMPORTS = (
+    "torch", "torch._C", "torch.nn", "torch._utils", "LightMedSegLib.inference.engine",
+    "LightMedSegLib.inference.predictor", "LightMedSegLib.network.cpu.choice",
+    "LightMedSegLib.inference.postprocessing",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,7 @@ def test_an_interrupt_where_python_swallows_it_comes_again(no_leftovers: Path) -
     """In a destructor Python prints the exception and goes on."""
     program = (
         "import os, signal, time\n"
-        "from LightMedSegLib import interruption\n"
+        "from LightMedSegLib.core.process import interruption\n"
         "interruption.end_at_once(); interruption.unwind()\n"
         "class Mean:\n"
         "    def __del__(self):\n"
@@ -160,7 +163,7 @@ def test_an_interrupt_where_python_swallows_it_comes_again(no_leftovers: Path) -
 def test_a_second_interrupt_ends_what_does_not_unwind(no_leftovers: Path) -> None:
     program = (
         "import time\n"
-        "from LightMedSegLib import interruption\n"
+        "from LightMedSegLib.core.process import interruption\n"
         "interruption.end_at_once(); interruption.unwind()\n"
         "while True:\n"
         "    try:\n"

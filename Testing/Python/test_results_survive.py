@@ -16,12 +16,12 @@ import SimpleITK as sitk
 from surroundings_fixtures import is_one_sentence
 from volumes_on_disk import dicom_series
 
-from LightMedSegLib import output_checks, result_rescue
 from LightMedSegLib.cli import main
-from LightMedSegLib.dicom_seg import DicomSegWriter
-from LightMedSegLib.engine import Engine
-from LightMedSegLib.errors import OutputError
-from LightMedSegLib.segmentation_files import read_segmentation
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.export.dicom_seg import DicomSegWriter
+from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.io.results import output_checks, result_rescue
+from LightMedSegLib.io.segmentation_files import read_segmentation
 
 FRAME_OF_REFERENCE = {"0020|0052": "1.2.826.0.1.3680043.2.1125.7"}
 
@@ -116,7 +116,9 @@ def test_where_nothing_at_all_can_be_written_the_sentence_says_so(
 def test_in_a_folder_run_a_result_survives_too(
     scan: Path, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("LightMedSegLib.batch.write_segmentation", failing(OSError(errno.EIO, "Input/output error")))
+    monkeypatch.setattr(
+        "LightMedSegLib.inference.batch.write_segmentation", failing(OSError(errno.EIO, "Input/output error"))
+    )
     (tmp_path / "scans").mkdir()
     scan.rename(tmp_path / "scans" / "a.nii.gz")
     words = ["segment", str(tmp_path / "scans"), str(tmp_path / "out"), "--model", str(package), "--threads", "1"]

@@ -17,13 +17,13 @@ from patience import limit
 from surroundings_fixtures import PROGRAM, as_somebody, environment, is_one_sentence, leftovers, run
 from volumes_on_disk import dicom_series, plain_volume
 
-from LightMedSegLib import model_package
 from LightMedSegLib.cli import main
-from LightMedSegLib.errors import ModelPackageError, OutputError
-from LightMedSegLib.finetuning.job_description import JobDescription
-from LightMedSegLib.finetuning.job_folders import jobs_folder
-from LightMedSegLib.model_folders import user_data_folder
-from LightMedSegLib.model_package import export_zip, load_model
+from LightMedSegLib.core.errors import ModelPackageError, OutputError
+from LightMedSegLib.core.user_folders import user_data_folder
+from LightMedSegLib.finetuning.job.description import JobDescription
+from LightMedSegLib.finetuning.job.folders import jobs_folder
+from LightMedSegLib.model import package as model_package
+from LightMedSegLib.model.package import export_zip, load_model
 
 only_posix = pytest.mark.skipif(os.name == "nt", reason="file permissions of POSIX")
 
