@@ -15,6 +15,7 @@ import numpy as np
 from LightMedSegLib import __version__
 from LightMedSegLib.dicom_folder import series_files
 from LightMedSegLib.errors import DependencyError, InputImageError, OutputError
+from LightMedSegLib.labelmaps.values import as_labelmap, check_known
 from LightMedSegLib.labels import Code, Label
 from LightMedSegLib.safe_files import atomic_write
 
@@ -94,6 +95,8 @@ def _numbered(labelmap: sitk.Image, labels: tuple[Label, ...]) -> tuple[np.ndarr
     """Frames (k, j, i) with the segment numbers 1, 2, ... that a SEG wants, and their labels."""
     import SimpleITK as sitk
 
+    labelmap = as_labelmap(labelmap, "The segmentation")
+    check_known(labelmap, [label.value for label in labels], "The segmentation")
     array = sitk.GetArrayViewFromImage(labelmap)
     counts = np.bincount(array.ravel(), minlength=256)
     present = [label for label in labels if counts[label.value]]

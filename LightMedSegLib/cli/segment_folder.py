@@ -18,7 +18,8 @@ from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.segment_report import segment_volumes
 from LightMedSegLib.cli.tables import format_table
-from LightMedSegLib.dataset_labels import DATASET_FILE, dataset_values
+from LightMedSegLib.dataset_description import DATASET_FILE
+from LightMedSegLib.dataset_labels import dataset_values
 from LightMedSegLib.errors import CancelledError, InputImageError, OutputError
 from LightMedSegLib.labels import Label
 from LightMedSegLib.model_package import Model

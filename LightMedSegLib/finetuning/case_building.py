@@ -14,6 +14,7 @@ from LightMedSegLib.finetuning.case_record import CaseRecord, TestThenTrain, inp
 from LightMedSegLib.finetuning.same_scan import array_hash, volume_hash
 from LightMedSegLib.finetuning.stored_case import StoredCase
 from LightMedSegLib.geometry import Box, Grid, clip_box, grow_box
+from LightMedSegLib.labelmaps.values import as_labelmap, check_known
 from LightMedSegLib.labels import Label
 from LightMedSegLib.metrics import GRID_TOLERANCE, dice
 
@@ -57,7 +58,8 @@ def build_case(
         device: for that prediction.
 
     Only the reviewed part and as much around it as the network looks at is kept. Raises TrainingDataError for a
-    correction on another grid, an unknown value or nothing reviewed, InputImageError for an unusable volume.
+    correction on another grid or nothing reviewed, InputImageError for an unusable volume and for values that no label
+    has.
     """
     import SimpleITK as sitk
 
@@ -122,14 +124,13 @@ def _checked_values(
 ) -> NDArray[np.uint8]:
     import SimpleITK as sitk
 
+    correction = as_labelmap(correction, "The correction")
     other = Grid.of(correction)
     pairs = ((grid.spacing, other.spacing), (grid.origin, other.origin), (grid.direction, other.direction))
     if grid.size != other.size or any(not np.allclose(a, b, atol=GRID_TOLERANCE) for a, b in pairs):
         raise TrainingDataError("The correction is not on the volume's grid; resample it to the volume first.")
-    truth = np.asarray(sitk.GetArrayViewFromImage(correction))
-    unknown = [value for value in np.unique(truth).tolist() if value not in {0, *labels}]
-    if unknown:
-        raise TrainingDataError(f"The correction holds the value {unknown[0]}, which no label has.")
+    check_known(correction, labels, "The correction")
+    truth = sitk.GetArrayFromImage(correction)
     for value in (*reviewed, *absent):
         if value not in labels:
             raise TrainingDataError(f"There is no label {value} that could be reviewed.")

@@ -38,6 +38,7 @@ def evaluate_with_engine(
 ) -> list[CaseScore]:
     """Segment the cases' own files as a user would, and compare on their own grids."""
     from LightMedSegLib.segmentation import Engine
+    from LightMedSegLib.training.case_labels import read_case_labels
     from LightMedSegLib.volume_files import read_volume
 
     engine = Engine(model, device)
@@ -46,7 +47,7 @@ def evaluate_with_engine(
     for number, case in enumerate(cases):
         images = [read_volume(path) for path in case.images]
         result = engine.segment(images[0] if len(images) == 1 else images)
-        reference = sitk.Cast(read_volume(case.labelmap), sitk.sitkUInt8)
+        reference = sitk.Cast(read_case_labels(case, images[0], model.card.labels).image, sitk.sitkUInt8)
         scores += _score(case.name, result.labelmap, reference, names, case.labelled)
         if progress is not None:
             progress(number + 1, len(cases), case.name)

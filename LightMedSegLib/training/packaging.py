@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from LightMedSegLib.labels import Label
 from LightMedSegLib.model_card import Channel, InputSpec
 from LightMedSegLib.model_package import Model, load_model, save_model
 from LightMedSegLib.package_folder import CARD_FILE, WEIGHTS_FILE, package_files
@@ -39,6 +40,11 @@ def input_spec(configuration: TrainingConfiguration) -> InputSpec:
         overlap=float(content["overlap"]),
         background_value=content["background_value"],
     )
+
+
+def configuration_labels(configuration: TrainingConfiguration) -> tuple[Label, ...]:
+    """The labels that a run learns."""
+    return tuple(Label.from_json(label) for label in configuration.labels)
 
 
 def card_content(

@@ -9,7 +9,7 @@ and the input description that the arrays were made with).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.errors import TrainingDataError
+from LightMedSegLib.errors import InputImageError, TrainingDataError
 from LightMedSegLib.progress import ProgressCallback
 from LightMedSegLib.safe_files import make_private_folder
 from LightMedSegLib.training.cases import Case
@@ -52,22 +52,40 @@ def prepare_cases(
     configuration: TrainingConfiguration,
     folder: Path,
     progress: ProgressCallback | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> list[PreparedCase]:
     """Read, resample and normalise the cases as inference does, store them in folder, and return them.
 
-    Raises TrainingDataError for a labelmap on another grid than its image or with undeclared values.
+    note is called with each new sentence about labels that were not as expected.
+
+    Raises TrainingDataError for a labelmap on another grid than its image or with undeclared values, and if no case
+    shows any structure.
     """
-    prepared = []
+    prepared: list[PreparedCase] = []
+    told: set[str] = set()
+
+    def once(text: str) -> None:
+        if note is not None and text not in told:
+            note(text)
+        told.add(text)
+
     for number, case in enumerate(cases):
-        prepared.append(prepare_case(case, configuration))
+        prepared.append(prepare_case(case, configuration, once))
         if progress is not None:
             progress(number + 1, len(cases), case.name)
+    if not any(((case.labels > 0) & (case.labels != IGNORED)).any() for case in prepared):
+        raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     write_prepared(folder, prepared, configuration)
     return prepared
 
 
-def prepare_case(case: Case, configuration: TrainingConfiguration) -> PreparedCase:
-    """One case on the model grid, by the same steps as inference; for synthesis, the labelmap's indices alone."""
+def prepare_case(
+    case: Case, configuration: TrainingConfiguration, note: Callable[[str], None] = lambda text: None
+) -> PreparedCase:
+    """One case on the model grid, by the same steps as inference; for synthesis, the labelmap's indices alone.
+
+    note is called with sentences about labels that were not as expected. Raises TrainingDataError.
+    """
     if configuration.synthesis.active:
         from LightMedSegLib.training.synthesis_labels import prepare_label_map
 
@@ -75,24 +93,26 @@ def prepare_case(case: Case, configuration: TrainingConfiguration) -> PreparedCa
     import SimpleITK as sitk
 
     from LightMedSegLib.preprocessing import prepare, prepare_labelmap
-    from LightMedSegLib.training.packaging import input_spec
+    from LightMedSegLib.training.case_labels import read_case_labels
+    from LightMedSegLib.training.packaging import configuration_labels, input_spec
     from LightMedSegLib.volume_files import read_volume
 
     volumes = [read_volume(path) for path in case.images]
-    labelmap = read_volume(case.labelmap)
-    for other in (*volumes[1:], labelmap):
+    for other in volumes[1:]:
         if not _same_grid(volumes[0], other):
             raise TrainingDataError(f"The volumes of the case {case.name!r} are not all on the same grid.")
-    values = np.unique(sitk.GetArrayViewFromImage(labelmap))
-    allowed = {*range(configuration.num_classes), IGNORED}
-    undeclared = [value for value in values.tolist() if value not in allowed]
-    if undeclared:
-        raise TrainingDataError(
-            f"The labelmap of the case {case.name!r} holds the value {undeclared[0]}, which no label declares."
-        )
+    outside = [value for value in case.labelled or () if not 0 < value < configuration.num_classes]
+    if outside:
+        raise TrainingDataError(f"The case {case.name!r} is labelled for the value {outside[0]}, which no label has.")
+    try:
+        reading = read_case_labels(case, volumes[0], configuration_labels(configuration))
+    except InputImageError as error:
+        raise TrainingDataError(f"The case {case.name!r} cannot be used: {error}") from error
+    for text in reading.notes:
+        note(text)
     spec = input_spec(configuration)
     image, grid = prepare(volumes[0] if len(volumes) == 1 else volumes, spec)
-    labels = prepare_labelmap(sitk.Cast(labelmap, sitk.sitkUInt8), grid)
+    labels = prepare_labelmap(sitk.Cast(reading.image, sitk.sitkUInt8), grid)
     return PreparedCase(case.name, image.astype(np.float16), np.asarray(labels, dtype=np.uint8), case.labelled)
 
 

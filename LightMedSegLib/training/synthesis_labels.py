@@ -63,14 +63,12 @@ def prepare_label_map(case: Case, configuration: TrainingConfiguration) -> Prepa
 
     Raises TrainingDataError for an id that the configuration does not name.
     """
-    import SimpleITK as sitk
-
     from LightMedSegLib.geometry import Grid, map_to_model_grid
+    from LightMedSegLib.labelmaps.reading import read_labelmap
     from LightMedSegLib.preprocessing import prepare_labelmap
     from LightMedSegLib.training.packaging import input_spec
-    from LightMedSegLib.volume_files import read_volume
 
-    labelmap = sitk.Cast(read_volume(case.labelmap), sitk.sitkInt32)
+    labelmap = read_labelmap(case.labelmap).image
     spec = input_spec(configuration)
     grid = map_to_model_grid(Grid.of(labelmap), spec.spacing, spec.orientation).model
     indices = indices_of(prepare_labelmap(labelmap, grid), configuration.synthesis, case.name)

@@ -40,7 +40,7 @@ from LightMedSegLib.mrml.regions import roi_index_box
 from LightMedSegLib.mrml.volumes import voxels
 from LightMedSegLib.mrml.worker import Worker
 from LightMedSegLib.segmentation import Segmentation
-from LightMedSegLib.segmentation_files import read_segmentation
+from LightMedSegLib.labelmaps.reading import read_labelmap
 from LightMedSegLib.volume_files import read_volume
 
 RESOURCES = Path(__file__).parents[2] / "Resources"
@@ -219,7 +219,8 @@ def test_saved_as_seg_nrrd_and_loaded_again_it_is_equal(case: Case, tmp_path: Pa
         for item in ("Name", "LabelValue", "Terminology"):
             assert getattr(new, f"Get{item}")() == getattr(old, f"Get{item}")()
         assert np.allclose(new.GetColor(), old.GetColor(), atol=1e-4)
-    labelmap, names = read_segmentation(path)
+    reading = read_labelmap(path)
+    labelmap, names = reading.image, reading.names
     assert np.array_equal(sitk.GetArrayViewFromImage(labelmap), labels_of(case.node))
     assert list(names.values()) == [label.name for label in load_model(HIPPOCAMPUS).card.labels]
 

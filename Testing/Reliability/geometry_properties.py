@@ -22,7 +22,8 @@ from LightMedSegLib.mrml.volumes import volume_grid
 from LightMedSegLib.mrml.worker import Worker
 from LightMedSegLib.progress import StageTimer
 from LightMedSegLib.segmentation import segment
-from LightMedSegLib.segmentation_files import read_segmentation, write_segmentation
+from LightMedSegLib.labelmaps.reading import read_labelmap
+from LightMedSegLib.segmentation_files import write_segmentation
 from Reliability.geometry_cases import (
     BallCase,
     ImageCase,
@@ -49,7 +50,7 @@ def labels_lie_in_place(case: ImageCase, folder: Path) -> None:
     assert_in_place(sitk.GetArrayFromImage(result.labelmap), height, step, case, Grid.of(image), case.box)
     path = folder / "result.seg.nrrd"
     write_segmentation(path, result.labelmap, result.card.labels)
-    again, _ = read_segmentation(path)
+    again = read_labelmap(path).image
     assert np.array_equal(sitk.GetArrayViewFromImage(again), sitk.GetArrayViewFromImage(result.labelmap))
     assert np.allclose([*again.GetSpacing(), *again.GetOrigin()], [*image.GetSpacing(), *image.GetOrigin()], rtol=1e-9)
     assert np.allclose(again.GetDirection(), image.GetDirection(), atol=1e-9)

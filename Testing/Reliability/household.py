@@ -25,7 +25,8 @@ from LightMedSegLib.model_package import Model, load_model
 from LightMedSegLib.model_store import ModelStore
 from LightMedSegLib.montage import write_montage
 from LightMedSegLib.safe_files import is_temporary
-from LightMedSegLib.segmentation_files import read_segmentation, write_segmentation
+from LightMedSegLib.labelmaps.reading import read_labelmap
+from LightMedSegLib.segmentation_files import write_segmentation
 
 NAME = "test-model"
 FEW = ("write a result", "add a model", "go back to the newest version", "correct a case again")
@@ -119,7 +120,7 @@ class Household:
             return f"{type(error).__name__}: {error}"
 
     def _problem(self) -> str:
-        labels = sitk.GetArrayFromImage(read_segmentation(self.result)[0])
+        labels = sitk.GetArrayFromImage(read_labelmap(self.result).image)
         if not any(np.array_equal(labels, sitk.GetArrayViewFromImage(one)) for one in self.supplies.labels):
             return "the result is neither the old nor the new one"
         sitk.ReadImage(str(self.result.with_name("montage.png")))
