@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection
+from itertools import zip_longest
 from pathlib import Path
 
 from LightMedSegLib.text_files import read_text
@@ -46,7 +47,7 @@ def read_table(path: Path, columns: Collection[str]) -> list[Row]:
 def _row(line: int, names: list[str], values: list[str]) -> dict[str, str]:
     if any(values[len(names) :]):
         raise ValueError(f"line {line} has more values than columns; put a value that holds the separator in quotes")
-    return {name: value for name, value in zip(names, values, strict=False) if name}
+    return {name: value for name, value in zip_longest(names, values[: len(names)], fillvalue="") if name}
 
 
 def _names(line: str, separator: str) -> list[str]:

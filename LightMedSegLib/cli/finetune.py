@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import math
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from LightMedSegLib.cli.finetune_cases import store_cases
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float, positive_int
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_number, format_table
@@ -132,54 +131,9 @@ def _prepare(arguments: argparse.Namespace) -> JobDescription:
             raise TrainingDataError(f"{out} holds a run with other settings; choose another folder.")
         return description
     if arguments.cases:
-        _store_cases(arguments, out / "cases")
+        store_cases(arguments, out / "cases")
     description.write(out)
     return description
-
-
-def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
-    from LightMedSegLib.finetuning.case_building import build_case
-    from LightMedSegLib.finetuning.case_store import CaseStore
-    from LightMedSegLib.finetuning.own_labels import make_label
-    from LightMedSegLib.finetuning.same_scan import same_scan_notes
-    from LightMedSegLib.labelmaps.values import present_values
-    from LightMedSegLib.model_store import resolve_model
-    from LightMedSegLib.training.case_labels import absent_labels, read_case_labels
-    from LightMedSegLib.training.cases import find_cases
-    from LightMedSegLib.volume_files import read_volume
-
-    model = resolve_model(arguments.model)
-    first = model.card.num_classes
-    new_labels = [make_label(first + number, name) for number, name in enumerate(arguments.new_label)]
-    found = find_cases(arguments.cases, "decathlon", model.card.in_channels)
-    # What an interrupted run left would be learnt from twice.
-    shutil.rmtree(folder, ignore_errors=True)
-    store, rows, notes, shown = CaseStore(folder), [], [], False
-    for case in found:
-        images = [read_volume(path) for path in case.images]
-        reading = read_case_labels(case, images[0], [*model.card.labels, *new_labels], ())
-        absent = absent_labels(reading, case.labelled)
-        shown = shown or bool(present_values(reading.image))
-        built = build_case(
-            images,
-            reading.image,
-            model,
-            reviewed_labels=case.labelled,
-            new_labels=new_labels,
-            absent=list(absent),
-            device=arguments.device,
-        )
-        record = store.add(built)
-        notes += reading.notes
-        if absent:
-            notes.append(f"{case.name}: no voxel of {', '.join(absent.values())}; taken as not in the scan.")
-        known = [entry.record for entry in store.list()]
-        notes += [f"{case.name}: {note}" for note in same_scan_notes(known, record, None)]
-        trial = record.test_then_train
-        rows.append([str(record.number), case.name, format_number(trial.mean if trial else math.nan, 3)])
-    if not shown:
-        raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
-    print("\n".join([format_table(["Case", "Name", "Dice before"], rows), *dict.fromkeys(notes)]))
 
 
 def _report(verdict: Verdict) -> str:

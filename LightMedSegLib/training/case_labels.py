@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from LightMedSegLib.labelmaps.reading import Labelmap, Meaning, read_labelmap
 from LightMedSegLib.labelmaps.values import present_values
 from LightMedSegLib.labels import Label
-from LightMedSegLib.training.cases import Case
+from LightMedSegLib.training.case import Case
 from LightMedSegLib.training.preparation import IGNORED
 
 if TYPE_CHECKING:

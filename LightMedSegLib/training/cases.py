@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
-from LightMedSegLib.csv_table import Row, read_table
 from LightMedSegLib.dataset_description import DATASET_FILE, declared_channels, declared_labels
 from LightMedSegLib.errors import InputImageError, TrainingDataError
-from LightMedSegLib.file_names import comparable_name, find_file
+from LightMedSegLib.file_names import comparable_name
+from LightMedSegLib.training.case import Case
+from LightMedSegLib.training.case_list import cases_of_csv
 
 VOLUME_ENDINGS = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One volume (one file per channel) with its labelmap.
-
-    labelled holds the label values that the annotator looked for; None means all of them. A structure
-    that is not in it may be present in the image without being marked, so the loss leaves it out. dataset_labels
-    are the values and names of the dataset's description, which lies at dataset_file.
-    """
-
-    name: str
-    images: tuple[Path, ...]
-    labelmap: Path
-    labelled: tuple[int, ...] | None = None
-    dataset_labels: tuple[tuple[int, str], ...] = ()
-    dataset_file: Path | None = None
 
 
 def find_cases(folder: Path, layout: str, channels: int) -> list[Case]:
@@ -48,7 +30,7 @@ def find_cases(folder: Path, layout: str, channels: int) -> list[Case]:
         cases = _labelmaps_of_folder(folder)
     else:
         listed = layout == "csv" or folder.is_file()
-        cases = _cases_of_csv(folder, channels) if listed else _cases_of_folder(folder, channels)
+        cases = cases_of_csv(folder, channels) if listed else _cases_of_folder(folder, channels)
     if not cases:
         raise TrainingDataError(f"The training data {folder} holds no labelled case.")
     names = [case.name for case in cases]
@@ -135,39 +117,3 @@ def _checked_dataset(folder: Path, channels: int) -> tuple[tuple[int, str], ...]
             f"The file {folder / DATASET_FILE} declares {declared} channel(s), but {channels} are asked for."
         )
     return tuple((value, name) for name, value in labels.items() if value)
-
-
-def _cases_of_csv(path: Path, channels: int) -> list[Case]:
-    image_columns = ["image"] if channels == 1 else [f"image_{channel}" for channel in range(channels)]
-    try:
-        rows = read_table(path, ["case", "labelmap", "labelled", *image_columns])
-    except OSError as error:
-        raise TrainingDataError(f"The list of cases {path.name} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise TrainingDataError(f"The list of cases {path.name} cannot be read: {error}.") from None
-    return [_case_of_row(row, path, image_columns) for row in rows]
-
-
-def _case_of_row(numbered_row: Row, path: Path, image_columns: list[str]) -> Case:
-    number, row = numbered_row
-    place = f"Line {number} of {path.name}"
-    for column in ["case", "labelmap", *image_columns]:
-        if column not in row:
-            raise TrainingDataError(
-                f"{path.name} has no column {column!r} in its first line; it has {', '.join(map(repr, row))}."
-            )
-        if not row[column]:
-            raise TrainingDataError(f"{place} has no value in the column {column!r}.")
-    files = [find_file(path.parent, row[column]) for column in [*image_columns, "labelmap"]]
-    for file in files:
-        if not file.is_file():
-            raise TrainingDataError(f"{place} names the file {file}, which does not exist.")
-    return Case(comparable_name(row["case"]), tuple(files[:-1]), files[-1], _labelled(row.get("labelled", ""), place))
-
-
-def _labelled(written: str, place: str) -> tuple[int, ...] | None:
-    try:
-        # A spreadsheet's list may come with whichever mark is not the table's separator.
-        return tuple(int(value) for value in re.split(r"[\s,;]+", written)) if written else None
-    except ValueError:
-        raise TrainingDataError(f"{place} must list whole numbers in the column 'labelled', not {written!r}.") from None

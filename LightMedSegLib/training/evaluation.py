@@ -16,7 +16,7 @@ from LightMedSegLib.metrics import LabelMetrics, evaluate
 from LightMedSegLib.model_package import Model
 from LightMedSegLib.progress import ProgressCallback
 from LightMedSegLib.safe_files import atomic_write
-from LightMedSegLib.training.cases import Case
+from LightMedSegLib.training.case import Case
 from LightMedSegLib.training.preparation import IGNORED, PreparedCase
 
 if TYPE_CHECKING:

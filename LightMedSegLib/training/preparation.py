@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.errors import InputImageError, TrainingDataError
 from LightMedSegLib.progress import ProgressCallback
 from LightMedSegLib.safe_files import make_private_folder
-from LightMedSegLib.training.cases import Case
+from LightMedSegLib.training.case import Case
 from LightMedSegLib.training.configuration import TrainingConfiguration
 
 INDEX_FILE = "cases.json"

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.training.cases import Case
+from LightMedSegLib.training.case import Case
 from LightMedSegLib.training.preparation import PreparedCase
 from LightMedSegLib.training.synthesis_configuration import SynthesisSection
 

@@ -81,7 +81,7 @@ def test_a_scan_may_be_numbered_or_dated(numbers: list[int], others: list[str]) 
         elif numbers == [0]:
             assert [scan.name for scan in find_scans(Path(folder), 1)] == sorted(["amos", *others])
         else:
-            with pytest.raises(InputImageError, match="The case amos has .* let the names of scans not end in _0000"):
+            with pytest.raises(InputImageError, match=r"The case amos has .* let the names of scans not end in _0000"):
                 find_scans(Path(folder), 1)
 
 

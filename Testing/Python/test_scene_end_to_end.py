@@ -33,6 +33,7 @@ from patience import Patience
 from LightMedSegLib import segment
 from LightMedSegLib.dicom_folder import list_series
 from LightMedSegLib.geometry import Box, Grid
+from LightMedSegLib.labelmaps.reading import read_labelmap
 from LightMedSegLib.model_package import load_model
 from LightMedSegLib.mrml.job import RunOptions, segmentation_job
 from LightMedSegLib.mrml.job_state import JobState
@@ -40,7 +41,6 @@ from LightMedSegLib.mrml.regions import roi_index_box
 from LightMedSegLib.mrml.volumes import voxels
 from LightMedSegLib.mrml.worker import Worker
 from LightMedSegLib.segmentation import Segmentation
-from LightMedSegLib.labelmaps.reading import read_labelmap
 from LightMedSegLib.volume_files import read_volume
 
 RESOURCES = Path(__file__).parents[2] / "Resources"

@@ -18,8 +18,8 @@ from patience import limit
 
 from LightMedSegLib import segmentation_files
 from LightMedSegLib.errors import InputImageError, OutputError
-from LightMedSegLib.labels import Label
 from LightMedSegLib.labelmaps.reading import read_labelmap
+from LightMedSegLib.labels import Label
 from LightMedSegLib.segmentation_files import check_segmentation_path, write_segmentation
 
 LABELS = [Label.from_json(label) for label in make_labels(3)]

@@ -194,7 +194,7 @@ def test_a_scan_whose_name_is_no_text_fails_in_words_and_the_others_are_segmente
     assert main(["segment", str(latin_1), str(tmp_path / "results"), "--json", str(report)]) == 2
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["a.nii.gz", "z.nii.gz"]
     assert "M\\udcfcller.nii.gz: failed: M\\udcfcller.nii.gz has a name, or a folder" in capfd.readouterr().out
-    assert [row["file"] for row in json.loads(report.read_text())["scans"]][0] == "M\\udcfcller.nii.gz"
+    assert "M\\udcfcller.nii.gz" in [row["file"] for row in json.loads(report.read_text())["scans"]]
 
 
 @pytest.mark.usefixtures("nothing_shipped")

@@ -170,7 +170,7 @@ def test_labels_are_learnt_by_the_names_of_the_dataset(tmp_path):
     np.testing.assert_array_equal(prepared[0].labels, np.array([0, 2, 1])[truth])
     assert len(notes) == 1 and "1 to 2 (bright ball), 2 to 1 (Ball)" in notes[0]
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "Tumour": 1, "Ball": 2}}))
-    with pytest.raises(TrainingDataError, match="case_00.*'Tumour' with the value 1, but no label"):
+    with pytest.raises(TrainingDataError, match=r"case_00.*'Tumour' with the value 1, but no label"):
         prepare_cases(find_cases(tmp_path, "decathlon", 1), configuration(), tmp_path / "other")
 
 

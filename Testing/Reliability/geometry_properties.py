@@ -15,6 +15,7 @@ from LightMedSegLib.cli.segment_report import segmentation_report
 from LightMedSegLib.engine import ROI_MARGIN_MM
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.geometry import Box, Grid, clip_box, grow_box
+from LightMedSegLib.labelmaps.reading import read_labelmap
 from LightMedSegLib.mrml.job import RunOptions, segmentation_job
 from LightMedSegLib.mrml.job_state import JobState
 from LightMedSegLib.mrml.transforms import to_array
@@ -22,7 +23,6 @@ from LightMedSegLib.mrml.volumes import volume_grid
 from LightMedSegLib.mrml.worker import Worker
 from LightMedSegLib.progress import StageTimer
 from LightMedSegLib.segmentation import segment
-from LightMedSegLib.labelmaps.reading import read_labelmap
 from LightMedSegLib.segmentation_files import write_segmentation
 from Reliability.geometry_cases import (
     BallCase,

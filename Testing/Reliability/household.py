@@ -21,11 +21,11 @@ from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.finetuning.case_store import CaseStore
 from LightMedSegLib.finetuning.job_description import JOB_FILE, JobDescription
 from LightMedSegLib.finetuning.work_folder import WorkFolder
+from LightMedSegLib.labelmaps.reading import read_labelmap
 from LightMedSegLib.model_package import Model, load_model
 from LightMedSegLib.model_store import ModelStore
 from LightMedSegLib.montage import write_montage
 from LightMedSegLib.safe_files import is_temporary
-from LightMedSegLib.labelmaps.reading import read_labelmap
 from LightMedSegLib.segmentation_files import write_segmentation
 
 NAME = "test-model"
