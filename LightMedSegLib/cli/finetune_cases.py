@@ -29,8 +29,8 @@ def store_cases(arguments: argparse.Namespace, folder: Path) -> None:
     labels = [*model.card.labels, *new_labels]
     found = find_cases(arguments.cases, "decathlon", model.card.in_channels)
     # All are checked before the first is segmented, which takes a while for each.
-    readings = (read_case_labels(case, read_volume(case.images[0]), labels, ()) for case in found)
-    if not any([present_values(reading.image) for reading in readings]):
+    present = [present_values(read_case_labels(case, read_volume(case.images[0]), labels, ()).image) for case in found]
+    if not any(present):
         raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     # What an interrupted run left would be learnt from twice.
     shutil.rmtree(folder, ignore_errors=True)
