@@ -26,7 +26,7 @@ def read_table(path: Path, columns: Collection[str]) -> list[Row]:
     """
     text = read_text(path, older=True).replace("\r\n", "\n").replace("\r", "\n")
     first, _, rest = text.partition("\n")
-    declared = first.strip().strip('"')
+    declared = first.strip(' "')
     lines = 0
     if len(declared) == 5 and declared.lower().startswith("sep="):
         separator, text, lines = declared[-1], rest, 1

@@ -8,6 +8,7 @@ from typing import Any
 from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.labelmaps.matching import plain_name
 from LightMedSegLib.strict_json import parse_json
+from LightMedSegLib.text_files import read_text
 
 DATASET_FILE = "dataset.json"
 
@@ -59,7 +60,7 @@ def _content(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content = parse_json(path.read_bytes())
+        content = parse_json(read_text(path))
     except OSError as error:
         raise InputImageError(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError as error:

@@ -7,15 +7,13 @@ import math
 import re
 from typing import Any
 
-from LightMedSegLib.text_files import decode_text
-
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse JSON; every way in which it can be wrong is a ValueError with a short reason.
-
-    Bytes may be UTF-8, UTF-16 or UTF-32, with or without a byte-order mark.
-    """
-    decoded = decode_text(text) if isinstance(text, bytes) else text.removeprefix("\ufeff")
+    """Parse UTF-8 JSON; every way in which it can be wrong is a ValueError with a short reason."""
+    try:
+        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text") from None
     try:
         value = json.loads(decoded, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.errors import TrainingDataError
+from LightMedSegLib.errors import InputImageError, TrainingDataError
 from LightMedSegLib.finetuning.case_record import CaseRecord, TestThenTrain, input_description
 from LightMedSegLib.finetuning.same_scan import array_hash, volume_hash
 from LightMedSegLib.finetuning.stored_case import StoredCase
@@ -58,8 +58,7 @@ def build_case(
         device: for that prediction.
 
     Only the reviewed part and as much around it as the network looks at is kept. Raises TrainingDataError for a
-    correction on another grid or nothing reviewed, InputImageError for an unusable volume and for values that no label
-    has.
+    correction on another grid, values that no label has or nothing reviewed, InputImageError for an unusable volume.
     """
     import SimpleITK as sitk
 
@@ -124,12 +123,15 @@ def _checked_values(
 ) -> NDArray[np.uint8]:
     import SimpleITK as sitk
 
-    correction = as_labelmap(correction, "The correction")
     other = Grid.of(correction)
     pairs = ((grid.spacing, other.spacing), (grid.origin, other.origin), (grid.direction, other.direction))
     if grid.size != other.size or any(not np.allclose(a, b, atol=GRID_TOLERANCE) for a, b in pairs):
         raise TrainingDataError("The correction is not on the volume's grid; resample it to the volume first.")
-    check_known(correction, labels, "The correction")
+    try:
+        correction = as_labelmap(correction, "The correction")
+        check_known(correction, labels, "The correction")
+    except InputImageError as error:
+        raise TrainingDataError(str(error)) from None
     truth = sitk.GetArrayFromImage(correction)
     for value in (*reviewed, *absent):
         if value not in labels:

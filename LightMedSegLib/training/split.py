@@ -12,6 +12,7 @@ from pathlib import Path
 from LightMedSegLib.errors import TrainingDataError
 from LightMedSegLib.file_names import comparable_name
 from LightMedSegLib.strict_json import parse_json
+from LightMedSegLib.text_files import read_text
 
 PARTS = ("train", "validation", "test")
 
@@ -66,7 +67,7 @@ def draw_split(names: Iterable[str], validation: int, test: int, seed: int) -> S
 def read_split(path: Path) -> Split:
     """The split in a JSON file with the keys train, validation and test."""
     try:
-        content = parse_json(path.read_bytes())
+        content = parse_json(read_text(path))
     except OSError as error:
         raise TrainingDataError(f"The split file {path.name} cannot be read: {error.strerror}.") from None
     except ValueError as error:

@@ -193,7 +193,10 @@ def test_a_scan_whose_name_is_no_text_fails_in_words_and_the_others_are_segmente
     report = tmp_path / "report.json"
     assert main(["segment", str(latin_1), str(tmp_path / "results"), "--json", str(report)]) == 2
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["a.nii.gz", "z.nii.gz"]
-    assert "M\\udcfcller.nii.gz: failed: M\\udcfcller.nii.gz has a name, or a folder" in capfd.readouterr().out
+    assert (
+        "M\\udcfcller.nii.gz: failed: M\\udcfcller.nii.gz has a name or a folder in its path that is not UTF-8"
+        in capfd.readouterr().out
+    )
     assert "M\\udcfcller.nii.gz" in [row["file"] for row in json.loads(report.read_text())["scans"]]
 
 
@@ -220,7 +223,7 @@ def test_dicom_slices_with_names_that_are_no_text_are_refused_in_words(tmp_path:
         slices[2].rename(series / os.fsdecode(b"M\xfcller.dcm"))
     except OSError:
         pytest.skip("this file system knows UTF-8 names only")
-    with pytest.raises(InputImageError):
+    with pytest.raises(InputImageError, match=r"ller\.dcm has a name or a folder in its path that is not UTF-8 text"):
         read_volume(series)
 
 
@@ -259,21 +262,30 @@ def test_a_run_goes_on_where_the_console_lacks_a_name(
     assert b"\\u5c71\\u7530.nii.gz: segmented" in console.buffer.getvalue()  # type: ignore[attr-defined]
 
 
+@pytest.fixture(scope="module")
+def comma_locale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A locale with decimal commas, of the system or made here."""
+    own, before = tmp_path_factory.mktemp("locales"), locale.setlocale(locale.LC_NUMERIC)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("de_DE.UTF-8", "German_Germany.1252", "xx_XX.UTF-8"):
+            if name.startswith("xx") and shutil.which("localedef"):
+                command = ["localedef", "-c", "-i", "de_DE", "-f", "UTF-8", str(own / name)]
+                subprocess.run(command, capture_output=True, timeout=limit(60), check=False)
+                patch.setenv("LOCPATH", str(own))
+            with contextlib.suppress(locale.Error):
+                locale.setlocale(locale.LC_NUMERIC, name)
+                locale.setlocale(locale.LC_NUMERIC, before)
+                yield name
+                return
+    pytest.skip("this system has no locale with decimal commas")
+
+
 @pytest.fixture
-def decimal_comma(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def decimal_comma(comma_locale: str) -> Iterator[str]:
     """The numbers of a country with decimal commas, in this process."""
     before = locale.setlocale(locale.LC_NUMERIC)
-    own = tmp_path_factory.mktemp("locales")
-    for name in ("de_DE.UTF-8", "German_Germany.1252", "xx_XX.UTF-8"):
-        if name.startswith("xx") and shutil.which("localedef"):
-            command = ["localedef", "-c", "-i", "de_DE", "-f", "UTF-8", str(own / name)]
-            subprocess.run(command, capture_output=True, timeout=limit(60), check=False)
-            monkeypatch.setenv("LOCPATH", str(own))
-        with contextlib.suppress(locale.Error):
-            yield locale.setlocale(locale.LC_NUMERIC, name)
-            locale.setlocale(locale.LC_NUMERIC, before)
-            return
-    pytest.skip("this system has no locale with decimal commas")
+    yield locale.setlocale(locale.LC_NUMERIC, comma_locale)
+    locale.setlocale(locale.LC_NUMERIC, before)
 
 
 @pytest.mark.parametrize("ending", [".nrrd", ".nii.gz", ".mha", ".seg.nrrd"])
