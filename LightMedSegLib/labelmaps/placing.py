@@ -23,7 +23,8 @@ _SAME_PLACE_VOXELS = 0.05
 def on_grid(labelmap: sitk.Image, grid: Grid, name: str, cut: bool) -> sitk.Image:
     """The labelmap on exactly this grid.
 
-    cut: what lies outside the labelmap is background, so it may be smaller or larger than the grid.
+    cut: what lies outside the labelmap is background, so it may be smaller or larger than the grid. An empty one may lie
+    anywhere: 3D Slicer saves it as a single voxel.
 
     Raises InputImageError, which begins with name, for voxels elsewhere than those of the grid, and for labelled ones
     outside it.
@@ -32,6 +33,8 @@ def on_grid(labelmap: sitk.Image, grid: Grid, name: str, cut: bool) -> sitk.Imag
     array = _array(labelmap)
     if _equal(own, grid):
         return grid.image(array)
+    if cut and not array.any():
+        return grid.image(np.zeros(grid.shape, dtype=array.dtype))
     offset = _offset(own, grid) if cut else None
     if offset is None:
         raise InputImageError(
@@ -48,8 +51,12 @@ def on_grid(labelmap: sitk.Image, grid: Grid, name: str, cut: bool) -> sitk.Imag
 
 
 def on_common_grid(first: sitk.Image, second: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
-    """Two labelmaps, both cut or made on one lattice, on the smallest grid that holds both; else as they are."""
+    """Two labelmaps that were cut, on the smallest grid that holds both; as they are where their voxels differ."""
     one, other = Grid.of(first), Grid.of(second)
+    if not _array(first).any():
+        return on_grid(first, other, "The first", cut=True), second
+    if not _array(second).any():
+        return first, on_grid(second, one, "The second", cut=True)
     offset = None if _equal(one, other) else _offset(other, one)
     if offset is None:
         return first, second

@@ -121,6 +121,10 @@ def test_segmentations_that_were_cut_are_compared_where_they_lie(
     ):
         assert main(["evaluate", str(one), str(other), "--json", str(figures)]) == 0
         assert [row["dice"] for row in json.loads(figures.read_text())["labels"]] == wanted, (one, other)
+    empty = segments(tmp_path / "empty.seg.nrrd", sitk.Image(1, 1, 1, sitk.sitkUInt8), *names)
+    for one, other in ((empty, cut), (cut, empty)):
+        assert main(["evaluate", str(one), str(other), "--json", str(figures)]) == 0
+        assert [row["dice"] for row in json.loads(figures.read_text())["labels"]] == [0.0, 0.0]
     sitk.WriteImage(labelmap[8:20, 6:15, 9:14], str(tmp_path / "plain.nii.gz"))
     assert main(["evaluate", str(cut), str(tmp_path / "plain.nii.gz")]) == 2
     assert "labelled voxel(s) outside the grid" in capsys.readouterr().err

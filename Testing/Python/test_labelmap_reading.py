@@ -104,6 +104,14 @@ def test_a_segmentation_larger_than_its_volume_is_cut_only_where_it_is_empty(tmp
         read_labelmap(path, volume(), MEANING)
 
 
+def test_an_empty_segmentation_is_one_voxel_somewhere_as_3d_slicer_saves_it(tmp_path: Path) -> None:
+    nowhere = Grid((1, 1, 1), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+    described = [(name, number, 0) for number, name in enumerate(NAMES, start=1)]
+    path = seg_nrrd(tmp_path / "empty.seg.nrrd", [np.zeros((1, 1, 1), np.uint8)], nowhere, described)
+    reading = read_labelmap(path, volume(), MEANING)
+    assert Grid.of(reading.image) == GRID and not values(reading.image).any()
+
+
 @pytest.mark.parametrize("shift", [(0.5, 0.0, 0.0), (0.0, 0.0, 1.0)])
 def test_voxels_between_those_of_the_volume_are_refused(
     tmp_path: Path, truth: np.ndarray, shift: tuple[float, float, float]
