@@ -34,7 +34,8 @@ def store_cases(arguments: argparse.Namespace, folder: Path) -> None:
         raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     # What an interrupted run left would be learnt from twice.
     shutil.rmtree(folder, ignore_errors=True)
-    store, rows, notes = CaseStore(folder), [], []
+    store, rows = CaseStore(folder), []
+    notes: list[str] = []
     for case in found:
         images = [read_volume(path) for path in case.images]
         reading = read_case_labels(case, images[0], labels, ())

@@ -23,8 +23,8 @@ _SAME_PLACE_VOXELS = 0.05
 def on_grid(labelmap: sitk.Image, grid: Grid, name: str, cut: bool) -> sitk.Image:
     """The labelmap on exactly this grid.
 
-    cut: what lies outside the labelmap is background, so it may be smaller or larger than the grid. An empty one may lie
-    anywhere: 3D Slicer saves it as a single voxel.
+    cut: what lies outside the labelmap is background, so it may be smaller or larger than the grid. An empty one may
+    lie anywhere: 3D Slicer saves it as a single voxel.
 
     Raises InputImageError, which begins with name, for voxels elsewhere than those of the grid, and for labelled ones
     outside it.

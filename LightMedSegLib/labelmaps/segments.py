@@ -48,7 +48,7 @@ def segments_of(fields: Mapping[str, str], name: str) -> list[Segment]:
         if match:
             found.setdefault(int(match[1]), {})[match[2]] = _repaired(text)
     segments = [_segment(number, found[number], name) for number in sorted(found)]
-    places = {}
+    places: dict[tuple[int, int], Segment] = {}
     for segment in segments:
         other = places.setdefault((segment.layer, segment.value), segment)
         if other is not segment:
