@@ -27,9 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the suggested model's name and the reason."""
     import SimpleITK as sitk
 
-    from LightMedSegLib.model_store import ModelStore
-    from LightMedSegLib.suggestion import appearance_of, suggest
-    from LightMedSegLib.volume_files import read_volume
+    from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.model.store import ModelStore
+    from LightMedSegLib.model.suggestion import appearance_of, suggest
 
     # Slices from the feet up, whatever way they were stored.
     image = sitk.DICOMOrient(read_volume(arguments.scan), "LPS")

@@ -5,21 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import SimpleITK as sitk
-
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float
 from LightMedSegLib.cli.tables import format_number, format_table
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.geometry import Grid
-from LightMedSegLib.labelmaps.placing import on_common_grid, on_grid
-from LightMedSegLib.labelmaps.reading import Labelmap, Meaning, read_labelmap
-from LightMedSegLib.labelmaps.two import with_names_of
-from LightMedSegLib.labelmaps.values import present_values
-from LightMedSegLib.metrics import LabelMetrics, evaluate, mean_without_nan
-from LightMedSegLib.model_store import resolve_model
-from LightMedSegLib.segmentation_files import check_output_path
+from LightMedSegLib.evaluation.comparison import compare
+from LightMedSegLib.evaluation.metrics import LabelMetrics, mean_without_nan
+from LightMedSegLib.io.segmentation_files import check_output_path
 
 
 def add_command(commands: Commands[Any]) -> None:
@@ -41,38 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the table, write the JSON file."""
     if arguments.json:
         check_output_path(arguments.json)
-    meaning = Meaning(resolve_model(arguments.model).card.labels) if arguments.model else None
     with without_native_messages():
-        prediction = read_labelmap(arguments.prediction, meaning=meaning)
-        reference = read_labelmap(arguments.reference, meaning=meaning)
-    if meaning is None:
-        prediction = with_names_of(reference, prediction)
-    names = dict(sorted({**reference.names, **prediction.names}.items()))
-    for value in {*present_values(prediction.image), *present_values(reference.image)}:
-        names.setdefault(value, f"Label {value}")
-    if not names:
-        raise InputImageError(f"Both {arguments.prediction} and {arguments.reference} are empty: nothing to compare.")
-    results = evaluate(*_on_one_grid(prediction, reference, arguments), names, arguments.tolerance)
-    notes = [*prediction.notes, *reference.notes]
-    print("\n".join([_table(results, arguments.tolerance), *([""] if notes else []), *notes]))
+        found = compare(arguments.prediction, arguments.reference, arguments.model, tolerance_mm=arguments.tolerance)
+    print("\n".join([_table(found.labels, arguments.tolerance), *([""] if found.notes else []), *found.notes]))
     if arguments.json:
-        write_json(arguments.json, {**_report(results, arguments.tolerance), "notes": notes})
+        write_json(arguments.json, {**_report(found.labels, arguments.tolerance), "notes": list(found.notes)})
     return 0
-
-
-def _on_one_grid(
-    prediction: Labelmap, reference: Labelmap, arguments: argparse.Namespace
-) -> tuple[sitk.Image, sitk.Image]:
-    """Both labelmaps; where a segmentation was cut to its segments, on the grid that both need."""
-    if prediction.cut and reference.cut:
-        return on_common_grid(prediction.image, reference.image)
-    if prediction.cut:
-        grid = Grid.of(reference.image)
-        return on_grid(prediction.image, grid, str(arguments.prediction), cut=True), reference.image
-    if reference.cut:
-        grid = Grid.of(prediction.image)
-        return prediction.image, on_grid(reference.image, grid, str(arguments.reference), cut=True)
-    return prediction.image, reference.image
 
 
 def _table(results: list[LabelMetrics], tolerance: float) -> str:

@@ -7,8 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from LightMedSegLib.console import printable
-from LightMedSegLib.safe_files import atomic_write
+from LightMedSegLib.core.console import printable
+from LightMedSegLib.storage.atomic_files import atomic_write
 
 
 def write_json(path: Path, report: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from LightMedSegLib.console import print_every_character
-from LightMedSegLib.errors import LightMedSegError
+from LightMedSegLib.core.console import print_every_character
+from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.training.command import add_arguments, run
 
 

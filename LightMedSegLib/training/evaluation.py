@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK as sitk
 
-from LightMedSegLib.metrics import LabelMetrics, evaluate
-from LightMedSegLib.model_package import Model
-from LightMedSegLib.progress import ProgressCallback
-from LightMedSegLib.safe_files import atomic_write
-from LightMedSegLib.training.case import Case
-from LightMedSegLib.training.preparation import IGNORED, PreparedCase
+from LightMedSegLib.core.progress import ProgressCallback
+from LightMedSegLib.evaluation.metrics import LabelMetrics, evaluate
+from LightMedSegLib.io.cases.case import Case
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.storage.atomic_files import atomic_write
 
 if TYPE_CHECKING:
     import torch
@@ -37,9 +37,9 @@ def evaluate_with_engine(
     model: Model, cases: Sequence[Case], device: str = "cpu", progress: ProgressCallback | None = None
 ) -> list[CaseScore]:
     """Segment the cases' own files as a user would, and compare on their own grids."""
-    from LightMedSegLib.segmentation import Engine
-    from LightMedSegLib.training.case_labels import read_case_labels
-    from LightMedSegLib.volume_files import read_volume
+    from LightMedSegLib.inference.segmentation import Engine
+    from LightMedSegLib.io.labelmaps.case_labels import read_case_labels
+    from LightMedSegLib.io.volume_files import read_volume
 
     engine = Engine(model, device)
     names = {label.value: label.name for label in model.card.labels}
@@ -47,7 +47,7 @@ def evaluate_with_engine(
     for number, case in enumerate(cases):
         images = [read_volume(path) for path in case.images]
         result = engine.segment(images[0] if len(images) == 1 else images)
-        reference = sitk.Cast(read_case_labels(case, images[0], model.card.labels).image, sitk.sitkUInt8)
+        reference = sitk.Cast(read_case_labels(case, images[0], model.card.labels, (IGNORED,)).image, sitk.sitkUInt8)
         scores += _score(case.name, result.labelmap, reference, names, case.labelled)
         if progress is not None:
             progress(number + 1, len(cases), case.name)
@@ -65,7 +65,7 @@ def evaluate_on_grid(
     """Segment prepared cases with any network, peers included, and compare on the model grid (spacing x, y, z)."""
     import torch
 
-    from LightMedSegLib.training.grid_inference import predict_labels
+    from LightMedSegLib.learning.grid_inference import predict_labels
 
     device = next(network.parameters()).device
     names = dict(enumerate(label_names, start=1))

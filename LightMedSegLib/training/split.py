@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.file_names import comparable_name
-from LightMedSegLib.strict_json import parse_json
-from LightMedSegLib.text_files import read_text
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.storage.file_names import comparable_name
+from LightMedSegLib.storage.strict_json import parse_json
+from LightMedSegLib.storage.text_files import read_text
 
 PARTS = ("train", "validation", "test")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from LightMedSegLib.geometry import Grid
+from LightMedSegLib.core.geometry import Grid
 
 Described = tuple[str, int, int]
 """Name, value and layer of a segment."""

@@ -7,10 +7,10 @@ import unicodedata
 import pytest
 from model_factory import make_labels
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.labelmaps.matching import label_values, match_segments
-from LightMedSegLib.labelmaps.segments import Segment, segments_of
-from LightMedSegLib.labels import Label
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.io.labelmaps.matching import label_values, match_segments
+from LightMedSegLib.io.labelmaps.segments import Segment, segments_of
 
 
 def labels(*names: str) -> list[Label]:

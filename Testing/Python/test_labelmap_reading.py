@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from model_factory import make_labels
 from segment_files import cut, seg_nrrd
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.geometry import Grid
-from LightMedSegLib.labelmaps.reading import Meaning, read_labelmap
-from LightMedSegLib.labels import Label
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.io.labelmaps.reading import Meaning, read_labelmap
 
 LABELS = tuple(Label.from_json(label) for label in make_labels(3))
 NAMES = [label.name for label in LABELS]

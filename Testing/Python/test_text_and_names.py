@@ -24,14 +24,14 @@ from patience import limit
 from volumes_on_disk import dicom_series, plain_volume
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.csv_table import read_table
-from LightMedSegLib.dataset_description import declared_channels, declared_labels
-from LightMedSegLib.errors import InputImageError, OutputError, TrainingDataError
-from LightMedSegLib.labelmaps.reading import read_labelmap
-from LightMedSegLib.segmentation_files import write_segmentation
-from LightMedSegLib.text_files import decode_text
-from LightMedSegLib.training.cases import find_cases
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.core.errors import InputImageError, OutputError, TrainingDataError
+from LightMedSegLib.io.cases.dataset_description import declared_channels, declared_labels
+from LightMedSegLib.io.datasets import find_cases
+from LightMedSegLib.io.labelmaps.reading import read_labelmap
+from LightMedSegLib.io.segmentation_files import write_segmentation
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.storage.csv_table import read_table
+from LightMedSegLib.storage.text_files import decode_text
 
 UNICODE = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
 NAMES = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12).filter(
@@ -230,7 +230,7 @@ def test_dicom_slices_with_names_that_are_no_text_are_refused_in_words(tmp_path:
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8", "latin-1", "cp437"])
 def test_names_that_the_console_lacks_are_shown_as_escapes(encoding: str) -> None:
     program = (
-        "import sys; from LightMedSegLib.console import print_every_character as p; p(); "
+        "import sys; from LightMedSegLib.core.console import print_every_character as p; p(); "
         "print('Łukasz 山田 \\udcfc'); print('Łukasz 山田 \\udcfc', file=sys.stderr)"
     )
     done = subprocess.run(
