@@ -108,6 +108,7 @@ class Engine:
         """As :func:`LightMedSegLib.segmentation.segment`, with this engine's model and device."""
         from LightMedSegLib.preprocessing import as_images
         from LightMedSegLib.volume_checks import check_resolution, check_volume
+        from LightMedSegLib.volume_notes import notes_of
 
         images = as_images(image)
         for volume in images:
@@ -123,7 +124,7 @@ class Engine:
             timer=StageTimer(),
             cancel=cancel or CancelToken(),
             plan=WorkPlan(progress or (lambda done, total, message: None)),
-            notes=[],
+            notes=list(dict.fromkeys(note for volume in images for note in notes_of(volume))),
         )
         run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
         with self._turn, _thread_count(threads):

@@ -18,6 +18,7 @@ from LightMedSegLib.labels import Label
 from LightMedSegLib.safe_files import atomic_write
 from LightMedSegLib.volume_checks import check_geometry
 from LightMedSegLib.volume_files import read_image
+from LightMedSegLib.volume_notes import notes_of, set_notes
 
 SEGMENTATION_SUFFIXES = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii", ".mha")
 _EMPTY_EXTENT = "0 -1 0 -1 0 -1"
@@ -126,6 +127,7 @@ def read_segmentation(path: str | Path) -> tuple[sitk.Image, dict[int, str]]:
     if low < 0 or high > 65535:
         raise InputImageError(f"{path} is no segmentation: its values go from {low:g} to {high:g}, not 0 to 65535.")
     labelmap = sitk.Cast(image, sitk.sitkUInt8 if high <= 255 else sitk.sitkUInt16)
+    set_notes(labelmap, notes_of(image))
     return labelmap, _segment_names(image)
 
 

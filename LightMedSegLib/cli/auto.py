@@ -30,11 +30,13 @@ def run(arguments: argparse.Namespace) -> int:
     from LightMedSegLib.model_store import ModelStore
     from LightMedSegLib.suggestion import appearance_of, suggest
     from LightMedSegLib.volume_files import read_volume
+    from LightMedSegLib.volume_notes import notes_of
 
+    volume = read_volume(arguments.scan)
     # Slices from the feet up, whatever way they were stored.
-    image = sitk.DICOMOrient(read_volume(arguments.scan), "LPS")
+    image = sitk.DICOMOrient(volume, "LPS")
     appearance = appearance_of(sitk.GetArrayViewFromImage(image), image.GetSpacing(), 2, arguments.modality.upper())
     suggestion = suggest(appearance, ModelStore().cards_in_use())
     print(suggestion.model.name if suggestion.model is not None else "no model")
-    print(suggestion.reason)
+    print("\n".join([suggestion.reason, *notes_of(volume)]))
     return 0 if suggestion.model is not None else NOTHING_SUITS

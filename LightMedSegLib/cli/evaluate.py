@@ -15,6 +15,7 @@ from LightMedSegLib.errors import InputImageError
 from LightMedSegLib.metrics import LabelMetrics, evaluate, mean_without_nan
 from LightMedSegLib.model_store import resolve_model
 from LightMedSegLib.segmentation_files import check_output_path, read_segmentation
+from LightMedSegLib.volume_notes import notes_of
 
 
 def add_command(commands: Commands[Any]) -> None:
@@ -48,9 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
     if not names:
         raise InputImageError(f"Both {arguments.prediction} and {arguments.reference} are empty: nothing to compare.")
     results = evaluate(prediction, reference, names, arguments.tolerance)
-    print(_table(results, arguments.tolerance))
+    notes = [
+        f"{which}: {note}"
+        for which, one in (("Prediction", prediction), ("Reference", reference))
+        for note in notes_of(one)
+    ]
+    print("\n".join([_table(results, arguments.tolerance), *notes]))
     if arguments.json:
-        write_json(arguments.json, _report(results, arguments.tolerance))
+        write_json(arguments.json, {**_report(results, arguments.tolerance), "notes": notes})
     return 0
 
 

@@ -147,6 +147,7 @@ def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
     from LightMedSegLib.model_store import resolve_model
     from LightMedSegLib.training.cases import find_cases
     from LightMedSegLib.volume_files import read_volume
+    from LightMedSegLib.volume_notes import notes_of
 
     model = resolve_model(arguments.model)
     first = model.card.num_classes
@@ -157,9 +158,12 @@ def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     store, rows, notes = CaseStore(folder), [], []
     for case in found:
+        *volumes, labelmap = (read_volume(path) for path in (*case.images, case.labelmap))
+        about = dict.fromkeys(note for volume in (*volumes, labelmap) for note in notes_of(volume))
+        notes += [f"{case.name}: {note}" for note in about]
         built = build_case(
-            [read_volume(path) for path in case.images],
-            sitk.Cast(read_volume(case.labelmap), sitk.sitkInt32),
+            volumes,
+            sitk.Cast(labelmap, sitk.sitkInt32),
             model,
             reviewed_labels=case.labelled,
             new_labels=new_labels,
