@@ -99,6 +99,10 @@ def _notes(slices: Sequence[SliceTags], step: float) -> list[str]:
             f"The DICOM series gives an ImagerPixelSpacing of {length_text(first.imager_spacing)} and a PixelSpacing "
             f"of {length_text(first.spacing)}, which was used."
         )
+    if len({one.frame for one in slices}) > 1:
+        notes.append(
+            "The DICOM slices name several frames of reference; their positions were used as if they were in one."
+        )
     if any(one.photometric == MONOCHROME_1 and one.modality not in _UNITS_IN_HEADER for one in slices):
         notes.append(
             "The DICOM slices are MONOCHROME1, to be shown inverted; their values were used as they are stored."

@@ -34,7 +34,7 @@ _DETECTORS = "DetectorInformationSequence"
 """Where slices of nuclear medicine have their place."""
 
 _TAGS = [
-    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, "ImagerPixelSpacing", "Modality", "NumberOfFrames",
+    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, "FrameOfReferenceUID", "ImagerPixelSpacing", "Modality", "NumberOfFrames",
     "PhotometricInterpretation", "SOPClassUID",
 ]  # fmt: skip
 
@@ -48,8 +48,8 @@ class SliceTags:
 
     row, column: directions of x and y, unit vectors at right angles. spacing: (x, y). imager_spacing: the same on the
     detector, None if it is not given. distance: SpacingBetweenSlices, None if it is not given. slope and intercept:
-    from stored values to those that are meant. photometric, modality and classes (of the object and of its file, which
-    should be the same): as the object says.
+    from stored values to those that are meant. frame: the identifier of the space of the position. photometric,
+    modality and classes (of the object and of its file, which should be the same): as the object says.
     """
 
     file: str
@@ -61,6 +61,7 @@ class SliceTags:
     distance: float | None
     slope: float
     intercept: float
+    frame: str
     photometric: str
     modality: str
     classes: frozenset[str]
@@ -101,6 +102,7 @@ def read_slice_tags(file: str, folder: Path) -> SliceTags:
         distance=distance,
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
+        frame=str(one.get("FrameOfReferenceUID", "")).strip(),
         photometric=str(one.get("PhotometricInterpretation", "")).strip(),
         modality=str(one.get("Modality", "")).strip(),
         classes=frozenset(str(uid).strip() for uid in classes if uid),

@@ -31,8 +31,13 @@ def check_metaimage(path: Path) -> None:
 
 
 def metaimage_fields(path: Path) -> dict[str, str]:
-    """The fields of the header, by their names."""
-    return {key.decode("latin-1"): value.decode("utf-8", "replace") for key, value in _lines(path)}
+    """The fields of the header, by their names. Raises InputImageError for a field with two values."""
+    fields: dict[str, str] = {}
+    for name, value in _lines(path):
+        key, text = name.decode("latin-1"), value.decode("utf-8", "replace")
+        if fields.setdefault(key, text) != text:
+            raise InputImageError(f"{path} has a MetaImage header with two values of {key}; export it again.")
+    return fields
 
 
 def is_dangerous_pattern(names: bytes) -> bool:

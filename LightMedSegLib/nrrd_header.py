@@ -28,12 +28,17 @@ def check_nrrd(path: Path) -> None:
 
 
 def nrrd_fields(path: Path) -> dict[str, str]:
-    """The fields of the header, names in lower case; comments and key:=value lines are left out."""
-    fields = {}
+    """The fields of the header, names in lower case; comments and key:=value lines are left out.
+
+    Raises InputImageError for a field with two values.
+    """
+    fields: dict[str, str] = {}
     for line in _lines(path)[1:]:
         name, mark, value = line.partition(b":")
         if mark and not value.startswith(b"=") and not line.startswith(b"#"):
-            fields[name.decode("latin-1").strip().lower()] = value.decode("utf-8", "replace").strip()
+            key, text = name.decode("latin-1").strip().lower(), value.decode("utf-8", "replace").strip()
+            if fields.setdefault(key, text) != text:
+                raise InputImageError(f"{path} has a NRRD header with two values of {key}; export it again.")
     return fields
 
 

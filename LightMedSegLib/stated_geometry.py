@@ -29,8 +29,8 @@ SAME_DIRECTION = 1e-3
 SAME_POSITION = 0.1
 """First voxels may lie this fraction of a voxel apart."""
 
-_SHORTEST_MM, _LONGEST_MM = 1.0, 10_000.0
-"""A scan of a part of a body is neither smaller nor larger along its longest axis."""
+_SHORTEST_MM, _LONGEST_MM = 3.0, 10_000.0
+"""Of the longest side of a scan. A body in metres that pass for mm is shorter, a crop in mm that pass for m longer."""
 
 _MISREAD = "The image reader misplaced the voxels; their size and place were taken from the header itself."
 

@@ -49,8 +49,6 @@ def file_contradiction(volume_node: Any) -> str:
             )
         if names[0].lower().endswith(HEADER_SUFFIXES):
             return _against_header(f"'{volume_node.GetName()}'", own, _header(*_state(names[0])))
-        if not _is_dicom(names[0]):
-            return ""
         slices = [_slice(*_state(name)) for name in dict.fromkeys((names[0], names[-1]))]
     except (LightMedSegError, OSError, ValueError):
         return ""  # Slicer could read it, so there is a volume; the file says nothing that could be compared.
@@ -99,11 +97,6 @@ def _sentence(name: str, own: Matrix, stated: np.ndarray) -> str:
     )
 
 
-def _is_dicom(name: str) -> bool:
-    with Path(name).open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
-
-
 def _state(name: str) -> tuple[str, int, int]:
     """A file, and what changes when it does."""
     status = Path(name).stat()
@@ -117,4 +110,7 @@ def _header(name: str, changed: int, size: int) -> StatedGeometry:
 
 @lru_cache(maxsize=64)
 def _slice(name: str, changed: int, size: int) -> SliceTags:
+    with Path(name).open("rb") as stream:
+        if stream.read(132)[128:] != b"DICM":
+            raise ValueError("The file is of a format whose geometry is not looked at.")
     return read_slice_tags(name, Path(name).parent)

@@ -17,7 +17,7 @@ SIZE = (6, 5, 4)
 
 _flips = st.tuples(*[st.sampled_from((1.0, -1.0))] * 3)
 _angles = st.tuples(*[st.floats(-np.pi, np.pi)] * 3)
-lengths = st.tuples(*[st.floats(0.3, 5.0)] * 3)
+lengths = st.tuples(*[st.floats(0.8, 5.0)] * 3)
 positions = st.tuples(*[st.floats(-300.0, 300.0)] * 3)
 
 

@@ -36,7 +36,7 @@ from LightMedSegLib.volume_notes import notes_of
 often = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 SLICES = 5
-edges = st.tuples(st.floats(0.3, 4.0), st.floats(0.3, 4.0), st.floats(0.5, 8.0))
+edges = st.tuples(st.floats(0.3, 4.0), st.floats(0.3, 4.0), st.floats(0.8, 8.0))
 orders = st.permutations(range(SLICES))
 
 
@@ -100,6 +100,13 @@ def test_a_spacing_on_the_detector_gives_way_to_that_in_the_patient_with_a_note(
     image = read_volume(write_series(tmp_path / "series", slices, range(SLICES)))
     np.testing.assert_allclose(image.GetSpacing(), (1.0, 0.8, 2.0))
     assert "ImagerPixelSpacing of 2 x 2 mm and a PixelSpacing of 1 x 0.8 mm, which was used" in notes_of(image)[0]
+
+
+def test_positions_in_several_frames_of_reference_have_a_note(tmp_path: Path) -> None:
+    slices = stack(np.eye(3), (0.0, 0.0, 0.0), (1.0, 1.0, 2.0))
+    slices[3].FrameOfReferenceUID += ".1"
+    image = read_volume(write_series(tmp_path / "series", slices, range(SLICES)))
+    assert ["several frames of reference" in note for note in notes_of(image)] == [True]
 
 
 @pytest.mark.parametrize(("modality", "noted"), [("MR", True), ("OT", True), ("CT", False), ("PT", False)])

@@ -95,7 +95,7 @@ def test_lengths_in_metres_and_micrometres_become_mm_with_a_note(
     assert ["converted to mm" in note for note in notes_of(image)] == ([True] if factor != 1.0 else [])
 
 
-@pytest.mark.parametrize(("unit", "length"), [(1, 1.0), (3, 1.0), (2, 0.001), (2, 1e5)])
+@pytest.mark.parametrize(("unit", "length"), [(1, 1.0), (3, 1.0), (2, 0.001), (2, 0.01), (2, 1e5)])
 def test_a_unit_that_makes_a_scan_of_a_flea_or_of_a_house_is_refused(tmp_path: Path, unit: int, length: float) -> None:
     place = np.column_stack([np.eye(3) * length, np.zeros(3)])
     path = nifti_file(tmp_path / "a.nii", sform=place, codes=(0, 1), pixdim=(length,) * 3, unit=unit)

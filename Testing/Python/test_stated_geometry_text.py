@@ -172,6 +172,19 @@ def test_a_metaimage_header_without_a_spacing_is_refused(tmp_path: Path) -> None
         read_volume(without(metaimage(tmp_path / "a.mha"), "ElementSpacing"))
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("a.nrrd", b"space: RAS\n"), ("a.mha", b"ElementSpacing = 2 2 2\n"), ("a.mha", b"Offset = 1 1 1\n")],
+)
+def test_a_field_that_is_given_twice_with_different_values_is_refused(tmp_path: Path, name: str, line: bytes) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(voxels()), str(tmp_path / name), False)
+    content = (tmp_path / name).read_bytes()
+    first = content.index(b"\n", content.index(b"\n") + 1) + 1
+    (tmp_path / name).write_bytes(content[:first] + line + content[first:])
+    with pytest.raises(InputImageError):
+        read_volume(tmp_path / name)
+
+
 def test_a_file_cannot_bring_notes_of_its_own(tmp_path: Path) -> None:
     image = sitk.GetImageFromArray(voxels())
     image.SetMetaData("LightMedSeg_Notes", "All is well.")
