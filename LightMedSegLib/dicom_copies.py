@@ -11,11 +11,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from LightMedSegLib.dicom_stack import MONOCHROME_1
 from LightMedSegLib.dicom_tags import SliceTags, pydicom_package
 from LightMedSegLib.errors import InputImageError
+from LightMedSegLib.temporary_folder import temporary_folder
 
 _CT = "1.2.840.10008.5.1.4.1.1.2"
 _READ_RIGHT = frozenset((_CT, "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.128"))
@@ -39,10 +39,10 @@ def readable_files(slices: Sequence[SliceTags], folder: Path) -> Iterator[list[s
     if not any(_needs_copy(one) for one in slices):
         yield [one.file for one in slices]
         return
-    with TemporaryDirectory(prefix="lightmedseg-") as place:
+    with temporary_folder(folder) as place:
         copies = []
         for number, one in enumerate(slices):
-            copy = Path(place) / f"{number:06d}.dcm"
+            copy = place / f"{number:06d}.dcm"
             _write_copy(one, number, copy, folder)
             copies.append(str(copy))
         yield copies

@@ -54,6 +54,9 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
     reader = sitk.ImageSeriesReader()
     with readable_files(stack.slices, folder) as files, _without_itk_warnings():
         reader.SetFileNames(files)
+        if len({(one.slope, one.intercept) for one in stack.slices}) > 1:
+            # ITK would take the first slice's type for all, and cut off what the others' values have more.
+            reader.SetOutputPixelType(sitk.sitkFloat64)
         try:
             image = reader.Execute()
         except (RuntimeError, MemoryError) as error:

@@ -134,7 +134,7 @@ def _stated(one: Any, keyword: str, count: int, folder: Path) -> NDArray[np.floa
 
     Raises InputImageError where they are no numbers, or differ.
     """
-    found = []
+    found: list[NDArray[np.float64]] = []
     for place in _places(one, keyword):
         values = _numbers(place, keyword)
         if values is None:

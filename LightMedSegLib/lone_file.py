@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from LightMedSegLib.errors import InputImageError
+from LightMedSegLib.temporary_folder import temporary_folder
 
 
 def neighbour(path: Path) -> Path | None:
@@ -26,8 +26,8 @@ def alone(path: Path) -> Iterator[Path]:
     if neighbour(path) is None:
         yield path
         return
-    with TemporaryDirectory(prefix="lightmedseg-") as folder:
-        lone = Path(folder) / path.name
+    with temporary_folder(path) as folder:
+        lone = folder / path.name
         try:
             try:
                 lone.symlink_to(path.resolve())

@@ -20,7 +20,7 @@ _TO_LPS = {
     "left-anterior-superior": (1.0, -1.0, 1.0),
     "las": (1.0, -1.0, 1.0),
 }
-"""Signs from each anatomical space to LPS. Older versions of ITK, such as that of SimpleITK 2.5.0, turn the wrong axis of LAS."""
+"""Signs from each anatomical space to LPS. ITK in SimpleITK 2.5.0 and before turns the wrong axis of LAS."""
 
 _TIME = re.compile(r"-time$|t$")
 _VECTOR = re.compile(r"\(([^)]*)\)|none")

@@ -230,6 +230,25 @@ def test_rescaling_in_a_functional_group_is_applied(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sitk.GetArrayFromImage(image), truth)
 
 
+@pytest.mark.parametrize("kind", ["PET", "enhanced PET"])
+def test_slices_of_different_rescaling_keep_their_values(tmp_path: Path, kind: str) -> None:
+    slopes = (1, 0.25, 3.5, 20, 1)
+    slices = stack(np.eye(3), (0.0,) * 3, (1.0, 1.0, 2.0), kind=kind, RescaleIntercept=0)
+    for one, slope in zip(slices, slopes, strict=True):
+        one.RescaleSlope = slope
+    image = read_volume(write_series(tmp_path / "series", slices, range(SLICES)))
+    truth = np.stack([stored_values(k, True, 16) * float(slope) for k, slope in enumerate(slopes)])
+    np.testing.assert_allclose(sitk.GetArrayFromImage(image), truth)
+
+
+def test_a_temporary_folder_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    slices = stack(np.eye(3), (0.0,) * 3, (1.0, 1.0, 2.0), PhotometricInterpretation="MONOCHROME1")
+    refused(tmp_path, slices, "without a temporary folder, and none can be made: No such file or directory")
+
+
 def test_a_message_about_damaged_tags_shows_no_value(tmp_path: Path) -> None:
     import pydicom
 
