@@ -104,7 +104,10 @@ def meta(folder: Path, rng: random.Random) -> Contradiction:
     fields |= {"DistanceUnits": unit} if unit else {}
     refused = rng.random() < 0.2
     if refused:
-        fields[rng.choice(("Position", "Origin", "CenterOfRotation"))] = "7 8 9"
+        field = rng.choice(("Position", "Origin", "CenterOfRotation"))
+        fields[field] = "7 8 9"
+        # Nothing turns about the centre then.
+        refused = field != "CenterOfRotation" or not np.allclose(place[:, :3] / edges, np.eye(3))
     contradicts = factor != 1.0
     if rng.random() < 0.4:
         cosines = np.diag(place[:, :3] / edges)
