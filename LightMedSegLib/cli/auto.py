@@ -27,10 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the suggested model's name and the reason."""
     import SimpleITK as sitk
 
-    from LightMedSegLib.model_store import ModelStore
-    from LightMedSegLib.suggestion import appearance_of, suggest
-    from LightMedSegLib.volume_files import read_volume
-    from LightMedSegLib.volume_notes import notes_of
+    from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.io.volume_notes import notes_of
+    from LightMedSegLib.model.store import ModelStore
+    from LightMedSegLib.model.suggestion import appearance_of, suggest
 
     volume = read_volume(arguments.scan)
     # Slices from the feet up, whatever way they were stored.

@@ -13,20 +13,15 @@ from LightMedSegLib.cli.parser import Commands, file_path, fraction, positive_in
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.segment_folder import is_folder_run, run_folder
 from LightMedSegLib.cli.segment_report import report_text, segmentation_report
-from LightMedSegLib.dicom_seg import DICOM_SUFFIX, check_dicom_seg, write_dicom_seg
-from LightMedSegLib.errors import ModelPackageError, OutputError
-from LightMedSegLib.model_package import Model
-from LightMedSegLib.model_store import ModelStore, resolve_model
-from LightMedSegLib.montage import check_montage_path, write_montage
-from LightMedSegLib.progress import StageTimer
-from LightMedSegLib.sample_data import SAMPLES, sample_path
-from LightMedSegLib.segmentation_files import (
-    SEGMENTATION_SUFFIXES,
-    check_output_path,
-    check_segmentation_path,
-    write_segmentation,
-)
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.core.errors import ModelPackageError, OutputError
+from LightMedSegLib.core.progress import StageTimer
+from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, check_dicom_seg, write_dicom_seg
+from LightMedSegLib.io.montage import check_montage_path, write_montage
+from LightMedSegLib.io.sample_data import SAMPLES, sample_path
+from LightMedSegLib.io.segmentation_files import SEGMENTATION_SUFFIXES, check_output_path, check_segmentation_path
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.store import ModelStore, resolve_model
 
 SAMPLE_PREFIX = "sample:"
 
@@ -90,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     with timer.stage("read"), without_native_messages():
         images = [read_volume(path, arguments.series) for path in paths]
 
-    from LightMedSegLib.segmentation import segment
+    from LightMedSegLib.inference.segmentation import segment
 
     with ProgressBar(sys.stderr) as progress:
         result = segment(
@@ -108,9 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.output.suffix == DICOM_SUFFIX:
             write_dicom_seg(arguments.output, result.labelmap, model.card, paths[0], arguments.series)
         else:
-            write_segmentation(
-                arguments.output, result.labelmap, model.card.labels, {"LightMedSeg_Model": model.card.identifier}
-            )
+            result.save(arguments.output)
         if arguments.montage:
             write_montage(arguments.montage, images[0], result.labelmap, model.card.labels)
     report = segmentation_report(result, timer)

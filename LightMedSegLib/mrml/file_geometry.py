@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from LightMedSegLib.dicom_stack import MONOCHROME_1
-from LightMedSegLib.dicom_tags import SliceTags, read_slice_tags
-from LightMedSegLib.errors import LightMedSegError
-from LightMedSegLib.header_geometry import HEADER_SUFFIXES, header_geometry
-from LightMedSegLib.lone_file import neighbour
-from LightMedSegLib.mrml.transforms import Matrix, ijk_to_ras
-from LightMedSegLib.stated_geometry import (
+from LightMedSegLib.core.errors import LightMedSegError
+from LightMedSegLib.io.dicom.stack import MONOCHROME_1
+from LightMedSegLib.io.dicom.tags import SliceTags, read_slice_tags
+from LightMedSegLib.io.headers.header_geometry import HEADER_SUFFIXES, header_geometry
+from LightMedSegLib.io.headers.stated_geometry import (
     SAME_DIRECTION,
     StatedGeometry,
     length_text,
@@ -26,6 +24,8 @@ from LightMedSegLib.stated_geometry import (
     same_lengths,
     same_place,
 )
+from LightMedSegLib.io.lone_file import neighbour
+from LightMedSegLib.mrml.transforms import Matrix, ijk_to_ras
 
 _LPS_FROM_RAS = np.diag((-1.0, -1.0, 1.0))
 _HALF_A_VOXEL = 0.5

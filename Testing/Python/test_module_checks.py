@@ -13,7 +13,7 @@ from stated_files import nifti_file
 
 
 def card(**changes: Any) -> Any:
-    from LightMedSegLib.model_card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
     return ModelCard.from_json(make_card(**changes))
 
@@ -30,7 +30,7 @@ def volume(low: int, high: int, shape: tuple[int, int, int] = (32, 32, 32), spac
 
 
 def warnings(node: Any, model: Any, **options: Any) -> str:
-    from LightMedSegLib.gui.checks import warnings_before_run
+    from LightMedSegLib.gui.segment.checks import warnings_before_run
 
     return "\n".join(warnings_before_run([node], model, **options))
 
@@ -122,8 +122,8 @@ def test_the_hippocampus_model_is_for_crops_not_for_whole_heads(
 ) -> None:
     import slicer
 
-    from LightMedSegLib.model_store import resolve_model
-    from LightMedSegLib.sample_data import sample_path
+    from LightMedSegLib.io.sample_data import sample_path
+    from LightMedSegLib.model.store import resolve_model
 
     node = slicer.util.loadVolume(str(sample_path(sample)))
     found = warnings(node, resolve_model("hippocampus-t1-mr").card)
@@ -131,7 +131,7 @@ def test_the_hippocampus_model_is_for_crops_not_for_whole_heads(
 
 
 def test_more_memory_than_there_is(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    from LightMedSegLib.gui import memory
+    from LightMedSegLib.gui.segment import memory
 
     monkeypatch.setattr(memory, "available_bytes", lambda: 500_000_000)
     assert "needs about 0.7 GB of memory, but only 0.5 GB are free" in warnings(volume(0, 500), card())
@@ -140,7 +140,7 @@ def test_more_memory_than_there_is(slicer_runtime: Any, monkeypatch: pytest.Monk
 
 
 def test_memory_that_only_caches_files_counts_as_free(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    from LightMedSegLib.gui import memory
+    from LightMedSegLib.gui.segment import memory
 
     told = "MemTotal:  16000 kB\nMemFree:  100 kB\nMemAvailable:  9000 kB\nHugePages_Total:  0\n"
     monkeypatch.setattr(memory.sys, "platform", "linux")
@@ -149,7 +149,7 @@ def test_memory_that_only_caches_files_counts_as_free(slicer_runtime: Any, monke
 
 
 def test_memory_grows_with_volume_and_resolution(slicer_runtime: Any) -> None:  # noqa: F811
-    from LightMedSegLib.gui.memory import available_bytes, needed_bytes
+    from LightMedSegLib.gui.segment.memory import available_bytes, needed_bytes
 
     small = needed_bytes((100, 100, 100), (1, 1, 1), card(), 2)
     assert small < needed_bytes((512, 512, 600), (1, 1, 1), card(), 2) < 6e9

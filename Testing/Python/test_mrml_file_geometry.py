@@ -12,9 +12,9 @@ from mrml_fixtures import add_volume, new_scene, slicer
 from stated_files import affines, far_apart, matrix_of, nifti_file
 from stated_slices import make_slice, write_series
 
+from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.mrml.file_geometry import file_contradiction
 from LightMedSegLib.mrml.transforms import ijk_to_ras
-from LightMedSegLib.volume_files import read_volume
 
 often = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PLACE = np.column_stack([np.diag((1.0, 1.5, 2.0)), (10.0, 20.0, 30.0)])

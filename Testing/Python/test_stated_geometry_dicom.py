@@ -27,11 +27,11 @@ from stated_slices import (
     write_series,
 )
 
-from LightMedSegLib.dicom_folder import series_files
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.segmentation import segment
-from LightMedSegLib.volume_files import read_volume
-from LightMedSegLib.volume_notes import notes_of
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.inference.segmentation import segment
+from LightMedSegLib.io.dicom_series import series_files
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.io.volume_notes import notes_of
 
 often = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stated_files import LPS_FROM_RAS, affines, assert_placed, far_apart, lengths, matrix_of, nifti_file, voxels
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.segmentation import segment
-from LightMedSegLib.volume_files import read_volume
-from LightMedSegLib.volume_notes import notes_of
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.inference.segmentation import segment
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.io.volume_notes import notes_of
 
 often = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 codes = st.integers(1, 5)

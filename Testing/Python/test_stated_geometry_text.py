@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from stated_files import affines, assert_placed, matrix_of, nrrd_file, rotations, vector_text, voxels
 from volumes_on_disk import metaimage
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.volume_files import read_volume
-from LightMedSegLib.volume_notes import notes_of
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.io.volume_notes import notes_of
 
 often = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

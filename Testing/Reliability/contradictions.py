@@ -19,9 +19,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightMedSegLib.cli.native_messages import without_native_messages
-from LightMedSegLib.errors import LightMedSegError
-from LightMedSegLib.volume_files import read_volume
-from LightMedSegLib.volume_notes import notes_of
+from LightMedSegLib.core.errors import LightMedSegError
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.io.volume_notes import notes_of
 from Reliability.contradiction_cases import KINDS, Contradiction
 from Reliability.surroundings import own_folder
 from Reliability.tally import Tally, main

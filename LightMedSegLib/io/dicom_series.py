@@ -1,0 +1,154 @@
+"""A volume from a folder of DICOM slices, refused where slices are missing or ambiguous.
+
+Only geometry and slice counts are looked at; no patient data is read out, shown or kept.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.dicom.copies import readable_files
+from LightMedSegLib.io.dicom.stack import stack_of
+from LightMedSegLib.io.headers.stated_geometry import settle_geometry
+
+_SERIES_NUMBER = "0020|0011"
+_MODALITY = "0008|0060"
+
+# In the file's own header, which is the same in every transfer syntax: the kind of object, here CT, MR and PET slices.
+_MAGIC_AT, _MAGIC = 128, b"DICM"
+_SLICE_CLASS = re.compile(rb"\x02\x00\x02\x00UI..1\.2\.840\.10008\.5\.1\.4\.1\.1\.(2|4|128)\x00?\x02\x00", re.DOTALL)
+
+_LARGE_PIXELS, _STRONGEST_COMPRESSION = 2**24, 1000
+
+
+@dataclass(frozen=True)
+class DicomSeries:
+    """One series of a folder: its identifier and files."""
+
+    uid: str
+    files: tuple[str, ...]
+
+
+def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
+    """The volume of the one series in folder, or of number ``series`` (from 1) among several.
+
+    Series of a single slice (scouts, structure sets) are left aside where one longer series remains.
+    Raises InputImageError.
+    """
+    chosen = _choose(folder, list_series(folder), series)
+    if len(chosen.files) < 2:
+        raise InputImageError(
+            f"{folder} has one DICOM file in the chosen series; a volume needs a file for each of several slices "
+            "(convert a multi-frame object to NIfTI or NRRD first)."
+        )
+    _refuse_absurd_size(folder, chosen.files[0])
+    stack = stack_of(folder, chosen.files)
+    reader = sitk.ImageSeriesReader()
+    with readable_files(stack.slices, folder) as files, _without_itk_warnings():
+        reader.SetFileNames(files)
+        if len({(one.slope, one.intercept) for one in stack.slices}) > 1:
+            # ITK would take the first slice's type for all, and cut off what the others' values have more.
+            reader.SetOutputPixelType(sitk.sitkFloat64)
+        try:
+            image = reader.Execute()
+        except (RuntimeError, MemoryError) as error:
+            raise InputImageError(
+                f"{folder} holds a DICOM series that cannot be read as one volume: a file is damaged, or its "
+                "slices differ in size."
+            ) from error
+    settle_geometry(image, stack.stated, str(folder))
+    return image
+
+
+def series_files(folder: Path, series: int | None = None) -> tuple[str, ...]:
+    """The files of the series that :func:`read_dicom_folder` reads: file k is slice k. Raises InputImageError."""
+    return stack_of(folder, _choose(folder, list_series(folder), series).files).files
+
+
+def list_series(folder: Path) -> list[DicomSeries]:
+    """The DICOM series directly in folder, longest first. Raises InputImageError if there is none."""
+    with _without_itk_warnings():
+        uids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+        found = [
+            DicomSeries(uid, tuple(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid))) for uid in uids
+        ]
+    _refuse_damaged(folder, found)
+    if not found:
+        raise InputImageError(f"{folder} is a folder without DICOM images; give the folder that holds the slices.")
+    return sorted(found, key=lambda one: (-len(one.files), one.uid))
+
+
+def _refuse_damaged(folder: Path, found: Sequence[DicomSeries]) -> None:
+    """Raise InputImageError if there are slices that GDCM leaves out, as it does with files that are cut short.
+
+    Without this a series whose first or last file is damaged would pass for a shorter one.
+    """
+    listed = {Path(file).name for one in found for file in one.files}
+    damaged = 0
+    for path in folder.iterdir():
+        if path.name not in listed and path.is_file():
+            start = b""
+            with suppress(OSError), path.open("rb") as stream:
+                start = stream.read(1024)[_MAGIC_AT:]
+            damaged += start.startswith(_MAGIC) and _SLICE_CLASS.search(start) is not None
+    if damaged:
+        raise InputImageError(
+            f"{folder} has {damaged} DICOM slice(s) that are damaged or incomplete; copy or export the series again."
+        )
+
+
+def _refuse_absurd_size(folder: Path, first: str) -> None:
+    """Raise InputImageError if a slice claims far more pixels than any compression could fit into its file.
+
+    ITK takes memory for all slices of the first one's size before it reads them.
+    """
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(first)
+    with _without_itk_warnings(), suppress(RuntimeError):
+        reader.ReadImageInformation()
+        pixels = math.prod(reader.GetSize())
+        if pixels > _LARGE_PIXELS and pixels > _STRONGEST_COMPRESSION * Path(first).stat().st_size:
+            raise InputImageError(f"{folder} has a damaged DICOM slice; copy or export the series again.")
+
+
+def _choose(folder: Path, found: list[DicomSeries], series: int | None) -> DicomSeries:
+    if series is not None:
+        if not 1 <= series <= len(found):
+            raise InputImageError(f"{folder} has {len(found)} DICOM series; there is no series {series}.")
+        return found[series - 1]
+    volumes = [one for one in found if len(one.files) > 1]
+    if len(volumes) > 1:
+        choices = "; ".join(f"{n}: {_describe(one)}" for n, one in enumerate(found, start=1))
+        raise InputImageError(
+            f"{folder} has {len(found)} DICOM series; choose one by its place in this list (--series) or give a "
+            f"folder with one series: {choices}."
+        )
+    return (volumes or found)[0]
+
+
+def _describe(one: DicomSeries) -> str:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(one.files[0])
+    reader.ReadImageInformation()
+    number, modality = (reader.GetMetaData(key).strip() if reader.HasMetaDataKey(key) else "?"
+                        for key in (_SERIES_NUMBER, _MODALITY))  # fmt: skip
+    return f"series number {number}, {modality}, {len(one.files)} slices"
+
+
+@contextmanager
+def _without_itk_warnings() -> Iterator[None]:
+    """Silence ITK's remarks on the console; what matters in them is checked by stack_of and settle_geometry."""
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(before)

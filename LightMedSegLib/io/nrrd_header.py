@@ -1,0 +1,48 @@
+"""The header of a NRRD file, and checks of it that ITK leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.metaimage_header import is_dangerous_pattern
+
+_HEADER_BYTES = 1024 * 1024
+_LONGEST_FIELD = 1000
+"""ITK's reader overruns its memory where it cannot parse a long field; real ones have some hundred characters."""
+
+
+def check_nrrd(path: Path) -> None:
+    """Raise InputImageError if the header of the .nrrd or .nhdr file at path would mislead ITK's reader.
+
+    That is an absurdly long field (lines with key:=value are free text, and may be as long as they like), and a pattern
+    of file names that is more than a number in a name (ITK hands it to printf, which reads and writes memory as it
+    says).
+    """
+    for line in _lines(path):
+        if len(line) > _LONGEST_FIELD and b":=" not in line and not line.startswith(b"#"):
+            raise InputImageError(f"{path} has a NRRD header with a field of {len(line)} characters; it is damaged.")
+        field, _, value = line.partition(b":")
+        if field.strip().lower() in (b"data file", b"datafile") and is_dangerous_pattern(value):
+            raise InputImageError(f"{path} has a NRRD header with an impossible pattern of file names.")
+
+
+def nrrd_fields(path: Path) -> dict[str, str]:
+    """The fields of the header, names in lower case; comments and key:=value lines are left out.
+
+    Raises InputImageError for a field with two values.
+    """
+    fields: dict[str, str] = {}
+    for line in _lines(path)[1:]:
+        name, mark, value = line.partition(b":")
+        if mark and not value.startswith(b"=") and not line.startswith(b"#"):
+            key, text = name.decode("latin-1").strip().lower(), value.decode("utf-8", "replace").strip()
+            if fields.setdefault(key, text) != text:
+                raise InputImageError(f"{path} has a NRRD header with two values of {key}; export it again.")
+    return fields
+
+
+def _lines(path: Path) -> list[bytes]:
+    with path.open("rb") as stream:
+        header = stream.read(_HEADER_BYTES).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    return header.split(b"\n")
