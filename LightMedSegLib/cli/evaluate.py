@@ -12,6 +12,7 @@ from LightMedSegLib.cli.tables import format_number, format_table
 from LightMedSegLib.evaluation.comparison import evaluate
 from LightMedSegLib.evaluation.metrics import LabelMetrics, mean_without_nan
 from LightMedSegLib.io.headers.header_geometry import header_geometry
+from LightMedSegLib.io.results.output_checks import check_inputs_stay
 from LightMedSegLib.io.segmentation_files import check_output_path
 
 
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the table, write the JSON file."""
     if arguments.json:
         check_output_path(arguments.json)
+        check_inputs_stay([arguments.json], [arguments.prediction, arguments.reference])
     with without_native_messages():
         results = evaluate(arguments.prediction, arguments.reference, arguments.model, tolerance_mm=arguments.tolerance)
     notes = [
@@ -41,9 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
         for which, path in (("Prediction", arguments.prediction), ("Reference", arguments.reference))
         for note in header_geometry(path).notes
     ]
-    print("\n".join([_table(results, arguments.tolerance), *notes]))
+    # The file first: the reader of what is printed may go away.
     if arguments.json:
         write_json(arguments.json, {**_report(results, arguments.tolerance), "notes": notes})
+    print("\n".join([_table(results, arguments.tolerance), *notes]))
     return 0
 
 
