@@ -28,13 +28,15 @@ def run(arguments: argparse.Namespace) -> int:
     import SimpleITK as sitk
 
     from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.io.volume_notes import notes_of
     from LightMedSegLib.model.store import ModelStore
     from LightMedSegLib.model.suggestion import appearance_of, suggest
 
+    volume = read_volume(arguments.scan)
     # Slices from the feet up, whatever way they were stored.
-    image = sitk.DICOMOrient(read_volume(arguments.scan), "LPS")
+    image = sitk.DICOMOrient(volume, "LPS")
     appearance = appearance_of(sitk.GetArrayViewFromImage(image), image.GetSpacing(), 2, arguments.modality.upper())
     suggestion = suggest(appearance, ModelStore().cards_in_use())
     print(suggestion.model.name if suggestion.model is not None else "no model")
-    print(suggestion.reason)
+    print("\n".join([suggestion.reason, *notes_of(volume)]))
     return 0 if suggestion.model is not None else NOTHING_SUITS

@@ -128,6 +128,7 @@ class Engine:
     ) -> Segmentation:
         """As :func:`LightMedSegLib.inference.segmentation.segment`, with this engine's model and device."""
         from LightMedSegLib.io.volume_checks import check_resolution
+        from LightMedSegLib.io.volume_notes import notes_of
 
         images = input_volumes(image)
         check_resolution(images[0].GetSpacing(), self.card.input.spacing)
@@ -142,7 +143,7 @@ class Engine:
             timer=StageTimer(),
             cancel=cancel or CancelToken(),
             plan=WorkPlan(progress or (lambda done, total, message: None)),
-            notes=[forked] if forked else [],
+            notes=list(dict.fromkeys([*([forked] if forked else []), *(n for one in images for n in notes_of(one))])),
         )
         run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
         with self._turn, _thread_count(None if forked else threads):

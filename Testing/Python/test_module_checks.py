@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from model_factory import make_card
 from runtime_fixtures import slicer_runtime  # noqa: F401
+from stated_files import nifti_file
 
 
 def card(**changes: Any) -> Any:
@@ -82,6 +84,14 @@ def test_dicom_headers_count_more_than_intensities(
     node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
     found = warnings(node, card())
     assert (sentence in found) if sentence else found == ""
+
+
+def test_a_file_that_contradicts_the_scene_is_named_first(slicer_runtime: Any, tmp_path: Path) -> None:  # noqa: F811
+    import slicer
+
+    sform = np.column_stack([np.diag((20.0, 20.0, 20.0)), np.zeros(3)])
+    node = slicer.util.loadVolume(str(nifti_file(tmp_path / "Scan.nii", sform=sform, codes=(0, 1))))
+    assert warnings(node, card()).startswith("The voxels of 'Scan' are 20 x 20 x 20 mm by its file, but 1 x 1 x 1 mm")
 
 
 def test_voxels_much_longer_than_the_models(slicer_runtime: Any) -> None:  # noqa: F811

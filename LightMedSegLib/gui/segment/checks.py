@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.gui.segment import guess, memory
+from LightMedSegLib.mrml.file_geometry import file_contradiction
 from LightMedSegLib.mrml.regions import roi_index_box
 from LightMedSegLib.mrml.segmentations.result_record import is_unedited
 from LightMedSegLib.mrml.volumes import check_volume_node, volume_grid
@@ -30,7 +31,8 @@ def warnings_before_run(
     problem = input_problem(volumes, roi)
     if problem:
         return [problem]
-    warnings = [*_modality_warnings(volumes, card), *_same_volume_twice(volumes)]
+    warnings = [line for volume in volumes if (line := file_contradiction(volume))]
+    warnings += [*_modality_warnings(volumes, card), *_same_volume_twice(volumes)]
     shape, spacing = _region(volumes[0], roi)
     warnings += _resolution_warnings(volumes[0], spacing, card)
     warnings += _extent_warnings(volumes[0], shape, spacing, card)
