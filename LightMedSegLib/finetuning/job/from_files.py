@@ -12,6 +12,7 @@ from LightMedSegLib.core.errors import DependencyError, TrainingDataError
 from LightMedSegLib.finetuning.job.description import JOB_FILE, RESULT_FILE, JobDescription
 from LightMedSegLib.finetuning.job.progress import steps_shown
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.io.results.output_checks import make_output_folder
 from LightMedSegLib.model.package import Model
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def prepare_job(
         if JobDescription.read(folder / JOB_FILE) != job:
             raise TrainingDataError(f"{folder} holds a run with other settings; choose another folder.")
         return
+    make_output_folder(folder)
     if files is not None and job.cases_folder:
         _store_cases(job, files, Path(job.cases_folder), new_labels, on_case)
     job.write(folder)
@@ -142,6 +144,9 @@ def _store_cases(
     added = [make_label(first + number, name) for number, name in enumerate(new_labels)]
     labels = [*model.card.labels, *added]
     found = find_cases(files, "decathlon", model.card.in_channels)
+    kept = folder.resolve()
+    if any(kept in path.resolve().parents for case in found for path in (*case.images, case.labelmap)):
+        raise TrainingDataError(f"{folder} holds the cases, and this run would replace it; choose another folder.")
     # All are checked before the first is segmented, which takes a while for each.
     present = [present_values(read_case_labels(case, read_volume(case.images[0]), labels).image) for case in found]
     if not any(present):
