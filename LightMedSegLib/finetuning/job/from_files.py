@@ -144,8 +144,7 @@ def _store_cases(
     first = model.card.num_classes
     added = [make_label(first + number, name) for number, name in enumerate(new_labels)]
     labels = [*model.card.labels, *added]
-    layout = "csv" if files.suffix.lower() == ".csv" else "decathlon"
-    found = find_cases(files, layout, model.card.in_channels)
+    found = find_cases(files, "decathlon", model.card.in_channels)
     kept = folder.resolve()
     if any(kept in path.resolve().parents for case in found for path in (*case.images, case.labelmap)):
         raise TrainingDataError(f"{folder} holds the cases, and this run would replace it; choose another folder.")
