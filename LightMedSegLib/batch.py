@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from LightMedSegLib.dataset_labels import with_dataset_values
-from LightMedSegLib.errors import CancelledError, LightMedSegError
+from LightMedSegLib.errors import CancelledError, DoubtfulResultError, LightMedSegError
 from LightMedSegLib.progress import CancelToken, ProgressCallback, part_of
 from LightMedSegLib.scan_folders import Scan
 from LightMedSegLib.segmentation_files import check_segmentation_path, write_segmentation
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
     from LightMedSegLib.engine import Engine, Segmentation
 
-SEGMENTED, SKIPPED, FAILED, NOT_STARTED = "segmented", "exists already", "failed", "not started"
+SEGMENTED, SKIPPED, DOUBTFUL, FAILED, NOT_STARTED = (
+    "segmented", "exists already", "doubtful", "failed", "not started",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of one scan.
 
-    name: the result's file name. state: one of the four above. reason: of a failure, a sentence that names no path.
+    name: the result's file name. state: one of the five above; doubtful is what got a warning in a strict run. reason:
+    of a failure or a doubt, in sentences that name no path.
     result: large; whoever keeps outcomes of many scans should not keep it.
     """
 
@@ -41,7 +44,8 @@ class Batch:
     """How the scans of a folder are segmented.
 
     output: folder of the results. suffix: their ending. values: as dataset_labels.dataset_values gives them, empty for
-    the model's own. overwrite: segment again what has a result already. read: gives the volume of a file or folder.
+    the model's own. overwrite: segment again what has a result already. strict: write nothing that got a warning.
+    read: gives the volume of a file or folder.
     """
 
     engine: Engine
@@ -52,6 +56,7 @@ class Batch:
     overlap: float | None = None
     mirror: Sequence[str] | None = None
     threads: int | None = None
+    strict: bool = False
     read: Callable[[Path], sitk.Image] = read_volume
 
     def run(
@@ -77,7 +82,14 @@ class Batch:
             check_segmentation_path(path)
             images = [self.read(image) for image in scan.images]
             result = self.engine.segment(
-                images, None, progress, cancel, overlap=self.overlap, mirror=self.mirror, threads=self.threads
+                images,
+                None,
+                progress,
+                cancel,
+                overlap=self.overlap,
+                mirror=self.mirror,
+                threads=self.threads,
+                strict=self.strict,
             )
             labelmap, labels = result.labelmap, result.card.labels
             if self.values:
@@ -85,6 +97,8 @@ class Batch:
             write_segmentation(path, labelmap, labels, {"LightMedSeg_Model": result.card.identifier})
         except CancelledError:
             return Outcome(path.name, NOT_STARTED)
+        except DoubtfulResultError as error:
+            return Outcome(path.name, DOUBTFUL, str(error))
         except LightMedSegError as error:
             return Outcome(path.name, FAILED, _without_folders(str(error), (*scan.images, path)))
         return Outcome(path.name, SEGMENTED, result=result)

@@ -1,6 +1,6 @@
 """A volume from a folder of DICOM slices, refused where slices are missing or ambiguous.
 
-Only geometry and slice counts are looked at; no patient data is read out, shown or kept.
+Only geometry, slice counts and the kind of scan are looked at; no patient data is read out, shown or kept.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightMedSegLib.errors import InputImageError
+from LightMedSegLib.scan_tags import keep_tags, scan_tags
 
 _SERIES_NUMBER = "0020|0011"
 _MODALITY = "0008|0060"
@@ -78,6 +79,7 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
     spacings = np.array([_numbers(reader, n, _PIXEL_SPACING, 2, folder, "pixel spacing") for n in slices])
     if np.abs(spacings - spacings[0]).max() > 1e-3 * spacings[0].max():
         raise InputImageError(f"{folder} has DICOM slices of different pixel spacing; give a folder with one stack.")
+    keep_tags(image, scan_tags(lambda key: reader.GetMetaData(0, key) if reader.HasMetaDataKey(0, key) else ""))
     return image
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.coarse_search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.devices import select_device
-from LightMedSegLib.errors import DeviceError, LightMedSegError
+from LightMedSegLib.errors import DeviceError, DoubtfulResultError, LightMedSegError
 from LightMedSegLib.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
 from LightMedSegLib.progress import CancelToken, ProgressCallback, StageTimer
 from LightMedSegLib.work_plan import WorkPlan, pace_of
@@ -42,8 +42,9 @@ class Segmentation:
     """A result.
 
     labelmap: UInt8 image on exactly the input's grid, 0 is background. card: the model's. timings: seconds for each
-    of STAGES. device: where the network ran. notes: sentences for the user about anything done otherwise than asked.
-    explanation: a sentence on how the network ran there, for the log; "" where there is nothing to say.
+    of STAGES. device: where the network ran. notes: sentences for the user, first the warnings, then anything done
+    otherwise than asked. warnings: those that doubt the volume or the result. explanation: a sentence on how the
+    network ran there, for the log; "" where there is nothing to say.
     """
 
     labelmap: sitk.Image
@@ -52,13 +53,15 @@ class Segmentation:
     device: str
     notes: list[str] = field(default_factory=list)
     explanation: str = ""
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class _Run:
     """What one call of Engine.segment carries through its stages.
 
-    box: where labels are wanted. margin_mm: what the network sees around it. search: this is the coarse pass.
+    box: where labels are wanted. margin_mm: what the network sees around it. strict: a warning is an error. search:
+    this is the coarse pass.
     """
 
     overlap: float
@@ -68,8 +71,16 @@ class _Run:
     timer: StageTimer
     cancel: CancelToken
     plan: WorkPlan
-    notes: list[str]
+    strict: bool
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     search: bool = False
+
+    def warn(self, sentences: Iterable[str]) -> None:
+        """Take warnings, each once; raises DoubtfulResultError for the first ones in a strict run."""
+        self.warnings.extend(one for one in dict.fromkeys(sentences) if one not in self.warnings)
+        if self.strict and self.warnings:
+            raise DoubtfulResultError(" ".join(self.warnings))
 
 
 class Engine:
@@ -104,9 +115,11 @@ class Engine:
         overlap: float | None = None,
         mirror: Sequence[str] | None = None,
         threads: int | None = None,
+        strict: bool = False,
     ) -> Segmentation:
         """As :func:`LightMedSegLib.segmentation.segment`, with this engine's model and device."""
         from LightMedSegLib.preprocessing import as_images
+        from LightMedSegLib.scan_warnings import image_warnings
         from LightMedSegLib.volume_checks import check_resolution, check_volume
 
         images = as_images(image)
@@ -123,15 +136,19 @@ class Engine:
             timer=StageTimer(),
             cancel=cancel or CancelToken(),
             plan=WorkPlan(progress or (lambda done, total, message: None)),
-            notes=[],
+            strict=strict,
         )
+        if len(images) == self.card.in_channels:
+            run.warn(image_warnings(images, self.card, None if roi is None else run.box))
         run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
         with self._turn, _thread_count(threads):
             return self._segment(images, grid, run)
 
     def _segment(self, images: list[sitk.Image], grid: Grid, run: _Run) -> Segmentation:
         from LightMedSegLib.postprocessing import postprocess
+        from LightMedSegLib.result_warnings import result_warnings
 
+        asked = run.box
         run.cancel.raise_if_cancelled()
         labels = np.zeros(grid.shape, dtype=np.uint8)
         searches = is_worth_it(grid, run.box, self.card.input, run.overlap)
@@ -149,11 +166,13 @@ class Engine:
             (x0, x1), (y0, y1), (z0, z1) = run.box
             postprocess(labels[z0:z1, y0:y1, x0:x1], self.card.postprocessing, voxel_ml, run.cancel)
             run.cancel.raise_if_cancelled()
+            run.warn(result_warnings(labels, grid, self.card, asked))
             labelmap = grid.image(labels)
             labelmap.CopyInformation(images[0])
         pace_of(device).learn("finish", labels.size, run.timer.seconds["postprocess"])
         run.plan.end("Done")
-        return Segmentation(labelmap, self.card, run.timer.seconds, device, run.notes, self._explanation(device))
+        notes, why = [*run.warnings, *run.notes], self._explanation(device)
+        return Segmentation(labelmap, self.card, run.timer.seconds, device, notes, why, list(run.warnings))
 
     def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
         """Plan the parts of a run by the voxels of each; what cannot be known yet is taken as large."""
@@ -178,6 +197,7 @@ class Engine:
         before = run.timer.seconds["preprocess"]
         with run.timer.stage("preprocess"):
             prepared = prepare_volume(images, spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
+        run.warn(prepared.notes)
         pace_of(self.device.name).learn("preparation", labels.size, run.timer.seconds["preprocess"] - before)
         for device in dict.fromkeys((self.device.name, "cpu")):
             try:

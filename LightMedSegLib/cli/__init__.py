@@ -1,6 +1,7 @@
 """The command line ``lightmedseg``.
 
-Exit codes: 0 done; 2 the user can do something about it (one sentence on standard error); 130 interrupted.
+Exit codes: 0 done; 2 the user can do something about it (one sentence on standard error); 3 a warning with --strict,
+or no model that suits; 130 interrupted.
 Anything else is a defect of ours and shows its traceback.
 """
 
@@ -12,10 +13,11 @@ from collections.abc import Sequence
 from LightMedSegLib import __version__
 from LightMedSegLib.cli import auto, cases, evaluate, export, finetune, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
-from LightMedSegLib.errors import CancelledError, LightMedSegError
+from LightMedSegLib.errors import CancelledError, DoubtfulResultError, LightMedSegError
 from LightMedSegLib.torch_loading import let_waiting_threads_sleep
 
 USER_ERROR = 2
+DOUBTFUL = 3
 INTERRUPTED = 130
 
 _DESCRIPTION = "Light-weight 3D segmentation of medical images. For research; not a medical device."
@@ -31,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CancelledError as error:
         print(f"lightmedseg: {error}", file=sys.stderr)
         return INTERRUPTED
+    except DoubtfulResultError as error:
+        print(f"lightmedseg: {error}", file=sys.stderr)
+        return DOUBTFUL
     except LightMedSegError as error:
         print(f"lightmedseg: {error}", file=sys.stderr)
         return USER_ERROR

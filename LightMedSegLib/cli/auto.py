@@ -25,16 +25,19 @@ def add_command(commands: Commands[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the suggested model's name and the reason."""
-    import SimpleITK as sitk
+    from dataclasses import replace
 
     from LightMedSegLib.model_store import ModelStore
-    from LightMedSegLib.suggestion import appearance_of, suggest
+    from LightMedSegLib.scan_facts import look_at_image
+    from LightMedSegLib.scan_tags import tags_of
+    from LightMedSegLib.suggestion import suggest
     from LightMedSegLib.volume_files import read_volume
 
-    # Slices from the feet up, whatever way they were stored.
-    image = sitk.DICOMOrient(read_volume(arguments.scan), "LPS")
-    appearance = appearance_of(sitk.GetArrayViewFromImage(image), image.GetSpacing(), 2, arguments.modality.upper())
-    suggestion = suggest(appearance, ModelStore().cards_in_use())
+    image = read_volume(arguments.scan)
+    tags = tags_of(image)
+    if arguments.modality:
+        tags = replace(tags, modality=arguments.modality.upper())
+    suggestion = suggest(look_at_image(image, tags).appearance, ModelStore().cards_in_use())
     print(suggestion.model.name if suggestion.model is not None else "no model")
     print(suggestion.reason)
     return 0 if suggestion.model is not None else NOTHING_SUITS
