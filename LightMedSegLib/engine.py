@@ -191,6 +191,7 @@ class Engine:
 
     def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, spec: InputSpec, run: _Run) -> str:
         """Fill run.box of labels on the engine's device, or on the CPU where that fails; return the device's name."""
+        from LightMedSegLib.padding_labels import clear_padding
         from LightMedSegLib.preprocessing import prepare_volume
 
         run.plan.at("search preparation" if run.search else "preparation", 0.0, "Preparing the volume")
@@ -202,6 +203,7 @@ class Engine:
         for device in dict.fromkeys((self.device.name, "cpu")):
             try:
                 self._label_on(device, prepared, labels, spec, run)
+                run.warn(clear_padding(labels, prepared, self.card) if not run.search else ())
                 return device
             except (RuntimeError, MemoryError) as error:
                 reason = _why_it_failed(error, device)

@@ -12,7 +12,7 @@ _RANGE = (-4_000.0, 4_000.0)
 _APART = 120.0
 _LEAST_PEAK = 0.02
 _LEAST_TISSUE = 0.005
-_SMALLEST_SPREAD = 30.0
+_SMALLEST_SPREAD = 150.0
 
 
 def looks_like_hounsfield(values: NDArray[np.float64]) -> bool:

@@ -13,6 +13,7 @@ from LightMedSegLib.measured_values import (
     BACKGROUND_SHARE,
     SPIKE_SPREADS,
     MeasuredValues,
+    measured_box,
     measured_values,
     sample_of,
 )
@@ -33,14 +34,15 @@ _SHARE_TO_TELL = 0.1
 
 @dataclass(frozen=True)
 class Repaired:
-    """array: the volume's own where nothing had to be done. note: a sentence for the user, "" where none is needed.
+    """array: the volume's own where nothing had to be done. padding: bool (z, y, x), None where there is none.
 
-    A value v of the volume became (v - shift) * factor.
+    A value v of the volume became (v - shift) * factor. note: a sentence for the user, "" where none is needed.
     """
 
     array: NDArray[Any]
     shift: float = 0.0
     factor: float = 1.0
+    padding: NDArray[np.bool_] | None = None
     note: str = ""
 
     def converted(self, value: float) -> float:
@@ -51,28 +53,40 @@ class Repaired:
 def repaired(array: NDArray[Any], normalization: Mapping[str, Any]) -> Repaired:
     """array (z, y, x) of finite numbers without padding and spikes, in numbers that float32 can hold.
 
-    A card's normalisation "zscore" does not depend on the scale of the values, so an absurd one is changed. In "window"
-    they are physical, and the usual padding of CT is left to the window.
+    A card's normalisation "zscore" does not depend on the scale of the values, so an absurd one is changed; padding is
+    filled with what lies beside it, which keeps mean and deviation. In "window" values are physical: padding becomes
+    air, as the usual padding of CT does by itself.
     """
-    measured = measured_values(sample_of(array))
     zscore = normalization["kind"] == "zscore"
-    if not zscore and measured.above > _USUAL_PADDING / 2:
+    air = -np.inf if zscore else float(normalization["lower"])
+    inner = measured_box(array, air)
+    measured = measured_values(sample_of(array[inner]))
+    if not zscore and all(value > _USUAL_PADDING for value in measured.paddings):
+        # High padding stays padding.
         measured = replace(measured, above=-np.inf)
     shift, factor = _scale(measured) if zscore else (0.0, 1.0)
     largest = min(SPIKE_SPREADS * measured.spread or np.inf, _LARGEST_VALUE / factor)
     low, high = measured.low - largest, measured.high + largest
     lowest, highest = float(array.min()), float(array.max())
-    if max(low, measured.above) < lowest and highest < min(high, measured.below) and factor == 1:
+    sound = max(low, measured.above) < lowest and highest < min(high, measured.below)
+    if sound and factor == 1 and array[inner].shape == array.shape:
         return Repaired(array)
     padding = (array <= measured.above) | (array >= measured.below)
-    fill = _fill(array, padding, measured) if zscore else float(normalization["lower"])
+    outside = np.ones(array.shape, dtype=bool)
+    outside[inner] = False
+    padding |= outside
     result = np.empty(array.shape, dtype=np.float32)
-    for plane, part, out in zip(array, padding, result, strict=True):
+    for plane, out in zip(array, result, strict=True):
         values = plane.astype(np.float64)
         values[values < low], values[values > high] = measured.low, measured.high
-        values[part] = fill
         out[...] = (values - shift) * factor
-    return Repaired(result, shift, factor, _note(padding, measured))
+    if not padding.any():
+        return Repaired(result, shift, factor)
+    if zscore:
+        _fill(result, padding, (measured.low - shift) * factor, measured.spread * factor)
+    else:
+        result[padding] = air
+    return Repaired(result, shift, factor, padding, _note(padding))
 
 
 def _scale(measured: MeasuredValues) -> tuple[float, float]:
@@ -82,28 +96,36 @@ def _scale(measured: MeasuredValues) -> tuple[float, float]:
     return (0.0, 1.0) if usual or measured.spread == 0 else (measured.low, _NEW_SPREAD / measured.spread)
 
 
-def _fill(array: NDArray[Any], padding: NDArray[np.bool_], measured: MeasuredValues) -> float:
-    """What padding becomes: as its surroundings, so that it does not change mean and deviation.
+def _fill(array: NDArray[np.float32], padding: NDArray[np.bool_], low: float, spread: float) -> None:
+    """Continue array into padding, in place; around a body that was cut out, let it be darker than all of it.
 
-    Around a body that was cut out it becomes darker than all of it, as in volumes that hold zeros there.
+    Models know volumes with zeros around a body, and tissue beside a border that is not one.
     """
-    beside = np.concatenate(list(_beside(array, padding)))
-    middle = float(np.median(beside)) if len(beside) else measured.low
-    cut_out = padding.mean() > BACKGROUND_SHARE and middle > measured.low + _DARK * measured.spread
-    return measured.low - measured.spread / 2 if cut_out else middle
+    beside = [list(_beside(array, padding, axis)) for axis in range(3)]
+    middle = float(np.median(np.concatenate([part for parts in beside for part in parts])))
+    if padding.mean() > BACKGROUND_SHARE and middle > low + _DARK * spread:
+        array[padding] = low - spread / 2
+        return
+    missing = padding.copy()
+    for axis in sorted(range(3), key=lambda axis: -sum(len(part) for part in beside[axis])):
+        values, gaps = np.moveaxis(array, axis, 0), np.moveaxis(missing, axis, 0)
+        last = len(values) - 1
+        for first, step in ((1, 1), (last - 1, -1)):
+            for index in range(first, last + 1 if step > 0 else -1, step):
+                taken = gaps[index] & ~gaps[index - step]
+                values[index][taken] = values[index - step][taken]
+                gaps[index][taken] = False
 
 
-def _beside(array: NDArray[Any], padding: NDArray[np.bool_]) -> Iterator[NDArray[Any]]:
-    """Values of the voxels that touch padding, axis by axis."""
-    for axis in range(3):
-        values, mask = np.moveaxis(array, axis, 0), np.moveaxis(padding, axis, 0)
-        yield values[:-1][mask[1:] & ~mask[:-1]]
-        yield values[1:][mask[:-1] & ~mask[1:]]
+def _beside(array: NDArray[Any], padding: NDArray[np.bool_], axis: int) -> Iterator[NDArray[Any]]:
+    """Values of the voxels that touch padding along an axis."""
+    values, mask = np.moveaxis(array, axis, 0), np.moveaxis(padding, axis, 0)
+    yield values[:-1][mask[1:] & ~mask[:-1]]
+    yield values[1:][mask[:-1] & ~mask[1:]]
 
 
-def _note(padding: NDArray[np.bool_], measured: MeasuredValues) -> str:
+def _note(padding: NDArray[np.bool_]) -> str:
     share = float(padding.mean())
     if share < _SHARE_TO_TELL:
         return ""
-    values = " and ".join(f"{value:g}" for value in measured.paddings)
-    return f"{share:.0%} of the voxels hold padding ({values}), not intensities; what lies at their border may be cut."
+    return f"{share:.0%} of the voxels hold padding, not intensities; structures at its border may be cut."

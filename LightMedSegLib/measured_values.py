@@ -20,6 +20,7 @@ _LEAST_SHARE = 0.001
 _FEWEST_VALUES = 64
 _TAIL = 0.02
 _MOST_PADDINGS = 4
+_ABRUPT = 0.2
 
 _BELOW, _ABOVE = 0.5, 0.1
 """Voxels half-way between padding and measured values, as a share of the padding: resampling makes some below, and
@@ -84,6 +85,28 @@ def measured_values(values: NDArray[np.float64]) -> MeasuredValues:
             break
     low, high = _tails(values[first:last])
     return MeasuredValues(low, high, above, below, 1 - (last - first) / max(1, len(values)), tuple(paddings))
+
+
+def measured_box(array: NDArray[Any], air: float = -math.inf) -> tuple[slice, slice, slice]:
+    """array (z, y, x) without the outer planes that hold one value all over and end abruptly.
+
+    Beside a body that was cut out of a volume, the next plane has that value nearly everywhere, too. Planes of a value
+    up to air are no padding.
+    """
+    slices = [slice(0, size) for size in array.shape]
+    for axis in range(3):
+        for step in (1, -1):
+            planes = np.moveaxis(array[tuple(slices)], axis, 0)[::step]
+            value = planes[0].flat[0]
+            count = 0
+            while count < len(planes) and bool((planes[count] == value).all()):
+                count += 1
+            abrupt = 0 < count < len(planes) and float((planes[count] == value).mean()) < _ABRUPT
+            background = value == 0 and count > BACKGROUND_SHARE * len(planes)
+            if abrupt and value > air and not background:
+                first, last = slices[axis].start, slices[axis].stop
+                slices[axis] = slice(first + count, last) if step > 0 else slice(first, last - count)
+    return slices[0], slices[1], slices[2]
 
 
 def plateau_amid(values: NDArray[np.float64], measured: MeasuredValues) -> tuple[float, float] | None:

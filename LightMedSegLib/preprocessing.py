@@ -29,12 +29,14 @@ class PreparedVolume:
     array: float32 (channel, z, y, x) on the model grid, normalised.
     body: bool (z, y, x), True where channel 1 is above the card's background value; None if it has none.
     grid_map: the way between the volume and the model grid.
-    notes: sentences for the user about intensities that had to be replaced.
+    padding: bool (z, y, x) over the box of the first volume that was prepared, True where it holds no intensities; None
+    where it holds some everywhere. notes: sentences for the user about that.
     """
 
     array: NDArray[np.float32]
     body: NDArray[np.bool_] | None
     grid_map: GridMap
+    padding: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -87,6 +89,7 @@ def prepare_volume(
     grid_map = map_to_model_grid(first, card_input.spacing, card_input.orientation, box)
     result = np.empty((len(images), *grid_map.model.shape), dtype=np.float32)
     body: NDArray[np.bool_] | None = None
+    padding: NDArray[np.bool_] | None = None
     notes: list[str] = []
     for index, image in enumerate(images):
         normalization = channels[index].normalization
@@ -97,8 +100,9 @@ def prepare_volume(
         if cancel is not None:
             cancel.raise_if_cancelled()
         normalize(result[index], normalization)
+        padding = sound.padding if index == 0 else padding
         notes += [sound.note] if sound.note else []
-    return PreparedVolume(result, body, grid_map, tuple(notes))
+    return PreparedVolume(result, body, grid_map, padding, tuple(notes))
 
 
 def _array_on_first_grid(

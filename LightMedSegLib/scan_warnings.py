@@ -57,7 +57,7 @@ def _same_voxels(first: sitk.Image, second: sitk.Image) -> bool:
 def _modality(scan: ScanFacts, name: str, card: ModelCard) -> Iterator[str]:
     found = scan.appearance.modality
     guessed_mr = found == "MR" and not scan.recorded
-    if card.modality == "CT" and not scan.negative and (guessed_mr or not found):
+    if card.modality == "CT" and not scan.negative and (guessed_mr or found in ("", "CT")):
         yield f"{name} does not look like CT (no negative values), but the model was trained on CT."
     elif found not in ("", card.modality) and not guessed_mr:
         yield f"{name} looks like {found}, but the model was trained on {card.modality}."
@@ -65,8 +65,7 @@ def _modality(scan: ScanFacts, name: str, card: ModelCard) -> Iterator[str]:
 
 def _values(scan: ScanFacts, name: str, card: ModelCard) -> Iterator[str]:
     own = f"{name[0].lower()}{name[1:]}"
-    told = not scan.negative and not scan.recorded
-    if card.modality == "CT" and scan.appearance.modality in ("CT", "") and not scan.hounsfield and not told:
+    if card.modality == "CT" and scan.appearance.modality in ("CT", "") and scan.negative and not scan.hounsfield:
         yield (
             f"The values of {own} are not Hounsfield units (air -1000, soft tissue 0 to 100); correct their offset or "
             "scale."

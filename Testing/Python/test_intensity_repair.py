@@ -89,7 +89,7 @@ def test_a_plateau_of_padding_leaves_the_labels_or_warns(value: float, planes: i
 def test_much_padding_is_told(share: float) -> None:
     array = sitk.GetArrayFromImage(sample()).astype(np.int16)
     array[: int(share * len(array))] = -32768
-    assert any("hold padding (-32768)" in warning for warning in agreement(array)[1])
+    assert any("hold padding" in warning for warning in agreement(array)[1])
 
 
 @settings(max_examples=20, deadline=None)

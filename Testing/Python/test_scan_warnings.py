@@ -65,11 +65,15 @@ def test_a_ct_with_an_offset_is_told(offset: int) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    lower=st.sampled_from([0.0, -1.0]),
-    upper=st.one_of(st.sampled_from([1.0, 255.0, 100.0]), st.floats(1e-6, 500), st.floats(1e4, 1e9)),
+    limits=st.one_of(
+        st.sampled_from([(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (-1.0, 100.0), (-128.0, 127.0), (-32768.0, 32767.0)]),
+        st.tuples(st.just(0.0), st.floats(1e-6, 1e9)),
+        st.tuples(st.floats(-100, 0), st.floats(1e-6, 40)),
+    ),
     tagged=st.booleans(),
 )
-def test_a_ct_that_was_scaled_to_another_range_is_told(lower: float, upper: float, tagged: bool) -> None:
+def test_a_ct_that_was_scaled_to_another_range_is_told(limits: tuple[float, float], tagged: bool) -> None:
+    lower, upper = limits
     array = sitk.GetArrayFromImage(neck_scan()).astype(np.float64)
     scaled = lower + (array - array.min()) / np.ptp(array) * (upper - lower)
     image = with_tags(with_values(neck_scan(), scaled), "CT" if tagged else "")

@@ -89,7 +89,7 @@ def _places(value: int, origin: int, whole: Sequence[Mapping[int, Found]]) -> tu
     offsets = np.array([case[value].centroid - case[origin].centroid for case in both])
     low, high = offsets.min(axis=0), offsets.max(axis=0)
     room = (high - low) / 2 + ROOM_MM
-    x, y, z = zip(np.floor(low - room).tolist(), np.ceil(high + room).tolist(), strict=True)
+    x, y, z = zip((np.floor(low - room) + 0.0).tolist(), (np.ceil(high + room) + 0.0).tolist(), strict=True)
     return x, y, z
 
 
