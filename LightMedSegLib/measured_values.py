@@ -21,6 +21,7 @@ _FEWEST_VALUES = 64
 _TAIL = 0.02
 _MOST_PADDINGS = 4
 _ABRUPT = 0.2
+_LEAST_PLANES = 0.01
 
 _BELOW, _ABOVE = 0.5, 0.1
 """Voxels half-way between padding and measured values, as a share of the padding: resampling makes some below, and
@@ -98,12 +99,13 @@ def measured_box(array: NDArray[Any], air: float = -math.inf) -> tuple[slice, sl
         for step in (1, -1):
             planes = np.moveaxis(array[tuple(slices)], axis, 0)[::step]
             value = planes[0].flat[0]
-            count = 0
-            while count < len(planes) and bool((planes[count] == value).all()):
+            length, count = len(planes), 0
+            while count < length and bool((planes[count] == value).all()):
                 count += 1
-            abrupt = 0 < count < len(planes) and float((planes[count] == value).mean()) < _ABRUPT
-            background = value == 0 and count > BACKGROUND_SHARE * len(planes)
-            if abrupt and value > air and not background:
+            if not _LEAST_PLANES * length <= count < length or count == 0 or value <= air:
+                continue
+            abrupt = float((planes[count] == value).mean()) < _ABRUPT
+            if abrupt and not (value == 0 and count > BACKGROUND_SHARE * length):
                 first, last = slices[axis].start, slices[axis].stop
                 slices[axis] = slice(first + count, last) if step > 0 else slice(first, last - count)
     return slices[0], slices[1], slices[2]

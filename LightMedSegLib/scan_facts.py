@@ -42,12 +42,13 @@ def look_at(array: NDArray[Any], grid: Grid, tags: ScanTags | None = None) -> Sc
     values = sample_of(array)
     measured = measured_values(values)
     own = values[(values > measured.above) & (values < measured.below)]
+    appearance = replace(_appearance(array, grid, tags.modality), body_part=tags.body_part)
     return ScanFacts(
-        replace(_appearance(array, grid, tags.modality), body_part=tags.body_part),
+        appearance,
         bool(tags.modality),
         grid.spacing,
         bool(len(own) and own[0] < 0),
-        looks_like_hounsfield(own),
+        looks_like_hounsfield(own, appearance.extent_mm),
         plateau_amid(values, measured),
     )
 

@@ -106,7 +106,8 @@ def _extent(scan: ScanFacts, card: ModelCard, region: Sequence[int] | None) -> I
 def _anatomy(scan: ScanFacts, card: ModelCard, region: Sequence[int] | None) -> Iterator[str]:
     seen = scan.appearance
     # Of another modality, or with wrong values, this would be a guess; they are named already.
-    looked = region is None and seen.modality == card.modality and (seen.modality != "CT" or scan.hounsfield)
+    own = ("CT",) if card.modality == "CT" and scan.hounsfield else ("MR", "") if card.modality == "MR" else ()
+    looked = region is None and seen.modality in own
     problem = anatomy_problem(seen, card) if looked else ""
     # A neck that is seen counts more than a code that somebody chose.
     neck_seen = looked and not problem and card.modality == "CT" and "neck" in regions_of(card.body_region)

@@ -33,7 +33,9 @@ def mr_of_a_leg(folder: Path) -> tuple[Path, list[str]]:
 
 def ct_of_a_head(folder: Path) -> tuple[Path, list[str]]:
     folder.mkdir(exist_ok=True)
-    sitk.WriteImage(sitk.Shrink(ct_body(HEAD[:3]), (4, 4, 1)), str(folder / "ct.nii.gz"))
+    small = sitk.Shrink(ct_body(HEAD[:3]), (4, 4, 1))
+    small.SetSpacing((1.0, 1.0, 1.0))
+    sitk.WriteImage(small, str(folder / "ct.nii.gz"))
     return folder / "ct.nii.gz", [CT]
 
 
@@ -144,7 +146,7 @@ def test_a_doubtful_result_of_a_strict_run_is_not_written(
     nothing_shipped: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The volume is as expected; what is found in it is not."""
-    ranges = [{"value": value, "volume_ml": [100, 200]} for value in (1, 2)]
+    ranges = [{"value": value, "volume_ml": [0.001, 0.01]} for value in (1, 2)]
     ModelStore().add(make_model(tmp_path / "model", input={"patch": [16, 16, 16]}, ranges=ranges).folder)
     scan, _ = mr(tmp_path / "scans")
     output = tmp_path / "out.seg.nrrd"
@@ -152,7 +154,7 @@ def test_a_doubtful_result_of_a_strict_run_is_not_written(
     assert "Warning: Structure" in capsys.readouterr().out
     output.unlink()
     assert main(["segment", str(scan), str(output), "--strict"]) == 3
-    assert "100 to 200 ml are plausible" in capsys.readouterr().err
+    assert "0.001 to 0.01 ml are plausible" in capsys.readouterr().err
     assert not output.exists()
 
 

@@ -55,7 +55,7 @@ def test_the_clean_sample_gets_no_warning() -> None:
     assert clean_result().notes == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(exponent=st.floats(-300, 300), offset=st.floats(-50, 50))
 def test_a_scale_and_an_offset_change_nothing(exponent: float, offset: float) -> None:
     """Maps in SI units, rescaled exports, other digitisers: z-scores do not depend on them."""
@@ -64,7 +64,7 @@ def test_a_scale_and_an_offset_change_nothing(exponent: float, offset: float) ->
     assert dice_with_clean > 0.99 or warnings
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(
     value=st.one_of(
         st.sampled_from([-32768.0, -2000.0, -1024.0, -FINITE, FINITE, 65535.0, 1e30, -1e-3]),
@@ -92,7 +92,7 @@ def test_much_padding_is_told(share: float) -> None:
     assert any("hold padding" in warning for warning in agreement(array)[1])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     place=st.tuples(st.integers(0, 35), st.integers(0, 45), st.integers(0, 30)),
     size=st.floats(6, 300),

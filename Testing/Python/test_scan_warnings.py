@@ -55,7 +55,7 @@ def test_a_sound_ct_of_the_neck_gets_no_warning(radii: list[float], seed: int) -
     assert warned(with_values(image, padded), NECK_CT) == ""
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(offset=st.one_of(st.sampled_from([1024, 1000, -1024, 32768]), st.integers(250, 4000), st.integers(-4000, -350)))
 def test_a_ct_with_an_offset_is_told(offset: int) -> None:
     shifted = sitk.GetArrayFromImage(neck_scan()).astype(np.float32) + offset
@@ -63,7 +63,7 @@ def test_a_ct_with_an_offset_is_told(offset: int) -> None:
     assert "Hounsfield" in sentences or "does not look like CT" in sentences
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     limits=st.one_of(
         st.sampled_from([(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (-1.0, 100.0), (-128.0, 127.0), (-32768.0, 32767.0)]),
