@@ -46,7 +46,7 @@ def looks_like_hounsfield(values: NDArray[np.float64], extent_mm: Sequence[float
 
 
 def _without_scanner_padding(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """values without the lowest one, where it alone lies below air: scanners fill the corners of the picture with it."""
+    """values without the lowest one where it alone lies below air: scanners fill the corners of pictures with it."""
     rest = values[int(np.searchsorted(values, values[0], side="right")) :] if len(values) else values
     return rest if len(rest) and rest[len(rest) // 100] >= _AIR_AND_LUNG[0] > values[0] else values
 

@@ -20,6 +20,9 @@ _LEAST_SHARE = 0.001
 _FEWEST_VALUES = 64
 _TAIL = 0.02
 _MOST_PADDINGS = 4
+_AIR = (-1_100.0, -900.0)
+"""Around a body from which everything else was cleared, in CT, where fat lies below zero."""
+
 _ABRUPT = 0.2
 _LEAST_PLANES = 0.01
 
@@ -140,6 +143,8 @@ def _is_padding(values: NDArray[np.float64], between: float) -> bool:
     if count < max(2, _LEAST_SHARE * len(values)) or len(rest) < _FEWEST_VALUES:
         return False
     low, high = _tails(rest)
+    if _AIR[0] <= lowest <= _AIR[1] and low < 0:
+        return False
     if lowest == 0 and count > BACKGROUND_SHARE * len(values):
         return False
     half_way = int(np.searchsorted(rest, lowest + (low - lowest) / 2, side="right"))

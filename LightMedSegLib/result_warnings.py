@@ -83,7 +83,7 @@ def _oddity(entry: LabelRange, found: Mapping[int, Found], names: Mapping[int, s
         return ""
     low, high = entry.volume_ml
     if own.volume_ml > high or (own.volume_ml < low and not own.cut):
-        return f"has {own.volume_ml:.3g} ml, while {low:.3g} to {high:.3g} ml are plausible"
+        return f"has {_ml(own.volume_ml)} ml, while {_ml(low)} to {_ml(high)} ml are plausible"
     origin = found.get(entry.origin or 0)
     if entry.offset_mm is None or origin is None or own.cut or origin.cut:
         return ""
@@ -91,6 +91,10 @@ def _oddity(entry: LabelRange, found: Mapping[int, Found], names: Mapping[int, s
     if all(first <= value <= last for value, (first, last) in zip(offset, entry.offset_mm, strict=True)):
         return ""
     return f"lies where it cannot be, seen from {names[entry.origin or 0]}"
+
+
+def _ml(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _at_border(labels: NDArray[Any], box: Box) -> set[int]:

@@ -21,7 +21,7 @@ def volume(low: int, high: int, shape: tuple[int, int, int] = (32, 32, 32), spac
     import slicer
 
     generator = np.random.default_rng(0)
-    tissue = generator.normal(40, 20, shape) if low < 0 else generator.integers(low, high, shape)
+    tissue = generator.normal(20, 40, shape) if low < 0 else generator.integers(low, high, shape)
     array = np.clip(tissue, low, high).astype(np.int16)
     array[:8] = low
     node = slicer.util.addVolumeFromArray(array, name="Scan")

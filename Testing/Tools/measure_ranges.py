@@ -16,7 +16,8 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,9 @@ FEWEST_CASES = 8
 SEEN_TOGETHER = 0.5
 """Of the cases that show a structure whole, the share that must show the one from which its place is measured."""
 
+SURE_ML = 0.3
+"""Of structures that may be smaller than this, thick slices show nothing."""
+
 ROOM_MM = 12.0
 """Beside half of what the training cases vary: heads lie turned and tilted in scanners."""
 
@@ -61,9 +65,17 @@ def measure(case: Case, configuration: TrainingConfiguration) -> dict[int, Found
     return {value: one for value, one in found.items() if case.labelled is None or value in case.labelled}
 
 
-def ranges(cases: Sequence[Mapping[int, Found]], values: Sequence[int]) -> list[LabelRange]:
-    """The ranges of the labels that enough of the cases show."""
-    return [entry for value in values if (entry := _range_of(value, cases, values)) is not None]
+def ranges(
+    cases: Sequence[Mapping[int, Found]], values: Sequence[int], vanishing: Collection[int] = ()
+) -> list[LabelRange]:
+    """The ranges of the labels that enough of the cases show; of the vanishing ones nothing may be left in a scan."""
+    found = [_range_of(value, cases, values) for value in values]
+    entries = [entry for entry in found if entry is not None]
+    gone = [entry.value in vanishing or entry.volume_ml[0] < SURE_ML for entry in entries]
+    return [
+        replace(entry, volume_ml=(0.0, entry.volume_ml[1])) if none else entry
+        for entry, none in zip(entries, gone, strict=True)
+    ]
 
 
 def _range_of(value: int, cases: Sequence[Mapping[int, Found]], values: Sequence[int]) -> LabelRange | None:
@@ -124,7 +136,10 @@ def main() -> int:
     cases = find_cases(arguments.data, configuration.data.layout, card.in_channels)
     found = [measure(case, configuration) for case in cases if case.name in set(split.train)]
     names = {label.value: label.name for label in card.labels}
-    entries = ranges(found, list(names))
+    # Where a skull was removed, so may be what lies around the brain.
+    numbers = {number: value for value, number in enumerate(configuration.synthesis.label_ids, start=1)}
+    vanishing = [numbers[number] for number in configuration.synthesis.surrounding_ids if number in numbers]
+    entries = ranges(found, list(names), vanishing)
     for entry in entries:
         low, high = entry.volume_ml
         place = f"from {names[entry.origin]}: {entry.offset_mm}" if entry.origin else "anywhere"
