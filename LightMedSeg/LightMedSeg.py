@@ -25,7 +25,7 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 if TYPE_CHECKING:
-    from LightMedSegLib.model_package import Model
+    from LightMedSegLib.models.package import Model
 
 
 def _addLibraryToPath() -> None:
@@ -73,7 +73,7 @@ class LightMedSeg(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", self._onStartupCompleted)
 
     def _onStartupCompleted(self) -> None:
-        from LightMedSegLib.gui.samples import register_samples
+        from LightMedSegLib.gui.segment.samples import register_samples
 
         thumbnail = Path(self.resourcePath("Icons/LightMedSegSample.png"))
         register_samples(str(thumbnail) if thumbnail.is_file() else None)
@@ -91,7 +91,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setup(self) -> None:
         """Called when the module is opened for the first time."""
         from LightMedSegLib.gui.panel_parts import add_sections, load_panel
-        from LightMedSegLib.gui.shortcuts import Shortcuts
+        from LightMedSegLib.gui.widgets.shortcuts import Shortcuts
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = load_panel(self.resourcePath)
@@ -151,13 +151,13 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onTryIt(self) -> None:
         """Load the sample and choose a model for it."""
-        from LightMedSegLib.gui.samples import fill_panel
+        from LightMedSegLib.gui.segment.samples import fill_panel
 
         fill_panel(self)
 
     def update(self, caller: Any = None, event: Any = None) -> None:
         """Bring everything in line with the scene; also called when the parameters change."""
-        from LightMedSegLib.gui.regions_of_interest import place_new_roi
+        from LightMedSegLib.gui.segment.regions_of_interest import place_new_roi
 
         if self.parameters is None:
             return
@@ -221,12 +221,12 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
     """
 
     def __init__(self) -> None:
-        from LightMedSegLib.finetuning.case_store import CaseStore
-        from LightMedSegLib.finetuning.job_folders import jobs_folder
-        from LightMedSegLib.finetuning.settings import FinetuneSettings
-        from LightMedSegLib.gui.finetune_process import LocalProcess
-        from LightMedSegLib.gui.runner import Runner
-        from LightMedSegLib.model_store import ModelStore
+        from LightMedSegLib.finetuning.cases.store import CaseStore
+        from LightMedSegLib.finetuning.job.folders import jobs_folder
+        from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+        from LightMedSegLib.gui.finetune.process import LocalProcess
+        from LightMedSegLib.gui.segment.runner import Runner
+        from LightMedSegLib.models.store import ModelStore
 
         ScriptedLoadableModuleLogic.__init__(self)
         self.store = ModelStore()
@@ -294,10 +294,10 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
             overwrite: replace segmentationNode even if it holds edits.
             onOutcome: called with every outcome (node, preview, notes, timings, device, statistics).
 
-        Raises LightMedSegLib.errors.LightMedSegError with a sentence for the user.
+        Raises LightMedSegLib.core.errors.LightMedSegError with a sentence for the user.
         """
-        from LightMedSegLib.gui.processing import make_job
-        from LightMedSegLib.mrml.job import RunOptions
+        from LightMedSegLib.gui.segment.processing import make_job
+        from LightMedSegLib.mrml.jobs.segment_job import RunOptions
 
         volumes = list(volumeNode) if isinstance(volumeNode, (list, tuple)) else [volumeNode]
         job = make_job(
@@ -339,6 +339,6 @@ class LightMedSegTest(ScriptedLoadableModuleTest):
     """Drives the panel as a user does; a real inference runs too where torch and a model are."""
 
     def runTest(self) -> None:
-        from LightMedSegLib.gui.scenarios import run_all
+        from LightMedSegLib.gui.self_test.scenarios import run_all
 
         run_all(self)

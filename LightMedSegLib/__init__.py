@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from LightMedSegLib.segmentation import Segmentation, segment
+    from LightMedSegLib.inference.segmentation import Segmentation, segment
 
 __version__ = "0.1.0"
 __all__ = ["Segmentation", "__version__", "segment"]
@@ -17,7 +17,7 @@ __all__ = ["Segmentation", "__version__", "segment"]
 
 def __getattr__(name: str) -> Any:
     if name in ("segment", "Segmentation"):
-        from LightMedSegLib import segmentation
+        from LightMedSegLib.inference import segmentation
 
         return getattr(segmentation, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

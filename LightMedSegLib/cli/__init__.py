@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from LightMedSegLib import __version__
 from LightMedSegLib.cli import auto, cases, evaluate, export, finetune, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
-from LightMedSegLib.errors import CancelledError, DoubtfulResultError, LightMedSegError
-from LightMedSegLib.torch_loading import let_waiting_threads_sleep
+from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError
+from LightMedSegLib.core.torch_loading import let_waiting_threads_sleep
 
 USER_ERROR = 2
 DOUBTFUL = 3

@@ -27,11 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the suggested model's name and the reason."""
     from dataclasses import replace
 
-    from LightMedSegLib.model_store import ModelStore
-    from LightMedSegLib.scan_facts import look_at_image
-    from LightMedSegLib.scan_tags import tags_of
-    from LightMedSegLib.suggestion import suggest
-    from LightMedSegLib.volume_files import read_volume
+    from LightMedSegLib.checks.scan_facts import look_at_image
+    from LightMedSegLib.io.scan_tags import tags_of
+    from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.models.store import ModelStore
+    from LightMedSegLib.models.suggestion import suggest
 
     image = read_volume(arguments.scan)
     tags = tags_of(image)

@@ -7,11 +7,11 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.cli.tables import format_table
-from LightMedSegLib.errors import DependencyError
+from LightMedSegLib.core.errors import DependencyError
 
 if TYPE_CHECKING:
-    from LightMedSegLib.model_card import InputSpec
-    from LightMedSegLib.model_package import Model
+    from LightMedSegLib.models.card import InputSpec
+    from LightMedSegLib.models.package import Model
 
 REFERENCE_CROP = (128, 128, 128)
 """Voxels (z, y, x) on which networks are compared: the paper's 14.64 G are those of 14 classes there."""
@@ -74,7 +74,7 @@ def _cost(model: Model) -> list[tuple[str, str]]:
         network = model.build_network()
     except DependencyError as error:
         return [("Parameters", f"unknown: {error}")]
-    from LightMedSegLib.complexity import count_multiply_adds, count_parameters
+    from LightMedSegLib.network.complexity import count_multiply_adds, count_parameters
 
     stride = network.total_stride
     assert isinstance(stride, int)

@@ -8,10 +8,10 @@ from typing import Any
 
 from LightMedSegLib.cli.parser import Commands
 from LightMedSegLib.cli.tables import format_number, format_table
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.finetuning.case_record import CaseRecord
-from LightMedSegLib.finetuning.case_store import CaseEntry, CaseStore
-from LightMedSegLib.finetuning.same_scan import by_scan
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.finetuning.cases.record import CaseRecord
+from LightMedSegLib.finetuning.cases.same_scan import by_scan
+from LightMedSegLib.finetuning.cases.store import CaseEntry, CaseStore
 
 
 def add_command(commands: Commands[Any]) -> None:

@@ -11,10 +11,10 @@ from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float
 from LightMedSegLib.cli.tables import format_number, format_table
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.metrics import LabelMetrics, evaluate, mean_without_nan
-from LightMedSegLib.model_store import resolve_model
-from LightMedSegLib.segmentation_files import check_output_path, read_segmentation
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.evaluation.metrics import LabelMetrics, evaluate, mean_without_nan
+from LightMedSegLib.io.segmentation_files import check_output_path, read_segmentation
+from LightMedSegLib.models.store import resolve_model
 
 
 def add_command(commands: Commands[Any]) -> None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float, positive_int
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_number, format_table
-from LightMedSegLib.errors import DependencyError, TrainingDataError
+from LightMedSegLib.core.errors import DependencyError, TrainingDataError
 
 if TYPE_CHECKING:
-    from LightMedSegLib.finetuning.gate import Verdict
-    from LightMedSegLib.finetuning.job_description import JobDescription
+    from LightMedSegLib.finetuning.gate.gate import Verdict
+    from LightMedSegLib.finetuning.job.description import JobDescription
 
 NAME = "finetune"
 
@@ -60,7 +60,7 @@ def add_command(commands: Commands[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fine-tune and print the table; exit code 0 also for a version that was not accepted."""
     try:
-        from LightMedSegLib.finetuning.job import run_job
+        from LightMedSegLib.finetuning.job.job import run_job
     except ModuleNotFoundError as error:
         raise DependencyError(f"Fine-tuning needs the Python package {error.name}; install it first.") from error
     description = _prepare(arguments)
@@ -85,10 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _expected(description: JobDescription) -> str:
     """What to know before a job that can show little."""
-    from LightMedSegLib.finetuning.advice import before_run
-    from LightMedSegLib.finetuning.case_store import CaseStore
-    from LightMedSegLib.finetuning.selection import usable_records
-    from LightMedSegLib.model_store import resolve_model
+    from LightMedSegLib.finetuning.cases.selection import usable_records
+    from LightMedSegLib.finetuning.cases.store import CaseStore
+    from LightMedSegLib.finetuning.gate.advice import before_run
+    from LightMedSegLib.models.store import resolve_model
 
     store = CaseStore(Path(description.cases_folder) if description.cases_folder else None)
     return before_run(usable_records(store, description.cases, resolve_model(description.model).card))
@@ -111,8 +111,8 @@ class _Shown:
 
 def _prepare(arguments: argparse.Namespace) -> JobDescription:
     """The job; its cases are stored in OUT first, and the job's file last, so that a run can go on."""
-    from LightMedSegLib.finetuning.job_description import JOB_FILE, RESULT_FILE, JobDescription
-    from LightMedSegLib.finetuning.settings import FinetuneSettings
+    from LightMedSegLib.finetuning.job.description import JOB_FILE, RESULT_FILE, JobDescription
+    from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 
     out: Path = arguments.out
     values = {"steps": arguments.steps, "learning_rate": arguments.learning_rate, "seed": arguments.seed}
@@ -140,13 +140,13 @@ def _prepare(arguments: argparse.Namespace) -> JobDescription:
 def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
     import SimpleITK as sitk
 
-    from LightMedSegLib.finetuning.case_building import build_case
-    from LightMedSegLib.finetuning.case_store import CaseStore
-    from LightMedSegLib.finetuning.own_labels import make_label
-    from LightMedSegLib.finetuning.same_scan import same_scan_notes
-    from LightMedSegLib.model_store import resolve_model
-    from LightMedSegLib.training.cases import find_cases
-    from LightMedSegLib.volume_files import read_volume
+    from LightMedSegLib.finetuning.cases.building import build_case
+    from LightMedSegLib.finetuning.cases.own_labels import make_label
+    from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
+    from LightMedSegLib.finetuning.cases.store import CaseStore
+    from LightMedSegLib.io.datasets import find_cases
+    from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.models.store import resolve_model
 
     model = resolve_model(arguments.model)
     first = model.card.num_classes

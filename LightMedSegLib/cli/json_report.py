@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from LightMedSegLib.safe_files import atomic_write
+from LightMedSegLib.storage.atomic_files import atomic_write
 
 
 def write_json(path: Path, report: dict[str, Any]) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from LightMedSegLib.errors import ModelPackageError
-from LightMedSegLib.model_package import Model
-from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.core.errors import ModelPackageError
+from LightMedSegLib.models.package import Model
+from LightMedSegLib.models.store import ModelStore
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from LightMedSegLib.model_card import ModelCard
+    from LightMedSegLib.models.card import ModelCard
 
 
 def only_model(channels: int) -> Model | None:
@@ -29,8 +29,8 @@ def model_for(images: Sequence[sitk.Image]) -> tuple[Model, str]:
 
     Raises ModelPackageError if none suits.
     """
-    from LightMedSegLib.scan_facts import look_at_image
-    from LightMedSegLib.suggestion import suggest
+    from LightMedSegLib.checks.scan_facts import look_at_image
+    from LightMedSegLib.models.suggestion import suggest
 
     cards = _cards(len(images))
     suggestion = suggest(look_at_image(images[0]).appearance, cards)

@@ -10,9 +10,9 @@ from typing import Any
 from LightMedSegLib.cli.card_text import card_text
 from LightMedSegLib.cli.parser import Commands, file_path
 from LightMedSegLib.cli.tables import format_table
-from LightMedSegLib.errors import ModelPackageError
+from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.finetuning.versions import adopt
-from LightMedSegLib.model_store import ModelEntry, ModelStore, resolve_model
+from LightMedSegLib.models.store import ModelEntry, ModelStore, resolve_model
 
 
 def add_command(commands: Commands[Any]) -> None:

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TextIO
 
-from LightMedSegLib.progress import TimeLeft
+from LightMedSegLib.core.progress import TimeLeft
 
 WIDTH = 30
 _REDRAW_SECONDS = 0.1

@@ -14,19 +14,19 @@ from LightMedSegLib.cli.parser import Commands, file_path, fraction, positive_in
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.segment_folder import is_folder_run, run_folder
 from LightMedSegLib.cli.segment_report import report_text, segmentation_report
-from LightMedSegLib.dicom_seg import DICOM_SUFFIX, check_dicom_seg, write_dicom_seg
-from LightMedSegLib.errors import OutputError
-from LightMedSegLib.model_store import resolve_model
-from LightMedSegLib.montage import check_montage_path, write_montage
-from LightMedSegLib.progress import StageTimer
-from LightMedSegLib.sample_data import SAMPLES, sample_path
-from LightMedSegLib.segmentation_files import (
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.core.progress import StageTimer
+from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, check_dicom_seg, write_dicom_seg
+from LightMedSegLib.io.montage import check_montage_path, write_montage
+from LightMedSegLib.io.sample_data import SAMPLES, sample_path
+from LightMedSegLib.io.segmentation_files import (
     SEGMENTATION_SUFFIXES,
     check_output_path,
     check_segmentation_path,
     write_segmentation,
 )
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.models.store import resolve_model
 
 SAMPLE_PREFIX = "sample:"
 
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         model, reason = model_for(images)
         chosen.append(reason)
 
-    from LightMedSegLib.segmentation import segment
+    from LightMedSegLib.inference.segmentation import segment
 
     with ProgressBar(sys.stderr) as progress:
         result = segment(

@@ -12,20 +12,20 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from LightMedSegLib.batch import DOUBTFUL, FAILED, NOT_STARTED, SEGMENTED, SKIPPED, Batch, Outcome
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.segment_report import segment_volumes
 from LightMedSegLib.cli.tables import format_table
-from LightMedSegLib.dataset_labels import DATASET_FILE, dataset_values
-from LightMedSegLib.errors import CancelledError, DoubtfulResultError, InputImageError, OutputError
-from LightMedSegLib.labels import Label
-from LightMedSegLib.model_package import Model
-from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.scan_folders import IMAGES_FOLDER, find_scans
-from LightMedSegLib.segmentation_files import check_output_path
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, InputImageError, OutputError
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference.batch import DOUBTFUL, FAILED, NOT_STARTED, SEGMENTED, SKIPPED, Batch, Outcome
+from LightMedSegLib.io.nnunet_labels import DATASET_FILE, dataset_values
+from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, find_scans
+from LightMedSegLib.io.segmentation_files import check_output_path
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.models.package import Model
 
 _STATES = (SEGMENTED, SKIPPED, DOUBTFUL, FAILED, NOT_STARTED)
 _FOR_ONE_SCAN = ("roi", "series", "montage")
@@ -54,7 +54,7 @@ def run_folder(arguments: argparse.Namespace, model: Model) -> int:
     if arguments.json:
         check_output_path(arguments.json)
 
-    from LightMedSegLib.segmentation import Engine
+    from LightMedSegLib.inference.segmentation import Engine
 
     batch = Batch(
         Engine(model, arguments.device),

@@ -8,11 +8,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightMedSegLib.cli.tables import format_table
-from LightMedSegLib.labels import Label
-from LightMedSegLib.progress import StageTimer
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.core.progress import StageTimer
 
 if TYPE_CHECKING:
-    from LightMedSegLib.segmentation import Segmentation
+    from LightMedSegLib.inference.segmentation import Segmentation
 
 
 def segmentation_report(result: Segmentation, timer: StageTimer) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from LightMedSegLib.cli.parser import Commands
-from LightMedSegLib.errors import DependencyError
+from LightMedSegLib.core.errors import DependencyError
 
 NAME = "train"
 

@@ -15,10 +15,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from LightMedSegLib.errors import CancelledError, LightMedSegError
-from LightMedSegLib.finetuning.job_description import STOP_FILE, JobDescription
-from LightMedSegLib.finetuning.process import EventWriter, keep_memory, lower_priority, watched
-from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.core.child_process import EventWriter, keep_memory, lower_priority, watched
+from LightMedSegLib.core.errors import CancelledError, LightMedSegError
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.finetuning.job.description import STOP_FILE, JobDescription
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         with watched(cancel, folder / STOP_FILE, chosen.watch_input):
             description = JobDescription.read(chosen.job)
             # torch takes seconds to import: a job file with a mistake is told at once.
-            from LightMedSegLib.finetuning.job import run_job
+            from LightMedSegLib.finetuning.job.job import run_job
 
             run_job(description, folder, report, cancel)
     except CancelledError:

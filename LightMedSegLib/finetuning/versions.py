@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.errors import ModelStoreError
-from LightMedSegLib.file_lock import exclusive
-from LightMedSegLib.labels import Label
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.model_package import Model, load_model, save_model
-from LightMedSegLib.model_store import ModelStore
-from LightMedSegLib.package_folder import RECIPE_FILE, REFERENCE_FILE
-from LightMedSegLib.safe_files import sync
-from LightMedSegLib.semver import Version
+from LightMedSegLib.core.errors import ModelStoreError
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.core.semver import Version
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.models.package import Model, load_model, save_model
+from LightMedSegLib.models.package_folder import RECIPE_FILE, REFERENCE_FILE
+from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.storage.atomic_files import sync
+from LightMedSegLib.storage.file_lock import exclusive
 
 _WORD = "tuned"
 _LOCK_FILE = ".tuned.lock"

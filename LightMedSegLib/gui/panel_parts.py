@@ -7,18 +7,18 @@ from typing import Any
 
 import slicer
 
-from LightMedSegLib.gui.add_case_section import AddCaseSection
-from LightMedSegLib.gui.cases_section import CasesSection
-from LightMedSegLib.gui.finetune_section import FinetuneSection
-from LightMedSegLib.gui.finetune_steps import FinetuneSteps
-from LightMedSegLib.gui.model_section import ModelSection
-from LightMedSegLib.gui.result_section import ResultSection
-from LightMedSegLib.gui.run_section import RunSection
+from LightMedSegLib.gui.finetune.add_case_section import AddCaseSection
+from LightMedSegLib.gui.finetune.cases_section import CasesSection
+from LightMedSegLib.gui.finetune.run_section import FinetuneSection
+from LightMedSegLib.gui.finetune.steps import FinetuneSteps
+from LightMedSegLib.gui.finetune.verdict_section import VerdictSection
+from LightMedSegLib.gui.finetune.versions_section import VersionsSection
+from LightMedSegLib.gui.segment.model_section import ModelSection
+from LightMedSegLib.gui.segment.result_section import ResultSection
+from LightMedSegLib.gui.segment.run_section import RunSection
+from LightMedSegLib.gui.segment.suggestion import SuggestionButton
 from LightMedSegLib.gui.settings_section import SettingsSection
-from LightMedSegLib.gui.suggestion import SuggestionButton
 from LightMedSegLib.gui.torch_section import TorchSection
-from LightMedSegLib.gui.verdict_section import VerdictSection
-from LightMedSegLib.gui.versions_section import VersionsSection
 
 _PARTS = ("Result", "FineTune", "Advanced")
 """Files of the sections, from top to bottom. Tab goes from widget to widget in the order in which they are added."""

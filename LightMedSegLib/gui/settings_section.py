@@ -8,8 +8,8 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from LightMedSegLib import __version__
+from LightMedSegLib.core.user_folders import user_models_folder
 from LightMedSegLib.gui import settings
-from LightMedSegLib.model_folders import user_models_folder
 
 
 class SettingsSection:

@@ -8,7 +8,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from LightMedSegLib.errors import DependencyError
+from LightMedSegLib.core.errors import DependencyError
 from LightMedSegLib.gui import torch_setup
 
 

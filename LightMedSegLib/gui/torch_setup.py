@@ -11,7 +11,7 @@ import sys
 import slicer
 from slicer.i18n import tr as _
 
-from LightMedSegLib.errors import DependencyError
+from LightMedSegLib.core.errors import DependencyError
 
 EXTENSION = "PyTorch"
 

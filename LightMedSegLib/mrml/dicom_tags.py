@@ -6,7 +6,7 @@ from typing import Any
 
 import slicer
 
-from LightMedSegLib.scan_tags import ScanTags, scan_tags
+from LightMedSegLib.io.scan_tags import ScanTags, scan_tags
 
 
 def node_tags(volume_node: Any) -> ScanTags:

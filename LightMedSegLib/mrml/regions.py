@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.geometry import Box
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Box
 from LightMedSegLib.mrml.transforms import parent_to_world, to_array
 from LightMedSegLib.mrml.volumes import array_to_world
 

@@ -11,7 +11,7 @@ import slicer
 import vtk
 
 from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
-from LightMedSegLib.mrml.reading import segment_masks
+from LightMedSegLib.mrml.segmentations.reading import segment_masks
 from LightMedSegLib.mrml.volumes import volume_grid, voxels
 
 _SLICER_MEASUREMENTS = {

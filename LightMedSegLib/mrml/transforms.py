@@ -9,8 +9,8 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.volume_checks import ORTHOGONALITY_TOLERANCE
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.volume_checks import ORTHOGONALITY_TOLERANCE
 
 Matrix = NDArray[np.float64]
 """4x4, acting on column vectors."""

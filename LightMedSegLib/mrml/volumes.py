@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from vtk.util.numpy_support import vtk_to_numpy
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.geometry import Grid
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.io.scan_tags import ScanTags, keep_tags
+from LightMedSegLib.io.volume_checks import check_geometry, check_layout
 from LightMedSegLib.mrml.dicom_tags import node_tags
 from LightMedSegLib.mrml.transforms import Matrix, ijk_to_ras, ijk_to_world
-from LightMedSegLib.scan_tags import ScanTags, keep_tags
-from LightMedSegLib.volume_checks import check_geometry, check_layout
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from LightMedSegLib.network.normalization import GroupNorm
+from LightMedSegLib.network.layers.normalization import GroupNorm
 
 
 def axis_coordinates(length: int, like: Tensor) -> Tensor:

@@ -6,11 +6,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from LightMedSegLib.network.configuration import NetworkConfiguration
-from LightMedSegLib.network.depthwise import DepthwiseConv3d
-from LightMedSegLib.network.ghost import GhostConvolution
-from LightMedSegLib.network.normalization import GroupNorm
-from LightMedSegLib.network.position_bias import PositionBias
-from LightMedSegLib.network.squeeze_excitation import SqueezeExcitation
+from LightMedSegLib.network.layers.depthwise import DepthwiseConv3d
+from LightMedSegLib.network.layers.ghost import GhostConvolution
+from LightMedSegLib.network.layers.normalization import GroupNorm
+from LightMedSegLib.network.layers.position_bias import PositionBias
+from LightMedSegLib.network.layers.squeeze_excitation import SqueezeExcitation
 
 
 class ThreeBranchMixer(nn.Module):

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from LightMedSegLib.network.configuration import NetworkConfiguration
 from LightMedSegLib.network.film import AnchorFiLM
-from LightMedSegLib.network.ghost import GhostConvolution
-from LightMedSegLib.network.squeeze_excitation import SqueezeExcitation
+from LightMedSegLib.network.layers.ghost import GhostConvolution
+from LightMedSegLib.network.layers.squeeze_excitation import SqueezeExcitation
 from LightMedSegLib.network.texture_routing import TextureRouting
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from LightMedSegLib.network.ghost import GhostConvolution
-from LightMedSegLib.network.normalization import GroupNorm
-from LightMedSegLib.network.subvoxel import depth_to_space
+from LightMedSegLib.network.layers.ghost import GhostConvolution
+from LightMedSegLib.network.layers.normalization import GroupNorm
+from LightMedSegLib.network.layers.subvoxel import depth_to_space
 
 
 def classes_of_block(values: Tensor) -> Tensor:

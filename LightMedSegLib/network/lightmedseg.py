@@ -9,11 +9,11 @@ from LightMedSegLib.network.anchors import AnchorDetector
 from LightMedSegLib.network.configuration import NetworkConfiguration
 from LightMedSegLib.network.decoder import DecoderStage
 from LightMedSegLib.network.encoder import EncoderStage
-from LightMedSegLib.network.ghost import GhostConvolution
 from LightMedSegLib.network.head import SubvoxelHead
+from LightMedSegLib.network.layers.ghost import GhostConvolution
+from LightMedSegLib.network.layers.subvoxel import space_to_depth
 from LightMedSegLib.network.skip_router import ScaleProjection, SkipRouter
 from LightMedSegLib.network.structural_prior import StructuralPrior
-from LightMedSegLib.network.subvoxel import space_to_depth
 
 
 class LightMedSeg(nn.Module):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from LightMedSegLib.network.position_bias import PositionBias
-from LightMedSegLib.network.resizing import resize_to
+from LightMedSegLib.network.layers.position_bias import PositionBias
+from LightMedSegLib.network.layers.resizing import resize_to
 
 
 class ScaleProjection(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from LightMedSegLib.network.depthwise import depthwise_conv3d
+from LightMedSegLib.network.layers.depthwise import depthwise_conv3d
 
 
 class TextureMap(nn.Module):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from LightMedSegLib.network.depthwise import DepthwiseConv3d
-from LightMedSegLib.network.normalization import GroupNorm
+from LightMedSegLib.network.layers.depthwise import DepthwiseConv3d
+from LightMedSegLib.network.layers.normalization import GroupNorm
 
 
 class TextureRouting(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from LightMedSegLib.errors import LightMedSegError
+from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.training.command import add_arguments, run
 
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from LightMedSegLib.training.grid_inference import pad_to_patch
-from LightMedSegLib.training.preparation import IGNORED, PreparedCase
-from LightMedSegLib.windows import Shape, padding_before, plan_windows
+from LightMedSegLib.inference.windows import Shape, padding_before, plan_windows
+from LightMedSegLib.learning.grid_inference import pad_to_patch
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 BINS = 15
 NEAR_VOXELS = 3

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from LightMedSegLib.training.configuration import TrainingConfiguration
+    from LightMedSegLib.learning.configuration import TrainingConfiguration
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prepare and train; returns the exit code. Problems are raised as LightMedSegError."""
-    from LightMedSegLib.devices import select_device
-    from LightMedSegLib.errors import TrainingDataError
-    from LightMedSegLib.training.preparation import INDEX_FILE
+    from LightMedSegLib.core.devices import select_device
+    from LightMedSegLib.core.errors import TrainingDataError
+    from LightMedSegLib.learning.prepared_case import INDEX_FILE
     from LightMedSegLib.training.run import PREPARED_FOLDER, evaluate_run, prepare, read_run_split, run_training
     from LightMedSegLib.training.split import read_split
 
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _configuration(arguments: argparse.Namespace) -> TrainingConfiguration:
     """The configuration file with the options that replace some of it."""
-    from LightMedSegLib.training.configuration_file import read_configuration, with_override
+    from LightMedSegLib.training.configuration.reader import read_configuration, with_override
 
     configuration = read_configuration(arguments.config)
     overrides = [text.partition("=")[::2] for text in arguments.set]

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from LightMedSegLib.safe_files import atomic_write
+from LightMedSegLib.storage.atomic_files import atomic_write
 
 CSV_FILE = "curves.csv"
 PNG_FILE = "curves.png"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from LightMedSegLib.training.preparation import IGNORED
+from LightMedSegLib.learning.prepared_case import IGNORED
 
 
 def teacher_probabilities(

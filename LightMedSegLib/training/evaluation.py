@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK as sitk
 
-from LightMedSegLib.metrics import LabelMetrics, evaluate
-from LightMedSegLib.model_package import Model
-from LightMedSegLib.progress import ProgressCallback
-from LightMedSegLib.safe_files import atomic_write
-from LightMedSegLib.training.cases import Case
-from LightMedSegLib.training.preparation import IGNORED, PreparedCase
+from LightMedSegLib.core.progress import ProgressCallback
+from LightMedSegLib.evaluation.metrics import LabelMetrics, evaluate
+from LightMedSegLib.io.datasets import Case
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
+from LightMedSegLib.models.package import Model
+from LightMedSegLib.storage.atomic_files import atomic_write
 
 if TYPE_CHECKING:
     import torch
@@ -37,8 +37,8 @@ def evaluate_with_engine(
     model: Model, cases: Sequence[Case], device: str = "cpu", progress: ProgressCallback | None = None
 ) -> list[CaseScore]:
     """Segment the cases' own files as a user would, and compare on their own grids."""
-    from LightMedSegLib.segmentation import Engine
-    from LightMedSegLib.volume_files import read_volume
+    from LightMedSegLib.inference.segmentation import Engine
+    from LightMedSegLib.io.volume_files import read_volume
 
     engine = Engine(model, device)
     names = {label.value: label.name for label in model.card.labels}
@@ -64,7 +64,7 @@ def evaluate_on_grid(
     """Segment prepared cases with any network, peers included, and compare on the model grid (spacing x, y, z)."""
     import torch
 
-    from LightMedSegLib.training.grid_inference import predict_labels
+    from LightMedSegLib.learning.grid_inference import predict_labels
 
     device = next(network.parameters()).device
     names = dict(enumerate(label_names, start=1))

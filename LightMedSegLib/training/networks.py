@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from LightMedSegLib.errors import DependencyError, TrainingDataError
-from LightMedSegLib.training.configuration import TrainingConfiguration
+from LightMedSegLib.core.errors import DependencyError, TrainingDataError
+from LightMedSegLib.learning.configuration import TrainingConfiguration
 
 TRAINING_ONLY = "auxiliary_heads."
 """Weights below this name exist for deep supervision alone and are not packaged."""

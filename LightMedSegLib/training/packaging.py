@@ -10,35 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from LightMedSegLib.model_card import Channel, InputSpec
-from LightMedSegLib.model_package import Model, load_model, save_model
-from LightMedSegLib.package_folder import CARD_FILE, WEIGHTS_FILE, package_files
-from LightMedSegLib.training.configuration import TrainingConfiguration
-from LightMedSegLib.training.configuration_file import configuration_as_dict
-from LightMedSegLib.training.configuration_text import configuration_as_toml
+from LightMedSegLib.learning.configuration import TrainingConfiguration
+from LightMedSegLib.learning.model_input import INPUT_DEFAULTS
+from LightMedSegLib.models.package import Model, load_model, save_model
+from LightMedSegLib.models.package_folder import CARD_FILE, WEIGHTS_FILE, package_files
+from LightMedSegLib.training.configuration.reader import configuration_as_dict
+from LightMedSegLib.training.configuration.writer import configuration_as_toml
 from LightMedSegLib.training.networks import TRAINING_ONLY
 from LightMedSegLib.training.split import Split
 
 if TYPE_CHECKING:
     import torch
 
-_INPUT_DEFAULTS: dict[str, Any] = {"view": "windows", "overlap": 0.5, "background_value": None}
 _CODE_DEFAULTS: dict[str, Any] = {"modifier": None, "region": None, "region_modifier": None}
-
-
-def input_spec(configuration: TrainingConfiguration) -> InputSpec:
-    """The input description that preprocessing reads."""
-    content = {**_INPUT_DEFAULTS, **configuration.input}
-    x, y, z = content["spacing_mm"]
-    return InputSpec(
-        channels=tuple(Channel(channel["name"], dict(channel["normalization"])) for channel in content["channels"]),
-        spacing=(float(x), float(y), float(z)),
-        orientation=content["orientation"],
-        patch=configuration.patch,
-        view=content["view"],
-        overlap=float(content["overlap"]),
-        background_value=content["background_value"],
-    )
 
 
 def card_content(
@@ -63,7 +47,7 @@ def card_content(
         "parent": None,
         **text,
         "created": created or datetime.date.today().isoformat(),
-        "input": {**_INPUT_DEFAULTS, **full["input"]},
+        "input": {**INPUT_DEFAULTS, **full["input"]},
         "network": {"name": full["network"]["name"], "arguments": _network_arguments(configuration)},
         "labels": labels,
         "postprocessing": full["postprocessing"],

@@ -10,22 +10,22 @@ from typing import Any
 
 import torch
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.model_package import load_model
-from LightMedSegLib.package_folder import CARD_FILE
-from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.safe_files import atomic_write
-from LightMedSegLib.training.cases import find_cases
-from LightMedSegLib.training.checkpoint import WEIGHTS_FILE, read_weights, write_weights
-from LightMedSegLib.training.configuration import TrainingConfiguration
-from LightMedSegLib.training.configuration_file import build_section, configuration_as_dict
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.io.datasets import find_cases
+from LightMedSegLib.learning.checkpoint import WEIGHTS_FILE, read_weights, write_weights
+from LightMedSegLib.learning.configuration import TrainingConfiguration
+from LightMedSegLib.learning.prepared_case import PreparedCase, prepare_cases, read_prepared
+from LightMedSegLib.models.package import load_model
+from LightMedSegLib.models.package_folder import CARD_FILE
+from LightMedSegLib.storage.atomic_files import atomic_write
+from LightMedSegLib.training.acceleration.distributed import join_group
+from LightMedSegLib.training.configuration.reader import build_section, configuration_as_dict
 from LightMedSegLib.training.curves import PNG_FILE
-from LightMedSegLib.training.distributed import join_group
 from LightMedSegLib.training.networks import TRAINING_ONLY, build_training_network
 from LightMedSegLib.training.packaging import package_model, record_metrics
-from LightMedSegLib.training.preparation import PreparedCase, prepare_cases, read_prepared
 from LightMedSegLib.training.split import Split, draw_split, read_split
-from LightMedSegLib.training.synthesis import synthetic_cases
+from LightMedSegLib.training.synthesis.images import synthetic_cases
 from LightMedSegLib.training.trainer import Report, Trainer, TrainingResult
 
 CONFIGURATION_FILE = "configuration.json"

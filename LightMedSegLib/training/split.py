@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from LightMedSegLib.errors import TrainingDataError
+from LightMedSegLib.core.errors import TrainingDataError
 
 PARTS = ("train", "validation", "test")
 

@@ -15,27 +15,28 @@ from typing import Any
 import torch
 from torch import nn
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.training.acceleration import accelerated_step, compile_in_private, record_batches
-from LightMedSegLib.training.averaging import WeightAverage
-from LightMedSegLib.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from LightMedSegLib.training.configuration import TrainingConfiguration
-from LightMedSegLib.training.cuda_graph import RecordedStep
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.learning.augmentation.spatial import Batch
+from LightMedSegLib.learning.averaging import WeightAverage
+from LightMedSegLib.learning.case_stack import CaseOrder, stack_cases
+from LightMedSegLib.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from LightMedSegLib.learning.configuration import TrainingConfiguration
+from LightMedSegLib.learning.losses import SegmentationLoss
+from LightMedSegLib.learning.optimizer import ClippedAdamW
+from LightMedSegLib.learning.prepared_case import PreparedCase
+from LightMedSegLib.learning.schedule import learning_rate, remaining_seconds, run_progress, spoken_duration
+from LightMedSegLib.network.cuda.compilation import ROUNDED_LIKE_PLAIN
+from LightMedSegLib.training.acceleration.cuda_graph import RecordedStep
+from LightMedSegLib.training.acceleration.distributed import ProcessGroup
+from LightMedSegLib.training.acceleration.prefetch import BatchesAhead
+from LightMedSegLib.training.acceleration.step import accelerated_step, compile_in_private, record_batches
 from LightMedSegLib.training.curves import Curves
-from LightMedSegLib.training.dataset import CaseOrder, stack_cases
 from LightMedSegLib.training.distillation import distillation_loss, teacher_probabilities
-from LightMedSegLib.training.distributed import ProcessGroup
-from LightMedSegLib.training.divergence_guard import DivergenceGuard, Recovery, most_changed
-from LightMedSegLib.training.loss_record import LossRecord
-from LightMedSegLib.training.losses import SegmentationLoss
 from LightMedSegLib.training.networks import check_patch
-from LightMedSegLib.training.optimizer import ClippedAdamW
-from LightMedSegLib.training.prefetch import BatchesAhead
-from LightMedSegLib.training.preparation import PreparedCase
-from LightMedSegLib.training.schedule import learning_rate, remaining_seconds, run_progress, spoken_duration
-from LightMedSegLib.training.spatial import Batch
-from LightMedSegLib.training.synthesis import batch_source
+from LightMedSegLib.training.stability.divergence_guard import DivergenceGuard, Recovery, most_changed
+from LightMedSegLib.training.stability.loss_record import LossRecord
+from LightMedSegLib.training.synthesis.images import batch_source
 from LightMedSegLib.training.validation import DiceTable, GridValidator
 
 LOOK_STEPS = 25
@@ -126,9 +127,10 @@ class Trainer:
             self._recorded = accelerated_step(self._network, loss, configuration, device, *place, report)
         if run.compile is True:
             compile_in_private()
-            self._teachers = [torch.compile(teacher) for teacher in self._teachers]
+            self._teachers = [torch.compile(teacher, options=ROUNDED_LIKE_PLAIN) for teacher in self._teachers]
             if self._recorded is None:
-                self._forward, self._loss = torch.compile(self._forward), torch.compile(loss)
+                self._forward = torch.compile(self._forward, options=ROUNDED_LIKE_PLAIN)
+                self._loss = torch.compile(loss, options=ROUNDED_LIKE_PLAIN)
 
     def train(self, time_limit: float | None = None, cancel: CancelToken | None = None) -> TrainingResult:
         """Train until the schedule ends, time_limit seconds have passed, or cancel is set; then save."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from LightMedSegLib.safe_files import atomic_write
-from LightMedSegLib.training.grid_inference import predict_labels
-from LightMedSegLib.training.preparation import IGNORED, PreparedCase
+from LightMedSegLib.learning.grid_inference import predict_labels
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
+from LightMedSegLib.storage.atomic_files import atomic_write
 
 
 @dataclass(frozen=True)

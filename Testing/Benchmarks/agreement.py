@@ -23,9 +23,9 @@ from numpy.typing import NDArray  # noqa: E402
 from report import markdown, write_csv  # noqa: E402
 from run_model import load  # noqa: E402
 
-from LightMedSegLib.cuda.choice import CUDA_PATH_VARIABLE  # noqa: E402
-from LightMedSegLib.engine import Engine  # noqa: E402
-from LightMedSegLib.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.inference.engine import Engine  # noqa: E402
+from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.network.cuda.choice import CUDA_PATH_VARIABLE  # noqa: E402
 
 CPU_WAYS = ("float32", "bfloat16")
 CUDA_WAYS = ("reference", "float32", "float16")

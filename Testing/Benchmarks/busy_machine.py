@@ -47,7 +47,7 @@ def measure(scan: Path, model: str, rounds: int) -> dict[str, float]:
     """Return median seconds and processor seconds of a segmentation in this process."""
     import SimpleITK as sitk
 
-    from LightMedSegLib.engine import Engine
+    from LightMedSegLib.inference.engine import Engine
 
     image, engine = sitk.ReadImage(str(scan)), Engine(model, "cpu")
     engine.segment(image)

@@ -21,10 +21,10 @@ import SimpleITK as sitk  # noqa: E402
 from brain_reference import IGNORED, map_labels, read_mapping  # noqa: E402
 from evaluate_brain import MAPPING  # noqa: E402
 
-from LightMedSegLib.engine import Engine  # noqa: E402
-from LightMedSegLib.metrics import evaluate, mean_without_nan  # noqa: E402
-from LightMedSegLib.model_store import resolve_model  # noqa: E402
-from LightMedSegLib.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.evaluation.metrics import evaluate, mean_without_nan  # noqa: E402
+from LightMedSegLib.inference.engine import Engine  # noqa: E402
+from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.models.store import resolve_model  # noqa: E402
 
 EDGE = 256
 

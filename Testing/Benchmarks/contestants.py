@@ -10,10 +10,10 @@ import torch
 from light_peers import SegFormer3DLike, SlimUNETRLike
 from torch import Tensor, nn
 
-from LightMedSegLib.cuda.network import RecordedNetwork
-from LightMedSegLib.fast import accelerate
-from LightMedSegLib.fast.choice import choose_cpu_path
 from LightMedSegLib.network import build_network
+from LightMedSegLib.network.cpu import accelerate
+from LightMedSegLib.network.cpu.choice import choose_cpu_path
+from LightMedSegLib.network.cuda.network import RecordedNetwork
 
 Builder = Callable[[int, int, int], nn.Module]
 """(input channels, classes, edge of the input) -> network."""

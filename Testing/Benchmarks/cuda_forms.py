@@ -13,9 +13,9 @@ from contestants import PEERS
 from machine import synchronize
 from torch import Tensor, nn
 
-from LightMedSegLib.cuda.network_pass import NetworkPass
-from LightMedSegLib.cuda.recording import Recording
 from LightMedSegLib.network import build_network
+from LightMedSegLib.network.cuda.network_pass import NetworkPass
+from LightMedSegLib.network.cuda.recording import Recording
 
 Run = Callable[[Tensor], Tensor]
 

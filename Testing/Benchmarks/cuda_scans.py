@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from LightMedSegLib.cuda.choice import CUDA_PATH_VARIABLE
-from LightMedSegLib.cuda.network import RecordedNetwork
-from LightMedSegLib.cuda.task import CompileTask
-from LightMedSegLib.model_folders import shipped_models_folder
+from LightMedSegLib.core.user_folders import shipped_models_folder
 from LightMedSegLib.network import build_network
+from LightMedSegLib.network.cuda.choice import CUDA_PATH_VARIABLE
+from LightMedSegLib.network.cuda.network import RecordedNetwork
+from LightMedSegLib.network.cuda.task import CompileTask
 
 _ROUNDS = 4
 _LONGEST_LOADING = 25.0
@@ -25,7 +25,7 @@ class Scan:
     """An image and an engine for it, which is kept from one timing to the next."""
 
     def __init__(self, name: str, image: Any, model: Any, device: str) -> None:
-        from LightMedSegLib.engine import Engine
+        from LightMedSegLib.inference.engine import Engine
 
         self.name, self._image, self._device = name, image, device
         os.environ[CUDA_PATH_VARIABLE] = "float16"
@@ -89,8 +89,8 @@ def _model(name: str) -> Any:
     """The shipped model; with fresh weights, and no clean-up of their noise, where its weights do not fit."""
     from end_to_end import TimedModel
 
-    from LightMedSegLib.model_card import ModelCard
-    from LightMedSegLib.model_store import resolve_model
+    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.models.store import resolve_model
 
     try:
         model = resolve_model(name)

@@ -83,7 +83,7 @@ def attempt(work: Callable[[], str]) -> str:
 
 
 def measure(shape: tuple[int, ...], dtype: torch.dtype, k: int, repeats: int, with_shifts: bool) -> None:
-    from LightMedSegLib.network.depthwise_triton import depthwise, weight_gradient
+    from LightMedSegLib.network.layers.depthwise_triton import depthwise, weight_gradient
 
     generator = torch.Generator(device="cuda").manual_seed(1)
     x = torch.randn(shape, device="cuda", generator=generator).to(dtype).requires_grad_()

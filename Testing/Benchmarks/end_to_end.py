@@ -14,14 +14,14 @@ import torch
 from contestants import PEERS
 from torch import nn
 
-from LightMedSegLib.coarse_search import coarse_input
-from LightMedSegLib.engine import STAGES, Engine
-from LightMedSegLib.fast import accelerate
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.model_package import Model
-from LightMedSegLib.model_store import resolve_model
+from LightMedSegLib.inference.engine import STAGES, Engine
+from LightMedSegLib.inference.search import coarse_input
+from LightMedSegLib.io.sample_data import sample_path
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.models.package import Model
+from LightMedSegLib.models.store import resolve_model
 from LightMedSegLib.network import build_network
-from LightMedSegLib.sample_data import sample_path
+from LightMedSegLib.network.cpu import accelerate
 
 
 @dataclass

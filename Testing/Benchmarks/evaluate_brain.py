@@ -25,13 +25,13 @@ import SimpleITK as sitk  # noqa: E402
 from brain_reference import IGNORED, VERSIONS, degraded, map_labels, read_mapping  # noqa: E402
 from run_model import load  # noqa: E402
 
-from LightMedSegLib.engine import Engine  # noqa: E402
-from LightMedSegLib.errors import LightMedSegError, TrainingDataError  # noqa: E402
-from LightMedSegLib.metrics import evaluate  # noqa: E402
-from LightMedSegLib.model_card import ModelCard  # noqa: E402
+from LightMedSegLib.core.errors import LightMedSegError, TrainingDataError  # noqa: E402
+from LightMedSegLib.evaluation.metrics import evaluate  # noqa: E402
+from LightMedSegLib.inference.engine import Engine  # noqa: E402
+from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.models.card import ModelCard  # noqa: E402
 from LightMedSegLib.training.evaluation import CaseScore, summarise, write_scores  # noqa: E402
 from LightMedSegLib.training.packaging import record_metrics  # noqa: E402
-from LightMedSegLib.volume_files import read_volume  # noqa: E402
 
 MAPPING = ROOT / "Resources" / "Training" / "malc2012-to-brain-structures.json"
 

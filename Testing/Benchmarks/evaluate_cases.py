@@ -18,9 +18,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 from run_model import load  # noqa: E402
 
-from LightMedSegLib.errors import LightMedSegError  # noqa: E402
-from LightMedSegLib.training.cases import find_cases  # noqa: E402
-from LightMedSegLib.training.configuration_file import read_configuration  # noqa: E402
+from LightMedSegLib.core.errors import LightMedSegError  # noqa: E402
+from LightMedSegLib.io.datasets import find_cases  # noqa: E402
+from LightMedSegLib.training.configuration.reader import read_configuration  # noqa: E402
 from LightMedSegLib.training.evaluation import evaluate_with_engine, summarise, write_scores  # noqa: E402
 from LightMedSegLib.training.packaging import record_metrics  # noqa: E402
 from LightMedSegLib.training.run import read_run_split  # noqa: E402

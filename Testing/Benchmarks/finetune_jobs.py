@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from LightMedSegLib.finetuning.case_store import CaseStore
-from LightMedSegLib.finetuning.gate import Verdict
-from LightMedSegLib.finetuning.job import run_job
-from LightMedSegLib.finetuning.job_description import JobDescription
-from LightMedSegLib.finetuning.settings import FinetuneSettings
-from LightMedSegLib.finetuning.stored_case import StoredCase
-from LightMedSegLib.model_package import load_model
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.finetuning.cases.stored_case import StoredCase
+from LightMedSegLib.finetuning.gate.gate import Verdict
+from LightMedSegLib.finetuning.job.description import JobDescription
+from LightMedSegLib.finetuning.job.job import run_job
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.models.package import load_model
 
 
 @dataclass(frozen=True)

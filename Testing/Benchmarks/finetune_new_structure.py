@@ -27,16 +27,16 @@ from finetune_jobs import experiment_parser, fine_tuned, listed, mean, write_row
 from numpy.typing import NDArray  # noqa: E402
 from prepare_openkbp import contoured, read_table  # noqa: E402
 
-from LightMedSegLib.finetuning.case_building import build_case  # noqa: E402
-from LightMedSegLib.finetuning.confusion import confusion, dice_of  # noqa: E402
-from LightMedSegLib.finetuning.own_labels import make_label  # noqa: E402
-from LightMedSegLib.finetuning.settings import FinetuneSettings  # noqa: E402
-from LightMedSegLib.finetuning.stored_case import StoredCase  # noqa: E402
-from LightMedSegLib.model_package import Model  # noqa: E402
-from LightMedSegLib.model_store import ModelStore  # noqa: E402
-from LightMedSegLib.preprocessing import prepare, prepare_labelmap  # noqa: E402
-from LightMedSegLib.training.preparation import PreparedCase  # noqa: E402
-from LightMedSegLib.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.finetuning.cases.building import build_case  # noqa: E402
+from LightMedSegLib.finetuning.cases.own_labels import make_label  # noqa: E402
+from LightMedSegLib.finetuning.cases.stored_case import StoredCase  # noqa: E402
+from LightMedSegLib.finetuning.gate.confusion import confusion, dice_of  # noqa: E402
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings  # noqa: E402
+from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap  # noqa: E402
+from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.learning.prepared_case import PreparedCase  # noqa: E402
+from LightMedSegLib.models.package import Model  # noqa: E402
+from LightMedSegLib.models.store import ModelStore  # noqa: E402
 
 MODEL, STRUCTURE = "headneck-oar-ct", "Upper airway"
 MANDIBLE, AIRWAY = 7, 8

@@ -27,19 +27,19 @@ import torch  # noqa: E402
 from brain_reference import IGNORED, map_labels, read_mapping  # noqa: E402
 from finetune_jobs import experiment_parser, fine_tuned, listed, mean, write_rows  # noqa: E402
 
-from LightMedSegLib.finetuning.case_building import build_case  # noqa: E402
-from LightMedSegLib.finetuning.confusion import confusion, dice_of  # noqa: E402
-from LightMedSegLib.finetuning.predictions import windows_of  # noqa: E402
-from LightMedSegLib.finetuning.settings import FinetuneSettings  # noqa: E402
-from LightMedSegLib.finetuning.stored_case import StoredCase  # noqa: E402
-from LightMedSegLib.model_package import Model  # noqa: E402
-from LightMedSegLib.model_store import ModelStore  # noqa: E402
-from LightMedSegLib.preprocessing import prepare, prepare_labelmap  # noqa: E402
-from LightMedSegLib.training.configuration_file import read_configuration  # noqa: E402
-from LightMedSegLib.training.preparation import PreparedCase, read_prepared  # noqa: E402
+from LightMedSegLib.finetuning.cases.building import build_case  # noqa: E402
+from LightMedSegLib.finetuning.cases.stored_case import StoredCase  # noqa: E402
+from LightMedSegLib.finetuning.gate.confusion import confusion, dice_of  # noqa: E402
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings  # noqa: E402
+from LightMedSegLib.finetuning.tuning.predictions import windows_of  # noqa: E402
+from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap  # noqa: E402
+from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.learning.prepared_case import PreparedCase, read_prepared  # noqa: E402
+from LightMedSegLib.models.package import Model  # noqa: E402
+from LightMedSegLib.models.store import ModelStore  # noqa: E402
+from LightMedSegLib.training.configuration.reader import read_configuration  # noqa: E402
 from LightMedSegLib.training.run import read_run_split  # noqa: E402
-from LightMedSegLib.training.synthesis import synthetic_cases  # noqa: E402
-from LightMedSegLib.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.training.synthesis.images import synthetic_cases  # noqa: E402
 
 MODEL = "brain-structures-mr"
 TUNED_ON = ("malc_1000", "malc_1001", "malc_1002")

@@ -31,14 +31,14 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
 from finetune_jobs import fine_tuned, write_rows  # noqa: E402
 
-from LightMedSegLib.finetuning.case_building import build_case  # noqa: E402
-from LightMedSegLib.finetuning.confusion import confusion, dice_of  # noqa: E402
-from LightMedSegLib.finetuning.settings import FinetuneSettings  # noqa: E402
-from LightMedSegLib.finetuning.tuner import Task, Tuner  # noqa: E402
-from LightMedSegLib.model_package import Model  # noqa: E402
-from LightMedSegLib.model_store import ModelStore  # noqa: E402
-from LightMedSegLib.preprocessing import prepare, prepare_labelmap  # noqa: E402
-from LightMedSegLib.training.preparation import PreparedCase  # noqa: E402
+from LightMedSegLib.finetuning.cases.building import build_case  # noqa: E402
+from LightMedSegLib.finetuning.gate.confusion import confusion, dice_of  # noqa: E402
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings  # noqa: E402
+from LightMedSegLib.finetuning.tuning.tuner import Task, Tuner  # noqa: E402
+from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap  # noqa: E402
+from LightMedSegLib.learning.prepared_case import PreparedCase  # noqa: E402
+from LightMedSegLib.models.package import Model  # noqa: E402
+from LightMedSegLib.models.store import ModelStore  # noqa: E402
 
 MODEL = "hippocampus-t1-mr"
 REHEARSED, REPETITIONS = 3, 3

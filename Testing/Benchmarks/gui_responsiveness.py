@@ -149,7 +149,7 @@ def choose(panel: Any, scan: str, overlap: float | None) -> None:
     """Load or draw one of MODELS and choose it."""
     import slicer
 
-    from LightMedSegLib.sample_data import sample_path
+    from LightMedSegLib.io.sample_data import sample_path
 
     parameters = panel.parameters
     if scan == "ct":

@@ -19,8 +19,8 @@ from contestants import Contestant, contestants, default_title
 from machine import synchronize
 from torch import Tensor, nn
 
-from LightMedSegLib.complexity import count_multiply_adds, count_parameters
-from LightMedSegLib.predictor import is_out_of_memory
+from LightMedSegLib.core.out_of_memory import is_out_of_memory
+from LightMedSegLib.network.complexity import count_multiply_adds, count_parameters
 
 CHANNELS, CLASSES = 1, 14
 _OUT_OF_MEMORY = 3

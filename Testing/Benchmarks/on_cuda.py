@@ -28,12 +28,12 @@ import torch  # noqa: E402
 from cuda_forms import CLASSES, FORMS, LAST, Form, build, measured, prepared  # noqa: E402
 from cuda_scans import Scan, scans  # noqa: E402
 
-from LightMedSegLib.cuda.compilation import compile_pass, recorded  # noqa: E402
-from LightMedSegLib.cuda.kept import private_task_folder, read_outcome, task_folder  # noqa: E402
-from LightMedSegLib.cuda.network_pass import NetworkPass  # noqa: E402
-from LightMedSegLib.cuda.settings import repeatable_convolutions  # noqa: E402
-from LightMedSegLib.cuda.support import why_not_compiled  # noqa: E402
-from LightMedSegLib.cuda.task import CompileTask  # noqa: E402
+from LightMedSegLib.network.cuda.compilation import compile_pass, recorded  # noqa: E402
+from LightMedSegLib.network.cuda.kept import private_task_folder, read_outcome, task_folder  # noqa: E402
+from LightMedSegLib.network.cuda.network_pass import NetworkPass  # noqa: E402
+from LightMedSegLib.network.cuda.settings import repeatable_convolutions  # noqa: E402
+from LightMedSegLib.network.cuda.support import why_not_compiled  # noqa: E402
+from LightMedSegLib.network.cuda.task import CompileTask  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = "lightmedseg, channels-last, recorded, float16"
@@ -90,7 +90,7 @@ class Compiling:
         """Start compiling tasks."""
         for task in tasks:
             folder = private_task_folder(task.key)
-            command = [sys.executable, "-m", "LightMedSegLib.cuda", task.to_json(), str(folder), str(_THREADS)]
+            command = [sys.executable, "-m", "LightMedSegLib.network.cuda", task.to_json(), str(folder), str(_THREADS)]
             self._processes.append((task, subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)))
 
     def wait(self, seconds: float) -> list[CompileTask]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from LightMedSegLib.errors import DependencyError
+from LightMedSegLib.core.errors import DependencyError
 
 NNUNET_FILTERS = (32, 64, 128, 256)
 

@@ -20,7 +20,7 @@ from machine import facts
 from network_table import network_rows
 from report import markdown, plot, write_csv
 
-from LightMedSegLib.fast.choice import choose_cpu_path
+from LightMedSegLib.network.cpu.choice import choose_cpu_path
 
 
 def main() -> int:

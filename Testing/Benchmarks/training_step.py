@@ -31,16 +31,16 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 from report import markdown, write_csv  # noqa: E402
 
-from LightMedSegLib.training.configuration import TrainingConfiguration  # noqa: E402
-from LightMedSegLib.training.configuration_file import read_configuration, with_override  # noqa: E402
-from LightMedSegLib.training.cuda_graph import record_step  # noqa: E402
-from LightMedSegLib.training.dataset import stack_cases  # noqa: E402
-from LightMedSegLib.training.losses import SegmentationLoss  # noqa: E402
+from LightMedSegLib.learning.augmentation.spatial import Batch  # noqa: E402
+from LightMedSegLib.learning.case_stack import stack_cases  # noqa: E402
+from LightMedSegLib.learning.configuration import TrainingConfiguration  # noqa: E402
+from LightMedSegLib.learning.labelmap_indices import ids_in_order  # noqa: E402
+from LightMedSegLib.learning.losses import SegmentationLoss  # noqa: E402
+from LightMedSegLib.learning.prepared_case import PreparedCase  # noqa: E402
+from LightMedSegLib.training.acceleration.cuda_graph import record_step  # noqa: E402
+from LightMedSegLib.training.configuration.reader import read_configuration, with_override  # noqa: E402
 from LightMedSegLib.training.networks import build_training_network  # noqa: E402
-from LightMedSegLib.training.preparation import PreparedCase  # noqa: E402
-from LightMedSegLib.training.spatial import Batch  # noqa: E402
-from LightMedSegLib.training.synthesis import batch_source  # noqa: E402
-from LightMedSegLib.training.synthesis_labels import ids_in_order  # noqa: E402
+from LightMedSegLib.training.synthesis.images import batch_source  # noqa: E402
 from LightMedSegLib.training.trainer import Trainer  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "Training"

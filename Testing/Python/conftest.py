@@ -13,8 +13,8 @@ import SimpleITK as sitk
 from model_factory import make_model
 from volumes_on_disk import plain_volume
 
-from LightMedSegLib import model_store
-from LightMedSegLib.gui import finetune_process
+from LightMedSegLib.gui.finetune import process
+from LightMedSegLib.models import store
 
 # Before torch is imported, for children too: several processes with a thread for each core, and threads that wait by
 # spinning, take the cores from each other.
@@ -37,7 +37,7 @@ def _same_path_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _jobs_do_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fine-tuning from the panel has normal priority."""
-    monkeypatch.setattr(finetune_process, "_PROGRAM", priority.KEEP + finetune_process._PROGRAM)
+    monkeypatch.setattr(process, "_PROGRAM", priority.KEEP + process._PROGRAM)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -88,13 +88,13 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def nothing_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """The program as it would be without its own models."""
-    monkeypatch.setattr(model_store, "shipped_models_folder", lambda: None)
+    monkeypatch.setattr(store, "shipped_models_folder", lambda: None)
 
 
 @pytest.fixture
 def installed(package: Path, nothing_shipped: None) -> str:
     """The model of package in the user's store, the only one there is; gives its name."""
-    return model_store.ModelStore().add(package).card.name
+    return store.ModelStore().add(package).card.name
 
 
 @pytest.fixture

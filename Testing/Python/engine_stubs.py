@@ -12,8 +12,8 @@ import torch
 from model_factory import make_card
 from torch import Tensor, nn
 
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.segmentation import Segmentation
+from LightMedSegLib.inference.segmentation import Segmentation
+from LightMedSegLib.models.card import ModelCard
 
 torch.set_num_threads(1)
 

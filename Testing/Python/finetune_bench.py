@@ -65,8 +65,8 @@ class FinetuneBench:
 @pytest.fixture
 def finetune_bench(slicer_runtime: Any) -> Iterator[FinetuneBench]:  # noqa: F811
     """The opened panel with the shipped models and an empty folder of the user's; jobs take very few steps."""
-    from LightMedSegLib.finetuning.settings import FinetuneSettings
-    from LightMedSegLib.model_folders import user_data_folder
+    from LightMedSegLib.core.user_folders import user_data_folder
+    from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 
     slicer_runtime.load_module(MODULE_FILE)
     panel = slicer_runtime.open_module("LightMedSeg")

@@ -125,7 +125,7 @@ class Finetune:
 
 @pytest.fixture
 def finetune(bench: Bench, tmp_path: Path) -> Iterator[Finetune]:
-    from LightMedSegLib.finetuning.case_store import CaseStore
+    from LightMedSegLib.finetuning.cases.store import CaseStore
 
     logic, made = bench.panel.logic, Finetune(bench)
     logic.cases, logic.jobs_folder, logic.launch = CaseStore(tmp_path / "cases"), tmp_path / "jobs", made.launch

@@ -9,14 +9,14 @@ import numpy as np
 import SimpleITK as sitk
 from model_factory import make_model
 
-from LightMedSegLib.finetuning.case_building import build_case
-from LightMedSegLib.finetuning.case_store import CaseStore
-from LightMedSegLib.finetuning.job_description import JobDescription
-from LightMedSegLib.finetuning.settings import FinetuneSettings
-from LightMedSegLib.finetuning.stored_case import StoredCase
-from LightMedSegLib.finetuning.tuner import Task
-from LightMedSegLib.model_package import Model
-from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.finetuning.cases.building import build_case
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.finetuning.cases.stored_case import StoredCase
+from LightMedSegLib.finetuning.job.description import JobDescription
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.finetuning.tuning.tuner import Task
+from LightMedSegLib.models.package import Model
+from LightMedSegLib.models.store import ModelStore
 
 SHAPE = (16, 16, 16)
 TINY_TASK = Task((16, 16, 16), (1.0, 1.0, 1.0), 3)

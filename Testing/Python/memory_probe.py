@@ -24,9 +24,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 from model_factory import make_model  # noqa: E402
 
-from LightMedSegLib.errors import CancelledError  # noqa: E402
-from LightMedSegLib.progress import CancelToken  # noqa: E402
-from LightMedSegLib.segmentation import Engine  # noqa: E402
+from LightMedSegLib.core.errors import CancelledError  # noqa: E402
+from LightMedSegLib.core.progress import CancelToken  # noqa: E402
+from LightMedSegLib.inference.segmentation import Engine  # noqa: E402
 
 
 def main() -> None:

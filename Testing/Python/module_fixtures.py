@@ -35,7 +35,7 @@ class Bench:
 
     def add_model(self, name: str, version: str = "1.0.0", preview_spacing_mm: Any = None, **changes: Any) -> str:
         """Add a model to the store; changes replace items of its card."""
-        from LightMedSegLib.gui.scenario_model import save_scenario_model
+        from LightMedSegLib.gui.self_test.stand_in_model import save_scenario_model
 
         identifier = save_scenario_model(self.folder, name, version, preview_spacing_mm, **changes)
         self.panel.models.reload()
@@ -43,7 +43,7 @@ class Bench:
         return identifier
 
     def choose_volume(self, name: str = "Scan", side: int = 24) -> Any:
-        from LightMedSegLib.gui.scenarios import make_volume
+        from LightMedSegLib.gui.self_test.scenarios import make_volume
 
         self.parameters.inputVolume = make_volume(name, side)
         return self.parameters.inputVolume
@@ -80,8 +80,8 @@ def bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Bench]:  # noqa: F811
 
 def equip(session: Any, panel: Any, folder: Path) -> Bench:
     """Replace the panel's store and library."""
-    from LightMedSegLib.gui.scenario_model import ThresholdSegment, save_scenario_model
-    from LightMedSegLib.model_store import ModelStore
+    from LightMedSegLib.gui.self_test.stand_in_model import ThresholdSegment, save_scenario_model
+    from LightMedSegLib.models.store import ModelStore
 
     folder.mkdir()
     model = save_scenario_model(folder)

@@ -14,13 +14,13 @@ from finetuning_factory import slabs, tiny_model
 from mrml_fixtures import add_volume, labelmap_image, labels_of, new_scene
 from patience import Patience
 
-from LightMedSegLib.finetuning.case_record import CaseRecord
-from LightMedSegLib.finetuning.case_store import CaseStore
-from LightMedSegLib.model_package import Model
-from LightMedSegLib.mrml.case_job import Review, case_job, case_of
-from LightMedSegLib.mrml.job_state import Job, JobState
-from LightMedSegLib.mrml.segmentations import write_result
-from LightMedSegLib.mrml.worker import Worker
+from LightMedSegLib.finetuning.cases.record import CaseRecord
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.models.package import Model
+from LightMedSegLib.mrml.jobs.case_job import Review, case_job, case_of
+from LightMedSegLib.mrml.jobs.job_state import Job, JobState
+from LightMedSegLib.mrml.jobs.worker import Worker
+from LightMedSegLib.mrml.segmentations.writing import write_result
 
 BOTH = {"Structure_1": 1, "Structure_2": 2}
 ALL = Review(BOTH, (1, 2))

@@ -11,10 +11,10 @@ import SimpleITK as sitk
 from engine_stubs import make_image, rotation, smooth_noise, stub_card
 from patience import Patience
 
-from LightMedSegLib.mrml.job import segmentation_job
-from LightMedSegLib.mrml.job_state import Job, JobContext, JobState
-from LightMedSegLib.mrml.worker import Worker
-from LightMedSegLib.segmentation import Segmentation
+from LightMedSegLib.inference.segmentation import Segmentation
+from LightMedSegLib.mrml.jobs.job_state import Job, JobContext, JobState
+from LightMedSegLib.mrml.jobs.segment_job import segmentation_job
+from LightMedSegLib.mrml.jobs.worker import Worker
 
 
 def base_image(spacing: tuple[float, float, float] = (0.9, 1.2, 1.6), angles: Any = (4, -6, 9)) -> sitk.Image:

@@ -10,12 +10,12 @@ import SimpleITK as sitk
 import torch
 from training_factory import CODE, content
 
-from LightMedSegLib.training.configuration import TrainingConfiguration
-from LightMedSegLib.training.configuration_file import build_section
-from LightMedSegLib.training.dataset import stack_cases
-from LightMedSegLib.training.preparation import PreparedCase
-from LightMedSegLib.training.synthesis import SyntheticBatchSource
-from LightMedSegLib.training.synthesis_labels import indices_of
+from LightMedSegLib.learning.case_stack import stack_cases
+from LightMedSegLib.learning.configuration import TrainingConfiguration
+from LightMedSegLib.learning.labelmap_indices import indices_of
+from LightMedSegLib.learning.prepared_case import PreparedCase
+from LightMedSegLib.training.configuration.reader import build_section
+from LightMedSegLib.training.synthesis.images import SyntheticBatchSource
 
 LEFT, RIGHT, FLUID, PLEXUS, BONE, SKIN = 2, 41, 24, 136, 515, 511
 NAMES = ["Left half", "Right half", "Fluid"]

@@ -17,8 +17,8 @@ import pytest
 import SimpleITK as sitk
 from volumes_on_disk import cut_to, dicom_series, metaimage, nifti_with, plain_volume
 
-from LightMedSegLib import segmentation_files
 from LightMedSegLib.cli import main
+from LightMedSegLib.io import segmentation_files
 
 
 @dataclass
@@ -94,8 +94,8 @@ def failing_network(place: Place, error: str) -> None:
     """Every forward pass raises what torch raises; the model itself stays as it is."""
     import torch
 
-    from LightMedSegLib.fast import FastLightMedSeg
     from LightMedSegLib.network import LightMedSeg
+    from LightMedSegLib.network.cpu import FastLightMedSeg
 
     def fail(*arguments: object, **options: object) -> None:
         raise torch.OutOfMemoryError(error)
@@ -274,7 +274,7 @@ def test_a_place_where_even_root_may_not_write_is_named(place: Place, capsys: py
 
 def test_what_was_done_otherwise_than_asked_is_told(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """That CUDA out of memory leads to the CPU and to this note is a test of the engine."""
-    from LightMedSegLib import segmentation
+    from LightMedSegLib.inference import segmentation
 
     real = segmentation.segment
 

@@ -27,7 +27,7 @@ def test_the_light_peers_have_about_the_published_size_and_cost(
 ) -> None:
     import light_peers
 
-    from LightMedSegLib.complexity import count_multiply_adds, count_parameters
+    from LightMedSegLib.network.complexity import count_multiply_adds, count_parameters
 
     network = getattr(light_peers, name)(4, 3).eval()
     assert count_parameters(network) / 1e6 == pytest.approx(published_millions, rel=0.15)
@@ -90,9 +90,9 @@ def test_the_rows_of_whole_scans_say_who_made_them_and_how_long_each_stage_took(
     import SimpleITK as sitk
     from end_to_end import _timed
 
-    from LightMedSegLib.engine import STAGES
-    from LightMedSegLib.model_store import resolve_model
-    from LightMedSegLib.sample_data import sample_path
+    from LightMedSegLib.inference.engine import STAGES
+    from LightMedSegLib.io.sample_data import sample_path
+    from LightMedSegLib.models.store import resolve_model
 
     image = sitk.ReadImage(str(sample_path("hippocampus")))
     rows = _timed("crop", "ours", image, resolve_model("hippocampus-t1-mr"), "cpu", 1)
@@ -124,7 +124,7 @@ def test_the_benchmark_of_a_busy_machine_gives_a_row_for_each_load_and_leaves_no
 ) -> None:
     import busy_machine
 
-    from LightMedSegLib.sample_data import sample_path
+    from LightMedSegLib.io.sample_data import sample_path
 
     started: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen

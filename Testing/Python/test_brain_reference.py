@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "Testing" / "Benchmarks"))
 import evaluate_brain
 from brain_reference import IGNORED, VERSIONS, degraded, map_labels, read_mapping
 
-from LightMedSegLib.training.checkpoint import write_weights
-from LightMedSegLib.training.configuration_file import configuration_as_dict, read_configuration, with_override
+from LightMedSegLib.learning.checkpoint import write_weights
+from LightMedSegLib.training.configuration.reader import configuration_as_dict, read_configuration, with_override
 from LightMedSegLib.training.networks import build_training_network
 
 MAPPING = read_mapping(evaluate_brain.MAPPING)

@@ -17,7 +17,7 @@ from patience import limit
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.models.store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
@@ -68,7 +68,7 @@ def test_a_region_of_interest_leaves_everything_else_background(scan: Path, inst
 def test_overlap_and_mirroring_reach_the_engine(
     scan: Path, installed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from LightMedSegLib import segmentation
+    from LightMedSegLib.inference import segmentation
 
     seen: list[dict[str, object]] = []
     real = segmentation.segment
@@ -152,7 +152,7 @@ def test_help_and_version_end_with_code_0(capsys: pytest.CaptureFixture[str]) ->
 def test_an_interrupt_ends_with_code_130(
     scan: Path, installed: str, no_leftovers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from LightMedSegLib import segmentation
+    from LightMedSegLib.inference import segmentation
 
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
@@ -164,7 +164,7 @@ def test_an_interrupt_ends_with_code_130(
 
 
 def test_a_defect_of_ours_keeps_its_traceback(scan: Path, installed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from LightMedSegLib import segmentation
+    from LightMedSegLib.inference import segmentation
 
     def defective(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError

@@ -10,10 +10,10 @@ import torch
 from finetuning_factory import installed_with_cases, quick_job
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.finetuning.case_store import CaseStore
-from LightMedSegLib.finetuning.job import run_job
-from LightMedSegLib.finetuning.settings import FinetuneSettings
-from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.finetuning.job.job import run_job
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.models.store import ModelStore
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

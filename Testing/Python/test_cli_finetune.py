@@ -11,9 +11,9 @@ import torch
 from finetuning_factory import slabs, tiny_model
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.finetuning.settings import FinetuneSettings
-from LightMedSegLib.model_package import load_model
-from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.models.package import load_model
+from LightMedSegLib.models.store import ModelStore
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

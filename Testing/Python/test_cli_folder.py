@@ -15,7 +15,7 @@ import SimpleITK as sitk
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.engine import Engine
+from LightMedSegLib.inference.engine import Engine
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

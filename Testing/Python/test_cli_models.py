@@ -11,7 +11,7 @@ import pytest
 from model_factory import make_model
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.models.store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
@@ -47,8 +47,8 @@ def test_verify_finds_a_model_with_changed_weights(installed: str, capsys: pytes
 
 
 def test_show_prints_the_card_and_the_size_of_the_network(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from LightMedSegLib.complexity import count_multiply_adds, count_parameters
-    from LightMedSegLib.model_package import load_model
+    from LightMedSegLib.models.package import load_model
+    from LightMedSegLib.network.complexity import count_multiply_adds, count_parameters
 
     assert main(["models", "show", str(package)]) == 0
     printed = capsys.readouterr().out

@@ -14,9 +14,9 @@ from volumes_on_disk import plain_volume
 
 from LightMedSegLib import segment
 from LightMedSegLib.cli import main
-from LightMedSegLib.model_store import ModelStore
-from LightMedSegLib.sample_data import sample_path
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.io.sample_data import sample_path
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.models.store import ModelStore
 
 PET = "The volume looks like PT, but the model was trained on MR."
 LEG_CODE = "The volume was recorded as LEG, but the model is for the region Head."

@@ -9,11 +9,11 @@ import pytest
 import SimpleITK as sitk
 from engine_stubs import IDENTITY_WINDOW, ThresholdNetwork, stub_model
 
-from LightMedSegLib.coarse_search import is_worth_it, surroundings
-from LightMedSegLib.engine import Engine
-from LightMedSegLib.errors import CancelledError
-from LightMedSegLib.geometry import Grid
-from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.core.errors import CancelledError
+from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.inference.search import is_worth_it, surroundings
 
 PATCH = [16, 16, 16]
 SEARCHING = {"patch": PATCH, "overlap": 0.0, "normalization": IDENTITY_WINDOW, "spacing_mm": [1.0, 1.0, 1.0]}

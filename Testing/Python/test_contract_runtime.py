@@ -64,7 +64,7 @@ def test_the_module_does_not_open_with_an_attribute_that_pythonqt_refuses(
 
 
 def test_the_node_watch_cannot_be_made_with_an_attribute_that_pythonqt_refuses(slicer_runtime: Any) -> None:  # noqa: F811
-    right = (REPOSITORY / "LightMedSegLib" / "gui" / "node_watch.py").read_text(encoding="utf-8")
+    right = (REPOSITORY / "LightMedSegLib" / "gui" / "widgets" / "node_watch.py").read_text(encoding="utf-8")
     wrong = right.replace("setSingleShot(True)", "singleShot = True")
     assert wrong != right
     for source, refused in ((right, False), (wrong, True)):

@@ -8,10 +8,10 @@ import pytest
 from contract_fixtures import REPOSITORY, Source, check, check_files, check_ui, ui_classes
 
 FOLDERS = ("LightMedSeg", "LightMedSegLib/gui", "LightMedSegLib/mrml")
-SOURCES = [path for folder in FOLDERS for path in sorted((REPOSITORY / folder).glob("*.py"))]
+SOURCES = [path for folder in FOLDERS for path in sorted((REPOSITORY / folder).rglob("*.py"))]
 UI_FILES = sorted((REPOSITORY / "LightMedSeg" / "Resources" / "UI").rglob("*.ui"))
 # Each file with a single-shot timer, and how it makes it one.
-TIMERS = {"LightMedSeg/LightMedSeg.py": "self._importTimer", "LightMedSegLib/gui/node_watch.py": "self._timer"}
+TIMERS = {"LightMedSeg/LightMedSeg.py": "self._importTimer", "LightMedSegLib/gui/widgets/node_watch.py": "self._timer"}
 
 
 def _ui() -> dict[str, str]:

@@ -15,13 +15,13 @@ from patience import limit, wait_for
 from torch import Tensor
 
 from LightMedSegLib.cli.segment_report import segmentation_report
-from LightMedSegLib.cuda.agreement import disagreement
-from LightMedSegLib.cuda.background import USES_BEFORE, BackgroundCompiler
-from LightMedSegLib.cuda.network import RecordedNetwork
-from LightMedSegLib.cuda.recording import Recording
-from LightMedSegLib.engine import Engine
+from LightMedSegLib.core.progress import StageTimer
+from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.network import build_network
-from LightMedSegLib.progress import StageTimer
+from LightMedSegLib.network.cuda.agreement import disagreement
+from LightMedSegLib.network.cuda.background import USES_BEFORE, BackgroundCompiler
+from LightMedSegLib.network.cuda.network import RecordedNetwork
+from LightMedSegLib.network.cuda.recording import Recording
 
 SHAPE = (1, 1, 16, 16, 16)
 

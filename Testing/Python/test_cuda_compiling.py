@@ -14,16 +14,23 @@ import pytest
 import torch
 from patience import limit, wait_for
 
-from LightMedSegLib.cuda import choice, support
-from LightMedSegLib.cuda.__main__ import main
-from LightMedSegLib.cuda.choice import CUDA_PATH_VARIABLE, prepare_for_cuda
-from LightMedSegLib.cuda.compilation import compile_pass
-from LightMedSegLib.cuda.kept import Outcome, compiled_folder, make_room, read_outcome, task_folder, write_outcome
-from LightMedSegLib.cuda.network import RecordedNetwork
-from LightMedSegLib.cuda.task import CompileTask
-from LightMedSegLib.cuda.warming import warm
-from LightMedSegLib.file_lock import exclusive
 from LightMedSegLib.network import LightMedSeg, build_network
+from LightMedSegLib.network.cuda import choice, support
+from LightMedSegLib.network.cuda.__main__ import main
+from LightMedSegLib.network.cuda.choice import CUDA_PATH_VARIABLE, prepare_for_cuda
+from LightMedSegLib.network.cuda.compilation import compile_pass
+from LightMedSegLib.network.cuda.kept import (
+    Outcome,
+    compiled_folder,
+    make_room,
+    read_outcome,
+    task_folder,
+    write_outcome,
+)
+from LightMedSegLib.network.cuda.network import RecordedNetwork
+from LightMedSegLib.network.cuda.task import CompileTask
+from LightMedSegLib.network.cuda.warming import warm
+from LightMedSegLib.storage.file_lock import exclusive
 
 
 def network() -> LightMedSeg:
@@ -146,9 +153,9 @@ def test_the_process_ends_when_its_parent_does(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
     code = (
-        "import LightMedSegLib.finetuning.process as process; process._GRACE_SECONDS = 0.1; "
-        "import LightMedSegLib.cuda.trial as trial, time; trial.trial = lambda *rest: time.sleep(600) or ''; "
-        "from LightMedSegLib.cuda.__main__ import main; import sys; sys.exit(main(sys.argv[1:]))"
+        "import LightMedSegLib.core.child_process as process; process._GRACE_SECONDS = 0.1; "
+        "import LightMedSegLib.network.cuda.trial as trial, time; trial.trial = lambda *rest: time.sleep(600) or ''; "
+        "from LightMedSegLib.network.cuda.__main__ import main; import sys; sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, a_task().to_json(), str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
@@ -164,8 +171,8 @@ def test_the_process_ends_when_its_parent_does(tmp_path: Path, monkeypatch: pyte
 def test_the_process_writes_how_it_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: str, code: int, reason: str
 ) -> None:
-    import LightMedSegLib.cuda.__main__ as process
-    from LightMedSegLib.cuda import trial
+    import LightMedSegLib.network.cuda.__main__ as process
+    from LightMedSegLib.network.cuda import trial
 
     monkeypatch.setattr(process, "lower_priority", lambda: None)
     monkeypatch.setattr(process, "watched", lambda *rest, **more: threading.Lock())
@@ -184,8 +191,8 @@ def test_the_process_writes_how_it_ended(
 
 
 def test_memory_that_runs_out_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import LightMedSegLib.cuda.__main__ as process
-    from LightMedSegLib.cuda import trial
+    import LightMedSegLib.network.cuda.__main__ as process
+    from LightMedSegLib.network.cuda import trial
 
     def fail(text: str, folder: Path, threads: int) -> str:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
@@ -254,11 +261,11 @@ def test_the_compilers_folders_are_set_only_while_it_works(tmp_path: Path, monke
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     seen: dict[str, Any] = {}
 
-    def stand_in(run: Any, dynamic: bool) -> Any:
+    def stand_in(run: Any, dynamic: bool, options: dict[str, Any]) -> Any:
         from torch._inductor import config
 
         seen.update({name: os.environ[name] for name in ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR")})
-        seen.update(threads=config.compile_threads, calls=0)
+        seen.update(threads=config.compile_threads, calls=0, rounds=options["emulate_precision_casts"])
 
         def compiled(x: torch.Tensor) -> torch.Tensor:
             seen["calls"] += 1
@@ -274,5 +281,6 @@ def test_the_compilers_folders_are_set_only_while_it_works(tmp_path: Path, monke
         "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "inductor"),
         "threads": 1,
         "calls": 2,
+        "rounds": True,
     }
     assert os.environ["TRITON_CACHE_DIR"] == "the user's" and "TORCHINDUCTOR_CACHE_DIR" not in os.environ

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from LightMedSegLib.cuda.choice import CUDA_PATH_VARIABLE, choose_cuda_path, prepare_for_cuda
-from LightMedSegLib.cuda.network import RecordedNetwork
-from LightMedSegLib.errors import DeviceError
+from LightMedSegLib.core.errors import DeviceError
+from LightMedSegLib.inference.predictor import Predictor
 from LightMedSegLib.network import build_network
-from LightMedSegLib.predictor import Predictor
+from LightMedSegLib.network.cuda.choice import CUDA_PATH_VARIABLE, choose_cuda_path, prepare_for_cuda
+from LightMedSegLib.network.cuda.network import RecordedNetwork
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 SHAPE = (32, 48, 32)

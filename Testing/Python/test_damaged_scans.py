@@ -10,9 +10,9 @@ import pytest
 import SimpleITK as sitk
 from volumes_on_disk import cut_to, dicom_series, metaimage, nifti_with, plain_volume
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.volume_checks import check_resolution
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.volume_checks import check_resolution
+from LightMedSegLib.io.volume_files import read_volume
 
 
 @pytest.mark.parametrize(("offset", "code"), [(280, 254), (300, 254), (256, 252), (268, 252)])

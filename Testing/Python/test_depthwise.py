@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from torch.nn import functional  # noqa: E402
 
-from LightMedSegLib.network.depthwise import DepthwiseConv3d, depthwise_conv3d  # noqa: E402
+from LightMedSegLib.network.layers.depthwise import DepthwiseConv3d, depthwise_conv3d  # noqa: E402
 
 HAS_TRITON = importlib.util.find_spec("triton") is not None
 HAS_CUDA = torch.cuda.is_available()
@@ -59,7 +59,7 @@ def _reference(x: torch.Tensor, weight: torch.Tensor, grad: torch.Tensor) -> lis
 
 
 def _agree(k: int, shape: tuple[int, ...], dtype: str) -> None:
-    from LightMedSegLib.network.depthwise_triton import depthwise
+    from LightMedSegLib.network.layers.depthwise_triton import depthwise
 
     x, weight, grad = _random(shape, k, dtype)
     expected = _reference(x, weight, grad)
@@ -122,7 +122,7 @@ def test_kernel_and_its_gradients_agree_with_conv3d(k: int, shape: tuple[int, ..
 
 @needs_kernel
 def test_kernel_agrees_when_several_programs_share_the_depth_and_the_plane(monkeypatch: pytest.MonkeyPatch) -> None:
-    from LightMedSegLib.network import depthwise_triton
+    from LightMedSegLib.network.layers import depthwise_triton
 
     monkeypatch.setattr(depthwise_triton, "_LONGEST_WALK", 3)
     monkeypatch.setattr(depthwise_triton, "_SHORTEST_WALK", 3)
@@ -133,7 +133,7 @@ def test_kernel_agrees_when_several_programs_share_the_depth_and_the_plane(monke
 
 @needs_kernel
 def test_kernel_takes_channels_last_and_strided_volumes() -> None:
-    from LightMedSegLib.network.depthwise_triton import depthwise
+    from LightMedSegLib.network.layers.depthwise_triton import depthwise
 
     x, weight, grad = _random((1, 2, 3, 4, 5), 3, "float32")
     expected = _reference(x, weight, grad)[0]
@@ -146,7 +146,7 @@ def test_kernel_takes_channels_last_and_strided_volumes() -> None:
 
 @needs_kernel
 def test_kernel_is_registered_as_torch_compile_wants() -> None:
-    from LightMedSegLib.network.depthwise_triton import depthwise
+    from LightMedSegLib.network.layers.depthwise_triton import depthwise
 
     x, weight, _ = _random((1, 1, 1, 2, 2), 3, "float32")
     torch.library.opcheck(depthwise, (x.requires_grad_(), weight.requires_grad_()))
@@ -154,7 +154,7 @@ def test_kernel_is_registered_as_torch_compile_wants() -> None:
 
 @needs_kernel
 def test_kernel_on_an_empty_batch_gives_an_empty_batch_and_a_zero_gradient() -> None:
-    from LightMedSegLib.network.depthwise_triton import depthwise
+    from LightMedSegLib.network.layers.depthwise_triton import depthwise
 
     x, weight, grad = _random((0, 2, 3, 3, 3), 3, "float32")
     y = depthwise(x, weight.requires_grad_())
@@ -170,7 +170,7 @@ def test_on_a_gpu_large_volumes_agree_with_conv3d(k: int, shape: tuple[int, ...]
 
 @needs_cuda
 def test_on_a_gpu_the_weight_gradient_is_the_same_every_time() -> None:
-    from LightMedSegLib.network.depthwise_triton import weight_gradient
+    from LightMedSegLib.network.layers.depthwise_triton import weight_gradient
 
     x, _, grad = _random((4, 8, 33, 40, 47), 3, "bfloat16")
     first = weight_gradient(x, grad, 3)

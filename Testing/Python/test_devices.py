@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from LightMedSegLib.devices import list_devices, select_device
-from LightMedSegLib.errors import DeviceError
+from LightMedSegLib.core.devices import list_devices, select_device
+from LightMedSegLib.core.errors import DeviceError
 
 
 @pytest.fixture

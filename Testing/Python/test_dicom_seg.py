@@ -17,10 +17,10 @@ from patience import limit
 from volumes_on_disk import dicom_series, plain_volume
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.dicom_seg import write_dicom_seg
-from LightMedSegLib.errors import DependencyError, InputImageError
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.core.errors import DependencyError, InputImageError
+from LightMedSegLib.export.dicom_seg import write_dicom_seg
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.models.card import ModelCard
 
 FRAME_OF_REFERENCE = {"0020|0052": "1.2.826.0.1.3680043.2.1125.7"}
 LEFT = {"scheme": "SCT", "value": "7771000", "meaning": "Left"}

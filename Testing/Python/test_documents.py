@@ -78,7 +78,7 @@ def test_pictures_of_slicers_look_say_that_they_are_rendered_outside_slicer() ->
 @pytest.mark.parametrize("block", BLOCKS, ids=place)
 def test_a_block_of_code_is_of_a_known_kind(block: documents.Block) -> None:
     assert block.marker in documents.MARKERS
-    assert block.language in ("", "python", "bash", "json", "toml")
+    assert block.language in ("", "text", "python", "bash", "json", "toml")
     if block.language == "python":
         ast.parse(block.text)
 

@@ -104,8 +104,8 @@ def test_the_description_is_short_and_names_the_licence() -> None:
 
 def test_every_sample_of_the_tutorial_is_offered_by_slicers_sample_data_module() -> None:
     """A registered sample has a checksum; the registration itself is tested in test_module_samples.py."""
-    source = (REPOSITORY / "LightMedSegLib" / "gui" / "samples.py").read_text(encoding="utf-8")
+    source = (REPOSITORY / "LightMedSegLib" / "gui" / "segment" / "samples.py").read_text(encoding="utf-8")
     for path in (REPOSITORY / "Resources" / "SampleData").glob("*.nii.gz"):
-        names = (REPOSITORY / "LightMedSegLib" / "sample_data.py").read_text(encoding="utf-8")
+        names = (REPOSITORY / "LightMedSegLib" / "io" / "sample_data.py").read_text(encoding="utf-8")
         short = re.search(rf'"(\w+)": "{re.escape(path.name)}"', names)
         assert short is not None and f'"{short[1]}": "SHA256:' in source, path.name

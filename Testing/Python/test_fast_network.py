@@ -9,29 +9,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from LightMedSegLib.errors import CancelledError
-from LightMedSegLib.fast import FastLightMedSeg, accelerate, convolution, memory
-from LightMedSegLib.fast.channels import ChannelAffine, ChannelMeans, ChannelSums
-from LightMedSegLib.fast.convolution import (
-    LAST,
-    add_convolution,
-    convolve_planes,
-    packed,
-)
-from LightMedSegLib.fast.decoder import Doubling
-from LightMedSegLib.fast.encoder import FastStructuralPrior, find_anchors
-from LightMedSegLib.fast.enlarged import Enlarged
-from LightMedSegLib.fast.ghost import FastGhost
-from LightMedSegLib.fast.memory import Workspace, allocate, join
-from LightMedSegLib.fast.router import halved
-from LightMedSegLib.model_store import resolve_model
+from LightMedSegLib.core.errors import CancelledError
+from LightMedSegLib.inference.preprocessing import prepare_volume
+from LightMedSegLib.io.sample_data import sample_path
+from LightMedSegLib.models.store import resolve_model
 from LightMedSegLib.network import CONFIGURATIONS, build_network
 from LightMedSegLib.network.anchors import AnchorDetector
-from LightMedSegLib.network.ghost import GhostConvolution
-from LightMedSegLib.network.squeeze_excitation import SqueezeExcitation
+from LightMedSegLib.network.cpu import FastLightMedSeg, accelerate, convolution, memory
+from LightMedSegLib.network.cpu.channels import ChannelAffine, ChannelMeans, ChannelSums
+from LightMedSegLib.network.cpu.convolution import LAST, add_convolution, convolve_planes, packed
+from LightMedSegLib.network.cpu.decoder import Doubling
+from LightMedSegLib.network.cpu.encoder import FastStructuralPrior, find_anchors
+from LightMedSegLib.network.cpu.enlarged import Enlarged
+from LightMedSegLib.network.cpu.ghost import FastGhost
+from LightMedSegLib.network.cpu.memory import Workspace, allocate, join
+from LightMedSegLib.network.cpu.router import halved
+from LightMedSegLib.network.layers.ghost import GhostConvolution
+from LightMedSegLib.network.layers.squeeze_excitation import SqueezeExcitation
 from LightMedSegLib.network.structural_prior import StructuralPrior
-from LightMedSegLib.preprocessing import prepare_volume
-from LightMedSegLib.sample_data import sample_path
 
 torch.set_num_threads(1)
 

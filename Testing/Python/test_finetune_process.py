@@ -12,13 +12,13 @@ import pytest
 from finetuning_factory import installed_with_cases, quick_job
 from patience import wait_for
 
-from LightMedSegLib.file_lock import LockedError, exclusive
-from LightMedSegLib.finetuning.job_description import LOCK_FILE
-from LightMedSegLib.finetuning.job_progress import JobProgress
-from LightMedSegLib.finetuning.process import python_program
-from LightMedSegLib.finetuning.settings import FinetuneSettings
-from LightMedSegLib.gui import finetune_process
-from LightMedSegLib.gui.finetune_process import LocalProcess
+from LightMedSegLib.core.child_process import python_program
+from LightMedSegLib.finetuning.job.description import LOCK_FILE
+from LightMedSegLib.finetuning.job.progress import JobProgress
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.gui.finetune import process as finetune_process
+from LightMedSegLib.gui.finetune.process import LocalProcess
+from LightMedSegLib.storage.file_lock import LockedError, exclusive
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

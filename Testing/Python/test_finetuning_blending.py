@@ -9,9 +9,9 @@ import pytest
 import torch
 from finetuning_factory import installed_with_cases, quick_job
 
-from LightMedSegLib.finetuning import job as jobs
-from LightMedSegLib.finetuning.blending import blended, largest_share
-from LightMedSegLib.finetuning.job import run_job
+from LightMedSegLib.finetuning.job import job as jobs
+from LightMedSegLib.finetuning.job.job import run_job
+from LightMedSegLib.finetuning.tuning.blending import blended, largest_share
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

@@ -11,15 +11,15 @@ import pytest
 import SimpleITK as sitk
 from finetuning_factory import corrected_case, empty_prediction, slabs, tiny_model
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.finetuning.case_building import build_case
-from LightMedSegLib.finetuning.case_record import CaseRecord
-from LightMedSegLib.finetuning.case_store import RECORD_FILE, TENSOR_FILE, CaseStore
-from LightMedSegLib.finetuning.own_labels import make_label
-from LightMedSegLib.finetuning.review import reviewed_box, reviewed_slices
-from LightMedSegLib.model_package import Model
-from LightMedSegLib.safe_files import temporary_name
-from LightMedSegLib.training.preparation import IGNORED
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.finetuning.cases.building import build_case
+from LightMedSegLib.finetuning.cases.own_labels import make_label
+from LightMedSegLib.finetuning.cases.record import CaseRecord
+from LightMedSegLib.finetuning.cases.review import reviewed_box, reviewed_slices
+from LightMedSegLib.finetuning.cases.store import RECORD_FILE, TENSOR_FILE, CaseStore
+from LightMedSegLib.learning.prepared_case import IGNORED
+from LightMedSegLib.models.package import Model
+from LightMedSegLib.storage.atomic_files import temporary_name
 
 IDENTIFIERS = ("DOE^JANE", "MRN-0047-11", "19610203", "St.Elsewhere")
 

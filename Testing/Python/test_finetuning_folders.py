@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from finetuning_factory import installed_with_cases
 
-from LightMedSegLib.file_lock import exclusive
-from LightMedSegLib.finetuning import job_progress
-from LightMedSegLib.finetuning.job_folders import clean_up, forget_result, jobs_folder, last_result, was_interrupted
-from LightMedSegLib.finetuning.job_progress import JobProgress
+from LightMedSegLib.finetuning.job import progress as job_progress
+from LightMedSegLib.finetuning.job.folders import clean_up, forget_result, jobs_folder, last_result, was_interrupted
+from LightMedSegLib.finetuning.job.progress import JobProgress
+from LightMedSegLib.storage.file_lock import exclusive
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

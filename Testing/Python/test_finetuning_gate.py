@@ -9,14 +9,14 @@ import pytest
 import torch
 from model_factory import make_labels
 
-from LightMedSegLib.finetuning.advice import next_steps
-from LightMedSegLib.finetuning.confusion import confusion, dice_of
-from LightMedSegLib.finetuning.crops import training_crops
-from LightMedSegLib.finetuning.gate import Cause, Comparison, judge, mistakes
-from LightMedSegLib.finetuning.held_out import GAP_VOXELS, best_cut, plan_parts
-from LightMedSegLib.finetuning.settings import FinetuneSettings
-from LightMedSegLib.labels import Label
-from LightMedSegLib.training.preparation import IGNORED, PreparedCase
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.finetuning.gate.advice import next_steps
+from LightMedSegLib.finetuning.gate.confusion import confusion, dice_of
+from LightMedSegLib.finetuning.gate.gate import Cause, Comparison, judge, mistakes
+from LightMedSegLib.finetuning.gate.held_out import GAP_VOXELS, best_cut, plan_parts
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.finetuning.tuning.crops import training_crops
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 LABELS = tuple(Label.from_json(label) for label in make_labels(2))
 NAMES = [label.name for label in LABELS]

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from LightMedSegLib.finetuning.confusion import confusion
-from LightMedSegLib.finetuning.crops import MOST_VOXELS, crops_per_case
-from LightMedSegLib.finetuning.predictions import windows_of
-from LightMedSegLib.finetuning.settings import FinetuneSettings
-from LightMedSegLib.finetuning.training_grid import coarsened, shortened, training_grid
-from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.finetuning.gate.confusion import confusion
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.finetuning.tuning.crops import MOST_VOXELS, crops_per_case
+from LightMedSegLib.finetuning.tuning.predictions import windows_of
+from LightMedSegLib.finetuning.tuning.training_grid import coarsened, shortened, training_grid
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
+from LightMedSegLib.models.store import ModelStore
 from LightMedSegLib.network import build_network
-from LightMedSegLib.training.preparation import IGNORED, PreparedCase
 
 MOST = FinetuneSettings().patch_voxels
 

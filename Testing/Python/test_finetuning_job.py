@@ -23,21 +23,21 @@ from finetuning_factory import (
     tiny_model,
 )
 
-from LightMedSegLib.errors import CancelledError, TrainingDataError
-from LightMedSegLib.file_lock import LockedError, exclusive
-from LightMedSegLib.finetuning import cross_validation
-from LightMedSegLib.finetuning.case_building import build_case
-from LightMedSegLib.finetuning.case_store import CaseStore
-from LightMedSegLib.finetuning.job import run_job
-from LightMedSegLib.finetuning.job_description import JobDescription
-from LightMedSegLib.finetuning.own_labels import make_label
-from LightMedSegLib.finetuning.stored_case import StoredCase
-from LightMedSegLib.finetuning.tuner import Tuner
+from LightMedSegLib.core.errors import CancelledError, TrainingDataError
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.finetuning.cases.building import build_case
+from LightMedSegLib.finetuning.cases.own_labels import make_label
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.finetuning.cases.stored_case import StoredCase
+from LightMedSegLib.finetuning.gate import cross_validation
+from LightMedSegLib.finetuning.job.description import JobDescription
+from LightMedSegLib.finetuning.job.job import run_job
+from LightMedSegLib.finetuning.tuning.tuner import Tuner
 from LightMedSegLib.finetuning.versions import gate_report
-from LightMedSegLib.model_package import Model, save_model
-from LightMedSegLib.model_store import ModelStore
-from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.segmentation import segment
+from LightMedSegLib.inference.segmentation import segment
+from LightMedSegLib.models.package import Model, save_model
+from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.storage.file_lock import LockedError, exclusive
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from LightMedSegLib.finetuning.new_class_start import start_new_classes
-from LightMedSegLib.finetuning.parent_labels import with_parent_labels
+from LightMedSegLib.finetuning.tuning.new_class_start import start_new_classes
+from LightMedSegLib.finetuning.tuning.parent_labels import with_parent_labels
+from LightMedSegLib.learning.augmentation.spatial import Batch
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.head import classes_of_block
-from LightMedSegLib.training.preparation import IGNORED, PreparedCase
-from LightMedSegLib.training.spatial import Batch
 
 CPU = torch.device("cpu")
 

@@ -17,13 +17,13 @@ import torch
 from finetuning_factory import QUICK, corrected_case, installed_with_cases, quick_job
 from patience import limit, wait_for
 
-from LightMedSegLib import safe_files
 from LightMedSegLib.finetuning import __main__ as process_main
-from LightMedSegLib.finetuning.case_store import CaseStore
-from LightMedSegLib.finetuning.job import run_job
-from LightMedSegLib.finetuning.job_description import JobDescription
-from LightMedSegLib.finetuning.settings import FinetuneSettings
-from LightMedSegLib.model_store import ModelStore
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.finetuning.job.description import JobDescription
+from LightMedSegLib.finetuning.job.job import run_job
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.storage import atomic_files
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDLESS = FinetuneSettings(steps=100_000, checkpoint_seconds=0.2)
@@ -47,7 +47,7 @@ def killed_at_write(number: int, work: Callable[[], Any]) -> bool:
     child = os.fork()
     if child == 0:
         count = 0
-        original = safe_files.sync
+        original = atomic_files.sync
 
         def sync(path: Path) -> None:
             nonlocal count
@@ -56,7 +56,7 @@ def killed_at_write(number: int, work: Callable[[], Any]) -> bool:
                 os.kill(os.getpid(), signal.SIGKILL)
             original(path)
 
-        safe_files.sync = sync
+        atomic_files.sync = sync
         try:
             work()
         finally:
@@ -66,7 +66,7 @@ def killed_at_write(number: int, work: Callable[[], Any]) -> bool:
 
 
 def leftovers(*folders: Path) -> list[Path]:
-    return [path for folder in folders for path in folder.rglob("*") if safe_files.is_temporary(path)]
+    return [path for folder in folders for path in folder.rglob("*") if atomic_files.is_temporary(path)]
 
 
 @pytest.mark.parametrize("number", [1, 13, 27, 34, 36, 38, 39, 40])
@@ -157,7 +157,7 @@ def test_an_orphan_ends_by_itself(tmp_path: Path) -> None:
 
 def test_a_job_lets_other_programs_go_first() -> None:
     code = (
-        "import os; from LightMedSegLib.finetuning.process import lower_priority; lower_priority(); print(os.nice(0))"
+        "import os; from LightMedSegLib.core.child_process import lower_priority; lower_priority(); print(os.nice(0))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

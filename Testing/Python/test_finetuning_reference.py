@@ -10,20 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from LightMedSegLib.errors import ModelPackageError
-from LightMedSegLib.finetuning import reference_set
-from LightMedSegLib.finetuning.confusion import confusion, dice_of
-from LightMedSegLib.finetuning.reference_set import (
-    encode_labelmaps,
-    read_reference,
-    rehearsed_and_checked,
-)
+from LightMedSegLib.core.errors import ModelPackageError
+from LightMedSegLib.finetuning.gate import reference_set
+from LightMedSegLib.finetuning.gate.confusion import confusion, dice_of
+from LightMedSegLib.finetuning.gate.reference_set import encode_labelmaps, read_reference, rehearsed_and_checked
 from LightMedSegLib.finetuning.versions import write_candidate
-from LightMedSegLib.model_package import Model, load_model, save_model
-from LightMedSegLib.model_store import ModelStore
-from LightMedSegLib.package_folder import RECIPE_FILE, REFERENCE_FILE
-from LightMedSegLib.tensor_file import write_tensors
-from LightMedSegLib.training.preparation import PreparedCase
+from LightMedSegLib.learning.prepared_case import PreparedCase
+from LightMedSegLib.models.package import Model, load_model, save_model
+from LightMedSegLib.models.package_folder import RECIPE_FILE, REFERENCE_FILE
+from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.storage.safetensors_file import write_tensors
 
 BRAIN = "brain-structures-mr"
 

@@ -21,14 +21,14 @@ from finetuning_factory import (
 )
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.finetuning.advice import before_run
-from LightMedSegLib.finetuning.case_building import build_case
-from LightMedSegLib.finetuning.case_store import RECORD_FILE, CaseStore
-from LightMedSegLib.finetuning.held_out import plan_parts
-from LightMedSegLib.finetuning.job import run_job
-from LightMedSegLib.finetuning.review import reviewed_slices
-from LightMedSegLib.finetuning.same_scan import array_hash, by_scan, same_scan, same_scan_notes, volume_hash
-from LightMedSegLib.model_package import Model
+from LightMedSegLib.finetuning.cases.building import build_case
+from LightMedSegLib.finetuning.cases.review import reviewed_slices
+from LightMedSegLib.finetuning.cases.same_scan import array_hash, by_scan, same_scan, same_scan_notes, volume_hash
+from LightMedSegLib.finetuning.cases.store import RECORD_FILE, CaseStore
+from LightMedSegLib.finetuning.gate.advice import before_run
+from LightMedSegLib.finetuning.gate.held_out import plan_parts
+from LightMedSegLib.finetuning.job.job import run_job
+from LightMedSegLib.models.package import Model
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

@@ -10,16 +10,16 @@ import pytest
 import torch
 from finetuning_factory import QUICK, TINY_TASK, corrected_case, tiny_model
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.finetuning.forgetting import ParentPull, parameter_groups, rehearses
-from LightMedSegLib.finetuning.new_labels import all_labels, grown_network
-from LightMedSegLib.finetuning.own_labels import make_label
-from LightMedSegLib.finetuning.settings import FinetuneSettings
-from LightMedSegLib.finetuning.tuner import Tuner
-from LightMedSegLib.model_package import Model
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.finetuning.cases.own_labels import make_label
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.finetuning.tuning.forgetting import ParentPull, parameter_groups, rehearses
+from LightMedSegLib.finetuning.tuning.new_labels import all_labels, grown_network
+from LightMedSegLib.finetuning.tuning.tuner import Tuner
+from LightMedSegLib.learning.checkpoint import load_checkpoint, save_checkpoint
+from LightMedSegLib.learning.prepared_case import PreparedCase
+from LightMedSegLib.models.package import Model
 from LightMedSegLib.network.head import classes_of_block
-from LightMedSegLib.training.checkpoint import load_checkpoint, save_checkpoint
-from LightMedSegLib.training.preparation import PreparedCase
 
 CPU = torch.device("cpu")
 

@@ -11,14 +11,8 @@ import pytest
 from finetuning_factory import tiny_model
 from model_factory import make_card, make_model
 
-from LightMedSegLib.active_versions import choose_version, remove_leftovers
-from LightMedSegLib.errors import ModelPackageError, ModelStoreError, OutputError
-from LightMedSegLib.file_lock import LockedError, exclusive
-from LightMedSegLib.finetuning.reference_set import (
-    encode_reference,
-    read_reference,
-    rehearsed_and_checked,
-)
+from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError, OutputError
+from LightMedSegLib.finetuning.gate.reference_set import encode_reference, read_reference, rehearsed_and_checked
 from LightMedSegLib.finetuning.versions import (
     adopt,
     candidate_card,
@@ -28,13 +22,15 @@ from LightMedSegLib.finetuning.versions import (
     roll_back,
     write_candidate,
 )
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.model_package import Model, save_model
-from LightMedSegLib.model_store import ModelStore
-from LightMedSegLib.package_folder import REFERENCE_FILE
-from LightMedSegLib.safe_files import TEMPORARY_PREFIX
-from LightMedSegLib.tensor_file import write_tensors
-from LightMedSegLib.training.preparation import PreparedCase
+from LightMedSegLib.learning.prepared_case import PreparedCase
+from LightMedSegLib.models.active_versions import choose_version, remove_leftovers
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.models.package import Model, save_model
+from LightMedSegLib.models.package_folder import REFERENCE_FILE
+from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.storage.atomic_files import TEMPORARY_PREFIX
+from LightMedSegLib.storage.file_lock import LockedError, exclusive
+from LightMedSegLib.storage.safetensors_file import write_tensors
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

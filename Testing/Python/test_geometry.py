@@ -11,8 +11,8 @@ from engine_stubs import make_image, reordered, rotation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.geometry import AxisMap, Grid, clip_box, grow_box, map_to_model_grid, orient_axes
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import AxisMap, Grid, clip_box, grow_box, map_to_model_grid, orient_axes
 
 ORDERS = [(p, f) for p in permutations(range(3)) for f in product((False, True), repeat=3)]
 CODES = ["LPS", "RAS", "PIR", "ASL", "SAR"]

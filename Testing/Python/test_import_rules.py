@@ -1,7 +1,7 @@
-"""Who may import what: each layer only what lies to its right, torch only when it is needed, nothing unsafe.
+"""Who may import what: each room only rooms below it, torch only when it is needed, nothing unsafe, no circle.
 
 GUI (LightMedSeg, LightMedSegLib/gui) -> bridge (LightMedSegLib/mrml) -> library;
-command line (LightMedSegLib/cli) -> library.
+command line (LightMedSegLib/cli) -> library, whose rooms stand one above the other.
 """
 
 from __future__ import annotations
@@ -25,32 +25,51 @@ NETWORK_PACKAGES = {"urllib", "http", "ftplib", "smtplib", "requests", "httpx", 
 RUNTIME_PACKAGES = {"LightMedSegLib", "numpy", "SimpleITK", "torch", *sys.stdlib_module_names}
 OPTIONAL_PACKAGES = {"highdicom", "matplotlib", "monai", "onnx", "onnxscript", "pydicom", "tomli", "triton"}
 
-MAY_IMPORT = {
-    "library": {"library"},
-    "cli": {"cli", "library"},
-    "mrml": {"mrml", "library"},
-    "gui": {"gui", "mrml", "library"},
-}
-"""Layer of LightMedSegLib to the layers it may use."""
+ROOMS = (
+    "core",
+    "storage",
+    "network",
+    "io",
+    "models",
+    "checks",
+    "inference",
+    "evaluation",
+    "learning",
+    "training",
+    "finetuning",
+    "export",
+)
+"""The library from the ground up: a room may use itself and the rooms before it."""
 
-PACKAGES_OF = {"library": set(), "cli": set(), "mrml": SLICER_PACKAGES, "gui": SLICER_PACKAGES | GUI_PACKAGES}
-"""What a layer may import besides the packages of the library."""
+MAY_IMPORT = {room: {"", *ROOMS[: place + 1]} for place, room in enumerate(ROOMS)} | {
+    "": {"", *ROOMS, "cli"},
+    "cli": {"", *ROOMS, "cli"},
+    "mrml": {"", *ROOMS, "mrml"},
+    "gui": {"", *ROOMS, "mrml", "gui"},
+}
+"""Folder of LightMedSegLib to the folders that it may use; "" is the package itself."""
+
+LARGEST_FOLDER = 16
+"""Modules of one folder, beside its __init__.py."""
+
+PACKAGES_OF = {"mrml": SLICER_PACKAGES, "gui": SLICER_PACKAGES | GUI_PACKAGES}
+"""What a folder may import besides the packages of the library."""
 
 LIGHT_MODULES = [
     "LightMedSegLib",
     "LightMedSegLib.cli",
-    "LightMedSegLib.devices",
-    "LightMedSegLib.labels",
-    "LightMedSegLib.metrics",
-    "LightMedSegLib.model_card",
-    "LightMedSegLib.model_package",
-    "LightMedSegLib.model_store",
-    "LightMedSegLib.montage",
-    "LightMedSegLib.onnx_export",
-    "LightMedSegLib.sample_data",
-    "LightMedSegLib.segmentation",
-    "LightMedSegLib.segmentation_files",
-    "LightMedSegLib.volume_files",
+    "LightMedSegLib.core.devices",
+    "LightMedSegLib.core.labels",
+    "LightMedSegLib.evaluation.metrics",
+    "LightMedSegLib.models.card",
+    "LightMedSegLib.models.package",
+    "LightMedSegLib.models.store",
+    "LightMedSegLib.io.montage",
+    "LightMedSegLib.export.onnx_file",
+    "LightMedSegLib.io.sample_data",
+    "LightMedSegLib.inference.segmentation",
+    "LightMedSegLib.io.segmentation_files",
+    "LightMedSegLib.io.volume_files",
 ]
 
 
@@ -58,12 +77,9 @@ def python_files() -> list[Path]:
     return sorted(LIBRARY.rglob("*.py"))
 
 
-def layer(parts: Sequence[str]) -> str:
-    """The layer of a file or module below LightMedSegLib."""
-    first = parts[0] if parts else ""
-    if first == "__main__.py":
-        return "cli"
-    return first if first in MAY_IMPORT else "library"
+def room(parts: Sequence[str]) -> str:
+    """The folder of a file or module below LightMedSegLib."""
+    return parts[0] if parts and parts[0] in MAY_IMPORT else ""
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
@@ -95,21 +111,71 @@ def _is_type_checking(test: ast.expr) -> bool:
 
 def test_the_rules_look_at_real_files_and_real_imports() -> None:
     assert len(python_files()) > 40
-    assert ("numpy", True) in set(imports(LIBRARY / "metrics.py"))
-    assert ("torch", False) in set(imports(LIBRARY / "onnx_export.py"))
+    assert ("numpy", True) in set(imports(LIBRARY / "evaluation" / "metrics.py"))
+    assert ("torch", False) in set(imports(LIBRARY / "export" / "onnx_file.py"))
 
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(LIBRARY)))
-def test_a_file_imports_only_what_its_layer_may(path: Path) -> None:
-    mine = layer(path.relative_to(LIBRARY).parts)
+def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
+    mine = room(path.relative_to(LIBRARY).parts)
     for module, _ in imports(path):
         top, *below = module.split(".")
         assert top not in UNSAFE_PACKAGES, f"{module}: reading such data can run code"
         assert top not in NETWORK_PACKAGES, f"{module}: the program never uses the network"
-        allowed = RUNTIME_PACKAGES | OPTIONAL_PACKAGES | PACKAGES_OF[mine]
-        assert top in allowed, f"{module}: the layer {mine!r} does not know this package"
+        allowed = RUNTIME_PACKAGES | OPTIONAL_PACKAGES | PACKAGES_OF.get(mine, set())
+        assert top in allowed, f"{module}: {mine!r} does not know this package"
         if top == "LightMedSegLib":
-            assert layer(below) in MAY_IMPORT[mine], f"{module}: the layer {mine!r} does not know this layer"
+            assert room(below) in MAY_IMPORT[mine], f"{module}: {mine!r} stands below it"
+
+
+def test_every_folder_is_a_room_and_none_is_crowded() -> None:
+    folders = {path.parent for path in python_files()}
+    assert {folder.name for folder in folders if folder.parent == LIBRARY} == set(MAY_IMPORT) - {""}
+    for folder in folders:
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= LARGEST_FOLDER, f"{folder.relative_to(LIBRARY)} holds {len(modules)} modules"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circle(import_graph()) is None
+
+
+def test_a_circle_is_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Each module of the library, with the modules that it imports anywhere."""
+    modules = {module_name(path): path for path in python_files()}
+    graph = {}
+    for name, path in modules.items():
+        used = {module if module in modules else module.rpartition(".")[0] for module, _ in imports(path)}
+        graph[name] = (used & modules.keys()) - {name}
+    return graph
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def circle(graph: dict[str, set[str]]) -> list[str] | None:
+    """Modules that import each other, the first one repeated at the end; None if there are none."""
+    done: set[str] = set()
+
+    def walk(module: str, way: list[str]) -> list[str] | None:
+        if module in way:
+            return [*way[way.index(module) :], module]
+        if module in done:
+            return None
+        for other in sorted(graph[module]):
+            found = walk(other, [*way, module])
+            if found:
+                return found
+        done.add(module)
+        return None
+
+    return next((found for module in sorted(graph) if (found := walk(module, []))), None)
 
 
 def test_a_package_that_may_be_missing_is_imported_only_where_it_is_needed() -> None:

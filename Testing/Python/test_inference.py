@@ -11,18 +11,19 @@ from engine_stubs import IDENTITY_WINDOW, RandomNetwork, ThresholdNetwork, make_
 from torch import Tensor, nn
 from torch.nn import functional
 
-from LightMedSegLib import inference, stitching
-from LightMedSegLib.errors import CancelledError
-from LightMedSegLib.fast import accelerate, memory
-from LightMedSegLib.geometry import AxisMap
-from LightMedSegLib.inference import label_volume, plan_layout
+from LightMedSegLib.core.errors import CancelledError
+from LightMedSegLib.core.geometry import AxisMap
+from LightMedSegLib.core.out_of_memory import is_out_of_memory
+from LightMedSegLib.core.progress import CancelToken, StageTimer
+from LightMedSegLib.inference import aggregation, sliding_window
+from LightMedSegLib.inference.aggregation import AIR_LOGIT, StitchedPlanes
+from LightMedSegLib.inference.logit_resampling import LabelPlanes
+from LightMedSegLib.inference.predictor import Predictor
+from LightMedSegLib.inference.preprocessing import PreparedVolume, prepare_volume
+from LightMedSegLib.inference.sliding_window import label_volume, plan_layout
+from LightMedSegLib.inference.windows import gaussian_weights, plan_windows
 from LightMedSegLib.network import build_network
-from LightMedSegLib.predictor import Predictor, is_out_of_memory
-from LightMedSegLib.preprocessing import PreparedVolume, prepare_volume
-from LightMedSegLib.progress import CancelToken, StageTimer
-from LightMedSegLib.restoration import LabelPlanes
-from LightMedSegLib.stitching import AIR_LOGIT, StitchedPlanes
-from LightMedSegLib.windows import gaussian_weights, plan_windows
+from LightMedSegLib.network.cpu import accelerate, memory
 
 
 def stitched_logits(predictor: Predictor, volume: np.ndarray, patch: tuple[int, int, int], overlap: float) -> Tensor:
@@ -93,7 +94,7 @@ def test_sums_too_large_for_float32_lose_next_to_nothing_as_float16(monkeypatch:
     volume = smooth_noise((20, 21, 26))[None] / 50 - 2
     predictor = Predictor(RandomNetwork().eval())
     exact = stitched_logits(predictor, volume, (12, 16, 8), 0.5)
-    monkeypatch.setattr(stitching, "LARGEST_FLOAT32_BYTES", 0)
+    monkeypatch.setattr(aggregation, "LARGEST_FLOAT32_BYTES", 0)
     half = stitched_logits(predictor, volume, (12, 16, 8), 0.5)
     assert not torch.equal(half, exact)
     assert (half - exact).abs().max() < 5e-3 * exact.abs().max()
@@ -145,7 +146,7 @@ def test_a_patch_that_is_no_multiple_of_the_networks_stride_grows_to_one() -> No
 def test_a_whole_volume_beyond_the_memory_limit_goes_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = prepared_volume(smooth_noise((40, 40, 40)))
     assert plan_layout(prepared, "whole", (16, 16, 16), 0.5, 8, 3).single
-    monkeypatch.setattr(inference, "WHOLE_VOLUME_BYTES", 1_000_000)
+    monkeypatch.setattr(sliding_window, "WHOLE_VOLUME_BYTES", 1_000_000)
     layout = plan_layout(prepared, "whole", (16, 16, 16), 0.5, 8, 3)
     assert not layout.single and layout.window == (16, 16, 16)
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scan_phantoms import HEAD, NECK, ct_body, with_values
 
-from LightMedSegLib.engine import Engine, Segmentation
-from LightMedSegLib.intensity_repair import repaired
-from LightMedSegLib.measured_values import measured_values, plateau_amid, sample_of
-from LightMedSegLib.normalization import normalize
-from LightMedSegLib.preprocessing import prepare, prepare_volume
-from LightMedSegLib.sample_data import sample_path
+from LightMedSegLib.core.measured_values import measured_values, plateau_amid, sample_of
+from LightMedSegLib.inference.engine import Engine, Segmentation
+from LightMedSegLib.inference.intensity_repair import repaired
+from LightMedSegLib.inference.normalization import normalize
+from LightMedSegLib.inference.preprocessing import prepare, prepare_volume
+from LightMedSegLib.io.sample_data import sample_path
 
 ZSCORE = {"kind": "zscore", "clip_percentiles": [0.5, 99.5]}
 WINDOW = {"kind": "window", "lower": -300.0, "upper": 700.0, "mean": 50.0, "std": 180.0}

@@ -10,7 +10,7 @@ import pytest
 from model_factory import make_labels
 
 import LightMedSegLib
-from LightMedSegLib.labels import Code, Label, Terminology
+from LightMedSegLib.core.labels import Code, Label, Terminology
 
 TISSUE = Code("SCT", "85756007", "Tissue")
 
@@ -58,8 +58,8 @@ def test_cards_labels_and_store_are_usable_where_there_is_no_torch() -> None:
     program = (
         "import sys\n"
         "sys.modules['torch'] = None\n"
-        "import LightMedSegLib.labels, LightMedSegLib.model_card, LightMedSegLib.model_store\n"
-        "LightMedSegLib.model_store.ModelStore().list()\n"
+        "import LightMedSegLib.core.labels, LightMedSegLib.models.card, LightMedSegLib.models.store\n"
+        "LightMedSegLib.models.store.ModelStore().list()\n"
         "assert not {'SimpleITK', 'jsonschema', 'safetensors'} & set(sys.modules)\n"
     )
     folder = Path(LightMedSegLib.__file__).resolve().parents[1]

@@ -15,15 +15,15 @@ class LibraryInSlicerTest(unittest.TestCase):
     """Models and samples are complete, and are read with what Slicer brings along."""
 
     def test_every_shipped_model_is_sound(self) -> None:
-        from LightMedSegLib.model_store import ModelStore
+        from LightMedSegLib.models.store import ModelStore
 
         shipped = [entry for entry in ModelStore().verify() if entry.shipped]
         self.assertTrue(shipped)
         self.assertEqual([entry.problem for entry in shipped], [None] * len(shipped))
 
     def test_the_samples_can_be_read(self) -> None:
-        from LightMedSegLib.sample_data import SAMPLES, sample_path
-        from LightMedSegLib.volume_files import read_volume
+        from LightMedSegLib.io.sample_data import SAMPLES, sample_path
+        from LightMedSegLib.io.volume_files import read_volume
 
         for sample in SAMPLES:
             self.assertEqual(read_volume(sample_path(sample)).GetDimension(), 3)

@@ -10,9 +10,9 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.metrics import dice, evaluate, hd95, mean_without_nan, nsd, volume_ml
-from LightMedSegLib.surface_distances import surface, surface_distances
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.evaluation.metrics import dice, evaluate, hd95, mean_without_nan, nsd, volume_ml
+from LightMedSegLib.evaluation.surface_distances import surface, surface_distances
 
 SPACING = (0.7, 1.3, 2.5)
 """mm along x, y, z."""

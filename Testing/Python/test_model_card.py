@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from model_factory import make_card, make_labels
 
-from LightMedSegLib.errors import ModelPackageError
-from LightMedSegLib.model_card import ModelCard
+from LightMedSegLib.core.errors import ModelPackageError
+from LightMedSegLib.models.card import ModelCard
 
 
 def refusal(source: Any) -> str:

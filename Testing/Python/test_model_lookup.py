@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from model_store_fixtures import made, made_folder, package, store  # noqa: F401
 
-from LightMedSegLib import model_folders
-from LightMedSegLib.errors import ModelPackageError
-from LightMedSegLib.model_store import ModelStore, resolve_model
+from LightMedSegLib.core import user_folders
+from LightMedSegLib.core.errors import ModelPackageError
+from LightMedSegLib.models.store import ModelStore, resolve_model
 
 
 def test_a_model_is_resolved_from_itself_its_folder_its_zip_and_its_name(
@@ -55,15 +55,15 @@ def test_the_users_folder_follows_the_platform_and_the_variable(
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "Local"))
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_DATA_HOME", "relative/is/ignored")
-    assert model_folders.user_models_folder() == tmp_path / ".local" / "share" / "LightMedSeg" / "models"
+    assert user_folders.user_models_folder() == tmp_path / ".local" / "share" / "LightMedSeg" / "models"
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
-    assert model_folders.user_models_folder() == tmp_path / "xdg" / "LightMedSeg" / "models"
+    assert user_folders.user_models_folder() == tmp_path / "xdg" / "LightMedSeg" / "models"
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert model_folders.user_models_folder() == (
+    assert user_folders.user_models_folder() == (
         tmp_path / "Library" / "Application Support" / "LightMedSeg" / "models"
     )
     monkeypatch.setattr(sys, "platform", "win32")
-    assert model_folders.user_models_folder() == tmp_path / "Local" / "LightMedSeg" / "models"
+    assert user_folders.user_models_folder() == tmp_path / "Local" / "LightMedSeg" / "models"
     monkeypatch.setenv("LIGHTMEDSEG_HOME", str(tmp_path / "chosen place"))
     assert ModelStore(tmp_path).user == tmp_path / "chosen place" / "models"
 
@@ -72,13 +72,13 @@ def test_shipped_models_are_found_in_the_source_tree_in_a_wheel_and_in_the_share
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     library = made_folder(tmp_path / "site" / "LightMedSegLib")
-    monkeypatch.setattr(model_folders, "__file__", str(library / "model_folders.py"))
+    monkeypatch.setattr(user_folders, "__file__", str(library / "core" / "user_folders.py"))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "prefix"))
-    assert model_folders.shipped_models_folder() is None
+    assert user_folders.shipped_models_folder() is None
     for folder in (
         tmp_path / "prefix" / "share" / "lightmedseg" / "Models",
         tmp_path / "site" / "Resources" / "Models",
         library / "_resources" / "Models",
     ):
         made_folder(folder)
-        assert model_folders.shipped_models_folder() == folder
+        assert user_folders.shipped_models_folder() == folder

@@ -17,11 +17,11 @@ import pytest
 from model_factory import make_card, make_model
 from model_package_fixtures import TENSORS, flip_last_byte, model, refusal  # noqa: F401
 
-from LightMedSegLib import model_package
-from LightMedSegLib.errors import ModelPackageError, OutputError
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.model_package import Model, load_model, save_model
-from LightMedSegLib.tensor_file import write_tensors
+from LightMedSegLib.core.errors import ModelPackageError, OutputError
+from LightMedSegLib.models import package
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.models.package import Model, load_model, save_model
+from LightMedSegLib.storage.safetensors_file import write_tensors
 
 
 def edit_card(model: Model, **items: Any) -> None:
@@ -88,7 +88,7 @@ def test_a_full_disk_while_saving_leaves_nothing(tmp_path: Path, monkeypatch: py
     def full(*_arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(model_package, "write_tensors", full)
+    monkeypatch.setattr(package, "write_tensors", full)
     with pytest.raises(OutputError, match="the disk is full"):
         make_model(tmp_path / "m", "stub", tensors=TENSORS)
     assert not list(tmp_path.iterdir())

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from model_package_fixtures import flip_last_byte, model, refusal  # noqa: F401
 
-from LightMedSegLib import model_package
-from LightMedSegLib.errors import ModelPackageError, OutputError
-from LightMedSegLib.model_package import Model, export_zip, load_model
-from LightMedSegLib.package_folder import FILE_LIMITS
+from LightMedSegLib.core.errors import ModelPackageError, OutputError
+from LightMedSegLib.models import package
+from LightMedSegLib.models.package import Model, export_zip, load_model
+from LightMedSegLib.models.package_folder import FILE_LIMITS
 
 
 def write_raw_zip(path: Path, entries: list[tuple[str | zipfile.ZipInfo, bytes]], compression: int = 8) -> Path:
@@ -120,7 +120,7 @@ def test_a_hostile_entry_is_refused_and_nothing_is_unpacked(
 ) -> None:
     extra, words = HOSTILE_ENTRIES[kind]
     (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(model_package.tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(package.tempfile, "tempdir", str(tmp_path / "temporary"))
     path = write_raw_zip(tmp_path / "evil.zip", [*sound_entries(model), *extra])
     before = sorted(tmp_path.rglob("*"))
     message = refusal(path)

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from model_store_fixtures import identifiers, made, package, store  # noqa: F401
 
-from LightMedSegLib import model_store
-from LightMedSegLib.errors import ModelPackageError, ModelStoreError, OutputError
-from LightMedSegLib.model_store import ModelStore
-from LightMedSegLib.safe_files import is_temporary
+from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError, OutputError
+from LightMedSegLib.models import store as model_store
+from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.storage.atomic_files import is_temporary
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

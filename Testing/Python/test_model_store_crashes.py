@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from model_store_fixtures import identifiers, made, package, store  # noqa: F401
 
-from LightMedSegLib import safe_files
-from LightMedSegLib.errors import LightMedSegError, ModelStoreError
-from LightMedSegLib.model_package import Model, load_model
-from LightMedSegLib.model_store import ModelStore
-from LightMedSegLib.safe_files import STALE_AFTER_SECONDS, is_temporary, temporary_name
+from LightMedSegLib.core.errors import LightMedSegError, ModelStoreError
+from LightMedSegLib.models.package import Model, load_model
+from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.storage import atomic_files
+from LightMedSegLib.storage.atomic_files import STALE_AFTER_SECONDS, is_temporary, temporary_name
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -162,7 +162,7 @@ def test_a_version_that_another_process_added_during_the_copy_is_compared(
     store: ModelStore, made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine, same, other = package(made, value=1.0), package(made, value=1.0), package(made, value=2.0)
-    real_sync = safe_files.sync
+    real_sync = atomic_files.sync
 
     def race(winner: Model) -> Model:
         def sync(path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_version_that_another_process_added_during_the_copy_is_compared(
             real_sync(path)
 
         with monkeypatch.context() as patch:
-            patch.setattr(safe_files, "sync", sync)
+            patch.setattr(atomic_files, "sync", sync)
             return store.add(mine.folder)
 
     assert race(same).card == mine.card

@@ -11,7 +11,7 @@ from runtime_fixtures import slicer_runtime  # noqa: F401
 
 
 def card(**changes: Any) -> Any:
-    from LightMedSegLib.model_card import ModelCard
+    from LightMedSegLib.models.card import ModelCard
 
     return ModelCard.from_json(make_card(**changes))
 
@@ -30,7 +30,7 @@ def volume(low: int, high: int, shape: tuple[int, int, int] = (32, 32, 32), spac
 
 
 def warnings(node: Any, model: Any, **options: Any) -> str:
-    from LightMedSegLib.gui.checks import warnings_before_run
+    from LightMedSegLib.gui.segment.checks import warnings_before_run
 
     return "\n".join(warnings_before_run([node], model, **options))
 
@@ -114,8 +114,8 @@ def test_the_hippocampus_model_is_for_crops_not_for_whole_heads(
 ) -> None:
     import slicer
 
-    from LightMedSegLib.model_store import resolve_model
-    from LightMedSegLib.sample_data import sample_path
+    from LightMedSegLib.io.sample_data import sample_path
+    from LightMedSegLib.models.store import resolve_model
 
     node = slicer.util.loadVolume(str(sample_path(sample)))
     found = warnings(node, resolve_model("hippocampus-t1-mr").card)
@@ -123,7 +123,7 @@ def test_the_hippocampus_model_is_for_crops_not_for_whole_heads(
 
 
 def test_more_memory_than_there_is(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    from LightMedSegLib.gui import memory
+    from LightMedSegLib.gui.segment import memory
 
     monkeypatch.setattr(memory, "available_bytes", lambda: 500_000_000)
     assert "needs about 0.7 GB of memory, but only 0.5 GB are free" in warnings(volume(0, 500), card())
@@ -132,7 +132,7 @@ def test_more_memory_than_there_is(slicer_runtime: Any, monkeypatch: pytest.Monk
 
 
 def test_memory_that_only_caches_files_counts_as_free(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    from LightMedSegLib.gui import memory
+    from LightMedSegLib.gui.segment import memory
 
     told = "MemTotal:  16000 kB\nMemFree:  100 kB\nMemAvailable:  9000 kB\nHugePages_Total:  0\n"
     monkeypatch.setattr(memory.sys, "platform", "linux")
@@ -141,7 +141,7 @@ def test_memory_that_only_caches_files_counts_as_free(slicer_runtime: Any, monke
 
 
 def test_memory_grows_with_volume_and_resolution(slicer_runtime: Any) -> None:  # noqa: F811
-    from LightMedSegLib.gui.memory import available_bytes, needed_bytes
+    from LightMedSegLib.gui.segment.memory import available_bytes, needed_bytes
 
     small = needed_bytes((100, 100, 100), (1, 1, 1), card(), 2)
     assert small < needed_bytes((512, 512, 600), (1, 1, 1), card(), 2) < 6e9
@@ -167,8 +167,8 @@ def test_what_cannot_be_segmented_is_the_only_sentence(slicer_runtime: Any) -> N
 
 
 def test_a_script_and_the_panel_are_told_the_same(slicer_runtime: Any) -> None:  # noqa: F811
+    from LightMedSegLib.checks.scan_warnings import image_warnings
     from LightMedSegLib.mrml.volumes import volume_to_image
-    from LightMedSegLib.scan_warnings import image_warnings
 
     node, model = volume(-1000, 500, spacing=3.0), card()
     found = warnings(node, model)
@@ -178,8 +178,8 @@ def test_a_script_and_the_panel_are_told_the_same(slicer_runtime: Any) -> None: 
 def test_headers_travel_with_a_copy_of_the_volume(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     import slicer
 
+    from LightMedSegLib.io.scan_tags import ScanTags, tags_of
     from LightMedSegLib.mrml.volumes import volume_to_image
-    from LightMedSegLib.scan_tags import ScanTags, tags_of
 
     monkeypatch.setattr(slicer, "dicomDatabase", Database(modality="PT", part="LEG"), raising=False)
     node = volume(0, 500)

@@ -148,7 +148,7 @@ def test_nothing_that_is_written_names_the_patient(
 ) -> None:
     import slicer
 
-    from LightMedSegLib.sample_data import sample_path
+    from LightMedSegLib.io.sample_data import sample_path
 
     bench = finetune_bench
     secrets = ("DOEJANE", "MRN4711", "1.2.840.99.4711", "WARD9")

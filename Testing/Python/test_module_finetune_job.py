@@ -152,8 +152,8 @@ def test_slicers_end_asks_both_jobs_before_it_waits_and_waits_less_than_two_seco
     import threading
 
     import LightMedSeg
-    from LightMedSegLib.gui import finetune_process
-    from LightMedSegLib.mrml import worker
+    from LightMedSegLib.gui.finetune import process
+    from LightMedSegLib.mrml.jobs import worker
 
     finetune.result()
     finetune.add_case()
@@ -165,7 +165,7 @@ def test_slicers_end_asks_both_jobs_before_it_waits_and_waits_less_than_two_seco
     bench.session.wait_until(lambda: runner.job.state.name == "RUNNING", what="the segmentation to run")
     job = runner.job
 
-    class Process(finetune_process.LocalProcess):
+    class Process(process.LocalProcess):
         def __init__(self) -> None:
             self._folder = finetune.process.folder
             self._process = SimpleNamespace(stdin=None, wait=self.wait)

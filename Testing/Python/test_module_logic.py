@@ -11,12 +11,12 @@ import pytest
 from module_fixtures import MODULE_FILE, Bench, bench, blocks, segment_names, segmentation_nodes  # noqa: F401
 from runtime_fixtures import REPOSITORY, slicer_runtime  # noqa: F401
 
-from LightMedSegLib.errors import CancelledError, InputImageError, LightMedSegError, ModelPackageError
+from LightMedSegLib.core.errors import CancelledError, InputImageError, LightMedSegError, ModelPackageError
 
 
 def test_process_waits_and_returns_the_segmentation(bench: Bench) -> None:  # noqa: F811
-    from LightMedSegLib.gui.scenarios import make_volume
-    from LightMedSegLib.mrml.reading import read_labelmap
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
+    from LightMedSegLib.mrml.segmentations.reading import read_labelmap
 
     volume = make_volume()
     node = bench.panel.logic.process(volume, model="self-test")
@@ -26,8 +26,8 @@ def test_process_waits_and_returns_the_segmentation(bench: Bench) -> None:  # no
 
 
 def test_process_takes_a_name_a_folder_a_model_or_the_first_there_is(bench: Bench) -> None:  # noqa: F811
-    from LightMedSegLib.gui.scenarios import make_volume
-    from LightMedSegLib.model_package import load_model
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
+    from LightMedSegLib.models.package import load_model
 
     volume, folder = make_volume(), bench.folder / bench.model
     for model in (None, "self-test", bench.model, folder, load_model(folder)):
@@ -36,8 +36,8 @@ def test_process_takes_a_name_a_folder_a_model_or_the_first_there_is(bench: Benc
 
 
 def test_process_without_waiting_returns_a_job(bench: Bench) -> None:  # noqa: F811
-    from LightMedSegLib.gui.scenarios import make_volume
-    from LightMedSegLib.mrml.job_state import JobState
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
+    from LightMedSegLib.mrml.jobs.job_state import JobState
 
     ended: list[Any] = []
     job = bench.panel.logic.process(make_volume(), wait=False, onEnd=ended.append)
@@ -48,7 +48,7 @@ def test_process_without_waiting_returns_a_job(bench: Bench) -> None:  # noqa: F
 
 
 def test_process_keeps_edits_unless_told_otherwise(bench: Bench) -> None:  # noqa: F811
-    from LightMedSegLib.gui.scenarios import make_volume
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
 
     volume, logic = make_volume(), bench.panel.logic
     first = logic.process(volume)
@@ -74,7 +74,7 @@ def test_process_says_what_is_wrong(
     kind: type[LightMedSegError],
     sentence: str,
 ) -> None:
-    from LightMedSegLib.gui.scenarios import make_volume
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
 
     with pytest.raises(kind, match=sentence):
         bench.panel.logic.process(**{"volumeNode": make_volume(), **arguments})
@@ -84,7 +84,7 @@ def test_process_says_what_is_wrong(
 def test_process_raises_what_happened_in_the_worker(bench: Bench) -> None:  # noqa: F811
     import slicer
 
-    from LightMedSegLib.gui.scenarios import make_volume
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
 
     logic, volume = bench.panel.logic, make_volume()
 
@@ -111,8 +111,8 @@ def test_process_raises_what_happened_in_the_worker(bench: Bench) -> None:  # no
 def test_two_logics_do_not_disturb_each_other(bench: Bench) -> None:  # noqa: F811
     """A script makes its own while the panel is busy."""
     import LightMedSeg
-    from LightMedSegLib.gui.scenario_model import ThresholdSegment
-    from LightMedSegLib.gui.scenarios import make_volume
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
+    from LightMedSegLib.gui.self_test.stand_in_model import ThresholdSegment
 
     bench.choose_volume()
     bench.segment.seconds = 0.5
@@ -151,7 +151,7 @@ def test_the_documented_example_runs(slicer_runtime: Any, capsys: pytest.Capture
 
 
 class Sees:
-    """Stands for LightMedSegLib.preview.segment: notes the spacing at which the model is to see the volume."""
+    """Stands for LightMedSegLib.inference.preview.segment: notes the spacing that was asked for."""
 
     def __init__(self) -> None:
         self.spacings: list[tuple[float, ...]] = []
@@ -160,14 +160,14 @@ class Sees:
     def __call__(self, image: Any, model: Any, *args: Any, mirror: Any = None, **settings: Any) -> Any:
         import SimpleITK as sitk
 
-        from LightMedSegLib.segmentation import Segmentation
+        from LightMedSegLib.inference.segmentation import Segmentation
 
         self.spacings.append(model.card.input.spacing if hasattr(model, "card") else ())
         self.mirrors.append(mirror)
         labels = sitk.Image(image.GetSize(), sitk.sitkUInt8)
         labels.CopyInformation(image)
         card = model.card if hasattr(model, "card") else None
-        from LightMedSegLib.model_package import load_model
+        from LightMedSegLib.models.package import load_model
 
         return Segmentation(labels, card or load_model(model).card, {}, "cpu")
 
@@ -179,8 +179,8 @@ def test_a_large_volume_gets_a_preview_first_where_the_card_allows_it(
     bench: Bench,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from LightMedSegLib import preview
-    from LightMedSegLib.gui.scenarios import make_volume
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
+    from LightMedSegLib.inference import preview
 
     sees, outcomes = Sees(), []
     monkeypatch.setattr(preview, "segment", sees)
@@ -203,10 +203,10 @@ def test_a_large_volume_gets_a_preview_first_where_the_card_allows_it(
 
 def test_a_preview_shows_the_model_larger_voxels(tmp_path: Path) -> None:
     """The real library: the same structures, roughly, on the input's own grid."""
-    from LightMedSegLib.model_store import ModelStore
-    from LightMedSegLib.preview import segment_at
-    from LightMedSegLib.sample_data import sample_path
-    from LightMedSegLib.volume_files import read_volume
+    from LightMedSegLib.inference.preview import segment_at
+    from LightMedSegLib.io.sample_data import sample_path
+    from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.models.store import ModelStore
 
     image = read_volume(sample_path("hippocampus"))
     model = ModelStore(REPOSITORY / "Resources" / "Models").find("hippocampus-t1-mr")
@@ -219,7 +219,7 @@ def test_a_script_that_forgets_its_logic_leaves_no_thread_behind(bench: Bench) -
     import gc
 
     from LightMedSeg import LightMedSegLogic
-    from LightMedSegLib.gui.scenarios import make_volume
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
 
     def running() -> set[threading.Thread]:
         return {thread for thread in threading.enumerate() if thread.name == "LightMedSeg"}

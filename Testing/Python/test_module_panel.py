@@ -112,7 +112,7 @@ def test_a_long_list_of_structures_is_cut(bench: Bench) -> None:  # noqa: F811
 
 
 def test_a_model_with_two_inputs_asks_for_two_volumes(bench: Bench) -> None:  # noqa: F811
-    from LightMedSegLib.gui.scenarios import make_volume
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
 
     assert not bench.ui.secondVolumeSelector.visible and not bench.ui.thirdVolumeSelector.visible
     bench.parameters.model = bench.add_model("two", input=two_channels())
@@ -187,10 +187,10 @@ def test_settings_without_effect_cannot_be_changed(bench: Bench) -> None:  # noq
 
 @pytest.mark.usefixtures("library_kept")
 def test_reloading_reads_the_library_anew_and_works(slicer_runtime: Any, bench: Bench) -> None:  # noqa: F811
-    before = sys.modules["LightMedSegLib.gui.run_section"]
+    before = sys.modules["LightMedSegLib.gui.segment.run_section"]
     bench.panel.onReload()
     panel = slicer_runtime.open_module("LightMedSeg")
-    assert sys.modules["LightMedSegLib.gui.run_section"] is not before
+    assert sys.modules["LightMedSegLib.gui.segment.run_section"] is not before
     assert bench.panel.logic.job is None
     from module_fixtures import equip
 
@@ -237,7 +237,7 @@ def test_a_region_beside_the_volume_is_refused_in_words(bench: Bench) -> None:  
 
 
 def test_translations_are_used(bench: Bench) -> None:  # noqa: F811
-    bench.session.application.translations["gui.run_section", "Segment"] = "Segmentieren"
+    bench.session.application.translations["segment.run_section", "Segment"] = "Segmentieren"
     bench.choose_volume()
     assert bench.ui.segmentButton.text == "Segmentieren"
 
@@ -253,7 +253,7 @@ def test_the_panel_never_blocks_for_long_while_a_run_goes_on(bench: Bench) -> No
     import qt
 
     bench.parameters.inputVolume = None
-    from LightMedSegLib.gui.scenarios import make_volume
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
 
     bench.parameters.inputVolume = make_volume("Large", 96)
     timer = qt.QTimer()

@@ -11,11 +11,11 @@ import pytest
 from module_fixtures import Bench, bench, blocks, segment_names, segmentation_nodes, shown_segments  # noqa: F401
 from runtime_fixtures import slicer_runtime  # noqa: F401
 
-from LightMedSegLib.errors import LightMedSegError
+from LightMedSegLib.core.errors import LightMedSegError
 
 
 def test_click_segment_get_segments(bench: Bench) -> None:  # noqa: F811
-    from LightMedSegLib.mrml.reading import read_labelmap
+    from LightMedSegLib.mrml.segmentations.reading import read_labelmap
 
     volume = bench.choose_volume()
     assert bench.ui.segmentButton.enabled and bench.ui.segmentButton.text == "Segment"
@@ -286,7 +286,7 @@ def test_the_settings_reach_the_library(bench: Bench) -> None:  # noqa: F811
 def test_only_the_region_of_interest_is_segmented(bench: Bench) -> None:  # noqa: F811
     import slicer
 
-    from LightMedSegLib.mrml.reading import read_labelmap
+    from LightMedSegLib.mrml.segmentations.reading import read_labelmap
 
     volume = bench.choose_volume()
     roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Box")

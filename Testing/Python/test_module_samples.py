@@ -22,8 +22,8 @@ def test_the_samples_are_registered_when_slicer_has_started(slicer_runtime: Any)
 
 
 def test_the_checksums_are_those_of_the_files(slicer_runtime: Any) -> None:  # noqa: F811
-    from LightMedSegLib.gui.samples import CHECKSUMS, NODE_NAMES
-    from LightMedSegLib.sample_data import SAMPLES
+    from LightMedSegLib.gui.segment.samples import CHECKSUMS, NODE_NAMES
+    from LightMedSegLib.io.sample_data import SAMPLES
 
     assert set(CHECKSUMS) == set(NODE_NAMES) == set(SAMPLES)
     for sample, file_name in SAMPLES.items():
@@ -61,7 +61,7 @@ def test_try_it_fills_the_panel_and_loads_once(slicer_runtime: Any) -> None:  # 
 
 
 def test_try_it_chooses_the_version_in_use_not_one_that_failed_its_tests(slicer_runtime: Any) -> None:  # noqa: F811
-    from LightMedSegLib.gui.scenario_model import save_scenario_model
+    from LightMedSegLib.gui.self_test.stand_in_model import save_scenario_model
 
     slicer_runtime.load_module(MODULE_FILE)
     panel = slicer_runtime.open_module("LightMedSeg")
@@ -82,8 +82,8 @@ def test_try_it_chooses_the_version_in_use_not_one_that_failed_its_tests(slicer_
 def test_a_missing_sample_is_said(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     slicer_runtime.load_module(MODULE_FILE)
     panel = slicer_runtime.open_module("LightMedSeg")
-    from LightMedSegLib.errors import InputImageError
-    from LightMedSegLib.gui import samples
+    from LightMedSegLib.core.errors import InputImageError
+    from LightMedSegLib.gui.segment import samples
 
     def missing(name: str) -> None:
         raise InputImageError("The sample 'hippocampus' did not come with this installation.")

@@ -29,7 +29,7 @@ def test_the_self_test_passes_without_torch(slicer_runtime: Any, main_window: bo
 
 
 def test_the_self_test_runs_a_real_model_where_torch_is(slicer_runtime: Any) -> None:  # noqa: F811
-    from LightMedSegLib.gui import scenarios
+    from LightMedSegLib.gui.self_test import scenarios
 
     slicer_runtime.load_module(MODULE_FILE)
     panel = slicer_runtime.open_module("LightMedSeg")
@@ -45,16 +45,16 @@ def test_the_self_test_teaches_a_real_model_and_leaves_the_users_folders_alone(
     slicer_runtime: Any,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from LightMedSegLib.gui import finetune_scenarios
-    from LightMedSegLib.model_folders import user_data_folder
+    from LightMedSegLib.core.user_folders import user_data_folder
+    from LightMedSegLib.gui.self_test import finetuning
 
-    monkeypatch.setattr(finetune_scenarios, "_STEPS", 2)  # as many as are needed to see that it works
+    monkeypatch.setattr(finetuning, "_STEPS", 2)  # as many as are needed to see that it works
     slicer_runtime.load_module(MODULE_FILE)
     panel = slicer_runtime.open_module("LightMedSeg")
 
     import LightMedSeg
 
-    finetune_scenarios.a_correction_teaches_a_real_model(LightMedSeg.LightMedSegTest(), panel)
+    finetuning.a_correction_teaches_a_real_model(LightMedSeg.LightMedSegTest(), panel)
     assert slicer_runtime.dialogs.texts("delay") == []
     assert not list(user_data_folder().rglob("*.json"))
     assert not panel.ui.verdictFrame.visible and panel.cases.usable == []
@@ -67,8 +67,8 @@ def test_a_scenario_that_finds_a_fault_fails_the_self_test(
     import slicer
 
     slicer_runtime.load_module(MODULE_FILE)
-    from LightMedSegLib.gui import scenario_model
+    from LightMedSegLib.gui.self_test import stand_in_model
 
-    monkeypatch.setattr(scenario_model.ThresholdSegment, "__call__", lambda *args, **settings: 1 / 0)
+    monkeypatch.setattr(stand_in_model.ThresholdSegment, "__call__", lambda *args, **settings: 1 / 0)
     with pytest.raises(AssertionError):
         slicer.selfTests["LightMedSeg"]()

@@ -17,7 +17,7 @@ def many_segments(bench: Bench) -> Any:
     """The result of the panel, with more segments than its model has, of which the seventh is empty."""
     import slicer
 
-    from LightMedSegLib.mrml.shared_labelmap import BINARY_LABELMAP, label_scalars, make_labelmap
+    from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP, label_scalars, make_labelmap
 
     volume = bench.choose_volume(side=32)
     node = bench.run()
@@ -51,7 +51,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Surfaces that are only made while the list holds a number for each."""
     import time
 
-    from LightMedSegLib.mrml import surfaces
+    from LightMedSegLib.mrml.surfaces import surfaces
 
     allowed: list[int] = []
     make = surfaces.make_surface
@@ -159,7 +159,7 @@ def test_slicers_end_waits_only_a_moment_for_a_surface(
 ) -> None:
     import threading
 
-    from LightMedSegLib.mrml import worker
+    from LightMedSegLib.mrml.jobs import worker
 
     waits: list[float] = []
     many_segments(bench)

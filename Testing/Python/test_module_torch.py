@@ -187,8 +187,8 @@ def test_each_platform_gets_a_version_that_exists_there(
 
 
 def test_scripts_get_the_librarys_own_words_without_torch(slicer_runtime: Any, without_torch: Any) -> None:  # noqa: F811
-    from LightMedSegLib.errors import DependencyError
-    from LightMedSegLib.gui.scenarios import make_volume
+    from LightMedSegLib.core.errors import DependencyError
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
 
     with pytest.raises(DependencyError, match="PyTorch is not installed"):
         without_torch.logic.process(make_volume())

@@ -15,12 +15,12 @@ from model_factory import make_model
 from patience import limit
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.engine import Engine
-from LightMedSegLib.errors import OutputError
-from LightMedSegLib.finetuning.reference_set import read_reference
-from LightMedSegLib.model_package import Model, load_model
-from LightMedSegLib.monai_bundle.export import export_monai_bundle
-from LightMedSegLib.monai_bundle.sources import copied_sources
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.export.monai_bundle.export import export_monai_bundle
+from LightMedSegLib.export.monai_bundle.sources import copied_sources
+from LightMedSegLib.finetuning.gate.reference_set import read_reference
+from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.models.package import Model, load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(folder for folder in (ROOT / "Resources" / "Models").iterdir() if folder.is_dir())
@@ -141,10 +141,14 @@ def test_an_existing_folder_is_left_alone(package: Path, tmp_path: Path, capsys:
 
 
 def test_the_copied_sources_are_complete_and_never_name_the_library() -> None:
-    files = copied_sources(["monai_bundle.parts", "network"], "other_name")
-    assert {"__init__.py", "geometry.py", "monai_bundle/parts.py", "network/__init__.py", "network/head.py"} <= set(
-        files
-    )
+    files = copied_sources(["export.monai_bundle.parts", "network"], "other_name")
+    assert {
+        "__init__.py",
+        "core/geometry.py",
+        "export/monai_bundle/parts.py",
+        "network/__init__.py",
+        "network/head.py",
+    } <= set(files)
     assert not any(name.startswith(("cli/", "gui/", "mrml/", "training/")) for name in files)
     for name, text in files.items():
         assert "import LightMedSegLib" not in text and "from LightMedSegLib" not in text, name

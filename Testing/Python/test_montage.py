@@ -9,9 +9,9 @@ import pytest
 import SimpleITK as sitk
 from model_factory import make_labels
 
-from LightMedSegLib.errors import OutputError
-from LightMedSegLib.labels import Label
-from LightMedSegLib.montage import COLUMNS, GAP_PIXELS, PANEL_PIXELS, montage, write_montage
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.io.montage import COLUMNS, GAP_PIXELS, PANEL_PIXELS, montage, write_montage
 
 LABELS = [Label.from_json(label) for label in make_labels(2)]
 SIDE = PANEL_PIXELS + 2 * GAP_PIXELS

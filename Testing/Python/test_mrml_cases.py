@@ -15,12 +15,12 @@ from mrml_case_desk import ALL, BOTH, Desk, desk, paint, worker  # noqa: F401
 from mrml_fixtures import add_painted_segment, add_transform, labels_of, put_under
 from patience import Patience
 
-from LightMedSegLib.finetuning.own_labels import make_label
-from LightMedSegLib.geometry import Box, Grid
-from LightMedSegLib.mrml.case_job import Review, case_job
-from LightMedSegLib.mrml.job_state import JobState
-from LightMedSegLib.mrml.reviewed import reviewed_slab
-from LightMedSegLib.mrml.segmentations import write_result
+from LightMedSegLib.core.geometry import Box, Grid
+from LightMedSegLib.finetuning.cases.own_labels import make_label
+from LightMedSegLib.mrml.jobs.case_job import Review, case_job
+from LightMedSegLib.mrml.jobs.job_state import JobState
+from LightMedSegLib.mrml.segmentations.reviewed import reviewed_slab
+from LightMedSegLib.mrml.segmentations.writing import write_result
 
 
 def test_the_dice_of_a_case_is_that_of_the_untouched_prediction(desk: Desk) -> None:
@@ -172,7 +172,7 @@ def test_slices_are_told_by_their_place_in_oblique_volumes_too() -> None:
 
 
 def test_slices_beside_the_volume_are_refused() -> None:
-    from LightMedSegLib.errors import InputImageError
+    from LightMedSegLib.core.errors import InputImageError
 
     straight = Grid((4, 4, 10), (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
     with pytest.raises(InputImageError, match=r"between 40\.0 and 50\.0 mm"):

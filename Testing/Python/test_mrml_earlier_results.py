@@ -15,12 +15,12 @@ from mrml_fixtures import add_painted_segment, add_volume, labelmap_image, label
 from mrml_job_stubs import PreviewSegment, StubSegment, begin, finish
 from mrml_result_fixtures import card, labels, scan  # noqa: F401
 
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.mrml.earlier_results import show_alone
-from LightMedSegLib.mrml.job import RunOptions
-from LightMedSegLib.mrml.result_record import region_box, region_text
-from LightMedSegLib.mrml.segmentations import write_result
-from LightMedSegLib.mrml.worker import Worker
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.mrml.jobs.segment_job import RunOptions
+from LightMedSegLib.mrml.jobs.worker import Worker
+from LightMedSegLib.mrml.segmentations.earlier_results import show_alone
+from LightMedSegLib.mrml.segmentations.result_record import region_box, region_text
+from LightMedSegLib.mrml.segmentations.writing import write_result
 
 LOW, HIGH = ((0, 8), (0, 8), (0, 8)), ((8, 12), (0, 8), (0, 8))
 

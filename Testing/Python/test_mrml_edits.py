@@ -19,12 +19,13 @@ from mrml_fixtures import (
 )
 from mrml_result_fixtures import card, labels, save_and_load, scan  # noqa: F401
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.mrml import result_record, volumes
-from LightMedSegLib.mrml.result_record import ResultRecord, content_hash, is_unedited
-from LightMedSegLib.mrml.segmentations import result_node, write_result
-from LightMedSegLib.mrml.segments_snapshot import snapshot_steps
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.mrml import volumes
+from LightMedSegLib.mrml.segmentations import result_record
+from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, content_hash, is_unedited
+from LightMedSegLib.mrml.segmentations.segments_snapshot import snapshot_steps
+from LightMedSegLib.mrml.segmentations.writing import result_node, write_result
 
 CLOSED_SURFACE = "Closed surface"
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from LightMedSegLib.mrml.garbage import allow_collection, collection_held
+from LightMedSegLib.mrml.jobs.garbage import allow_collection, collection_held
 
 
 class Cycle:

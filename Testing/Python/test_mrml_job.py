@@ -20,11 +20,11 @@ from mrml_fixtures import (
 from mrml_job_stubs import StubSegment, base_image, begin, finish
 from patience import Patience, limit
 
-from LightMedSegLib.errors import CancelledError
-from LightMedSegLib.mrml.job import RunOptions
-from LightMedSegLib.mrml.job_state import JobState
+from LightMedSegLib.core.errors import CancelledError
+from LightMedSegLib.mrml.jobs.job_state import JobState
+from LightMedSegLib.mrml.jobs.segment_job import RunOptions
+from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.volumes import voxels
-from LightMedSegLib.mrml.worker import Worker
 
 
 @pytest.fixture
@@ -218,7 +218,9 @@ def test_the_bridge_does_not_bring_torch_before_a_run() -> None:
 
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from LightMedSegLib.mrml import job, reading, regions, segmentations, statistics, volumes, worker;"
+        "from LightMedSegLib.mrml import regions, statistics, volumes;"
+        "from LightMedSegLib.mrml.jobs import segment_job, worker;"
+        "from LightMedSegLib.mrml.segmentations import reading, writing;"
         "assert 'torch' not in sys.modules; print('light')"
     )
     root = str(Path(__file__).resolve().parents[2])
@@ -231,7 +233,7 @@ def test_the_fakes_stand_for_the_library(stub: StubSegment) -> None:
     """Were the library's parameters renamed, the tests above would go on passing: here it shows."""
     import inspect
 
-    from LightMedSegLib.segmentation import segment
+    from LightMedSegLib.inference.segmentation import segment
 
     names = list(inspect.signature(segment).parameters)
     assert names[:6] == ["image", "model", "device", "roi", "progress", "cancel"]

@@ -30,11 +30,11 @@ from mrml_fixtures import (
 from mrml_job_stubs import base_image
 from patience import Patience
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.mrml.job import Outcome, RunOptions, segmentation_job
-from LightMedSegLib.mrml.job_state import Job, JobState
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.mrml.jobs.job_state import Job, JobState
+from LightMedSegLib.mrml.jobs.segment_job import Outcome, RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.volumes import voxels
-from LightMedSegLib.mrml.worker import Worker
 
 ORDERS = [(p, f) for p in permutations(range(3)) for f in product((False, True), repeat=3)]
 CPU = RunOptions(device="cpu")
@@ -97,7 +97,7 @@ def test_all_48_axis_orders_and_flips_give_the_same_labels(worker: Worker, model
 def test_the_node_path_gives_what_the_library_gives_for_oblique_and_anisotropic_volumes(
     spacing: tuple[float, float, float], angles: Any, worker: Worker, model: StubModel
 ) -> None:
-    from LightMedSegLib.segmentation import segment
+    from LightMedSegLib.inference.segmentation import segment
 
     image = base_image(spacing, angles)
     volume = add_volume(new_scene(), image)
@@ -190,7 +190,7 @@ def test_several_channels_are_brought_together_in_the_world(worker: Worker) -> N
     scene = new_scene()
     first, second = base_image(), base_image((1.5, 1.5, 1.5), (0, 0, 0))
     model = stub_model(RandomNetwork(in_channels=2), channels=2, patch=[16, 16, 16])
-    from LightMedSegLib.segmentation import segment
+    from LightMedSegLib.inference.segmentation import segment
 
     wanted = sitk.GetArrayFromImage(segment([first, second], model, "cpu").labelmap)
     volumes = [add_volume(scene, first, "T1"), add_volume(scene, second, "T2")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from LightMedSegLib.mrml.job_state import Job, Progress, describe_failure
+from LightMedSegLib.mrml.jobs.job_state import Job, Progress, describe_failure
 
 
 def test_running_out_of_memory_is_told_with_what_to_do() -> None:
@@ -16,7 +16,7 @@ def test_running_out_of_memory_is_told_with_what_to_do() -> None:
 
 def test_progress_tells_what_is_done_and_how_long_it_will_take(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("LightMedSegLib.mrml.job_state.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("LightMedSegLib.mrml.jobs.job_state.time.monotonic", lambda: now[0])
     job = Job(iter(()), lambda context: None, lambda value, final: None)
     assert job.progress == Progress(0, 0, "Reading the volume", 0.0, None)
     assert job.progress.fraction == 0

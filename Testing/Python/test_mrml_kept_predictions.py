@@ -20,15 +20,15 @@ from mrml_case_desk import Desk, desk, paint, worker  # noqa: F401
 from mrml_fixtures import add_volume, slicer
 from mrml_job_stubs import PreviewSegment, begin, finish
 
-from LightMedSegLib.errors import OutputError
-from LightMedSegLib.mrml import kept_predictions
-from LightMedSegLib.mrml.job import RunOptions
-from LightMedSegLib.mrml.job_state import JobState
-from LightMedSegLib.mrml.kept_predictions import keep, predictions_folder, recall
-from LightMedSegLib.mrml.result_record import is_unedited
-from LightMedSegLib.mrml.segmentations import write_result
-from LightMedSegLib.mrml.untouched import untouched_labels, untouched_text
-from LightMedSegLib.mrml.worker import Worker
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.mrml.jobs.job_state import JobState
+from LightMedSegLib.mrml.jobs.segment_job import RunOptions
+from LightMedSegLib.mrml.jobs.worker import Worker
+from LightMedSegLib.mrml.segmentations import kept_predictions
+from LightMedSegLib.mrml.segmentations.kept_predictions import keep, predictions_folder, recall
+from LightMedSegLib.mrml.segmentations.result_record import is_unedited
+from LightMedSegLib.mrml.segmentations.untouched import untouched_labels, untouched_text
+from LightMedSegLib.mrml.segmentations.writing import write_result
 
 
 def test_the_untouched_prediction_stays_known_whatever_is_painted(desk: Desk) -> None:

@@ -15,10 +15,10 @@ from mrml_fixtures import (
 from mrml_job_stubs import PreviewSegment, base_image, begin, finish, poll_until
 from patience import Patience
 
-from LightMedSegLib.mrml.job import RunOptions
-from LightMedSegLib.mrml.job_state import JobState
-from LightMedSegLib.mrml.result_record import is_unedited
-from LightMedSegLib.mrml.worker import Worker
+from LightMedSegLib.mrml.jobs.job_state import JobState
+from LightMedSegLib.mrml.jobs.segment_job import RunOptions
+from LightMedSegLib.mrml.jobs.worker import Worker
+from LightMedSegLib.mrml.segmentations.result_record import is_unedited
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from mrml_fixtures import (
     slicer,
 )
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.mrml.reading import match_labels, read_labelmap, read_masks
-from LightMedSegLib.mrml.segmentations import write_result
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.mrml.segmentations.reading import match_labels, read_labelmap, read_masks
+from LightMedSegLib.mrml.segmentations.writing import write_result
 
 TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]])
 
@@ -187,7 +187,7 @@ def test_segments_are_matched_by_identifier_then_name_then_codes(
 def test_slicer_reads_the_file_that_the_library_writes_as_the_same_segments(
     scan: Any, labelmap: sitk.Image, card: ModelCard, tmp_path: Path
 ) -> None:
-    from LightMedSegLib.segmentation_files import write_segmentation
+    from LightMedSegLib.io.segmentation_files import write_segmentation
 
     node = write_result(scan, sitk.GetArrayFromImage(labelmap), card)
     write_segmentation(tmp_path / "library.seg.nrrd", labelmap, card.labels)

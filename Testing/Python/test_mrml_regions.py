@@ -9,8 +9,8 @@ import pytest
 import SimpleITK as sitk
 from mrml_fixtures import add_transform, add_volume, add_warp, new_scene, put_under, vtk_matrix
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.geometry import Grid
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.mrml.regions import roi_index_box
 
 TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]])
@@ -117,7 +117,7 @@ def test_unusable_regions_are_refused_in_words() -> None:
 
 
 def test_the_box_is_the_one_the_library_understands() -> None:
-    from LightMedSegLib.geometry import clip_box
+    from LightMedSegLib.core.geometry import clip_box
 
     scene = new_scene()
     node, image = plain_volume(scene)

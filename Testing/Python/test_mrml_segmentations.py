@@ -24,10 +24,10 @@ from mrml_fixtures import (
 )
 from mrml_result_fixtures import card, labels, save_and_load, scan  # noqa: F401
 
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.mrml import shared_labelmap
+from LightMedSegLib.models.card import ModelCard
 from LightMedSegLib.mrml.hierarchy import place_beside
-from LightMedSegLib.mrml.segmentations import remove_result, write_result
+from LightMedSegLib.mrml.segmentations import shared_labelmap
+from LightMedSegLib.mrml.segmentations.writing import remove_result, write_result
 
 CLOSED_SURFACE = "Closed surface"
 
@@ -135,7 +135,7 @@ def test_a_seg_nrrd_file_gives_the_same_segments_again(
 def test_the_library_reads_the_file_that_slicer_writes(
     scan: Any, labelmap: sitk.Image, card: ModelCard, tmp_path: Path
 ) -> None:
-    from LightMedSegLib.segmentation_files import read_segmentation
+    from LightMedSegLib.io.segmentation_files import read_segmentation
 
     save_and_load(write_result(scan, sitk.GetArrayFromImage(labelmap), card), tmp_path / "result.seg.nrrd")
     found, names = read_segmentation(tmp_path / "result.seg.nrrd")

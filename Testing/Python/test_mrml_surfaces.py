@@ -16,11 +16,12 @@ from mrml_fixtures import add_volume, labelmap_image, labels_of, new_scene, slic
 from patience import Patience
 from vtk.util.numpy_support import vtk_to_numpy
 
-from LightMedSegLib.mrml.enclosing import enclosing
-from LightMedSegLib.mrml.job_state import Job, JobState
-from LightMedSegLib.mrml.shared_labelmap import BINARY_LABELMAP, label_scalars, make_labelmap
-from LightMedSegLib.mrml.surface_filters import SurfaceSettings, make_surface
-from LightMedSegLib.mrml.surfaces import (
+from LightMedSegLib.mrml.jobs.job_state import Job, JobState
+from LightMedSegLib.mrml.jobs.worker import Worker
+from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP, label_scalars, make_labelmap
+from LightMedSegLib.mrml.surfaces.enclosing import enclosing
+from LightMedSegLib.mrml.surfaces.filters import SurfaceSettings, make_surface
+from LightMedSegLib.mrml.surfaces.surfaces import (
     CLOSED_SURFACE,
     MAKE_EVENT,
     has_surfaces,
@@ -28,7 +29,6 @@ from LightMedSegLib.mrml.surfaces import (
     remove_surfaces,
     surface_job,
 )
-from LightMedSegLib.mrml.worker import Worker
 
 
 def nested(side: int = 32) -> np.ndarray:

@@ -12,9 +12,9 @@ import SimpleITK as sitk
 from model_factory import make_card
 from mrml_fixtures import add_volume, new_scene, slicer
 
-from LightMedSegLib.labels import Code, Terminology
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.mrml.segmentations import write_result
+from LightMedSegLib.core.labels import Code, Terminology
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.mrml.segmentations.writing import write_result
 
 CYST = Terminology(
     Code("SCT", "49755003", "Morphologically Altered Structure"),

@@ -8,8 +8,8 @@ import SimpleITK as sitk
 from mrml_fixtures import add_transform, add_volume, add_warp, new_scene, put_under, slicer
 from vtk.util.numpy_support import get_numpy_array_type, numpy_to_vtk
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.geometry import Grid
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.mrml.volumes import (
     VolumeState,
     check_volume_node,

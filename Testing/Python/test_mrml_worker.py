@@ -13,9 +13,9 @@ import pytest
 from mrml_job_stubs import poll_until, until_cancelled
 from patience import Patience, limit
 
-from LightMedSegLib.errors import DeviceError, LightMedSegError
-from LightMedSegLib.mrml.job_state import Job, JobContext, JobState
-from LightMedSegLib.mrml.worker import Worker
+from LightMedSegLib.core.errors import DeviceError, LightMedSegError
+from LightMedSegLib.mrml.jobs.job_state import Job, JobContext, JobState
+from LightMedSegLib.mrml.jobs.worker import Worker
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from LightMedSegLib.complexity import count_multiply_adds, count_parameters
 from LightMedSegLib.network import CONFIGURATIONS, build_network, network_configuration
+from LightMedSegLib.network.complexity import count_multiply_adds, count_parameters
 
 IDEAS = {
     "film": False,

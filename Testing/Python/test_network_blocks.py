@@ -9,12 +9,12 @@ from torch.nn import functional
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.anchors import AnchorDetector, axis_coordinates
 from LightMedSegLib.network.film import AnchorFiLM
-from LightMedSegLib.network.ghost import GhostConvolution
-from LightMedSegLib.network.normalization import GroupNorm
-from LightMedSegLib.network.position_bias import PositionBias
-from LightMedSegLib.network.resizing import interpolate_by_matrices, resize_to
+from LightMedSegLib.network.layers.ghost import GhostConvolution
+from LightMedSegLib.network.layers.normalization import GroupNorm
+from LightMedSegLib.network.layers.position_bias import PositionBias
+from LightMedSegLib.network.layers.resizing import interpolate_by_matrices, resize_to
+from LightMedSegLib.network.layers.squeeze_excitation import SqueezeExcitation
 from LightMedSegLib.network.skip_router import ScaleProjection, SkipRouter
-from LightMedSegLib.network.squeeze_excitation import SqueezeExcitation
 from LightMedSegLib.network.structural_prior import StructuralPrior, TextureMap
 from LightMedSegLib.network.texture_routing import TextureRouting
 

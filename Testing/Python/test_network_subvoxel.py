@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from LightMedSegLib.network.head import SubvoxelHead
-from LightMedSegLib.network.subvoxel import depth_to_space, space_to_depth
+from LightMedSegLib.network.layers.subvoxel import depth_to_space, space_to_depth
 
 
 def test_every_offset_of_a_block_is_a_channel_and_comes_back():

@@ -43,7 +43,7 @@ def test_a_complete_wheel_has_no_problems(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"LightMedSegLib/engine.py": None}, "lacks LightMedSegLib/engine.py"),
+        ({"LightMedSegLib/inference/engine.py": None}, "lacks LightMedSegLib/inference/engine.py"),
         ({"LightMedSegLib/_resources/Models/hippocampus-t1-mr/model.json": b"{}"}, "model.json of a.whl differs"),
         ({"LightMedSegLib/secret.py": b""}, "has LightMedSegLib/secret.py, which is not in the repository"),
         ({METADATA: b"Name: lightmedseg"}, "names no licence"),

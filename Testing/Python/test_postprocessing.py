@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from LightMedSegLib.errors import CancelledError
-from LightMedSegLib.postprocessing import bounding_boxes, postprocess
-from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.core.errors import CancelledError
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference.postprocessing import bounding_boxes, postprocess
 
 
 def scene() -> np.ndarray:

@@ -13,8 +13,8 @@ import SimpleITK as sitk
 sys.path.insert(0, str(Path(__file__).parents[2] / "Testing" / "Tools"))
 from prepare_openkbp import ORGANS, contoured, main, read_table, split_by_patient
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.training.cases import find_cases
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.io.datasets import find_cases
 
 
 def row(case: str, part: str, *present: str) -> dict[str, str]:

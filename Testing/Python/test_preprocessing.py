@@ -7,12 +7,12 @@ import pytest
 import SimpleITK as sitk
 from engine_stubs import IDENTITY_WINDOW, make_image, reordered, rotation, smooth_noise, stub_card
 
-from LightMedSegLib.errors import CancelledError, InputImageError
-from LightMedSegLib.geometry import AxisMap, Grid
-from LightMedSegLib.normalization import normalize, percentiles
-from LightMedSegLib.preprocessing import prepare, prepare_labelmap, prepare_volume
-from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.resampling import axis_weights, resample
+from LightMedSegLib.core.errors import CancelledError, InputImageError
+from LightMedSegLib.core.geometry import AxisMap, Grid
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference.normalization import normalize, percentiles
+from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap, prepare_volume
+from LightMedSegLib.inference.resampling import axis_weights, resample
 
 
 def onto(image: sitk.Image, grid: Grid) -> np.ndarray:

@@ -10,15 +10,15 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from LightMedSegLib.engine import Engine
-from LightMedSegLib.errors import CancelledError, DeviceError
-from LightMedSegLib.fast import FastLightMedSeg, accelerate, choice
-from LightMedSegLib.fast.choice import CpuPath, choose_cpu_path, fastest, prepare_for_cpu
-from LightMedSegLib.fast.self_check import self_check, sound_paths
+from LightMedSegLib.core.errors import CancelledError, DeviceError
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.inference.predictor import Predictor
+from LightMedSegLib.io.sample_data import sample_path
 from LightMedSegLib.network import build_network
-from LightMedSegLib.predictor import Predictor
-from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.sample_data import sample_path
+from LightMedSegLib.network.cpu import FastLightMedSeg, accelerate, choice
+from LightMedSegLib.network.cpu.choice import CpuPath, choose_cpu_path, fastest, prepare_for_cpu
+from LightMedSegLib.network.cpu.self_check import self_check, sound_paths
 
 torch.set_num_threads(1)
 

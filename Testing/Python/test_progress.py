@@ -9,13 +9,13 @@ import torch
 from engine_stubs import RandomNetwork, make_image, smooth_noise, stub_model
 from torch import nn
 
-from LightMedSegLib.engine import Engine
-from LightMedSegLib.fast import FastLightMedSeg
+from LightMedSegLib.core.pass_steps import PassSteps
+from LightMedSegLib.core.progress import TimeLeft, part_of
+from LightMedSegLib.core.work_plan import Pace, WorkPlan
+from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.inference.predictor import Predictor
 from LightMedSegLib.network import build_network
-from LightMedSegLib.pass_steps import PassSteps
-from LightMedSegLib.predictor import Predictor
-from LightMedSegLib.progress import TimeLeft, part_of
-from LightMedSegLib.work_plan import Pace, WorkPlan
+from LightMedSegLib.network.cpu import FastLightMedSeg
 
 
 def told(reports: list[tuple[float, int, str]]) -> list[float | None]:

@@ -9,7 +9,7 @@ import pytest
 from mrml_fixtures import new_scene  # noqa: F401  (skips where there is no Slicer core)
 from reliability_fixtures import assert_passed
 
-from LightMedSegLib import safe_files
+from LightMedSegLib.storage import atomic_files
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="fork, signals and mounts are those of POSIX")
 
@@ -29,12 +29,12 @@ def test_a_power_cut_shows_what_was_not_synced(tmp_path: Path, monkeypatch: pyte
         if path.is_dir() is (forgotten == "files"):
             real(path)
 
-    real = safe_files.sync
-    monkeypatch.setattr(safe_files, "sync", sync)
+    real = atomic_files.sync
+    monkeypatch.setattr(atomic_files, "sync", sync)
     (tmp_path / "before").mkdir()
     (tmp_path / "now").mkdir()
     recorder = Recorder(tmp_path / "now")
-    with recorder.recording(), safe_files.atomic_write(tmp_path / "now" / "a.txt") as temporary:
+    with recorder.recording(), atomic_files.atomic_write(tmp_path / "now" / "a.txt") as temporary:
         temporary.write_text("new")
     contents = [_content(disk) for _, disk in disks(tmp_path / "before", recorder.changes, tmp_path / "after")]
     assert ("" in contents) if forgotten == "files" else (contents[-1] is None), contents
@@ -46,7 +46,7 @@ def test_with_every_sync_a_power_cut_leaves_all_or_nothing(tmp_path: Path) -> No
     (tmp_path / "before").mkdir()
     (tmp_path / "now").mkdir()
     recorder = Recorder(tmp_path / "now")
-    with recorder.recording(), safe_files.atomic_write(tmp_path / "now" / "a.txt") as temporary:
+    with recorder.recording(), atomic_files.atomic_write(tmp_path / "now" / "a.txt") as temporary:
         temporary.write_text("new")
     contents = [_content(disk) for _, disk in disks(tmp_path / "before", recorder.changes, tmp_path / "after")]
     assert set(contents) == {None, "new"}

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from mrml_fixtures import new_scene  # noqa: F401  (skips where there is no Slicer core)
 from reliability_fixtures import assert_passed
 
-from LightMedSegLib import segmentation
+from LightMedSegLib.inference import segmentation
 
 
 @pytest.mark.reliability

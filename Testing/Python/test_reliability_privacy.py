@@ -9,8 +9,8 @@ import pytest
 from finetuning_factory import corrected_case, tiny_model
 from reliability_fixtures import assert_passed
 
-from LightMedSegLib.finetuning.case_store import CaseStore
-from LightMedSegLib.safe_files import atomic_folder, atomic_write
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.storage.atomic_files import atomic_folder, atomic_write
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="permissions are those of POSIX")
 

@@ -15,13 +15,13 @@ import SimpleITK as sitk
 from engine_stubs import make_image, rotation, smooth_noise, stub_model
 from model_factory import make_card, make_model
 
-from LightMedSegLib.engine import Engine
-from LightMedSegLib.errors import DoubtfulResultError, ModelPackageError
-from LightMedSegLib.geometry import Grid
-from LightMedSegLib.label_ranges import LabelRange
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.model_package import load_model
-from LightMedSegLib.result_warnings import found_labels, result_warnings
+from LightMedSegLib.checks.result_warnings import found_labels, result_warnings
+from LightMedSegLib.core.errors import DoubtfulResultError, ModelPackageError
+from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.models.label_ranges import LabelRange
+from LightMedSegLib.models.package import load_model
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "Testing" / "Tools"))
 import measure_ranges

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from LightMedSegLib.errors import OutputError
-from LightMedSegLib.safe_files import (
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.storage.atomic_files import (
     STALE_AFTER_SECONDS,
     atomic_folder,
     atomic_write,

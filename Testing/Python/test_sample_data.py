@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.sample_data import SAMPLES, sample_path
+from LightMedSegLib.io.sample_data import SAMPLES, sample_path
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))

@@ -12,10 +12,10 @@ import SimpleITK as sitk
 from model_factory import make_labels
 from volumes_on_disk import dicom_series
 
-from LightMedSegLib.dataset_labels import dataset_values, with_dataset_values
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.labels import Label
-from LightMedSegLib.scan_folders import find_scans
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.io.nnunet_labels import dataset_values, with_dataset_values
+from LightMedSegLib.io.scan_folders import find_scans
 
 LABELS = tuple(Label.from_json(label) for label in make_labels(3))
 

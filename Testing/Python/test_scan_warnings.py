@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scan_phantoms import HEAD, LEG, NECK, TRUNK, ct_body, dicom_scan, with_values
 
-from LightMedSegLib.body_regions import contradicts, regions_of
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.model_store import resolve_model
-from LightMedSegLib.sample_data import sample_path
-from LightMedSegLib.scan_facts import look_at_image
-from LightMedSegLib.scan_tags import ScanTags, keep_tags, scan_tags, tags_of
-from LightMedSegLib.scan_warnings import image_warnings
-from LightMedSegLib.suggestion import suggest
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.checks.scan_facts import look_at_image
+from LightMedSegLib.checks.scan_warnings import image_warnings
+from LightMedSegLib.io.sample_data import sample_path
+from LightMedSegLib.io.scan_tags import ScanTags, keep_tags, scan_tags, tags_of
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.models.body_regions import contradicts, regions_of
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.models.suggestion import suggest
 
 BRAIN, NECK_CT, HIPPOCAMPUS = (
     resolve_model(name).card for name in ("brain-structures-mr", "headneck-oar-ct", "hippocampus-t1-mr")

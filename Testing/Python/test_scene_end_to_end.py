@@ -31,17 +31,17 @@ from mrml_fixtures import (
 from patience import Patience
 
 from LightMedSegLib import segment
-from LightMedSegLib.dicom_folder import list_series
-from LightMedSegLib.geometry import Box, Grid
-from LightMedSegLib.model_package import load_model
-from LightMedSegLib.mrml.job import RunOptions, segmentation_job
-from LightMedSegLib.mrml.job_state import JobState
+from LightMedSegLib.core.geometry import Box, Grid
+from LightMedSegLib.inference.segmentation import Segmentation
+from LightMedSegLib.io.dicom_series import list_series
+from LightMedSegLib.io.segmentation_files import read_segmentation
+from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.models.package import load_model
+from LightMedSegLib.mrml.jobs.job_state import JobState
+from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.regions import roi_index_box
 from LightMedSegLib.mrml.volumes import voxels
-from LightMedSegLib.mrml.worker import Worker
-from LightMedSegLib.segmentation import Segmentation
-from LightMedSegLib.segmentation_files import read_segmentation
-from LightMedSegLib.volume_files import read_volume
 
 RESOURCES = Path(__file__).parents[2] / "Resources"
 HIPPOCAMPUS = RESOURCES / "Models" / "hippocampus-t1-mr"

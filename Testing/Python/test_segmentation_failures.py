@@ -21,18 +21,12 @@ from engine_stubs import (
 from patience import limit
 from torch import Tensor, nn
 
-from LightMedSegLib import engine as engine_module
-from LightMedSegLib import predictor
-from LightMedSegLib.devices import Device
-from LightMedSegLib.errors import (
-    CancelledError,
-    DeviceError,
-    InputImageError,
-    LightMedSegError,
-    ModelPackageError,
-)
-from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.segmentation import Engine, segment
+from LightMedSegLib.core.devices import Device
+from LightMedSegLib.core.errors import CancelledError, DeviceError, InputImageError, LightMedSegError, ModelPackageError
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference import engine as engine_module
+from LightMedSegLib.inference import predictor
+from LightMedSegLib.inference.segmentation import Engine, segment
 
 
 class SlowNetwork(nn.Module):

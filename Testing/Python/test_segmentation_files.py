@@ -16,10 +16,10 @@ import SimpleITK as sitk
 from model_factory import make_labels
 from patience import limit
 
-from LightMedSegLib import segmentation_files
-from LightMedSegLib.errors import InputImageError, OutputError
-from LightMedSegLib.labels import Label
-from LightMedSegLib.segmentation_files import check_segmentation_path, read_segmentation, write_segmentation
+from LightMedSegLib.core.errors import InputImageError, OutputError
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.io import segmentation_files
+from LightMedSegLib.io.segmentation_files import check_segmentation_path, read_segmentation, write_segmentation
 
 LABELS = [Label.from_json(label) for label in make_labels(3)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,8 +137,8 @@ def test_a_disk_that_fills_up_while_writing_leaves_nothing(tmp_path: Path, suffi
     done = run_python(f"""
 import resource
 import numpy as np, SimpleITK as sitk
-from LightMedSegLib.errors import OutputError
-from LightMedSegLib.segmentation_files import write_segmentation
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.io.segmentation_files import write_segmentation
 labelmap = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 3, (40, 40, 40)).astype(np.uint8))
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:

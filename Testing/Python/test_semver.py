@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from LightMedSegLib.semver import Version
+from LightMedSegLib.core.semver import Version
 
 # The order of semver.org, section 11, with numbers that a comparison of texts would get wrong.
 ORDERED = [

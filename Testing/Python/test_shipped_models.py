@@ -11,11 +11,11 @@ import SimpleITK as sitk
 import torch
 
 from LightMedSegLib import segment
-from LightMedSegLib.complexity import count_parameters
-from LightMedSegLib.geometry import Grid
-from LightMedSegLib.model_package import load_model
-from LightMedSegLib.network.subvoxel import space_to_depth
-from LightMedSegLib.preprocessing import prepare
+from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.inference.preprocessing import prepare
+from LightMedSegLib.models.package import load_model
+from LightMedSegLib.network.complexity import count_parameters
+from LightMedSegLib.network.layers.subvoxel import space_to_depth
 
 ROOT = Path(__file__).parents[2]
 MODELS = sorted(folder for folder in (ROOT / "Resources" / "Models").iterdir() if folder.is_dir())

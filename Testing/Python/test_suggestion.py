@@ -10,10 +10,10 @@ import pytest
 import SimpleITK as sitk
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.model_store import resolve_model
-from LightMedSegLib.sample_data import sample_path
-from LightMedSegLib.suggestion import Appearance, appearance_of, modality_by_intensity, suggest
+from LightMedSegLib.io.sample_data import sample_path
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.models.suggestion import Appearance, appearance_of, modality_by_intensity, suggest
 
 HIPPOCAMPUS = resolve_model("hippocampus-t1-mr").card
 

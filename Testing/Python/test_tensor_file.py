@@ -15,8 +15,8 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LightMedSegLib.errors import ModelPackageError
-from LightMedSegLib.tensor_file import MAX_HEADER_BYTES, parse_tensors, read_tensors, write_tensors
+from LightMedSegLib.core.errors import ModelPackageError
+from LightMedSegLib.storage.safetensors_file import MAX_HEADER_BYTES, parse_tensors, read_tensors, write_tensors
 
 DTYPES = ["float64", "float32", "float16", "int64", "int32", "int16", "uint8"]
 SMALL = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}

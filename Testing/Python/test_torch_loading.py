@@ -36,7 +36,7 @@ WITHOUT_TORCH = """
 import importlib.util, sys
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "torch" else find(name, *rest)
-from LightMedSegLib.torch_loading import load_torch_quietly
+from LightMedSegLib.core.torch_loading import load_torch_quietly
 load_torch_quietly()
 assert "torch" not in sys.modules
 """
@@ -76,10 +76,10 @@ def test_threads_of_the_command_sleep_while_they_wait_unless_the_user_decides_ot
 
 MODEL = """
 import sys
-from LightMedSegLib.model_store import resolve_model
-from LightMedSegLib.sample_data import sample_path
-from LightMedSegLib.segmentation import segment
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.io.sample_data import sample_path
+from LightMedSegLib.inference.segmentation import segment
+from LightMedSegLib.io.volume_files import read_volume
 segment(read_volume(sample_path("hippocampus")), resolve_model("hippocampus-t1-mr"), "cpu")
 assert "torch" in sys.modules and "torch._dynamo" not in sys.modules
 """

@@ -9,11 +9,15 @@ import pytest
 import torch
 from training_factory import CPU, configuration, prepared_cases, tiny_network
 
-from LightMedSegLib.cuda.kept import compiled_folder
-from LightMedSegLib.training import acceleration
-from LightMedSegLib.training.augmentation import AugmentedBatchSource
-from LightMedSegLib.training.dataset import stack_cases
-from LightMedSegLib.training.schedule import remaining_seconds, spoken_duration
+from LightMedSegLib.learning.augmentation.batches import AugmentedBatchSource
+from LightMedSegLib.learning.case_stack import stack_cases
+from LightMedSegLib.learning.configuration import LossSection
+from LightMedSegLib.learning.losses import SegmentationLoss
+from LightMedSegLib.learning.schedule import remaining_seconds, spoken_duration
+from LightMedSegLib.network import build_network
+from LightMedSegLib.network.cuda.kept import compiled_folder
+from LightMedSegLib.training.acceleration import cuda_graph
+from LightMedSegLib.training.acceleration import step as acceleration
 
 FILES = "TORCHINDUCTOR_CACHE_DIR"
 
@@ -121,3 +125,39 @@ def test_the_remaining_time_follows_the_pace_and_the_budget():
 )
 def test_a_duration_is_said_as_a_person_says_it(seconds, text):
     assert spoken_duration(seconds) == text
+
+
+def test_a_compiled_step_rounds_where_the_plain_one_does(monkeypatch):
+    """Otherwise gradients are wrong where logits are large; torch.compile itself refuses an option it does not know."""
+    asked = {}
+    compiler = torch.compile
+
+    def compile_for(module, **options):
+        asked.update(options["options"])
+        return compiler(module, **options)
+
+    monkeypatch.setattr(torch, "compile", compile_for)
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", lambda step, sample: step)
+    cuda_graph.record_step(tiny_network(), SegmentationLoss(LossSection(), 3), (1, 1, 16, 16, 16), True, CPU, True)
+    assert asked["emulate_precision_casts"] is True
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_a_compiled_step_has_the_gradients_of_a_plain_one_where_logits_are_large():
+    device, shape = torch.device("cuda", 0), (2, 1, 32, 32, 32)
+    networks = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        network = build_network("lightmedseg", 1, 3, deep_supervision=True).to(device).train()
+        with torch.no_grad():
+            for head in network.auxiliary_heads:
+                head.weight.mul_(300)
+        loss = SegmentationLoss(LossSection(deep_supervision_weights=(1.0, 0.5, 0.25, 0.125)), 3).to(device)
+        step = cuda_graph.record_step(network, loss, shape, True, device, compiled)
+        torch.manual_seed(1)
+        step(*cuda_graph.step_sample(shape, loss, device))[0].backward()
+        networks.append(network)
+    for (name, one), other in zip(networks[0].named_parameters(), networks[1].parameters(), strict=True):
+        if name.startswith("auxiliary_heads") and one.dim() > 1:
+            likeness = torch.cosine_similarity(one.grad.flatten(), other.grad.flatten(), 0)
+            assert likeness > 0.98, name

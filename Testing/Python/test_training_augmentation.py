@@ -9,15 +9,15 @@ import pytest
 import torch
 from training_factory import configuration, prepared_cases
 
-from LightMedSegLib.training.augmentation import AugmentedBatchSource
-from LightMedSegLib.training.axis_filters import blur_matrices, filter_axes, low_resolution_matrices
-from LightMedSegLib.training.configuration import AugmentationSection
-from LightMedSegLib.training.dataset import CaseOrder, stack_cases
-from LightMedSegLib.training.grid_inference import pad_to_patch
-from LightMedSegLib.training.intensity import IntensityAugmentation
-from LightMedSegLib.training.preparation import IGNORED, PreparedCase
-from LightMedSegLib.training.smooth_fields import control_points, random_field, spline_matrix
-from LightMedSegLib.training.spatial import SpatialSampler, rotation_matrices
+from LightMedSegLib.learning.augmentation.axis_filters import blur_matrices, filter_axes, low_resolution_matrices
+from LightMedSegLib.learning.augmentation.batches import AugmentedBatchSource
+from LightMedSegLib.learning.augmentation.intensity import IntensityAugmentation
+from LightMedSegLib.learning.augmentation.smooth_fields import control_points, random_field, spline_matrix
+from LightMedSegLib.learning.augmentation.spatial import SpatialSampler, rotation_matrices
+from LightMedSegLib.learning.case_stack import CaseOrder, stack_cases
+from LightMedSegLib.learning.configuration import AugmentationSection
+from LightMedSegLib.learning.grid_inference import pad_to_patch
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 CPU = torch.device("cpu")
 STILL = {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.training.calibration import Voxels, expected_calibration_error, fit_temperature, sample_voxels
-from LightMedSegLib.training.preparation import IGNORED, PreparedCase
 
 
 def drawn(temperature: float, count: int = 40_000) -> Voxels:

@@ -9,9 +9,9 @@ import pytest
 import SimpleITK as sitk
 from training_factory import ball_case, configuration, prepared_cases, write_decathlon_folder
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.training.cases import find_cases
-from LightMedSegLib.training.preparation import prepare_cases, read_prepared, write_prepared
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.io.datasets import find_cases
+from LightMedSegLib.learning.prepared_case import prepare_cases, read_prepared, write_prepared
 from LightMedSegLib.training.split import Split, draw_split, read_split, write_split
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from training_factory import CPU, content, write_decathlon_folder
 
-from LightMedSegLib.model_package import load_model
+from LightMedSegLib.models.package import load_model
 from LightMedSegLib.training.__main__ import main
 from LightMedSegLib.training.validation import GridValidator
 
@@ -53,10 +53,10 @@ def test_the_command_scores_a_part_through_the_engine_and_writes_it_into_the_car
 
 
 def test_the_quick_validation_agrees_with_the_inference_engine(trained):
-    from LightMedSegLib.training.cases import find_cases
-    from LightMedSegLib.training.configuration_file import read_configuration
+    from LightMedSegLib.io.datasets import find_cases
+    from LightMedSegLib.learning.prepared_case import read_prepared
+    from LightMedSegLib.training.configuration.reader import read_configuration
     from LightMedSegLib.training.evaluation import evaluate_with_engine
-    from LightMedSegLib.training.preparation import read_prepared
 
     folder, _ = trained
     settings = read_configuration(folder / "run.json")

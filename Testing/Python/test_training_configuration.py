@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from training_factory import configuration, content
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.training.configuration_file import parse_configuration, read_configuration, with_override
-from LightMedSegLib.training.configuration_text import configuration_as_toml, toml_value
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.training.configuration.reader import parse_configuration, read_configuration, with_override
+from LightMedSegLib.training.configuration.writer import configuration_as_toml, toml_value
 from LightMedSegLib.training.networks import build_training_network, check_patch
 from LightMedSegLib.training.packaging import card_content
 from LightMedSegLib.training.split import read_split
@@ -115,7 +115,7 @@ def test_an_impossible_network_or_patch_is_refused():
 
 @pytest.mark.parametrize("path", sorted(TRAINING.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_shipped_configuration_can_train_and_gives_a_valid_card(path):
-    from LightMedSegLib.model_card import ModelCard
+    from LightMedSegLib.models.card import ModelCard
 
     shipped = read_configuration(path)
     check_patch(build_training_network(shipped), shipped.patch)

@@ -7,10 +7,10 @@ import torch
 from synthesis_factory import SECTION, head_case, settings
 from training_factory import configuration, prepared_cases, tiny_network
 
+from LightMedSegLib.learning.augmentation.batches import AugmentedBatchSource
+from LightMedSegLib.learning.case_stack import stack_cases
 from LightMedSegLib.training import trainer as trainer_module
-from LightMedSegLib.training.augmentation import AugmentedBatchSource
-from LightMedSegLib.training.dataset import stack_cases
-from LightMedSegLib.training.synthesis import SyntheticBatchSource
+from LightMedSegLib.training.synthesis.images import SyntheticBatchSource
 from LightMedSegLib.training.trainer import Trainer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

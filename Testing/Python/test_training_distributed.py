@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from patience import limit
 
-from LightMedSegLib.training.checkpoint import read_weights
-from LightMedSegLib.training.distributed import join_group
+from LightMedSegLib.learning.checkpoint import read_weights
+from LightMedSegLib.training.acceleration.distributed import join_group
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,8 +21,8 @@ import sys
 from pathlib import Path
 import torch
 from training_factory import configuration, prepared_cases, tiny_network
-from LightMedSegLib.training.checkpoint import write_weights
-from LightMedSegLib.training.distributed import join_group
+from LightMedSegLib.learning.checkpoint import write_weights
+from LightMedSegLib.training.acceleration.distributed import join_group
 from LightMedSegLib.training.trainer import Trainer
 
 torch.set_num_threads(1)

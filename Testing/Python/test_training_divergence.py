@@ -12,13 +12,13 @@ import pytest
 import torch
 from training_factory import CPU, configuration, prepared_cases, tiny_network
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.progress import CancelToken
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.learning.configuration import OptimizerSection
+from LightMedSegLib.learning.optimizer import ClippedAdamW
 from LightMedSegLib.training import trainer as trainer_module
-from LightMedSegLib.training.configuration import OptimizerSection
-from LightMedSegLib.training.divergence_guard import WARM_UP_STEPS, DivergenceGuard, most_changed
-from LightMedSegLib.training.loss_watch import LONG, SHORT, LossWatch
-from LightMedSegLib.training.optimizer import ClippedAdamW
+from LightMedSegLib.training.stability.divergence_guard import WARM_UP_STEPS, DivergenceGuard, most_changed
+from LightMedSegLib.training.stability.loss_watch import LONG, SHORT, LossWatch
 from LightMedSegLib.training.trainer import Trainer
 
 STEPS, WILD = 360, range(220, 230)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from training_factory import prepared_cases
 
-from LightMedSegLib.training.grid_inference import mirrored_probability, predict_labels
-from LightMedSegLib.training.preparation import IGNORED
+from LightMedSegLib.learning.grid_inference import mirrored_probability, predict_labels
+from LightMedSegLib.learning.prepared_case import IGNORED
 
 
 def test_windows_and_padding_do_not_change_the_answer_of_a_network_that_sees_single_voxels():

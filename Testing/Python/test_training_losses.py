@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from LightMedSegLib.training import losses
-from LightMedSegLib.training.configuration import LossSection
+from LightMedSegLib.learning import losses
+from LightMedSegLib.learning.configuration import LossSection
+from LightMedSegLib.learning.losses import SegmentationLoss, boundary, coarser_labels
+from LightMedSegLib.learning.partial_labels import merged_background
+from LightMedSegLib.learning.prepared_case import IGNORED
 from LightMedSegLib.training.distillation import distillation_loss, teacher_probabilities
-from LightMedSegLib.training.losses import SegmentationLoss, boundary, coarser_labels
-from LightMedSegLib.training.partial_labels import merged_background
-from LightMedSegLib.training.preparation import IGNORED
 
 torch.set_num_threads(1)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from training_factory import configuration
 
-from LightMedSegLib.errors import TrainingDataError
+from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.training.networks import build_training_network
 
 pytest.importorskip("monai")

@@ -10,10 +10,10 @@ from patience import limit
 from synthesis_factory import head_case, settings
 from training_factory import CPU
 
-from LightMedSegLib.training.dataset import stack_cases
-from LightMedSegLib.training.prefetch import BatchesAhead
-from LightMedSegLib.training.spatial import Batch
-from LightMedSegLib.training.synthesis import SyntheticBatchSource
+from LightMedSegLib.learning.augmentation.spatial import Batch
+from LightMedSegLib.learning.case_stack import stack_cases
+from LightMedSegLib.training.acceleration.prefetch import BatchesAhead
+from LightMedSegLib.training.synthesis.images import SyntheticBatchSource
 
 
 def empty_batch(step: int) -> Batch:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from pydicom.sr._concepts_dict import concepts
 
-from LightMedSegLib.model_card import ModelCard
-from LightMedSegLib.training.configuration_file import read_configuration
+from LightMedSegLib.learning.labelmap_indices import ids_in_order
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.training.configuration.reader import read_configuration
 from LightMedSegLib.training.networks import build_training_network, check_patch
 from LightMedSegLib.training.packaging import card_content
 from LightMedSegLib.training.split import read_split
-from LightMedSegLib.training.synthesis_labels import ids_in_order
 
 FOLDER = Path(__file__).parents[2] / "Resources" / "Training"
 RECIPES = sorted(path.name for path in FOLDER.glob("*.toml"))

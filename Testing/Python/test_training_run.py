@@ -11,14 +11,14 @@ import pytest
 import torch
 from training_factory import CPU, TinyNetwork, configuration, prepared_cases, tiny_network
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.model_package import load_model
-from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.training.averaging import WeightAverage
-from LightMedSegLib.training.checkpoint import load_checkpoint, read_weights
-from LightMedSegLib.training.configuration import OptimizerSection
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.learning.averaging import WeightAverage
+from LightMedSegLib.learning.checkpoint import load_checkpoint, read_weights
+from LightMedSegLib.learning.configuration import OptimizerSection
+from LightMedSegLib.learning.schedule import learning_rate, run_progress
+from LightMedSegLib.models.package import load_model
 from LightMedSegLib.training.run import load_run_network, run_training
-from LightMedSegLib.training.schedule import learning_rate, run_progress
 from LightMedSegLib.training.split import Split
 from LightMedSegLib.training.trainer import Trainer
 from LightMedSegLib.training.validation import GridValidator
@@ -95,7 +95,7 @@ def test_a_crash_while_saving_leaves_the_checkpoint_before(tmp_path, monkeypatch
             raise OSError(28, "No space left on device")
         return original(path, tensors)
 
-    from LightMedSegLib.training import checkpoint as module
+    from LightMedSegLib.learning import checkpoint as module
 
     original = module.write_tensors
     monkeypatch.setattr(module, "write_tensors", full_disk)
@@ -190,7 +190,7 @@ def network_settings(**sections):
 
 
 def prepare(folder: Path, settings) -> Path:
-    from LightMedSegLib.training.preparation import write_prepared
+    from LightMedSegLib.learning.prepared_case import write_prepared
 
     write_prepared(folder, prepared_cases(4), settings)
     return folder

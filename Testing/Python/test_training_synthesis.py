@@ -7,13 +7,14 @@ import pytest
 import torch
 from synthesis_factory import BONE, FLUID, LEFT, PLEXUS, RIGHT, SECTION, SKIN, head, head_case, settings, source
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.normalization import normalize
-from LightMedSegLib.training.preparation import IGNORED
-from LightMedSegLib.training.synthesis import synthetic_cases
-from LightMedSegLib.training.synthesis_acquisition import normalise
-from LightMedSegLib.training.synthesis_contrast import ContrastSampler
-from LightMedSegLib.training.synthesis_labels import IndexTable, ids_in_order, indices_of
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.inference.normalization import normalize
+from LightMedSegLib.learning.labelmap_indices import ids_in_order, indices_of
+from LightMedSegLib.learning.prepared_case import IGNORED
+from LightMedSegLib.training.synthesis.acquisition import normalise
+from LightMedSegLib.training.synthesis.contrast import ContrastSampler
+from LightMedSegLib.training.synthesis.images import synthetic_cases
+from LightMedSegLib.training.synthesis.labels import IndexTable
 
 CPU = torch.device("cpu")
 IDS = torch.from_numpy(head())

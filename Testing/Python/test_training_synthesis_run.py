@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from synthesis_factory import PATCH, settings, write_labelmaps
 
-from LightMedSegLib.errors import TrainingDataError
-from LightMedSegLib.model_package import load_model
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.io.datasets import find_cases
+from LightMedSegLib.learning.checkpoint import load_checkpoint
+from LightMedSegLib.learning.prepared_case import prepare_case, prepare_cases, read_prepared
+from LightMedSegLib.models.package import load_model
 from LightMedSegLib.training.__main__ import main
-from LightMedSegLib.training.cases import find_cases
-from LightMedSegLib.training.checkpoint import load_checkpoint
-from LightMedSegLib.training.configuration_file import configuration_as_dict, parse_configuration
-from LightMedSegLib.training.configuration_text import configuration_as_toml
-from LightMedSegLib.training.preparation import prepare_case, prepare_cases, read_prepared
+from LightMedSegLib.training.configuration.reader import configuration_as_dict, parse_configuration
+from LightMedSegLib.training.configuration.writer import configuration_as_toml
 
 SPLIT = {"train": ["map_0", "map_1"], "validation": ["map_2"], "test": ["map_3"]}
 

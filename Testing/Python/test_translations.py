@@ -11,7 +11,7 @@ from string import Formatter
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = [ROOT / "LightMedSeg" / "LightMedSeg.py", *sorted((ROOT / "LightMedSegLib" / "gui").glob("*.py"))]
+FILES = [ROOT / "LightMedSeg" / "LightMedSeg.py", *sorted((ROOT / "LightMedSegLib" / "gui").rglob("*.py"))]
 
 SHOWN_PROPERTIES = {
     "text", "toolTip", "title", "windowTitle", "placeholderText", "helpText", "acknowledgementText", "statusTip",

@@ -11,9 +11,9 @@ import pytest
 import SimpleITK as sitk
 from volumes_on_disk import cut_to, dicom_series, nifti_with, plain_volume
 
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.volume_checks import check_resolution, check_volume
-from LightMedSegLib.volume_files import read_volume
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.volume_checks import check_resolution, check_volume
+from LightMedSegLib.io.volume_files import read_volume
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"])

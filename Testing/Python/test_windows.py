@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LightMedSegLib.windows import (
+from LightMedSegLib.inference.windows import (
     SMALLEST_WEIGHT,
     gaussian_weights,
     padded_shape,

@@ -10,9 +10,9 @@ import SimpleITK as sitk
 import torch
 from torch import nn
 
-from LightMedSegLib.training.configuration import TrainingConfiguration
-from LightMedSegLib.training.configuration_file import build_section
-from LightMedSegLib.training.preparation import PreparedCase
+from LightMedSegLib.learning.configuration import TrainingConfiguration
+from LightMedSegLib.learning.prepared_case import PreparedCase
+from LightMedSegLib.training.configuration.reader import build_section
 
 torch.set_num_threads(1)
 

@@ -14,11 +14,11 @@ from engine_stubs import make_image, smooth_noise, stub_model
 from mrml_fixtures import add_volume, new_scene, segmentation_count
 from patience import Patience
 
-from LightMedSegLib import engine, predictor
-from LightMedSegLib.devices import Device
-from LightMedSegLib.mrml.job import RunOptions, segmentation_job
-from LightMedSegLib.mrml.job_state import Job, JobState
-from LightMedSegLib.mrml.worker import Worker
+from LightMedSegLib.core.devices import Device
+from LightMedSegLib.inference import engine, predictor
+from LightMedSegLib.mrml.jobs.job_state import Job, JobState
+from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.worker import Worker
 from Reliability.household import Supplies
 from Reliability.tally import Tally
 

@@ -22,17 +22,17 @@ from Reliability.tally import Tally, main
 from finetuning_factory import QUICK, installed_with_cases, quick_job  # isort: skip
 from patience import Patience  # isort: skip
 
-from LightMedSegLib.finetuning.case_store import CaseStore
-from LightMedSegLib.finetuning.job_folders import clean_up, jobs_folder, last_result
-from LightMedSegLib.gui.finetune_process import LocalProcess
-from LightMedSegLib.model_folders import user_data_folder
-from LightMedSegLib.model_store import ModelStore
-from LightMedSegLib.safe_files import is_temporary
+from LightMedSegLib.core.user_folders import user_data_folder
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.finetuning.job.folders import clean_up, jobs_folder, last_result
+from LightMedSegLib.gui.finetune.process import LocalProcess
+from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.storage.atomic_files import is_temporary
 
 ROW, COUNT = "finetune_kill", 20
 
 _STARTER = (
-    "import sys, time; from pathlib import Path; from LightMedSegLib.gui.finetune_process import LocalProcess; "
+    "import sys, time; from pathlib import Path; from LightMedSegLib.gui.finetune.process import LocalProcess; "
     "process = LocalProcess(Path(sys.argv[1])); print('started', flush=True); time.sleep(600)"
 )
 _LONGEST_END = 60.0

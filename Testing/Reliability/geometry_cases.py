@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from engine_stubs import IDENTITY_WINDOW, StubModel, ThresholdNetwork, make_image, rotation, stub_model
 from hypothesis import strategies as st
 
-from LightMedSegLib.geometry import Box
+from LightMedSegLib.core.geometry import Box
 
 Vector = tuple[float, float, float]
 

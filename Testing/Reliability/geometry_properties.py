@@ -12,17 +12,17 @@ from mrml_fixtures import add_transform, add_volume, add_warp, labelmap_image, l
 from patience import Patience
 
 from LightMedSegLib.cli.segment_report import segmentation_report
-from LightMedSegLib.engine import ROI_MARGIN_MM
-from LightMedSegLib.errors import InputImageError
-from LightMedSegLib.geometry import Box, Grid, clip_box, grow_box
-from LightMedSegLib.mrml.job import RunOptions, segmentation_job
-from LightMedSegLib.mrml.job_state import JobState
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box
+from LightMedSegLib.core.progress import StageTimer
+from LightMedSegLib.inference.engine import ROI_MARGIN_MM
+from LightMedSegLib.inference.segmentation import segment
+from LightMedSegLib.io.segmentation_files import read_segmentation, write_segmentation
+from LightMedSegLib.mrml.jobs.job_state import JobState
+from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.transforms import to_array
 from LightMedSegLib.mrml.volumes import volume_grid
-from LightMedSegLib.mrml.worker import Worker
-from LightMedSegLib.progress import StageTimer
-from LightMedSegLib.segmentation import segment
-from LightMedSegLib.segmentation_files import read_segmentation, write_segmentation
 from Reliability.geometry_cases import (
     BallCase,
     ImageCase,

@@ -18,14 +18,14 @@ from finetuning_factory import QUICK, corrected_case, tiny_model
 from model_factory import make_model
 
 from LightMedSegLib.cli.json_report import write_json
-from LightMedSegLib.finetuning.case_store import CaseStore
-from LightMedSegLib.finetuning.job_description import JOB_FILE, JobDescription
-from LightMedSegLib.finetuning.work_folder import WorkFolder
-from LightMedSegLib.model_package import Model, load_model
-from LightMedSegLib.model_store import ModelStore
-from LightMedSegLib.montage import write_montage
-from LightMedSegLib.safe_files import is_temporary
-from LightMedSegLib.segmentation_files import read_segmentation, write_segmentation
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.finetuning.job.description import JOB_FILE, JobDescription
+from LightMedSegLib.finetuning.job.work_folder import WorkFolder
+from LightMedSegLib.io.montage import write_montage
+from LightMedSegLib.io.segmentation_files import read_segmentation, write_segmentation
+from LightMedSegLib.models.package import Model, load_model
+from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.storage.atomic_files import is_temporary
 
 NAME = "test-model"
 FEW = ("write a result", "add a model", "go back to the newest version", "correct a case again")

@@ -21,8 +21,8 @@ from engine_stubs import IDENTITY_WINDOW, ThresholdNetwork
 from model_factory import make_model
 from patience import Patience
 
-from LightMedSegLib import model_package
 from LightMedSegLib.cli import main
+from LightMedSegLib.models import package
 from Reliability.batches import child_main
 from Reliability.dicom_mutations import ORIGIN, spoiled_series
 from Reliability.image_mutations import EITHER, REFUSED, SAME, STEP, Spoiled, sound_array, sound_image, spoiled_file
@@ -44,7 +44,7 @@ class Bench:
         if not place.exists():
             channel = {"name": "CT", "normalization": IDENTITY_WINDOW}
             make_model(place, input={"channels": [channel], "patch": [32, 32, 32]}, tensors={"w": np.zeros(1)})
-        model_package.Model.build_network = _stand_in  # type: ignore[method-assign]
+        package.Model.build_network = _stand_in  # type: ignore[method-assign]
         resource.setrlimit(resource.RLIMIT_AS, (virtual_bytes() + _ADDRESS_SPACE, resource.RLIM_INFINITY))
 
     def attempt(self, number: int, seed: int) -> tuple[str, str, str]:

@@ -24,15 +24,15 @@ from model_factory import make_model
 from patience import Patience
 
 from LightMedSegLib.cli.card_text import card_text
-from LightMedSegLib.errors import CancelledError, LightMedSegError
-from LightMedSegLib.finetuning.reference_set import encode_reference, read_reference
-from LightMedSegLib.model_package import Model, load_model
-from LightMedSegLib.model_store import ModelStore
-from LightMedSegLib.package_folder import REFERENCE_FILE
-from LightMedSegLib.progress import CancelToken
-from LightMedSegLib.segmentation import segment
-from LightMedSegLib.tensor_file import write_tensors
-from LightMedSegLib.training.preparation import PreparedCase
+from LightMedSegLib.core.errors import CancelledError, LightMedSegError
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.finetuning.gate.reference_set import encode_reference, read_reference
+from LightMedSegLib.inference.segmentation import segment
+from LightMedSegLib.learning.prepared_case import PreparedCase
+from LightMedSegLib.models.package import Model, load_model
+from LightMedSegLib.models.package_folder import REFERENCE_FILE
+from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.storage.safetensors_file import write_tensors
 from Reliability.batches import child_main
 from Reliability.package_mutations import PLANTED, REFERENCE, WEIGHTS, spoil_card, spoil_tensors
 from Reliability.zip_mutations import spoil_zip

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from LightMedSegLib.errors import LightMedSegError
+from LightMedSegLib.core.errors import LightMedSegError
 
 DONE, REFUSED, KILLED, WRONG = "done", "refused in a sentence", "killed", "wrong"
 _CODES = {0: DONE, 3: REFUSED, 4: WRONG, -9: KILLED}

@@ -85,7 +85,7 @@ def _module(folder: Path) -> None:
     logging.getLogger().setLevel(logging.DEBUG)
     session.load_module(REPOSITORY / "LightMedSeg" / "LightMedSeg.py")
     panel = session.open_module("LightMedSeg")
-    from LightMedSegLib.finetuning.settings import FinetuneSettings
+    from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 
     panel.logic.finetune_settings = FinetuneSettings(steps=2, minimum_gain=0.0, reference_tolerance=0.5)
     panel.parameters.model = "hippocampus-t1-mr@1.0.0"

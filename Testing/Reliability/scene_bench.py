@@ -13,7 +13,7 @@ from finetune_panel_fixtures import BASELINE, START, Finetune, step, verdict
 from module_fixtures import MODULE_FILE, equip
 from Runtime.bootstrap import start
 
-from LightMedSegLib.gui.scenario_model import ThresholdSegment
+from LightMedSegLib.gui.self_test.stand_in_model import ThresholdSegment
 
 SIDE = 24
 
@@ -43,7 +43,7 @@ class SceneBench:
     """What the user sees, and what the user must find again: voxels of volumes, and segmentations that were edited."""
 
     def __init__(self, home: Path, slicer_home: Path) -> None:
-        from LightMedSegLib.finetuning.case_store import CaseStore
+        from LightMedSegLib.finetuning.cases.store import CaseStore
 
         self.home = home
         home.mkdir()

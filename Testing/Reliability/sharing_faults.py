@@ -13,8 +13,8 @@ from pathlib import Path
 
 from finetuning_factory import QUICK
 
-from LightMedSegLib.finetuning.job import run_job
-from LightMedSegLib.finetuning.job_description import JobDescription
+from LightMedSegLib.finetuning.job.description import JobDescription
+from LightMedSegLib.finetuning.job.job import run_job
 from Reliability import places
 from Reliability.household import NAME, Household, Supplies
 from Reliability.places import DONE
@@ -56,7 +56,7 @@ def _fork(home: Household, rng: random.Random, errors: Path) -> int:
 
 def _act(home: Household, rng: random.Random, errors: Path) -> None:
     """One action; a refusal is right where another process was quicker, anything else is written down."""
-    from LightMedSegLib.errors import ModelPackageError, ModelStoreError
+    from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError
 
     store = home.store
     actions = (

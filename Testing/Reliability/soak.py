@@ -84,7 +84,7 @@ class _Place:
         import slicer
         from finetuning_factory import installed_with_cases
 
-        from LightMedSegLib.gui.runner import Runner
+        from LightMedSegLib.gui.segment.runner import Runner
 
         self.threads_at_the_start = threading.active_count()
         self.folder, self.session = folder, session
@@ -99,9 +99,9 @@ class _Place:
         """Whether the labels are those of the first time, and lie in one node."""
         import slicer
 
-        from LightMedSegLib.mrml.job import RunOptions, segmentation_job
-        from LightMedSegLib.mrml.job_state import JobState
-        from LightMedSegLib.mrml.reading import read_labelmap
+        from LightMedSegLib.mrml.jobs.job_state import JobState
+        from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
+        from LightMedSegLib.mrml.segmentations.reading import read_labelmap
 
         job = segmentation_job(self.volume, self.model, options=RunOptions(device="cpu", threads=1))
         self.runner.start(job)
@@ -118,8 +118,8 @@ class _Place:
 
         from finetuning_factory import quick_job
 
-        from LightMedSegLib.finetuning.job import CANDIDATE_FOLDER, run_job
-        from LightMedSegLib.model_package import load_model
+        from LightMedSegLib.finetuning.job.job import CANDIDATE_FOLDER, run_job
+        from LightMedSegLib.models.package import load_model
 
         self.turn += 1
         job = self.folder / f"job{self.turn}"

@@ -19,19 +19,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 import torch
 
-from LightMedSegLib.fast import accelerate
-from LightMedSegLib.model_package import load_model
-from LightMedSegLib.training.calibration import (
-    Voxels,
-    expected_calibration_error,
-    fit_temperature,
-    sample_voxels,
-)
-from LightMedSegLib.training.configuration_file import read_configuration
+from LightMedSegLib.learning.prepared_case import read_prepared
+from LightMedSegLib.models.package import load_model
+from LightMedSegLib.network.cpu import accelerate
+from LightMedSegLib.training.calibration import Voxels, expected_calibration_error, fit_temperature, sample_voxels
+from LightMedSegLib.training.configuration.reader import read_configuration
 from LightMedSegLib.training.packaging import update_package
-from LightMedSegLib.training.preparation import read_prepared
 from LightMedSegLib.training.run import read_run_split
-from LightMedSegLib.training.synthesis import synthetic_cases
+from LightMedSegLib.training.synthesis.images import synthetic_cases
 
 LAST_LAYER = "head.classify."
 

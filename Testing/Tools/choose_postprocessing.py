@@ -19,15 +19,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 import torch
 
-from LightMedSegLib.fast import accelerate
-from LightMedSegLib.model_package import load_model
-from LightMedSegLib.postprocessing import postprocess
-from LightMedSegLib.training.configuration_file import read_configuration
-from LightMedSegLib.training.grid_inference import predict_labels
+from LightMedSegLib.inference.postprocessing import postprocess
+from LightMedSegLib.learning.grid_inference import predict_labels
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase, read_prepared
+from LightMedSegLib.models.package import load_model
+from LightMedSegLib.network.cpu import accelerate
+from LightMedSegLib.training.configuration.reader import read_configuration
 from LightMedSegLib.training.packaging import update_package
-from LightMedSegLib.training.preparation import IGNORED, PreparedCase, read_prepared
 from LightMedSegLib.training.run import read_run_split
-from LightMedSegLib.training.synthesis import synthetic_cases
+from LightMedSegLib.training.synthesis.images import synthetic_cases
 
 
 def dice(found: np.ndarray, case: PreparedCase, value: int) -> float:

@@ -38,15 +38,15 @@ sys.path.insert(0, str(ROOT))
 
 import SimpleITK as sitk  # noqa: E402
 
-from LightMedSegLib.finetuning.reference_set import encode_labelmaps, encode_reference  # noqa: E402
-from LightMedSegLib.model_package import Model, load_model  # noqa: E402
-from LightMedSegLib.package_folder import CARD_FILE, REFERENCE_FILE  # noqa: E402
-from LightMedSegLib.preprocessing import prepare, prepare_labelmap  # noqa: E402
-from LightMedSegLib.safe_files import atomic_write  # noqa: E402
-from LightMedSegLib.tensor_file import write_tensors  # noqa: E402
-from LightMedSegLib.training.configuration import TrainingConfiguration  # noqa: E402
-from LightMedSegLib.training.configuration_file import read_configuration  # noqa: E402
-from LightMedSegLib.training.preparation import PreparedCase, read_prepared  # noqa: E402
+from LightMedSegLib.finetuning.gate.reference_set import encode_labelmaps, encode_reference  # noqa: E402
+from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap  # noqa: E402
+from LightMedSegLib.learning.configuration import TrainingConfiguration  # noqa: E402
+from LightMedSegLib.learning.prepared_case import PreparedCase, read_prepared  # noqa: E402
+from LightMedSegLib.models.package import Model, load_model  # noqa: E402
+from LightMedSegLib.models.package_folder import CARD_FILE, REFERENCE_FILE  # noqa: E402
+from LightMedSegLib.storage.atomic_files import atomic_write  # noqa: E402
+from LightMedSegLib.storage.safetensors_file import write_tensors  # noqa: E402
+from LightMedSegLib.training.configuration.reader import read_configuration  # noqa: E402
 from LightMedSegLib.training.run import read_run_split  # noqa: E402
 
 CANDIDATES = 24

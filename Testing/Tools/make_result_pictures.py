@@ -20,9 +20,9 @@ sys.path.insert(0, str(ROOT))
 
 from PIL import Image  # noqa: E402
 
-from LightMedSegLib.engine import Engine  # noqa: E402
-from LightMedSegLib.montage import write_montage  # noqa: E402
-from LightMedSegLib.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.inference.engine import Engine  # noqa: E402
+from LightMedSegLib.io.montage import write_montage  # noqa: E402
+from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
 
 WIDTH, COLORS = 900, 64
 

@@ -95,7 +95,7 @@ def segment_both_sides(session: Any, panel: Any) -> tuple[Any, dict[str, Any]]:
     """The brain, and a segmentation for each hippocampus; the panel shows the run on the left one."""
     import slicer
 
-    from LightMedSegLib.sample_data import sample_path
+    from LightMedSegLib.io.sample_data import sample_path
 
     volume = slicer.util.loadVolume(str(sample_path("brain")), {"name": "MNI152Brain"})
     volume.GetDisplayNode().SetAutoWindowLevel(False)
@@ -157,7 +157,7 @@ def label_centre(node: Any) -> Point:
     """Where the middle of all labels lies; RAS, mm."""
     import vtk
 
-    from LightMedSegLib.mrml.shared_labelmap import layer_array
+    from LightMedSegLib.mrml.segmentations.shared_labelmap import layer_array
 
     image = node.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap")
     k, j, i = np.argwhere(layer_array(image)).mean(axis=0)

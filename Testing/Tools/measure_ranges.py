@@ -27,17 +27,17 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from LightMedSegLib.geometry import Grid  # noqa: E402
-from LightMedSegLib.label_ranges import LabelRange, Range  # noqa: E402
-from LightMedSegLib.model_card import ModelCard  # noqa: E402
-from LightMedSegLib.package_folder import CARD_FILE  # noqa: E402
-from LightMedSegLib.result_warnings import Found, found_labels  # noqa: E402
-from LightMedSegLib.safe_files import atomic_write  # noqa: E402
-from LightMedSegLib.training.cases import Case, find_cases  # noqa: E402
-from LightMedSegLib.training.configuration import TrainingConfiguration  # noqa: E402
-from LightMedSegLib.training.configuration_file import read_configuration  # noqa: E402
+from LightMedSegLib.checks.result_warnings import Found, found_labels  # noqa: E402
+from LightMedSegLib.core.geometry import Grid  # noqa: E402
+from LightMedSegLib.io.datasets import Case, find_cases  # noqa: E402
+from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.learning.configuration import TrainingConfiguration  # noqa: E402
+from LightMedSegLib.models.card import ModelCard  # noqa: E402
+from LightMedSegLib.models.label_ranges import LabelRange, Range  # noqa: E402
+from LightMedSegLib.models.package_folder import CARD_FILE  # noqa: E402
+from LightMedSegLib.storage.atomic_files import atomic_write  # noqa: E402
+from LightMedSegLib.training.configuration.reader import read_configuration  # noqa: E402
 from LightMedSegLib.training.run import read_run_split  # noqa: E402
-from LightMedSegLib.volume_files import read_volume  # noqa: E402
 
 FEWEST_CASES = 8
 SEEN_TOGETHER = 0.5

@@ -31,8 +31,8 @@ class BlockSegment:
 
         import SimpleITK as sitk
 
-        from LightMedSegLib.model_store import resolve_model
-        from LightMedSegLib.segmentation import Segmentation
+        from LightMedSegLib.inference.segmentation import Segmentation
+        from LightMedSegLib.models.store import resolve_model
 
         card = resolve_model(model).card
         for step in range(20):
@@ -58,7 +58,7 @@ class PanelStates:
         """The name of each state, while the panel is in it."""
         import slicer
 
-        from LightMedSegLib.sample_data import sample_path
+        from LightMedSegLib.io.sample_data import sample_path
 
         session = self._session
         session.torch.hide()
@@ -158,7 +158,7 @@ class PanelStates:
 
     def _install(self, model: str, word: str) -> str:
         """A version in the store as a fine-tuning leaves it."""
-        from LightMedSegLib.model_package import save_model
+        from LightMedSegLib.models.package import save_model
 
         store = self._panel.logic.store
         entry = next(entry for entry in store.list() if entry.identifier == model)

@@ -15,8 +15,8 @@ import os
 import sys
 from pathlib import Path
 
-from LightMedSegLib.errors import LightMedSegError, TrainingDataError
-from LightMedSegLib.safe_files import atomic_write
+from LightMedSegLib.core.errors import LightMedSegError, TrainingDataError
+from LightMedSegLib.storage.atomic_files import atomic_write
 from LightMedSegLib.training.split import Split, draw_split, write_split
 
 ORGANS = ("Brainstem", "SpinalCord", "RightParotid", "LeftParotid", "Esophagus", "Larynx", "Mandible")

@@ -120,8 +120,8 @@ def make_run(folder: Path) -> None:
 def make_model(folder: Path) -> None:
     """The shipped model under another name, as a zip file."""
     sys.path.insert(0, str(REPOSITORY))
-    from LightMedSegLib.model_package import load_model, save_model
-    from LightMedSegLib.zip_archive import write_zip
+    from LightMedSegLib.models.package import load_model, save_model
+    from LightMedSegLib.storage.zip_archive import write_zip
 
     model = load_model(MODEL)
     card = {key: value for key, value in model.card.to_json().items() if key != "reference"}

@@ -1,0 +1,69 @@
+"""Choosing where the network runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from LightMedSegLib.core.errors import DeviceError
+from LightMedSegLib.core.torch_loading import import_torch
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device torch can run on; reason says in a few words why it was chosen, for the log and the panel."""
+
+    name: str
+    reason: str
+
+    @property
+    def kind(self) -> str:
+        """The device type without its number: "cpu", "cuda" or "mps"."""
+        return self.name.split(":")[0]
+
+
+def list_devices() -> list[Device]:
+    """Every device this computer offers, best first; the CPU is always the last.
+
+    Raises DependencyError when torch is not installed, or broken.
+    """
+    torch = import_torch()
+    devices = []
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            devices.append(Device(f"cuda:{index}", torch.cuda.get_device_name(index)))
+    if _has_mps(torch):
+        devices.append(Device("mps", "Apple GPU"))
+    devices.append(Device("cpu", f"{torch.get_num_threads()} threads"))
+    return devices
+
+
+def select_device(name: str = "auto") -> Device:
+    """The device called name: "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+    "auto" takes the first CUDA device and otherwise the CPU. It never takes an Apple GPU: some of
+    the operations of 3D networks are missing there in older systems, so that stays the user's own choice.
+
+    Raises DeviceError for an unknown name or a device this computer does not have, DependencyError without torch.
+    """
+    available = list_devices()
+    names = ", ".join(device.name for device in available)
+    wanted = name.strip().lower()
+    if wanted == "auto":
+        chosen = next((device for device in available if device.kind != "mps"), available[-1])
+        if chosen.kind == "cpu":
+            return Device("cpu", "no CUDA device was found")
+        return chosen
+    if not re.fullmatch(r"cpu|mps|cuda(:\d{1,3})?", wanted):
+        raise DeviceError(f"The device {name!r} is unknown; use auto, {names}.")
+    wanted = "cuda:0" if wanted == "cuda" else wanted
+    for device in available:
+        if device.name == wanted:
+            return device
+    raise DeviceError(f"The device {name!r} is not available on this computer; use auto, {names}.")
+
+
+def _has_mps(torch: Any) -> bool:
+    backend = getattr(torch.backends, "mps", None)
+    return backend is not None and bool(backend.is_available())

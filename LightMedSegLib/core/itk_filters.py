@@ -1,0 +1,33 @@
+"""Running SimpleITK filters that can be cancelled."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+from LightMedSegLib.core.progress import CancelToken
+
+_SECONDS_BETWEEN_LOOKS = 0.05
+
+
+def run_filter(image_filter: Any, cancel: CancelToken | None, *arguments: Any) -> Any:
+    """image_filter.Execute(*arguments), left as soon as cancel is set.
+
+    The filter itself stops at its next progress report, which on a large image can be seconds later; it ends then on
+    a thread of its own, and nobody sees its result.
+
+    Raises CancelledError once cancel is set.
+    """
+    if cancel is None:
+        return image_filter.Execute(*arguments)
+    cancel.raise_if_cancelled()
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lightmedseg-filter")
+    try:
+        execution = executor.submit(image_filter.Execute, *arguments)
+        while not wait([execution], timeout=_SECONDS_BETWEEN_LOOKS).done:
+            if cancel.cancelled:
+                image_filter.Abort()
+                cancel.raise_if_cancelled()
+        return execution.result()
+    finally:
+        executor.shutdown(wait=False)

@@ -1,0 +1,118 @@
+"""Bringing PyTorch into a running program without stopping its window."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib.util
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from LightMedSegLib.core.errors import DependencyError, first_line
+
+_RTLD_NOW = 2
+_BLOCK_BYTES = 2**22
+_turn = threading.Lock()
+
+
+def import_torch() -> Any:
+    """The module torch. Raises DependencyError, which says whether it is missing or broken."""
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            raise DependencyError("PyTorch is not installed; install the package torch to run a model.") from error
+        raise _broken(error) from error
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        # A library that it needs is missing or of another version: the usual trouble on Windows.
+        raise _broken(error) from error
+    return torch
+
+
+def _broken(error: Exception) -> DependencyError:
+    return DependencyError(
+        f"PyTorch is installed, but cannot be loaded; install the package torch again ({first_line(error)})."
+    )
+
+
+def load_torch_quietly() -> None:
+    """Import PyTorch in small bites, from a thread that is not the window's; call it before the first import torch.
+
+    A plain import stops the window three times, each time for a quarter of a second or more, because it keeps
+    Python's interpreter lock:
+
+    - while the system maps and relocates some hundred megabytes. A foreign function is called without the lock, so
+      the same loading done by calling the system's dlopen leaves the window alive, and the import finds it done;
+    - while a disk is read. Here the libraries are read once before, which gives the lock away;
+    - while the garbage collector looks at a million new objects. It is paused for the import, and what there is
+      afterwards stays out of its sight: modules live until the program ends.
+
+    Without PyTorch, or with a broken one, nothing happens: who needs it finds out by importing it.
+    """
+    with _turn:
+        folder = None if "torch" in sys.modules else _torch_folder()
+        if folder is None:
+            return
+        let_waiting_threads_sleep()
+        libraries = _torch_libraries(folder)
+        _read(libraries)
+        for library in libraries:
+            if library.stem == "libtorch_cpu":
+                load = ctypes.CDLL(None).dlopen
+                load.argtypes = [ctypes.c_char_p, ctypes.c_int]
+                load.restype = ctypes.c_void_p
+                load(os.fsencode(library), _RTLD_NOW)
+        with contextlib.suppress(DependencyError), _garbage_kept():
+            import_torch()
+
+
+def let_waiting_threads_sleep() -> None:
+    """Have PyTorch's threads sleep while they wait for each other, unless the user's environment decides otherwise.
+
+    By default they spin, and on a busy computer the spinning keeps the thread that all wait for from running: a scan
+    then takes many times as long. Works only before torch is loaded. The first variable is GNU's, the second Intel's
+    and LLVM's.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("KMP_BLOCKTIME", "0")
+
+
+@contextlib.contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """No garbage is collected in the block, and none of what there is at its end is looked at ever again."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collected:
+            gc.enable()
+
+
+def _read(files: list[Path]) -> None:
+    """Bring files from the disk into the system's memory."""
+    for file in files:
+        with contextlib.suppress(OSError), file.open("rb", buffering=0) as stream:
+            while stream.read(_BLOCK_BYTES):
+                pass
+
+
+def _torch_folder() -> Path | None:
+    try:
+        package = importlib.util.find_spec("torch")
+    except (ImportError, ValueError):
+        return None
+    return None if package is None or package.origin is None else Path(package.origin).parent
+
+
+def _torch_libraries(folder: Path) -> list[Path]:
+    """The libraries that every import of PyTorch loads."""
+    prefix, suffix = {"win32": ("", "dll"), "darwin": ("lib", "dylib")}.get(sys.platform, ("lib", "so"))
+    paths = [folder / "lib" / f"{prefix}{name}.{suffix}" for name in ("torch_cpu", "torch_python")]
+    return [path for path in paths if path.is_file()]

@@ -1,0 +1,1 @@
+"""Agreement of a segmentation with a reference."""

@@ -1,0 +1,1 @@
+"""Results and models for other programs: DICOM SEG, ONNX and MONAI bundles."""

@@ -1,0 +1,196 @@
+"""Transforms and inferer of a bundle, in the form that MONAI calls; they compute what the program's own engine does.
+
+MONAI's arrays are (channel, x, y, z) with an affine to RAS; ours are (channel, z, y, x) on a grid in LPS. The turn
+between them happens in ToModelGridd and LabelsOnVolumed only: the network sees the order it was trained with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.inferers import Inferer
+from monai.transforms import MapTransform
+from numpy.typing import NDArray
+
+from LightMedSegLib.core.geometry import Grid, GridMap, map_to_model_grid
+from LightMedSegLib.inference.intensity_repair import repaired
+from LightMedSegLib.inference.logit_resampling import LabelPlanes
+from LightMedSegLib.inference.normalization import normalize
+from LightMedSegLib.inference.postprocessing import postprocess
+from LightMedSegLib.inference.resampling import resample
+from LightMedSegLib.inference.windows import Shape, gaussian_weights, padded_shape, padding_before, plan_windows
+
+_LPS_AND_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+_AFFINE, _SHAPE = "lightmedseg_volume_affine", "lightmedseg_volume_shape"
+"""Entries of the metadata: affine and (x, y, z) size of the volume before it was resampled."""
+
+_DIMENSIONS = {"z": 2, "y": 3, "x": 4}
+
+
+class ToModelGridd(MapTransform):  # type: ignore[misc]
+    """Volumes (channel, x, y, z) of any grid to (channel, z, y, x) on the model's.
+
+    spacing: mm along x, y, z of the oriented grid. orientation: where those axes point to, such as "LPS".
+    normalizations: what is applied afterwards, one entry a channel; padding and spikes are replaced to suit it.
+    """
+
+    def __init__(
+        self, keys: Any, spacing: Sequence[float], orientation: str, normalizations: Sequence[Mapping[str, Any]]
+    ) -> None:
+        super().__init__(keys)
+        self._normalizations = normalizations
+        x, y, z = spacing
+        self._spacing, self._orientation = (float(x), float(y), float(z)), orientation
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The dictionary with the volumes of the keys replaced."""
+        result = dict(data)
+        for key in self.key_iterator(result):
+            volume = result[key]
+            affine = np.asarray(volume.affine, dtype=np.float64)
+            grid = _grid(affine, volume.shape[1:])
+            grid_map = map_to_model_grid(grid, self._spacing, self._orientation)
+            pairs = zip(np.asarray(volume), self._normalizations, strict=False)
+            sound = [repaired(channel.T, normalization).array for channel, normalization in pairs]
+            channels = [grid_map.order.to_model(resample(channel, grid_map.axes)) for channel in sound]
+            meta = {**_other_entries(volume.meta), _AFFINE: affine, _SHAPE: np.asarray(grid.size)}
+            array = torch.from_numpy(np.ascontiguousarray(np.stack(channels), dtype=np.float32))
+            result[key] = MetaTensor(array, affine=torch.from_numpy(_affine(grid_map.model)), meta=meta)
+        return result
+
+
+class NormalizeAsCardd(MapTransform):  # type: ignore[misc]
+    """Intensities as the model card wants them; normalizations has one entry a channel."""
+
+    def __init__(self, keys: Any, normalizations: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(keys)
+        self._normalizations = normalizations
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The dictionary with the volumes (channel, z, y, x) of the keys replaced."""
+        result = dict(data)
+        for key in self.key_iterator(result):
+            volume = result[key].clone()
+            array = volume.as_tensor().numpy()
+            if len(array) != len(self._normalizations):
+                raise ValueError(f"The model reads {len(self._normalizations)} volumes, but {len(array)} were given.")
+            for channel, normalization in zip(array, self._normalizations, strict=True):
+                normalize(channel, normalization)
+            result[key] = volume
+        return result
+
+
+class EvenWindowsInferer(Inferer):  # type: ignore[misc]
+    """Sliding windows, spread evenly from border to border and blended with Gaussian weights.
+
+    patch: a window's voxels (z, y, x). multiple: what must divide every size that the network sees.
+    whole: the network sees the whole volume at once instead. mirror: axes whose mirror images are averaged in.
+    """
+
+    def __init__(
+        self, patch: Sequence[int], overlap: float, multiple: int, whole: bool = False, mirror: Sequence[str] = ()
+    ) -> None:
+        depth, height, width = patch
+        self._patch = padded_shape((depth, height, width), (1, 1, 1), multiple)
+        self._overlap, self._multiple, self._whole = overlap, multiple, whole
+        dims = [_DIMENSIONS[axis] for axis in mirror]
+        self._flips = [flip for count in range(len(dims) + 1) for flip in combinations(dims, count)]
+
+    def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Logits (batch, class, z, y, x) of inputs (batch, channel, z, y, x), of the same spatial size."""
+        volume = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
+        shape: Shape = (volume.shape[2], volume.shape[3], volume.shape[4])
+        padded = padded_shape(shape, self._patch, self._multiple if self._whole else 1)
+        before = padding_before(shape, padded)
+        behind = [target - length - first for target, length, first in zip(padded, shape, before, strict=True)]
+        margins = [margin for dim in (2, 1, 0) for margin in (before[dim], behind[dim])]
+        volume = torch.nn.functional.pad(volume, margins, mode="replicate")
+        window = padded if self._whole else self._patch
+        weights = torch.from_numpy(gaussian_weights(window)).to(volume.device)
+        total: torch.Tensor | None = None
+        covered = torch.zeros(padded, device=volume.device)
+        for start in plan_windows(padded, window, self._overlap):
+            z, y, x = (slice(first, first + length) for first, length in zip(start, window, strict=True))
+            # As in the program: another order of the same sums would decide close calls the other way.
+            part = volume[..., z, y, x].contiguous(memory_format=torch.channels_last_3d)
+            seen = (network(part.flip(flip), *args, **kwargs).float().flip(flip) for flip in self._flips)
+            logits = sum(seen, start=torch.zeros(1, device=volume.device)) / len(self._flips)
+            if total is None:
+                total = logits.new_zeros((*logits.shape[:2], *padded))
+            total[..., z, y, x] += logits * weights
+            covered[z, y, x] += weights
+        assert total is not None
+        z, y, x = (slice(first, first + length) for first, length in zip(before, shape, strict=True))
+        return (total / covered)[..., z, y, x]
+
+
+class LabelsOnVolumed(MapTransform):  # type: ignore[misc]
+    """Logits (class, z, y, x) on the model's grid to labels (1, x, y, z) on the grid of the volume, cleaned up.
+
+    volume_key: the prepared volume, whose metadata name its original grid. steps: the card's postprocessing.
+    """
+
+    def __init__(
+        self, keys: Any, volume_key: str, spacing: Sequence[float], orientation: str, steps: Sequence[Mapping[str, Any]]
+    ) -> None:
+        super().__init__(keys)
+        x, y, z = spacing
+        self._spacing, self._orientation = (float(x), float(y), float(z)), orientation
+        self._volume_key, self._steps = volume_key, steps
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The dictionary with the logits of the keys replaced."""
+        result = dict(data)
+        meta = result[self._volume_key].meta
+        affine = np.asarray(meta[_AFFINE], dtype=np.float64)
+        grid = _grid(affine, [int(size) for size in meta[_SHAPE]])
+        grid_map = map_to_model_grid(grid, self._spacing, self._orientation)
+        for key in self.key_iterator(result):
+            labels = _labels(torch.as_tensor(result[key]), grid, grid_map)
+            postprocess(labels, self._steps, float(np.prod(grid.spacing)) / 1000)
+            array = torch.from_numpy(np.ascontiguousarray(labels.T)[None])
+            result[key] = MetaTensor(array, affine=torch.from_numpy(affine), meta=_other_entries(meta))
+        return result
+
+
+def _other_entries(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata without what describes a grid."""
+    return {name: value for name, value in meta.items() if name not in ("affine", _AFFINE, _SHAPE)}
+
+
+def _labels(logits: torch.Tensor, grid: Grid, grid_map: GridMap) -> NDArray[np.uint8]:
+    """Labels (z, y, x) of the volume: the class of the greatest interpolated logit at each voxel."""
+    labels = np.zeros(grid.shape, dtype=np.uint8)
+    whole = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
+    planes = LabelPlanes(grid_map.order.to_model(labels), grid_map.positions(whole), logits.device)
+    first, last = planes.needed
+    for index, plane in enumerate(logits.permute(1, 2, 3, 0)):
+        if first <= index <= last:
+            planes.add(index, plane.contiguous())
+    return labels
+
+
+def _grid(affine: NDArray[np.float64], size: Sequence[int]) -> Grid:
+    """The grid of an array (x, y, z) with an affine from indices to RAS."""
+    matrix = _LPS_AND_RAS @ affine
+    lengths = np.linalg.norm(matrix[:3, :3], axis=0)
+    # Files hold affines in single precision: 1.0000001 mm could be rounded to another number of voxels than 1 mm.
+    x, y, z = np.round(lengths, 5).tolist()
+    width, height, depth = size
+    direction = (matrix[:3, :3] / lengths).ravel().tolist()
+    return Grid((width, height, depth), (x, y, z), tuple(matrix[:3, 3].tolist()), tuple(direction))
+
+
+def _affine(grid: Grid) -> NDArray[np.float64]:
+    """From indices (z, y, x) of an array on grid to RAS."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = (np.reshape(grid.direction, (3, 3)) * grid.spacing)[:, ::-1]
+    matrix[:3, 3] = grid.origin
+    result: NDArray[np.float64] = _LPS_AND_RAS @ matrix
+    return result

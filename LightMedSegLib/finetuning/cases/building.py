@@ -1,0 +1,194 @@
+"""From a volume and its corrected labelmap to a case: on the model's grid, without identity."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.evaluation.metrics import GRID_TOLERANCE, dice
+from LightMedSegLib.finetuning.cases.record import CaseRecord, TestThenTrain, input_description
+from LightMedSegLib.finetuning.cases.same_scan import array_hash, volume_hash
+from LightMedSegLib.finetuning.cases.stored_case import StoredCase
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.models.package import Model
+
+_NOT_YET = "0" * 64  # the store fills in id, numbers and hash
+
+
+def build_case(
+    image: sitk.Image | Sequence[sitk.Image],
+    correction: sitk.Image,
+    model: Model,
+    *,
+    reviewed_labels: Sequence[int] | None = None,
+    new_labels: Sequence[Label] = (),
+    absent: Sequence[int] = (),
+    reviewed: NDArray[np.bool_] | None = None,
+    roi: Box | None = None,
+    prediction: sitk.Image | None = None,
+    device: str = "auto",
+) -> StoredCase:
+    """A case ready for :meth:`case_store.CaseStore.add`.
+
+    Args:
+        image: the volume, or one per channel of the model.
+        correction: labelmap on the volume's grid, with the model's label values and those of new_labels.
+        model: the model that made the segmentation, loaded.
+        reviewed_labels: the values that the person looked at; None for all of the model and new_labels. What the
+            volume shows of others is unknown, and is not learnt.
+        new_labels: structures that the model does not know yet, numbered on from its last label.
+        absent: reviewed values that the person confirms are not in this volume. A reviewed label without a voxel
+            that is not confirmed is taken for a mistake by the gate.
+        reviewed: bool (z, y, x) on the volume's grid, the voxels that the person looked at; None for all.
+        roi: the region that was segmented, as for :func:`LightMedSegLib.inference.segmentation.segment`.
+        prediction: the untouched prediction on the volume's grid; None to segment the volume now. Its Dice with the
+            correction is logged ("test then train").
+        device: for that prediction.
+
+    Only the reviewed part and as much around it as the network looks at is kept. Raises TrainingDataError for a
+    correction on another grid, an unknown value or nothing reviewed, InputImageError for an unusable volume.
+    """
+    import SimpleITK as sitk
+
+    from LightMedSegLib.inference.engine import ROI_MARGIN_MM
+    from LightMedSegLib.inference.preprocessing import as_images, prepare_labelmap, prepare_volume
+    from LightMedSegLib.io.volume_checks import check_volume
+
+    images = as_images(image)
+    for volume in images:
+        check_volume(volume)
+    grid = Grid.of(images[0])
+    labels = _all_labels(model.card, new_labels)
+    values = tuple(sorted(reviewed_labels if reviewed_labels is not None else labels))
+    truth = _checked_values(correction, grid, labels, values, absent)
+    mask = _reviewed_mask(reviewed, roi, grid)
+    trial = _test_then_train(images, truth, mask, model, values, labels, roi, prediction, device)
+    seen = grow_box(clip_box(roi, grid), ROI_MARGIN_MM, grid) if roi is not None else None
+    prepared = prepare_volume(images, model.card.input, seen)
+    own = prepared.grid_map.model
+    labelled = np.asarray(prepare_labelmap(sitk.Cast(correction, sitk.sitkUInt8), own), dtype=np.uint8)
+    known = np.asarray(prepare_labelmap(grid.image(mask.astype(np.uint8)), own)) > 0
+    if not known.any():
+        raise TrainingDataError("No voxel was reviewed; choose a region or slices that meet the volume.")
+    part = _part_to_keep(known, model.card.input.patch)
+    kept = known[part]
+    voxels = prepared.array[(slice(None), *part)].astype(np.float16)
+    record = CaseRecord(
+        case_id="0" * 16,
+        number=1,
+        revision=1,
+        added=datetime.date.today().isoformat(),
+        input=input_description(model.card),
+        labels=tuple(labels.values()),
+        reviewed=values,
+        absent=tuple(sorted(absent)),
+        shape=(kept.shape[0], kept.shape[1], kept.shape[2]),
+        reviewed_voxels=int(np.count_nonzero(kept)),
+        tensors_sha256=_NOT_YET,
+        test_then_train=trial,
+        scan=tuple(volume_hash(volume) for volume in images),
+        part=array_hash(voxels),
+    )
+    stored = np.where(kept, labelled[part], np.uint8(0))
+    return StoredCase(record, voxels, stored, kept)
+
+
+def _all_labels(card: ModelCard, new_labels: Sequence[Label]) -> dict[int, Label]:
+    labels = {label.value: label for label in card.labels}
+    for label in new_labels:
+        if label.value != len(labels) + 1:
+            raise TrainingDataError(
+                f"The new label {label.name!r} must have the value {len(labels) + 1}, not {label.value}."
+            )
+        if label.name.casefold() in {known.name.casefold() for known in labels.values()}:
+            raise TrainingDataError(f"The model has a label {label.name!r} already; give the new one another name.")
+        labels[label.value] = label
+    return labels
+
+
+def _checked_values(
+    correction: sitk.Image, grid: Grid, labels: dict[int, Label], reviewed: Sequence[int], absent: Sequence[int]
+) -> NDArray[np.uint8]:
+    import SimpleITK as sitk
+
+    other = Grid.of(correction)
+    pairs = ((grid.spacing, other.spacing), (grid.origin, other.origin), (grid.direction, other.direction))
+    if grid.size != other.size or any(not np.allclose(a, b, atol=GRID_TOLERANCE) for a, b in pairs):
+        raise TrainingDataError("The correction is not on the volume's grid; resample it to the volume first.")
+    truth = np.asarray(sitk.GetArrayViewFromImage(correction))
+    unknown = [value for value in np.unique(truth).tolist() if value not in {0, *labels}]
+    if unknown:
+        raise TrainingDataError(f"The correction holds the value {unknown[0]}, which no label has.")
+    for value in (*reviewed, *absent):
+        if value not in labels:
+            raise TrainingDataError(f"There is no label {value} that could be reviewed.")
+    for value in absent:
+        if value not in reviewed or (truth == value).any():
+            raise TrainingDataError(f"The label {labels[value].name!r} is confirmed absent, but it is not.")
+    if not reviewed:
+        raise TrainingDataError("No label was reviewed; choose at least one.")
+    return truth.astype(np.uint8)
+
+
+def _reviewed_mask(reviewed: NDArray[np.bool_] | None, roi: Box | None, grid: Grid) -> NDArray[np.bool_]:
+    mask = np.ones(grid.shape, dtype=bool) if reviewed is None else np.array(reviewed, dtype=bool)
+    if mask.shape != grid.shape:
+        raise TrainingDataError("The reviewed region does not have the volume's size.")
+    if roi is not None:
+        (i0, i1), (j0, j1), (k0, k1) = clip_box(roi, grid)
+        inside = np.zeros_like(mask)
+        inside[k0:k1, j0:j1, i0:i1] = True
+        mask &= inside
+    if not mask.any():
+        raise TrainingDataError("No voxel was reviewed; choose a region or slices that meet the volume.")
+    return mask
+
+
+def _test_then_train(
+    images: list[sitk.Image],
+    truth: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    model: Model,
+    values: Sequence[int],
+    labels: dict[int, Label],
+    roi: Box | None,
+    prediction: sitk.Image | None,
+    device: str,
+) -> TestThenTrain:
+    import SimpleITK as sitk
+
+    if prediction is None:
+        from LightMedSegLib.inference.segmentation import segment
+
+        prediction = segment(images, model, device, roi).labelmap
+    untouched = np.asarray(sitk.GetArrayViewFromImage(prediction))
+    if untouched.shape != truth.shape:
+        raise TrainingDataError("The untouched prediction does not have the volume's size.")
+    known = {label.value for label in model.card.labels}
+    scores = {
+        labels[value].name: float(dice((untouched == value) & mask, (truth == value) & mask))
+        for value in values
+        if value in known
+    }
+    return TestThenTrain(model.card.identifier, scores)
+
+
+def _part_to_keep(known: NDArray[np.bool_], patch: tuple[int, int, int]) -> tuple[slice, ...]:
+    """The reviewed voxels' bounding box, grown by half a patch."""
+    part = []
+    for axis, size in enumerate(patch):
+        other = tuple(index for index in range(3) if index != axis)
+        places = np.flatnonzero(known.any(axis=other))
+        part.append(slice(max(0, int(places[0]) - size // 2), int(places[-1]) + 1 + size // 2))
+    return tuple(part)

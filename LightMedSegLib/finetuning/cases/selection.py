@@ -1,0 +1,41 @@
+"""Which of the stored cases a job learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.finetuning.cases.record import CaseRecord
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.models.card import ModelCard
+
+
+def usable_records(store: CaseStore, wanted: Sequence[str], card: ModelCard) -> list[CaseRecord]:
+    """The wanted cases in their order, or all sound ones that fit the model where none are named.
+
+    Raises TrainingDataError for a wanted case that is missing, damaged or does not fit, and if none is left.
+    """
+    entries = {entry.case_id: entry for entry in store.list()}
+    records = []
+    for case_id in dict.fromkeys(wanted) if wanted else entries:
+        entry = entries.get(case_id)
+        if entry is None:
+            raise TrainingDataError(f"There is no case {case_id}.")
+        if entry.record is not None and entry.record.fits(card):
+            records.append(entry.record)
+        elif wanted:
+            raise TrainingDataError(
+                entry.problem
+                or f"The case {case_id} was added for a model with another input than {card.name}; "
+                "add its volume again for this model."
+            )
+    if not records:
+        raise TrainingDataError(f"There is no corrected case for {card.name}; add one first.")
+    return records
+
+
+def reviewed_values(records: Collection[CaseRecord], labels: Sequence[Label]) -> set[int]:
+    """The values in labels of everything that was reviewed in any of the cases."""
+    names = {label.name.casefold() for record in records for label in record.labels if label.value in record.reviewed}
+    return {label.value for label in labels if label.name.casefold() in names}

@@ -1,0 +1,90 @@
+"""What a person can do: before a fine-tuning that will show little, and after one that was not accepted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from LightMedSegLib.finetuning.cases.same_scan import by_scan
+
+if TYPE_CHECKING:
+    from LightMedSegLib.finetuning.cases.record import CaseRecord
+    from LightMedSegLib.finetuning.gate.gate import Cause, Comparison
+
+_SMALL_CORRECTION = 0.9
+"""Dice of the prediction with its correction from which on there is little left to learn."""
+
+_ENOUGH_SCANS = 3
+_WORSE = 0.01
+_MOST_NAMES = 3
+
+
+def before_run(records: Sequence[CaseRecord]) -> str:
+    """What to expect of a job that learns from these cases, "" if it can show what it is worth."""
+    if len(by_scan(records)) != 1:
+        return ""
+    means = [record.test_then_train.mean for record in records if record.test_then_train is not None]
+    known = [mean for mean in means if not math.isnan(mean)]
+    if known and min(known) >= _SMALL_CORRECTION:
+        return (
+            f"Little can be shown with this one scan: the model agreed with your correction already (Dice "
+            f"{min(known):.3f}), and only half of it can be held out for the test. First add scans on which the model "
+            "goes wrong."
+        )
+    return (
+        "One scan is little to learn from, and only half of it can be held out for the test: small improvements "
+        f"cannot be shown. {_ENOUGH_SCANS} scans or more are better."
+    )
+
+
+def next_steps(causes: Sequence[Cause], held_out: Sequence[Comparison], scans: int) -> tuple[str, ...]:
+    """What to do about a version that was not accepted, a sentence each, the most promising first."""
+    kinds = {cause.kind for cause in causes}
+    steps = []
+    if "mistake" in kinds:
+        steps.append("Fix the corrections named above, add them again, and start once more.")
+    if "too_small" in kinds:
+        steps.append("Add another corrected scan, or review a larger part of this one.")
+    for cause in causes:
+        if cause.kind == "not_better" and cause.before >= _SMALL_CORRECTION:
+            steps.append(
+                f"The model agreed with your corrections almost everywhere before (Dice {cause.before:.3f}): add scans "
+                "on which it goes wrong, or keep using the present version."
+            )
+    worse = _worse(causes, held_out)
+    if worse:
+        steps.append(
+            f"Look again at your corrections of {_listed(worse)}, which became worse, and add scans that show it."
+        )
+    not_learnt = [cause.structure for cause in causes if cause.kind == "not_learnt"]
+    if not_learnt:
+        steps.append(f"Add scans that show {_listed(not_learnt)}.")
+    if scans < _ENOUGH_SCANS and kinds & {"not_better", "worse", "not_learnt"}:
+        count = "one scan is" if scans == 1 else f"{scans} scans are"
+        steps.append(
+            f"Add corrected scans: {count} little to learn from and to test on. With {_ENOUGH_SCANS}, each is tested "
+            "by a training on the others."
+        )
+    if "forgets" in kinds:
+        steps.append(
+            "Add corrected scans like those that the model was made for, or keep the new version aside and use it only "
+            "for scans like the corrected ones."
+        )
+    return tuple(steps)
+
+
+def _worse(causes: Sequence[Cause], held_out: Sequence[Comparison]) -> list[str]:
+    """Names of the structures that lost most, where that is a part of the reason."""
+    if not {cause.kind for cause in causes} & {"not_better", "worse"}:
+        return []
+    named = [cause.structure for cause in causes if cause.kind == "worse"]
+    lost = sorted((row for row in held_out if row.before - row.after > _WORSE), key=lambda row: row.after - row.before)
+    return list(dict.fromkeys([*named, *(row.name for row in lost)]))
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = list(names)[:_MOST_NAMES]
+    if len(names) > len(shown):
+        shown.append(f"{len(names) - len(shown)} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

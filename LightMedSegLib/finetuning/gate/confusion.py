@@ -1,0 +1,67 @@
+"""How a network's labels meet the truth, window by window: all that the gate judges by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.finetuning.tuning.predictions import predicted_labels, windows_of
+from LightMedSegLib.inference.windows import Shape
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
+
+Confusion = NDArray[np.int64]
+"""Voxel counts (classes, classes): predicted class, true class."""
+
+
+def confusion(
+    network: torch.nn.Module,
+    case: PreparedCase,
+    num_classes: int,
+    patch: Shape,
+    device: torch.device,
+    cancel: CancelToken | None = None,
+    windows: Sequence[Shape] | None = None,
+) -> Confusion:
+    """Count every voxel of known truth in the windows (starts; None: those of the whole case) once.
+
+    The same windows before and after a training make the comparison fair. Raises CancelledError once cancel is set.
+    """
+    total = np.zeros((num_classes, num_classes), dtype=np.int64)
+    starts = windows_of(case, patch) if windows is None else windows
+    left = case.labels.copy()
+    for place, predicted in predicted_labels(network, case, starts, patch, device, cancel):
+        truth = left[place]
+        known = truth < num_classes
+        pairs = predicted[known].astype(np.int64) * num_classes + truth[known]
+        total += np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+        truth[...] = IGNORED  # counted: the next window may overlap this one
+    return _of_labelled(total, case.labelled)
+
+
+def _of_labelled(counts: Confusion, labelled: Sequence[int] | None) -> Confusion:
+    """Labels that nobody looked for in this case counted as background, whatever was predicted or marked."""
+    result = counts.copy()
+    for value in range(1, len(counts)) if labelled is not None else ():
+        if value not in (labelled or ()):
+            result[0] += result[value]
+            result[value] = 0
+            result[:, 0] += result[:, value]
+            result[:, value] = 0
+    return result
+
+
+def dice_of(counts: Confusion, value: int) -> float:
+    """Dice of one label; nan where it is in neither."""
+    both, total = int(counts[value, value]), int(counts[value].sum() + counts[:, value].sum())
+    return 2 * both / total if total else math.nan
+
+
+def cross_dice(counts: Confusion, predicted: int, truth: int) -> float:
+    """Dice of what was predicted as one label with what is marked as another; nan where neither is there."""
+    total = int(counts[predicted].sum() + counts[:, truth].sum())
+    return 2 * int(counts[predicted, truth]) / total if total else math.nan

@@ -1,0 +1,1 @@
+"""A whole fine-tuning job, from its description to the candidate version."""

@@ -1,0 +1,1 @@
+"""One training run from a parent model on the crops of some cases."""

@@ -1,0 +1,98 @@
+"""Labels that a network gives a case, window by window, never stitched: a whole scan needs the memory of one window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference.windows import Shape, window_starts
+from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
+from LightMedSegLib.network.cpu import FastLightMedSeg, accelerate
+from LightMedSegLib.network.cpu.convolution import has_onednn
+
+Place = tuple[slice, slice, slice]
+
+
+def windows_of(case: PreparedCase, patch: Shape, near_structures: bool = False) -> list[Shape]:
+    """Starts (z, y, x) of the fewest windows that hold the whole case; negative where it is smaller than a window.
+
+    near_structures: only what holds every structure of the case, centred on them, as where the segmentation looks for
+    their region first; the whole case if it has none. Side by side where there is room, else they overlap.
+    """
+    places = np.argwhere((case.labels > 0) & (case.labels != IGNORED)) if near_structures else np.empty((0, 3), int)
+    axes = []
+    for axis, (size, length) in enumerate(zip(patch, case.labels.shape, strict=True)):
+        along = places[:, axis] if len(places) else np.array([0, length - 1])
+        axes.append(_starts(length, size, int(along.min()), int(along.max()) + 1))
+    return [(z, y, x) for z in axes[0] for y in axes[1] for x in axes[2]]
+
+
+def _starts(length: int, size: int, first: int, last: int) -> list[int]:
+    """Windows of size along an axis of length that hold what lies from first to before last."""
+    if length < size:
+        return [(length - size) // 2]
+    count = math.ceil((last - first) / size)
+    span = count * size
+    if span > length:
+        return window_starts(length, size, 0.0)
+    begin = min(max((first + last - span) // 2, 0), length - span)
+    return [begin + number * size for number in range(count)]
+
+
+@torch.no_grad()
+def predicted_labels(
+    network: torch.nn.Module,
+    case: PreparedCase,
+    starts: Sequence[Shape],
+    patch: Shape,
+    device: torch.device,
+    cancel: CancelToken | None = None,
+) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+    """The part of the case (slices z, y, x) and the labels of each window at starts that shows known voxels.
+
+    Raises CancelledError once cancel is set.
+    """
+    logits_of = _quick(network.eval(), device, cancel)
+    for start in starts:
+        inside, cut = [], []
+        for first, size, length in zip(start, patch, case.labels.shape, strict=True):
+            cut.append(slice(max(0, first), min(length, first + size)))
+            inside.append(slice(max(0, -first), min(size, length - first)))
+        place = cut[0], cut[1], cut[2]
+        if (case.labels[place] == IGNORED).all():
+            continue
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        image = _window(case.image, start, patch).to(device)
+        image = image.contiguous(memory_format=torch.channels_last_3d)
+        labels = logits_of(image).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
+        yield place, labels[tuple(inside)]
+
+
+def _quick(
+    network: torch.nn.Module, device: torch.device, cancel: CancelToken | None
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The network in its fast form of the same precision, where there is one; training leaves it in the slow one."""
+    if device.type != "cpu" or not has_onednn(torch.float32):
+        return network
+    fast = accelerate(network)
+    if cancel is None or not isinstance(fast, FastLightMedSeg):
+        return fast
+    return partial(fast, checkpoint=cancel.raise_if_cancelled)
+
+
+def _window(image: NDArray[np.float16], start: Sequence[int], patch: Shape) -> torch.Tensor:
+    """The patch at start (1, C, z, y, x), float32; outside the image its border is repeated, as inference does."""
+    cut, widths = [], []
+    for first, length, whole in zip(start, patch, image.shape[1:], strict=True):
+        cut.append(slice(max(0, first), min(whole, first + length)))
+        widths.append((max(0, -first), max(0, first + length - whole)))
+    part = torch.from_numpy(image[(slice(None), *cut)].astype(np.float32))[None]
+    return functional.pad(part, [side for pair in reversed(widths) for side in pair], mode="replicate")

@@ -1,0 +1,1 @@
+"""The Fine-tune part of the panel: cases, job, verdict and versions."""

@@ -1,0 +1,127 @@
+"""Step 1 of fine-tuning: the corrected segmentation and its scan become a case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from LightMedSegLib.core.errors import LightMedSegError
+from LightMedSegLib.gui import settings
+from LightMedSegLib.gui.finetune.region_section import RegionSection
+from LightMedSegLib.gui.finetune.review_table import ReviewTable
+from LightMedSegLib.gui.finetune.steps import TRAIN
+from LightMedSegLib.gui.finetune.texts import dice_text
+from LightMedSegLib.gui.parameters import chosen_volumes
+from LightMedSegLib.gui.torch_setup import torch_installed
+from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.mrml.jobs.case_job import case_job, case_of
+from LightMedSegLib.mrml.jobs.job_state import Job, JobState
+from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, is_unedited
+
+
+class AddCaseSection:
+    """panel has ui, logic, parameters, models, result, run and cases (the CasesSection)."""
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+        self.table = ReviewTable(panel.ui.reviewTable)
+        self.region = RegionSection(panel)
+        panel.ui.addCaseButton.connect("clicked()", self.add)
+        self._say("")
+
+    @property
+    def adding(self) -> bool:
+        """True until the case that is being added is in the store."""
+        return self._panel.logic.case_runner.job is not None
+
+    @property
+    def card(self) -> ModelCard | None:
+        """Of the model that made the segmentation, if it is still there; else of the chosen one."""
+        node, models = self._panel.parameters.outputSegmentation, self._panel.models
+        record = ResultRecord.read(node) if node is not None else None
+        made_by = models.card_of(f"{record.model}@{record.version}") if record is not None else None
+        return made_by if made_by is not None else models.card
+
+    def missing(self) -> str:
+        """What has to be there before a case can be added, "" if nothing."""
+        panel = self._panel
+        node = panel.parameters.outputSegmentation
+        if panel.logic.needs_torch and not torch_installed():
+            return _("Install PyTorch first (see above).")
+        if node is None or not node.GetSegmentation().GetNumberOfSegments():
+            return _("Segment a scan and correct the result first.")
+        if self.card is None:
+            return _("Choose a model.")
+        scan, *others = self._volumes()
+        if scan is None:
+            return _("The scan of this segmentation is not in the scene any more.")
+        if None in others:
+            return _("Choose a volume for every input of the model.")
+        if panel.run.running:
+            return _("Wait until the segmentation is done.")
+        return ""
+
+    def show(self) -> None:
+        """Bring table, texts and button in line with the chosen segmentation."""
+        ui, node = self._panel.ui, self._panel.parameters.outputSegmentation
+        missing = self.missing()
+        self.table.show(node if not missing else None, self.card)
+        self.region.show()
+        ui.caseSourceLabel.text = missing or self._source_text(node)
+        known = None if missing else case_of(node, self._panel.cases.identifiers)
+        ui.addCaseButton.text = _("Add this case") if known is None else _("Update this case")
+        if self.adding:
+            ui.addCaseButton.text = _("Adding...")
+        ui.addCaseButton.enabled = not missing and not self.adding
+        for widget in (ui.reviewTable, ui.reviewedLabel, ui.reviewedSelector):
+            widget.visible = not missing
+
+    def add(self) -> None:
+        """Begin to add the case; what is wrong is shown below the button."""
+        panel = self._panel
+        card = self.card if panel.parameters is not None else None
+        if card is None or self.adding or self.missing():
+            return
+        node, volumes = panel.parameters.outputSegmentation, self._volumes()
+        try:
+            review = self.table.review(node, self.region.region(volumes[0]))
+            folder = next(entry.folder for entry in panel.logic.store.list() if entry.identifier == card.identifier)
+            job = case_job(volumes, node, folder, review, panel.logic.cases, settings.device(), on_end=self._on_end)
+            panel.logic.case_runner.start(job)
+        except LightMedSegError as error:
+            self._say(str(error))
+            return
+        self._say(_("Reading the scan and the segments..."))
+        self.show()
+
+    def _on_end(self, job: Job) -> None:
+        if job.state is JobState.DONE:
+            record = job.outcome.record
+            stored = _("Case {number} is stored. {dice}").format(
+                number=record.number, dice=dice_text(record.test_then_train)
+            )
+            self._say(" ".join([stored, *job.outcome.notes]))
+            self._panel.steps.open(TRAIN)
+        else:
+            self._say(_("The case was not added. {reason}").format(reason=job.message))
+        self._panel.cases.reload()
+        if self._panel.parameters is not None:
+            self._panel.update()
+
+    def _volumes(self) -> list[Any]:
+        """The scan that the segmentation was made from, and further channels as they are chosen now."""
+        channels = self.card.in_channels if self.card is not None else 1
+        return [self._panel.result.volume(), *chosen_volumes(self._panel.parameters, channels)[1:]]
+
+    def _source_text(self, node: Any) -> str:
+        text = _("'{segmentation}' on the scan '{volume}'.").format(
+            segmentation=node.GetName(), volume=self._volumes()[0].GetName()
+        )
+        if is_unedited(node):
+            return text + " " + _("You have not changed it yet: correct it first, or add it if it is right as it is.")
+        return text
+
+    def _say(self, text: str) -> None:
+        self._panel.ui.addCaseLabel.text = text
+        self._panel.ui.addCaseLabel.visible = bool(text)

@@ -1,0 +1,81 @@
+"""Which part of the scan was reviewed: all, a box, or a range of slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import slicer
+from numpy.typing import NDArray
+from slicer.i18n import tr as _
+
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.finetuning.cases.review import reviewed_box
+from LightMedSegLib.mrml.regions import roi_index_box
+from LightMedSegLib.mrml.segmentations.reviewed import AXES, reviewed_slab, slice_place
+from LightMedSegLib.mrml.volumes import VolumeSnapshot
+
+WHOLE, BOX, SLICES = range(3)
+
+_VIEWS = (("Red", "S"), ("Green", "A"), ("Yellow", "R"))
+"""Slice views and what their sliders are measured along."""
+
+Region = Callable[[VolumeSnapshot], NDArray[Any]]
+
+
+class RegionSection:
+    """panel has ui, result and parameters (None while the panel is not in use)."""
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+        ui = panel.ui
+        for text in (
+            _("Everything that was segmented"),
+            _("Only inside a box (region of interest)"),
+            _("Only a range of slices"),
+        ):
+            ui.reviewedSelector.addItem(text)
+        for text in (_("Axial (red view)"), _("Coronal (green view)"), _("Sagittal (yellow view)")):
+            ui.sliceAxisSelector.addItem(text)
+        ui.reviewedSelector.connect("currentIndexChanged(int)", self._on_kind)
+        ui.sliceAxisSelector.connect("currentIndexChanged(int)", self._on_kind)
+        ui.firstSliceButton.connect("clicked()", lambda: self._take_shown(ui.firstSliceSpinBox))
+        ui.lastSliceButton.connect("clicked()", lambda: self._take_shown(ui.lastSliceSpinBox))
+
+    def show(self) -> None:
+        """Only the widgets of the chosen kind are visible."""
+        ui = self._panel.ui
+        ui.reviewedRoiSelector.visible = ui.reviewedSelector.currentIndex == BOX
+        ui.slicesWidget.visible = ui.reviewedSelector.currentIndex == SLICES
+
+    def region(self, volume: Any) -> Region | None:
+        """What makes the mask in the worker; None for everything. Raises InputImageError in words."""
+        ui, kind = self._panel.ui, self._panel.ui.reviewedSelector.currentIndex
+        if kind == WHOLE:
+            return None
+        if kind == BOX:
+            roi = self._panel.parameters.reviewedRoi
+            if roi is None:
+                raise InputImageError(_("Choose or create the box in which you reviewed the segmentation."))
+            box = roi_index_box(roi, volume)
+            return lambda snapshot: reviewed_box(snapshot.grid.shape, box)
+        axis = _VIEWS[ui.sliceAxisSelector.currentIndex][1]
+        first, last = ui.firstSliceSpinBox.value, ui.lastSliceSpinBox.value
+        return lambda snapshot: reviewed_slab(snapshot.grid, axis, first, last)
+
+    def _on_kind(self, index: int) -> None:
+        """Slices begin with all that there are."""
+        ui, panel = self._panel.ui, self._panel
+        self.show()
+        volume = panel.result.volume() if panel.parameters is not None else None
+        if volume is not None:
+            bounds = [0.0] * 6
+            volume.GetRASBounds(bounds)
+            row = AXES.index(_VIEWS[ui.sliceAxisSelector.currentIndex][1])
+            ui.firstSliceSpinBox.value, ui.lastSliceSpinBox.value = bounds[2 * row], bounds[2 * row + 1]
+
+    def _take_shown(self, spin_box: Any) -> None:
+        view, axis = _VIEWS[self._panel.ui.sliceAxisSelector.currentIndex]
+        widget = slicer.app.layoutManager().sliceWidget(view) if slicer.app.layoutManager() is not None else None
+        if widget is not None:
+            spin_box.value = slice_place(widget.mrmlSliceNode(), axis)

@@ -1,0 +1,201 @@
+"""Step 2 of fine-tuning: the button, which becomes Cancel, the process behind it, and how far it is."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from LightMedSegLib.core.errors import LightMedSegError, OutputError
+from LightMedSegLib.core.user_folders import user_models_folder
+from LightMedSegLib.finetuning.cases.record import CaseRecord
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.finetuning.gate.advice import before_run
+from LightMedSegLib.finetuning.job.description import JobDescription
+from LightMedSegLib.finetuning.job.folders import clean_up, forget_result, was_interrupted
+from LightMedSegLib.finetuning.job.progress import JobProgress
+from LightMedSegLib.gui import settings
+from LightMedSegLib.gui.finetune.curves_section import CurvesSection
+from LightMedSegLib.gui.finetune.process import JobProcess, remove_output
+from LightMedSegLib.gui.finetune.steps import TRAIN
+from LightMedSegLib.gui.finetune.texts import progress_text
+from LightMedSegLib.gui.torch_setup import torch_installed
+
+_LOOK_MILLISECONDS = 200
+
+
+class FinetuneSection:
+    """panel has ui, logic, parameters, models, cases, verdict (the VerdictSection) and torch."""
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+        self.process: JobProcess | None = None
+        self.progress = JobProgress()
+        self._model, self._message, self._stopping = "", "", False
+        self.curves = CurvesSection(panel)
+        self._timer = qt.QTimer()
+        self._timer.interval = _LOOK_MILLISECONDS
+        self._timer.connect("timeout()", self._look)
+        ui = panel.ui
+        ui.adoptCheckBox.checked = settings.adopts_at_once()
+        ui.adoptCheckBox.connect("toggled(bool)", settings.set_adopts_at_once)
+        ui.finetuneButton.connect("clicked()", self.toggle)
+
+    @property
+    def running(self) -> bool:
+        """True until the process of the job has ended, also while it is being stopped."""
+        return self.process is not None
+
+    def missing(self) -> str:
+        """What has to be there before anything can be learnt, "" if nothing."""
+        panel = self._panel
+        if panel.logic.needs_torch and not torch_installed():
+            return _("Install PyTorch first (see above).")
+        if panel.models.card is None:
+            return _("Choose a model.")
+        if not panel.cases.usable:
+            return _("Add a corrected scan first (step 1).")
+        return ""
+
+    def clear_up(self) -> None:
+        """The panel is opened for the first time: clear away what a crash of an earlier Slicer left."""
+        logic = self._panel.logic
+        clean_up(logic.jobs_folder, logic.store, logic.cases)
+
+    def show(self) -> None:
+        """Bring button, bar and text in line with the state of the job."""
+        ui, missing = self._panel.ui, self.missing()
+        ui.finetuneBar.visible = self.running
+        # While it runs, its plot is what to look at.
+        ui.casesGroup.visible = not self.running
+        if self.running:
+            ui.finetuneButton.text = _("Stopping...") if self._stopping else _("Cancel the fine-tuning")
+            ui.finetuneButton.enabled = not self._stopping
+            ui.finetuneButton.toolTip = _("Stop; started again, it goes on where it was.")
+            return
+        interrupted = not missing and was_interrupted(self._folder())
+        ui.finetuneButton.text = _("Go on with the fine-tuning") if interrupted else _("Fine-tune")
+        ui.finetuneButton.enabled = not missing
+        ui.finetuneButton.toolTip = missing or _("Train and test a new version on your cases; you can keep working.")
+        hint = _("An earlier fine-tuning was interrupted; with the same cases it goes on where it was.")
+        self._write(self._message or missing or (hint if interrupted else before_run(self._records())))
+
+    def toggle(self) -> None:
+        """The button: start, or cancel what runs."""
+        if self.running:
+            self.cancel()
+        else:
+            self.start()
+
+    def start(self) -> None:
+        """Start the job; what is wrong is shown below the button. Does nothing while a job runs."""
+        panel = self._panel
+        if panel.parameters is None or self.running or self.missing():
+            return
+        self._model = panel.parameters.model
+        folder = self._folder()
+        panel.verdict.dismiss()
+        try:
+            self._description().write(folder)
+            forget_result(folder)
+            self.process = panel.logic.launch(folder)
+        except (LightMedSegError, OSError) as error:
+            self._say(str(error) if isinstance(error, LightMedSegError) else str(OutputError(error.strerror or error)))
+            return
+        self.progress, self._stopping = JobProgress(), False
+        panel.ui.finetuneBar.value = 0
+        self._timer.start()
+        self._say(progress_text(self.progress))
+        self.curves.show(self.progress)
+        self.show()
+        panel.steps.open(TRAIN)
+
+    def cancel(self) -> None:
+        """Ask the job to stop; does nothing while nothing runs."""
+        if self.process is not None:
+            self._stopping = True
+            self.process.ask_to_stop()
+            self._say(_("Stopping..."))
+            self.show()
+
+    def close(self) -> None:
+        """Slicer ends, or the module is reloaded: the job stops, and can go on later."""
+        self._timer.stop()
+        self.curves.close()
+        if self.process is not None:
+            self.process.end()
+            self.process = None
+
+    def _records(self) -> list[CaseRecord]:
+        return [entry.record for entry in self._panel.cases.usable if entry.record is not None]
+
+    def _folder(self) -> Any:
+        return self._panel.logic.jobs_folder / (self._model if self.running else self._panel.parameters.model)
+
+    def _description(self) -> JobDescription:
+        logic = self._panel.logic
+        return JobDescription(
+            model=self._model,
+            cases=tuple(entry.case_id for entry in self._panel.cases.usable),
+            device=settings.device(),
+            threads=settings.threads(),
+            adopt="if_better" if self._panel.ui.adoptCheckBox.checked else "ask",
+            settings=logic.finetune_settings,
+            # The user's usual places are not written down: they would name the user.
+            cases_folder=None if logic.cases.folder == CaseStore().folder else str(logic.cases.folder),
+            models_folder=None if logic.store.user == user_models_folder() else str(logic.store.user),
+        )
+
+    def _look(self) -> None:
+        process = self.process
+        if process is None:
+            self._timer.stop()
+            return
+        if self._stopping:
+            process.ask_to_stop()
+        alive = process.running()
+        for event in process.events():
+            self.progress.take(event)
+        total, ui = self.progress.total, self._panel.ui
+        ui.finetuneBar.value = round(100 * self.progress.done / total) if total else 0
+        plotted = ui.plotFrame.visible
+        self.curves.show(self.progress)
+        if ui.plotFrame.visible and not plotted:
+            self._panel.steps.bring_into_view(ui.trainGroup)
+        if alive:
+            self._say(_("Stopping...") if self._stopping else progress_text(self.progress))
+        else:
+            self._end(process)
+
+    def _end(self, process: JobProcess) -> None:
+        panel, progress, folder = self._panel, self.progress, self._folder()
+        self._timer.stop()
+        self.process = None
+        if progress.verdict is not None:
+            self._say("")
+            remove_output(folder)
+            panel.verdict.take(self._model, progress.verdict)
+        elif progress.failure:
+            self._say(_("The fine-tuning failed. {reason}").format(reason=progress.failure))
+        elif progress.cancelled or self._stopping:
+            self._say(_("Stopped: nothing was changed. Started again, it goes on where it was."))
+        else:
+            logging.error("LightMedSeg: the process of the fine-tuning broke down.\n%s", process.last_words())
+            self._say(
+                _(
+                    "The fine-tuning broke down; the Python console says where. Nothing was changed. "
+                    "Started again, it goes on where it was."
+                )
+            )
+        if panel.parameters is not None:
+            panel.update()
+
+    def _say(self, text: str) -> None:
+        self._message = text
+        self._write(text)
+
+    def _write(self, text: str) -> None:
+        self._panel.ui.finetuneLabel.text = text
+        self._panel.ui.finetuneLabel.visible = bool(text)

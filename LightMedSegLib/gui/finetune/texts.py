@@ -1,0 +1,142 @@
+"""What the panel says about cases, a running job, its verdict, and versions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from slicer.i18n import tr as _
+
+from LightMedSegLib.gui.widgets.times import duration_text
+
+if TYPE_CHECKING:
+    from LightMedSegLib.finetuning.cases.record import TestThenTrain
+    from LightMedSegLib.finetuning.job.progress import JobProgress
+    from LightMedSegLib.finetuning.versions import TunedVersion
+
+
+_NOTHING = "-"
+
+
+def number_text(value: float | None) -> str:
+    """A Dice value, a dash where there is none."""
+    return _NOTHING if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def cases_text(count: int) -> str:
+    """A number of cases."""
+    return _("1 case") if count == 1 else _("{count} cases").format(count=count)
+
+
+def size_text(size: int) -> str:
+    """Bytes for people."""
+    return _("{size:.1f} MB").format(size=size / 1e6)
+
+
+def dice_text(trial: TestThenTrain | None) -> str:
+    """How good the untouched prediction was."""
+    if trial is None or math.isnan(trial.mean):
+        return _("No structure was in both the prediction and the correction.")
+    return _("Dice of the prediction with your correction: {dice}.").format(dice=number_text(trial.mean))
+
+
+def progress_text(progress: JobProgress) -> str:
+    """What a job does, for how long, and how long it will take."""
+    elapsed = duration_text(progress.elapsed)
+    stage = _stage_text(progress)
+    if progress.remaining is None or progress.phase != "training":
+        return _("{stage}. Elapsed: {elapsed}.").format(stage=stage, elapsed=elapsed)
+    return _("{stage}. Elapsed: {elapsed}, about {remaining} left.").format(
+        stage=stage, elapsed=elapsed, remaining=duration_text(progress.remaining)
+    )
+
+
+def _stage_text(progress: JobProgress) -> str:
+    if progress.phase == "starting":
+        return _("Starting")
+    if progress.phase == "comparing":
+        return _("Comparing the present version with your corrections")
+    if progress.phase != "training":
+        return _("Testing the new version")
+    if progress.part >= progress.parts:
+        return _("Training on everything, step {step} of {steps}").format(step=progress.step, steps=progress.steps)
+    return _("Test {part} of {parts}: training without a part of your corrections, step {step} of {steps}").format(
+        part=max(1, progress.part), parts=progress.parts - 1, step=progress.step, steps=progress.steps
+    )
+
+
+def verdict_title(result: Mapping[str, Any]) -> str:
+    """The verdict in a sentence."""
+    version = str(result["candidate"] or "").partition("@")[2]
+    if not version:
+        return _("Nothing was trained, because something looks wrong:")
+    if result["adopted"]:
+        return _("Better: version {version} passed the tests and is in use now.").format(version=version)
+    if result["accepted"]:
+        return _("Better: version {version} passed the tests. Adopt it?").format(version=version)
+    return _("Not better: version {version} did not pass the tests and is not used.").format(version=version)
+
+
+def verdict_text(result: Mapping[str, Any]) -> str:
+    """Why a version was accepted or not, and what to do next if it was not."""
+    lines = [*result["reasons"], *result["notes"]]
+    # A job of an earlier version of the program has no advice.
+    steps = [*result.get("next_steps", ())]
+    if result["candidate"] and not result["accepted"]:
+        steps.append(
+            _(
+                "Or keep the new version aside: the present one stays in use, and in the list of versions you can "
+                "still use the new one if you see that it is better."
+            )
+        )
+    if steps:
+        lines += ["", _("What to do next:"), *(f"• {step}" for step in steps)]
+    return "\n".join(lines)
+
+
+def verdict_sections(result: Mapping[str, Any]) -> dict[str, list[tuple[str, ...]]]:
+    """For each thing that was tested: structure, Dice before and after, change; the mean first."""
+    sections = {}
+    for key, title in (
+        ("held_out", _("Your corrections, where they were kept out of the training")),
+        ("reference", _("What the model knew before")),
+    ):
+        table = result[key]
+        rows = {_("Mean"): table, **table["labels"]} if table["labels"] else {}
+        lines = [_verdict_row(name, row["before"], row["after"]) for name, row in rows.items()]
+        if lines:
+            sections[title] = lines
+    return sections
+
+
+def _verdict_row(name: str, before: float | None, after: float | None) -> tuple[str, ...]:
+    if before is None or after is None:
+        return (name, number_text(before), number_text(after), _NOTHING)
+    # Adding zero turns -0.0 into 0.0: nothing was lost.
+    return (name, number_text(before), number_text(after), f"{round(after - before, 3) + 0.0:+.3f}")
+
+
+def origin_text(version: TunedVersion) -> str:
+    """Where a version comes from."""
+    if version.shipped:
+        return _("Came with the program")
+    if version.accepted is None:
+        return _("Imported, {date}").format(date=version.card.created)
+    cases = cases_text(version.card.training["cases"]["train"])
+    return _("{cases}, {date}").format(cases=cases, date=version.card.created)
+
+
+def tests_text(version: TunedVersion) -> str:
+    """Whether the version passed the tests; a dash where nobody tested it."""
+    if version.accepted is None:
+        return _NOTHING
+    return _("passed") if version.accepted else _("not passed")
+
+
+def gain_text(report: Mapping[str, Any] | None) -> str:
+    """Dice before and after where it was held out."""
+    if report is None:
+        return _NOTHING
+    table = report["held_out"]
+    return f"{number_text(table['before'])} → {number_text(table['after'])}"

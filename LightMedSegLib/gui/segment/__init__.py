@@ -1,0 +1,1 @@
+"""The Segment part of the panel: volume, model, run and result."""

@@ -1,0 +1,58 @@
+"""What the panel says about a model before it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slicer.i18n import tr as _
+
+from LightMedSegLib.finetuning.versions import gate_report
+
+if TYPE_CHECKING:
+    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.models.store import ModelEntry
+
+_SHOWN_STRUCTURES = 40
+
+
+def choice_text(entry: ModelEntry, *, several: bool) -> str:
+    """A line of the model selector. several: there are more versions of this model, so the version tells them apart."""
+    if entry.card is None:
+        return entry.identifier
+    if not several:
+        return entry.card.title
+    return _("{title}, {version}").format(title=entry.card.title, version=entry.card.version)
+
+
+def version_text(card: ModelCard, *, shipped: bool) -> str:
+    """Which version of the model is chosen, and where it comes from."""
+    if shipped:
+        return _("Version {version}").format(version=card.version)
+    if gate_report(card) is not None:
+        return _("{version}, fine-tuned").format(version=card.version)
+    return _("{version}, added by you").format(version=card.version)
+
+
+def structures_text(card: ModelCard) -> str:
+    """The names of what the model segments."""
+    names = [label.name for label in card.labels]
+    if len(names) > _SHOWN_STRUCTURES:
+        more = len(names) - _SHOWN_STRUCTURES
+        return _("{names} and {count} more").format(names=", ".join(names[:_SHOWN_STRUCTURES]), count=more)
+    return ", ".join(names)
+
+
+def licence_text(card: ModelCard) -> str:
+    """Under which terms weights and training data are."""
+    return _("Weights: {weights}. Training data: {data} ({notice})").format(
+        weights=card.licenses["weights"], data=card.licenses["data"], notice=card.licenses["data_notice"]
+    )
+
+
+def input_text(card: ModelCard) -> str:
+    """Modality, body region, channels and voxel size that the model works on."""
+    spacing = " x ".join(f"{value:g}" for value in card.input.spacing)
+    channels = ", ".join(channel.name for channel in card.input.channels)
+    return _("{modality}, {region}: {channels}, resampled to {spacing} mm").format(
+        modality=card.modality, region=card.body_region.lower(), channels=channels, spacing=spacing
+    )

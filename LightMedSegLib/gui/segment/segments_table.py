@@ -1,0 +1,172 @@
+"""The segments of the result: which are shown in the views, their colours and names, and how large they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import qt
+import vtk
+from slicer.i18n import tr as _
+
+from LightMedSegLib.gui.widgets.tables import align, fit_height, set_up_table
+
+_NAME, _VOXELS, _VOLUME, _MEAN = range(4)
+"""Columns of the table node of numbers."""
+
+_NO_NUMBER = "-"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One segment. color: red, green, blue (0..255). numbers: its texts in the table node, None if not measured.
+
+    only_in_slices: it is shown, but its surface is not, for example because it hides all others.
+    """
+
+    segment_id: str
+    name: str
+    color: tuple[int, int, int]
+    visible: bool
+    only_in_slices: bool
+    numbers: tuple[str, ...] | None
+
+
+class SegmentsTable:
+    """table: a QTableWidget with two columns. on_change is called when what is shown has changed."""
+
+    def __init__(self, table: Any, on_change: Callable[[], None]) -> None:
+        self._table, self._on_change = table, on_change
+        self._node: Any = None
+        self._numbers: Any = None
+        self._tags: list[tuple[Any, int]] = []
+        self.rows: list[Row] = []
+        set_up_table(table, 0)
+        table.connect("itemChanged(QTableWidgetItem*)", self._on_item_changed)
+        # A change of many segments is many events.
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.interval = 0
+        self._timer.connect("timeout()", self._refresh)
+
+    def show(self, node: Any, numbers: Any) -> None:
+        """Show the segments of a segmentation node, with the volumes of a table node; None for either."""
+        if node is not self._node or numbers is not self._numbers or not self._tags:
+            self._node, self._numbers = node, numbers
+            self._follow()
+        self._refresh()
+
+    @property
+    def all_visible(self) -> bool:
+        """Whether every segment is shown in the views."""
+        return all(row.visible for row in self.rows)
+
+    def set_all_visible(self, visible: bool) -> None:
+        """Show or hide all segments in the views."""
+        display = self._node.GetDisplayNode() if self._node is not None else None
+        if display is not None:
+            display.SetAllSegmentsVisibility(visible)
+            if visible:
+                display.SetVisibility(True)
+            self._refresh()
+
+    def _follow(self) -> None:
+        for subject, tag in self._tags:
+            subject.RemoveObserver(tag)
+        self._tags = []
+        self._timer.stop()
+        if self._node is None:
+            return
+        segmentation, modified = self._node.GetSegmentation(), vtk.vtkCommand.ModifiedEvent
+        events = (segmentation.SegmentAdded, segmentation.SegmentRemoved, segmentation.SegmentModified)
+        watched = [(segmentation, event) for event in events]
+        watched += [(subject, modified) for subject in (self._node.GetDisplayNode(), self._numbers) if subject]
+        self._tags = [(subject, subject.AddObserver(event, self._on_event)) for subject, event in watched]
+
+    def _on_event(self, caller: Any, event: Any) -> None:
+        self._timer.start()
+
+    def _refresh(self) -> None:
+        rows = _rows(self._node, self._numbers) if self._node is not None else []
+        if rows != self.rows:
+            self.rows = rows
+            self._fill()
+            self._on_change()
+
+    def _fill(self) -> None:
+        table = self._table
+        blocked = table.blockSignals(True)
+        table.setRowCount(len(self.rows))
+        for index, row in enumerate(self.rows):
+            name = qt.QTableWidgetItem(row.name)
+            shown = qt.Qt.PartiallyChecked if row.only_in_slices else qt.Qt.Checked
+            name.setCheckState(shown if row.visible else qt.Qt.Unchecked)
+            name.setData(qt.Qt.DecorationRole, qt.QColor(*row.color))
+            volume = qt.QTableWidgetItem(row.numbers[_VOLUME] if row.numbers is not None else _NO_NUMBER)
+            align(volume, qt.Qt.AlignRight)
+            for column, item in enumerate((name, volume)):
+                item.setToolTip(_details(row))
+                table.setItem(index, column, item)
+        table.blockSignals(blocked)
+        fit_height(table)
+
+    def _on_item_changed(self, item: Any) -> None:
+        row, display = self.rows[item.row()], self._node.GetDisplayNode()
+        if item.column() != 0 or display is None:
+            return
+        visible = item.checkState() == qt.Qt.Checked
+        if visible and not display.GetVisibility():
+            # Hidden as a whole, as earlier results are: the other segments stay hidden.
+            display.SetAllSegmentsVisibility(False)
+            display.SetVisibility(True)
+        display.SetSegmentVisibility(row.segment_id, visible)
+        if visible:
+            display.SetSegmentVisibility3D(row.segment_id, True)
+
+
+def _rows(node: Any, numbers: Any) -> list[Row]:
+    segmentation, display = node.GetSegmentation(), node.GetDisplayNode()
+    measured = _measured(numbers)
+    all_hidden = display is not None and not display.GetVisibility()
+    rows = []
+    for segment_id in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(segment_id)
+        name = segment.GetName() or ""
+        red, green, blue = (round(255 * part) for part in segment.GetColor())
+        visible = not all_hidden and (display is None or bool(display.GetSegmentVisibility(segment_id)))
+        only_in_slices = visible and display is not None and not display.GetSegmentVisibility3D(segment_id)
+        found = measured.get(name)
+        numbers_of_it = found.pop(0) if found else None
+        rows.append(Row(segment_id, name, (red, green, blue), visible, only_in_slices, numbers_of_it))
+    return rows
+
+
+def _measured(numbers: Any) -> dict[str, list[tuple[str, ...]]]:
+    """Name to rows of the table node; two segments may have the same name."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    if numbers is None or numbers.GetNumberOfColumns() <= _VOLUME:
+        return found
+    columns = range(min(numbers.GetNumberOfColumns(), _MEAN + 1))
+    for row in range(numbers.GetNumberOfRows()):
+        texts = [numbers.GetCellText(row, column) for column in columns]
+        texts[_VOLUME] = _volume_text(texts[_VOLUME])
+        found.setdefault(texts[_NAME], []).append(tuple(texts))
+    return found
+
+
+def _volume_text(text: str) -> str:
+    try:
+        volume = float(text)
+    except ValueError:
+        return text or _NO_NUMBER
+    return f"{volume:.1f}" if volume >= 100 else f"{volume:.2f}"
+
+
+def _details(row: Row) -> str:
+    if row.numbers is None:
+        return _("{name}, not measured yet.").format(name=row.name)
+    mean = row.numbers[_MEAN] if len(row.numbers) > _MEAN and row.numbers[_MEAN] else _NO_NUMBER
+    return _("{name}: {voxels} voxels, {volume} ml, mean intensity {mean}.").format(
+        name=row.name, voxels=row.numbers[_VOXELS], volume=row.numbers[_VOLUME], mean=mean
+    )

@@ -1,0 +1,1 @@
+"""Small helpers for Qt widgets that several sections use."""

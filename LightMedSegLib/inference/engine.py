@@ -1,0 +1,345 @@
+"""A model ready on a device, and what it makes of a volume."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.core.devices import select_device
+from LightMedSegLib.core.errors import DeviceError, DoubtfulResultError, LightMedSegError
+from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
+from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
+from LightMedSegLib.core.work_plan import WorkPlan, pace_of
+from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from LightMedSegLib.inference.preprocessing import PreparedVolume
+    from LightMedSegLib.models.card import InputSpec, ModelCard
+    from LightMedSegLib.models.package import Model
+
+ROI_MARGIN_MM = 10.0
+"""The network sees this much around a region of interest, so that structures at its border have surroundings."""
+
+STAGES = ("load", "preprocess", "network", "restore", "postprocess")
+
+_WINDOWS_LEFT = 4
+"""How many windows the full pass is expected to take at most after a search, until it is known."""
+
+_CARD_FAILURES = ("cuda error", "cuda driver error", "cudnn", "cublas", "gpu is lost")
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A result.
+
+    labelmap: UInt8 image on exactly the input's grid, 0 is background. card: the model's. timings: seconds for each
+    of STAGES. device: where the network ran. notes: sentences for the user, first the warnings, then anything done
+    otherwise than asked. warnings: those that doubt the volume or the result. explanation: a sentence on how the
+    network ran there, for the log; "" where there is nothing to say.
+    """
+
+    labelmap: sitk.Image
+    card: ModelCard
+    timings: dict[str, float]
+    device: str
+    notes: list[str] = field(default_factory=list)
+    explanation: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one call of Engine.segment carries through its stages.
+
+    box: where labels are wanted. margin_mm: what the network sees around it. strict: a warning is an error. search:
+    this is the coarse pass.
+    """
+
+    overlap: float
+    mirror: tuple[str, ...]
+    box: Box
+    margin_mm: float
+    timer: StageTimer
+    cancel: CancelToken
+    plan: WorkPlan
+    strict: bool
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    search: bool = False
+
+    def warn(self, sentences: Iterable[str]) -> None:
+        """Take warnings, each once; raises DoubtfulResultError for the first ones in a strict run."""
+        self.warnings.extend(one for one in dict.fromkeys(sentences) if one not in self.warnings)
+        if self.strict and self.warnings:
+            raise DoubtfulResultError(" ".join(self.warnings))
+
+
+class Engine:
+    """A model ready on a device: the second call of segment pays no loading.
+
+    cpu_path: how the network is computed on the processor, one of fast.choice.CPU_PATHS.
+
+    Raises ModelPackageError for a model that does not exist or is damaged, DeviceError for an impossible device.
+    Calls from several threads take turns.
+    """
+
+    def __init__(self, model: str | Path | Model, device: str = "auto", cpu_path: str = "auto"):
+        self.model = resolved(model)
+        self.device = select_device(device)
+        self._cpu_path = cpu_path
+        self._networks: dict[str, Any] = {}
+        self._steps: dict[str, Any] = {}
+        self._turn = threading.Lock()
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+        return self.model.card
+
+    def segment(
+        self,
+        image: sitk.Image | Sequence[sitk.Image],
+        roi: Box | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+        *,
+        overlap: float | None = None,
+        mirror: Sequence[str] | None = None,
+        threads: int | None = None,
+        strict: bool = False,
+    ) -> Segmentation:
+        """As :func:`LightMedSegLib.inference.segmentation.segment`, with this engine's model and device."""
+        from LightMedSegLib.checks.scan_warnings import image_warnings
+        from LightMedSegLib.inference.preprocessing import as_images
+        from LightMedSegLib.io.volume_checks import check_resolution, check_volume
+
+        images = as_images(image)
+        for volume in images:
+            check_volume(volume)
+        check_resolution(images[0].GetSpacing(), self.card.input.spacing)
+        grid = Grid.of(images[0])
+        whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
+        run = _Run(
+            overlap=_checked_overlap(self.card.input.overlap if overlap is None else overlap),
+            mirror=_checked_mirror(self.card.test_time_mirroring if mirror is None else mirror),
+            box=whole if roi is None else clip_box(roi, grid),
+            margin_mm=ROI_MARGIN_MM,
+            timer=StageTimer(),
+            cancel=cancel or CancelToken(),
+            plan=WorkPlan(progress or (lambda done, total, message: None)),
+            strict=strict,
+        )
+        if len(images) == self.card.in_channels:
+            run.warn(image_warnings(images, self.card, None if roi is None else run.box))
+        run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
+        with self._turn, _thread_count(threads):
+            return self._segment(images, grid, run)
+
+    def _segment(self, images: list[sitk.Image], grid: Grid, run: _Run) -> Segmentation:
+        from LightMedSegLib.checks.result_warnings import result_warnings
+        from LightMedSegLib.inference.postprocessing import postprocess
+
+        asked = run.box
+        run.cancel.raise_if_cancelled()
+        labels = np.zeros(grid.shape, dtype=np.uint8)
+        searches = is_worth_it(grid, run.box, self.card.input, run.overlap)
+        self._expect(grid, run, searches)
+        if searches:
+            coarse = replace(run, mirror=(), search=True)
+            self._fill(labels, images, grid, coarse_input(self.card.input), coarse)
+            box = surroundings(labels, grid, run.box, self.card.input, run.overlap)
+            labels[...] = 0
+            run = replace(run, box=box, margin_mm=run.margin_mm if box == run.box else 0.0)
+        device = self._fill(labels, images, grid, self.card.input, run)
+        run.plan.at("finish", 0.0, "Cleaning up")
+        with run.timer.stage("postprocess"):
+            voxel_ml = float(np.prod(grid.spacing)) / 1000
+            (x0, x1), (y0, y1), (z0, z1) = run.box
+            postprocess(labels[z0:z1, y0:y1, x0:x1], self.card.postprocessing, voxel_ml, run.cancel)
+            run.cancel.raise_if_cancelled()
+            run.warn(result_warnings(labels, grid, self.card, asked))
+            labelmap = grid.image(labels)
+            labelmap.CopyInformation(images[0])
+        pace_of(device).learn("finish", labels.size, run.timer.seconds["postprocess"])
+        run.plan.end("Done")
+        notes, why = [*run.warnings, *run.notes], self._explanation(device)
+        return Segmentation(labelmap, self.card, run.timer.seconds, device, notes, why, list(run.warnings))
+
+    def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
+        """Plan the parts of a run by the voxels of each; what cannot be known yet is taken as large."""
+        pace, plan, spec = pace_of(self.device.name), run.plan, self.card.input
+        voxels = float(np.prod(grid.shape))
+        everything = float(np.prod(map_to_model_grid(grid, spec.spacing, spec.orientation, run.box).model.shape))
+        passes, window = 2.0 ** len(run.mirror), float(np.prod(spec.patch))
+        plan.expect("preparation", pace.expected("preparation", voxels))
+        plan.expect("finish", pace.expected("finish", voxels))
+        if searches:
+            plan.expect("search preparation", pace.expected("preparation", voxels))
+            smaller = float(np.prod(spec.spacing)) / float(np.prod(coarse_input(spec).spacing))
+            plan.expect("search", pace.expected("network", everything * smaller))
+            everything = _WINDOWS_LEFT * window
+        plan.expect("network", pace.expected("network", max(everything, window) * passes))
+
+    def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, spec: InputSpec, run: _Run) -> str:
+        """Fill run.box of labels on the engine's device, or on the CPU where that fails; return the device's name."""
+        from LightMedSegLib.inference.padding_labels import clear_padding
+        from LightMedSegLib.inference.preprocessing import prepare_volume
+
+        run.plan.at("search preparation" if run.search else "preparation", 0.0, "Preparing the volume")
+        before = run.timer.seconds["preprocess"]
+        with run.timer.stage("preprocess"):
+            prepared = prepare_volume(images, spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
+        run.warn(prepared.notes)
+        pace_of(self.device.name).learn("preparation", labels.size, run.timer.seconds["preprocess"] - before)
+        for device in dict.fromkeys((self.device.name, "cpu")):
+            try:
+                self._label_on(device, prepared, labels, spec, run)
+                run.warn(clear_padding(labels, prepared, self.card) if not run.search else ())
+                return device
+            except (RuntimeError, MemoryError) as error:
+                reason = _why_it_failed(error, device)
+                if reason is None:
+                    raise
+                if device == "cpu":
+                    raise DeviceError(f"{reason}; choose a smaller region of interest.") from error
+                note = f"{reason}; the CPU was used."
+                if note not in run.notes:
+                    run.notes.append(note)
+            self._release(device)
+        raise AssertionError("The CPU either succeeds or raises.")
+
+    def _label_on(
+        self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], spec: InputSpec, run: _Run
+    ) -> None:
+        from LightMedSegLib.inference.predictor import Predictor, steps_of
+        from LightMedSegLib.inference.sliding_window import label_volume, plan_layout
+
+        part = "search" if run.search else "network"
+        if device not in self._networks:
+            run.plan.at(part, 0.0, "Loading the model")
+        with run.timer.stage("load"):
+            network = self._network(device)
+            steps = self._steps.setdefault(device, steps_of(network))
+            predictor = Predictor(network, device, run.mirror, run.cancel, steps)
+        classes = self.card.num_classes
+        layout = plan_layout(prepared, spec.view, spec.patch, run.overlap, predictor.total_stride, classes)
+        if spec.view == "whole" and not layout.single:
+            run.notes.append("The volume is too large for one pass of the network; it was segmented in windows.")
+        windows, pace = len(layout.starts), pace_of(device)
+        network_voxels = float(np.prod(layout.window)) * windows * 2 ** len(run.mirror)
+        label_voxels = float(np.prod([last - first for first, last in run.box]))
+        to_labels = pace.expected("restoration", label_voxels)
+        seconds = pace.expected("network", network_voxels) + to_labels
+        run.plan.expect(part, seconds)
+
+        def on_share(share: float, window: int) -> None:
+            run.cancel.raise_if_cancelled()
+            message = "Searching for the structures" if run.search else f"Segmenting, window {window} of {windows}"
+            run.plan.at(part, share, message)
+
+        before = dict(run.timer.seconds)
+        restoration = to_labels / seconds if seconds else 0.0
+        try:
+            label_volume(predictor, prepared, layout, classes, labels, run.box, run.timer, on_share, restoration)
+        finally:
+            predictor.release()
+        for work, stage, voxels in (("network", "network", network_voxels), ("restoration", "restore", label_voxels)):
+            pace.learn(work, voxels, run.timer.seconds[stage] - before[stage])
+
+    def _release(self, device: str) -> None:
+        import torch
+
+        if device.startswith("cuda"):
+            # Built again next time: what lies on a card that was lost cannot be used any more.
+            release = getattr(self._networks.pop(device, None), "release", None)
+            with suppress(RuntimeError):
+                if release is not None:
+                    release()
+                torch.cuda.empty_cache()
+
+    def _explanation(self, device: str) -> str:
+        if device == "cpu":
+            from LightMedSegLib.network.cpu.choice import choose_cpu_path
+
+            return choose_cpu_path(self._cpu_path).explanation
+        return str(getattr(self._networks[device], "explanation", ""))
+
+    def _network(self, device: str) -> Any:
+        if device not in self._networks:
+            import torch
+
+            network: Any = self.model.build_network(device).eval()
+            network = network.to(memory_format=torch.channels_last_3d)
+            if device == "cpu":
+                from LightMedSegLib.network.cpu.choice import choose_cpu_path, prepare_for_cpu
+
+                network = prepare_for_cpu(network, choose_cpu_path(self._cpu_path))
+            elif device.startswith("cuda"):
+                from LightMedSegLib.network.cuda.choice import prepare_for_cuda
+
+                network = prepare_for_cuda(network)
+            self._networks[device] = network
+        return self._networks[device]
+
+
+def _why_it_failed(error: Exception, device: str) -> str | None:
+    """The reason in words if another device, or a smaller volume, would have helped."""
+    from LightMedSegLib.core.out_of_memory import is_out_of_memory
+
+    name = {"cuda": "CUDA", "mps": "The Apple GPU"}.get(device.split(":")[0], "The computer")
+    if is_out_of_memory(error):
+        return f"{name} ran out of memory"
+    text = str(error).lower()
+    if device == "mps" or "no kernel image" in text:
+        return f"{name} cannot run this model with the installed PyTorch"
+    if device.startswith("cuda") and any(words in text for words in _CARD_FAILURES):
+        return f"{name} stopped working (if it happens again, restart the program)"
+    return None
+
+
+def _checked_overlap(overlap: float) -> float:
+    if not 0 <= overlap <= 0.9:
+        raise LightMedSegError(f"The overlap must be between 0 and 0.9, not {overlap:g}.")
+    return float(overlap)
+
+
+def _checked_mirror(mirror: Sequence[str]) -> tuple[str, ...]:
+    unknown = [axis for axis in mirror if axis not in ("x", "y", "z")]
+    if unknown:
+        raise LightMedSegError(f"The mirror axis {unknown[0]!r} is unknown; use x, y and z.")
+    return tuple(dict.fromkeys(mirror))
+
+
+@contextmanager
+def _thread_count(threads: int | None) -> Iterator[None]:
+    if threads is None:
+        yield
+        return
+    if threads < 1:
+        raise LightMedSegError(f"The number of threads must be at least 1, not {threads}.")
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def resolved(model: str | Path | Model) -> Model:
+    """model itself, or the one of that name, folder or zip; raises ModelPackageError if there is none."""
+    if not isinstance(model, (str, Path)):
+        return model
+    from LightMedSegLib.models.store import resolve_model
+
+    return resolve_model(model)

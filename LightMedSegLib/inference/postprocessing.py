@@ -1,0 +1,157 @@
+"""Cleaning up a labelmap as the model card says: keep the largest part, drop crumbs, fill holes.
+
+Every step works inside the labels' bounding box, so its cost follows the structure and not the scan.
+Voxels that touch by a face, an edge or a corner belong together: a thin vessel is not cut where it runs diagonally.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from LightMedSegLib.core.itk_filters import run_filter
+from LightMedSegLib.core.progress import CancelToken
+
+_ROUNDING = 1e-6
+
+Region = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class _Options:
+    minimum_voxels: int
+    cancel: CancelToken | None
+
+
+def postprocess(
+    labels: NDArray[np.uint8],
+    steps: Sequence[Mapping[str, Any]],
+    voxel_ml: float,
+    cancel: CancelToken | None = None,
+) -> None:
+    """Apply the card's steps in order to labels (uint8, z, y, x), in place.
+
+    keep_largest_component: only the largest connected part of each label stays, or, with "joint", of all of them as
+    one structure. remove_small_components: parts smaller than minimum_ml become background. fill_holes: background
+    that a label encloses completely becomes that label; other labels inside stay. voxel_ml is one voxel's volume.
+
+    Raises ValueError for an unknown operation and CancelledError once cancel is set.
+    """
+    operations = {
+        "keep_largest_component": _keep_largest,
+        "remove_small_components": _remove_small,
+        "fill_holes": _fill_holes,
+    }
+    for step in steps:
+        if step["operation"] not in operations:
+            raise ValueError(f"Unknown postprocessing {step['operation']!r}; known are {', '.join(operations)}.")
+        minimum = int(np.ceil(float(step.get("minimum_ml", 0)) / voxel_ml - _ROUNDING))
+        options = _Options(minimum, cancel)
+        boxes = bounding_boxes(labels, cancel)
+        groups = [step["labels"]] if step.get("joint") else [[value] for value in step["labels"]]
+        for group in groups:
+            region = _union([boxes[value] for value in group if value in boxes])
+            if region is not None:
+                operations[step["operation"]](labels[region], group, options)
+
+
+def bounding_boxes(labels: NDArray[np.uint8], cancel: CancelToken | None = None) -> dict[int, Region]:
+    """The smallest box (slices of z, y, x) around each label that occurs, background not counted."""
+    occupied = _occupied(labels)
+    if occupied is None:
+        return {}
+    inside = labels[occupied]
+    planes: dict[int, list[int]] = {}
+    for index, plane in enumerate(inside):
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        for value in np.flatnonzero(np.bincount(plane.ravel())).tolist():
+            planes.setdefault(value, []).append(index)
+    planes.pop(0, None)
+    boxes = {}
+    for value, found in planes.items():
+        slab = inside[found[0] : found[-1] + 1]
+        flat = np.zeros(slab.shape[1:], dtype=bool)
+        for part in slab:
+            flat |= part == value
+        spans = ((found[0], found[-1] + 1), _span(flat.any(axis=1)), _span(flat.any(axis=0)))
+        z, y, x = (
+            slice(whole.start + first, whole.start + last) for whole, (first, last) in zip(occupied, spans, strict=True)
+        )
+        boxes[value] = (z, y, x)
+    return boxes
+
+
+def _occupied(labels: NDArray[np.uint8]) -> Region | None:
+    """The box of everything that is labelled: a maximum takes a tenth of the time of telling labels apart."""
+    rows = labels.max(axis=2) > 0
+    if not rows.any():
+        return None
+    (z0, z1), (y0, y1) = _span(rows.any(axis=1)), _span(rows.any(axis=0))
+    x0, x1 = _span(labels[z0:z1, y0:y1].max(axis=0).any(axis=0))
+    return slice(z0, z1), slice(y0, y1), slice(x0, x1)
+
+
+def _span(marked: Any) -> tuple[int, int]:
+    """The first True of a line of truth values, and the place behind the last."""
+    places = np.flatnonzero(marked)
+    return int(places[0]), int(places[-1]) + 1
+
+
+def _union(boxes: Sequence[Region]) -> Region | None:
+    if not boxes:
+        return None
+    z, y, x = (slice(min(box[d].start for box in boxes), max(box[d].stop for box in boxes)) for d in range(3))
+    return z, y, x
+
+
+def _mask(labels: NDArray[np.uint8], group: Sequence[int]) -> NDArray[np.bool_]:
+    mask = labels == group[0]
+    for value in group[1:]:
+        mask |= labels == value
+    return mask
+
+
+def _components(mask: NDArray[np.bool_], options: _Options, corners: bool = True) -> sitk.Image:
+    """Connected parts of mask, numbered; corners says whether touching at an edge or corner connects."""
+    connected = sitk.ConnectedComponentImageFilter()
+    connected.SetFullyConnected(corners)
+    return run_filter(connected, options.cancel, sitk.GetImageFromArray(mask.view(np.uint8)))
+
+
+def _components_by_size(mask: NDArray[np.bool_], options: _Options) -> NDArray[np.uint32]:
+    """Connected parts numbered by falling size, those of fewer than minimum_voxels left out."""
+    by_size = sitk.RelabelComponentImageFilter()
+    by_size.SetMinimumObjectSize(options.minimum_voxels)
+    # An array of its own: a view of an image that nobody else holds would outlive its memory.
+    parts: NDArray[np.uint32] = sitk.GetArrayFromImage(run_filter(by_size, options.cancel, _components(mask, options)))
+    return parts
+
+
+def _keep_largest(labels: NDArray[np.uint8], group: Sequence[int], options: _Options) -> None:
+    mask = _mask(labels, group)
+    parts = _components_by_size(mask, options)
+    labels[mask & (parts != 1)] = 0
+
+
+def _remove_small(labels: NDArray[np.uint8], group: Sequence[int], options: _Options) -> None:
+    mask = _mask(labels, group)
+    parts = _components_by_size(mask, options)
+    labels[mask & (parts == 0)] = 0
+
+
+def _fill_holes(labels: NDArray[np.uint8], group: Sequence[int], options: _Options) -> None:
+    mask = _mask(labels, group)
+    # Where the label connects at corners its surroundings must connect at faces only, or they would leak through it.
+    parts = sitk.GetArrayFromImage(_components(~mask, options, corners=False))
+    faces = [parts[side] for side in (0, -1)] + [parts[:, side] for side in (0, -1)] + [parts[..., 0], parts[..., -1]]
+    enclosed = np.ones(int(parts.max()) + 1, dtype=bool)
+    enclosed[0] = False
+    for face in faces:
+        enclosed[face.ravel()] = False
+    labels[enclosed[parts] & (labels == 0)] = group[0]

@@ -1,0 +1,86 @@
+"""Separable resampling of a volume, axis by axis, without a float copy of the whole input."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.core.geometry import AxisMap
+from LightMedSegLib.core.progress import CancelToken
+
+ANTIALIAS_FROM = 1.2
+"""Where the model's spacing is more than this many times the volume's, the axis is smoothed before sampling."""
+
+_CHUNK_VOXELS = 2**22
+
+
+def resample(
+    array: NDArray[Any], axes: tuple[AxisMap, AxisMap, AxisMap], cancel: CancelToken | None = None
+) -> NDArray[np.float32]:
+    """array (z, y, x) sampled linearly at the model's spacing; axes are those of x, y and z.
+
+    Each axis is one small matrix, so the work is matrix products over a few slices at a time: memory holds the
+    result and those slices, whatever the size of the input.
+    """
+    import torch
+
+    weights_z, weights_y, weights_x = (_tensor(axis_weights(axes[a])) for a in (2, 1, 0))
+    shape = (axes[2].model_length, axes[1].model_length, axes[0].model_length)
+    result = torch.zeros(shape) if weights_z is not None else torch.empty(shape)
+    step = max(1, _CHUNK_VOXELS // (array.shape[1] * array.shape[2]))
+    for first in range(0, array.shape[0], step):
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        last = min(array.shape[0], first + step)
+        slices = torch.from_numpy(array[first:last].astype(np.float32))
+        if weights_x is not None:
+            slices = slices @ weights_x.T
+        if weights_y is not None:
+            slices = weights_y @ slices
+        if weights_z is None:
+            result[first:last] = slices
+            continue
+        touched = weights_z[:, first:last].any(dim=1).nonzero()
+        if len(touched):
+            rows = slice(int(touched[0]), int(touched[-1]) + 1)
+            result[rows].view(rows.stop - rows.start, -1).addmm_(
+                weights_z[rows, first:last], slices.reshape(last - first, -1)
+            )
+    resampled: NDArray[np.float32] = result.numpy()
+    return resampled
+
+
+def axis_weights(axis: AxisMap) -> NDArray[np.float32] | None:
+    """Matrix (model_length, length) that resamples one axis; None when the axis stays as it is.
+
+    Linear interpolation between voxel centres. Where the model is coarser than ANTIALIAS_FROM times the volume, a
+    Gaussian comes first, with the width that turns a voxel's blur into the model's: sigma^2 = (ratio^2 - 1) / (8 ln 2)
+    voxels (Cardoso et al., MICCAI 2015). Beyond the borders the outermost voxel is repeated; every row sums to one.
+    """
+    if axis.identity:
+        return None
+    kernel = np.ones(1)
+    if axis.ratio > ANTIALIAS_FROM:
+        sigma = math.sqrt((axis.ratio**2 - 1) / (8 * math.log(2)))
+        radius = max(1, math.ceil(4 * sigma))
+        kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+        kernel /= kernel.sum()
+    radius = len(kernel) // 2
+    position = axis.to_volume(np.arange(axis.model_length)) - axis.start
+    position = np.clip(position, 0, axis.length - 1)
+    lower = np.floor(position).astype(np.int64)
+    fraction = position - lower
+    taps = (1 - fraction)[:, None] * np.append(kernel, 0.0) + fraction[:, None] * np.append(0.0, kernel)
+    columns = np.clip(lower[:, None] + np.arange(-radius, radius + 2), 0, axis.length - 1)
+    weights = np.zeros((axis.model_length, axis.length))
+    np.add.at(weights, (np.arange(axis.model_length)[:, None], columns), taps)
+    return weights.astype(np.float32)
+
+
+def _tensor(weights: NDArray[np.float32] | None) -> Any:
+    import torch
+
+    return None if weights is None else torch.from_numpy(weights)

@@ -1,0 +1,1 @@
+"""Volumes, labelmaps and datasets from and to files, with the checks that ITK leaves out."""

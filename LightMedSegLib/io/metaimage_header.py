@@ -1,0 +1,42 @@
+"""Checks of a MetaImage file that ITK leaves out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from LightMedSegLib.core.errors import InputImageError
+
+_HEADER_BYTES = 64 * 1024
+_MOST_AXES = 10
+"""ITK's reader has room for so many, and writes beyond it without a look when a header says more."""
+
+_NUMBERED_FILES = re.compile(rb"[^%]*%0?[0-9]{0,2}d[^%]*")
+
+
+def check_metaimage(path: Path) -> None:
+    """Raise InputImageError if the header of the .mha or .mhd file at path would mislead ITK's reader.
+
+    That is a number of axes that is missing or impossible, a CompressedData that is neither true nor false (the voxels
+    would be whatever was in memory), and a pattern of file names that is more than a number in a name (ITK hands it to
+    printf, which reads and writes memory as it says).
+    """
+    with path.open("rb") as stream:
+        lines = stream.read(_HEADER_BYTES).splitlines()
+    for line in lines:
+        key, mark, value = (part.strip() for part in line.partition(b"="))
+        if not mark:
+            continue
+        if key == b"NDims" and not (value.isdigit() and 1 <= int(value) <= _MOST_AXES):
+            raise InputImageError(f"{path} has a MetaImage header with an impossible number of axes.")
+        if key == b"CompressedData" and value.lower() not in (b"true", b"false"):
+            raise InputImageError(f"{path} has a MetaImage header that does not say whether its voxels are compressed.")
+        if key == b"ElementDataFile":
+            if is_dangerous_pattern(value):
+                raise InputImageError(f"{path} has a MetaImage header with an impossible pattern of file names.")
+            return
+
+
+def is_dangerous_pattern(names: bytes) -> bool:
+    """Whether a pattern of file names, which ITK hands to printf, has more in it than a number of a few digits."""
+    return b"%" in names and not _NUMBERED_FILES.fullmatch(names)

@@ -1,0 +1,25 @@
+"""The sample volumes that come with the program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from LightMedSegLib.core.errors import InputImageError
+
+SAMPLES = {
+    "hippocampus": "mni152-t1-left-hippocampus.nii.gz",
+    "brain": "mni152-t1-brain.nii.gz",
+}
+"""Short name to file name; where they come from stands in the README beside them."""
+
+
+def sample_path(name: str) -> Path:
+    """The file of a sample, in a source tree or an installed package; raises InputImageError if it is not there."""
+    if name not in SAMPLES:
+        raise InputImageError(f"There is no sample {name!r}; the samples are {', '.join(SAMPLES)}.")
+    library = Path(__file__).resolve().parents[1]
+    for resources in (library / "_resources", library.parent / "Resources"):
+        path = resources / "SampleData" / SAMPLES[name]
+        if path.is_file():
+            return path
+    raise InputImageError(f"The sample {name!r} did not come with this installation.")

@@ -1,0 +1,81 @@
+"""The scans of a folder that are all to be segmented."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.volume_files import VOLUME_SUFFIXES
+
+IMAGES_FOLDER = "imagesTs"
+_CHANNEL = re.compile(r"(.+)_(\d{4})")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """name: of the result. images: one file or DICOM folder for each channel of the model."""
+
+    name: str
+    images: tuple[Path, ...]
+
+
+def find_scans(folder: Path, channels: int) -> list[Scan]:
+    """The scans below folder, sorted by name.
+
+    Looked at is folder/imagesTs where that exists (the layout of nnU-Net and the Medical Segmentation Decathlon),
+    else folder itself: its volume files and, for models of one channel, its folders of DICOM slices. nnU-Net's endings
+    _0000, _0001, ... number the channels of a case; files without them are cases of one channel.
+
+    Raises InputImageError if there is none, or if a case does not have the model's number of channels.
+    """
+    if not folder.is_dir():
+        raise InputImageError(f"{folder} is no folder.")
+    images = folder / IMAGES_FOLDER if (folder / IMAGES_FOLDER).is_dir() else folder
+    found: dict[str, dict[int, Path]] = {}
+    for path in sorted(images.iterdir()):
+        name = _scan_name(path)
+        if name is None:
+            continue
+        numbered = _CHANNEL.fullmatch(name) if path.is_file() else None
+        case, channel = (numbered[1], int(numbered[2])) if numbered else (name, 0)
+        if channel in found.setdefault(case, {}):
+            raise InputImageError(f"{images} has two volumes for the case {case}; keep one of them.")
+        found[case][channel] = path
+    if not found and _holds_dicom(images):
+        raise InputImageError(
+            f"{images} holds one DICOM scan: let the output's name end in .seg.nrrd, or give the folder above."
+        )
+    if not found:
+        raise InputImageError(
+            f"{images} holds no scan; give a folder with volumes ({', '.join(VOLUME_SUFFIXES)}) or with a folder of "
+            "DICOM slices for each scan."
+        )
+    for case, files in found.items():
+        if sorted(files) != list(range(channels)):
+            raise InputImageError(
+                f"The case {case} has {len(files)} volume(s), but the model reads {channels}; let their names end in "
+                f"_0000 to _{channels - 1:04d}."
+            )
+    return [Scan(case, tuple(files[channel] for channel in range(channels))) for case, files in sorted(found.items())]
+
+
+def _scan_name(path: Path) -> str | None:
+    """The name of a scan without its ending; None for anything else."""
+    if path.name.startswith("."):
+        return None
+    if path.is_dir():
+        return path.name if _holds_dicom(path) else None
+    suffix = max((end for end in VOLUME_SUFFIXES if path.name.lower().endswith(end)), key=len, default="")
+    return path.name[: -len(suffix)] if suffix and len(path.name) > len(suffix) else None
+
+
+def _holds_dicom(folder: Path) -> bool:
+    """Whether any file directly in folder has DICOM's mark."""
+    for path in folder.iterdir():
+        if path.is_file():
+            with path.open("rb") as stream:
+                if stream.read(132)[128:] == b"DICM":
+                    return True
+    return False

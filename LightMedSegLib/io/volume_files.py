@@ -1,0 +1,96 @@
+"""Volumes from files: NIfTI, NRRD, MetaImage, or a folder with a DICOM series."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.dicom_series import read_dicom_folder
+from LightMedSegLib.io.metaimage_header import check_metaimage
+from LightMedSegLib.io.nifti_header import check_nifti
+from LightMedSegLib.io.nrrd_header import check_nrrd
+from LightMedSegLib.io.volume_checks import check_layout, check_resolution, check_volume
+
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+
+__all__ = ["VOLUME_SUFFIXES", "check_resolution", "check_volume", "read_image", "read_volume"]
+
+
+def read_volume(path: str | Path, series: int | None = None) -> sitk.Image:
+    """The scalar 3D volume in a file or DICOM folder, on the grid and with the values that the file has.
+
+    Spacing and origin are in mm, directions in ITK's LPS. ``series`` chooses among several series of a
+    DICOM folder: the number that the error message about them lists. A NaN in a NIfTI file is read as 0:
+    ITK's reader does so, and the programs that write such files mean it.
+
+    Raises InputImageError, naming the file, for anything that check_volume refuses and for whatever cannot
+    be read: missing, empty, truncated or damaged files and unknown formats.
+
+    A DICOM series brings its modality and body part along, for :func:`scan_tags.tags_of`.
+    """
+    path = Path(path)
+    image = read_dicom_folder(path, series) if path.is_dir() else read_image(path)
+    check_volume(image, str(path))
+    return image
+
+
+def read_image(path: Path) -> sitk.Image:
+    """The scalar 3D image in a file, its layout checked but not its geometry and values.
+
+    A fourth axis of length one, which some programs write, is dropped. Raises InputImageError.
+    """
+    _check_file(path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        size = list(reader.GetSize())
+        while len(size) > 3 and size[-1] == 1:
+            size.pop()
+        check_layout(len(size), size, reader.GetNumberOfComponents(), str(path))
+        if len(size) < reader.GetDimension():
+            # An extraction size of 0 makes ITK drop that axis.
+            reader.SetExtractSize([*size, *([0] * (reader.GetDimension() - len(size)))])
+        return reader.Execute()
+    except (RuntimeError, MemoryError) as error:
+        raise InputImageError(_explain(path, str(error))) from error
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise InputImageError(f"{path} does not exist.")
+    name = path.name.lower()
+    if name.endswith(".dcm"):
+        raise InputImageError(f"{path} is one DICOM file; give the folder that holds the whole series.")
+    if not name.endswith(VOLUME_SUFFIXES):
+        known = ", ".join(VOLUME_SUFFIXES)
+        raise InputImageError(f"{path} has no known volume format; give a DICOM folder or one of {known}.")
+    try:
+        with path.open("rb") as stream:
+            if not stream.read(1):
+                raise InputImageError(f"{path} is an empty file.")
+    except OSError as error:
+        raise InputImageError(f"{path} cannot be opened: {error.strerror}.") from error
+    if name.endswith((".nii", ".nii.gz")):
+        check_nifti(path)
+    if name.endswith((".nrrd", ".nhdr")):
+        check_nrrd(path)
+    if name.endswith((".mha", ".mhd")):
+        check_metaimage(path)
+
+
+def _explain(path: Path, message: str) -> str:
+    """One sentence in place of ITK's report, which names source files and addresses."""
+    text = message.lower()
+    if "orthonormal" in text or "determinant is 0" in text:
+        return (
+            f"{path} has axes that are not at right angles (sheared, for example by a tilted gantry); "
+            "resample it to a rectangular grid first."
+        )
+    if "zero-valued spacing" in text:
+        return f"{path} has a voxel spacing of zero; every spacing must be positive."
+    if "allocate" in text or not text:
+        return f"{path} declares more voxels than fit into this computer's memory."
+    return f"{path} cannot be read: it is damaged, incomplete, or not in the format that its name says."

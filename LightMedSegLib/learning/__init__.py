@@ -1,0 +1,1 @@
+"""What training and fine-tuning share: prepared cases, batches, losses, averaging and checkpoints."""

@@ -1,0 +1,1 @@
+"""Random changes of position and intensity, made on the device for a whole batch."""

@@ -1,0 +1,175 @@
+"""From a corrected segmentation in the scene to a case in the store, beside the user interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Box
+from LightMedSegLib.core.labels import Label
+from LightMedSegLib.core.torch_loading import load_torch_quietly
+from LightMedSegLib.finetuning.cases.record import CaseRecord
+from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
+from LightMedSegLib.finetuning.cases.store import CaseStore
+from LightMedSegLib.models.package import load_model
+from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
+from LightMedSegLib.mrml.segmentations.result_record import PREFIX, ResultRecord, region_box, written_content
+from LightMedSegLib.mrml.segmentations.segments_snapshot import SegmentsSnapshot, snapshot_steps
+from LightMedSegLib.mrml.segmentations.untouched import untouched_labels, untouched_text
+from LightMedSegLib.mrml.volumes import VolumeSnapshot, VolumeState, check_volume_node, copy_steps
+
+_CASE = PREFIX + "Case"
+
+_NOT_HERE = (
+    "The prediction before your corrections is not on this computer, so the model segmented the scan once more for the "
+    "comparison."
+)
+
+
+@dataclass(frozen=True)
+class AddedCase:
+    """A case that is in the store now; notes: sentences for the user."""
+
+    record: CaseRecord
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a person says about a corrected segmentation.
+
+    values: segment identifier to label value, for the segments to read. labels: values that were looked at. absent:
+    those of them that are confirmed not to be in the scan. new_labels: structures that the model does not know.
+    region: makes the mask (z, y, x) of the reviewed voxels from the volume's snapshot; None for all voxels.
+    """
+
+    values: Mapping[str, int]
+    labels: tuple[int, ...]
+    absent: tuple[int, ...] = ()
+    new_labels: tuple[Label, ...] = ()
+    region: Callable[[VolumeSnapshot], NDArray[np.bool_]] | None = None
+
+
+def case_job(
+    volume_nodes: Sequence[Any],
+    segmentation_node: Any,
+    model_folder: Path,
+    review: Review,
+    store: CaseStore,
+    device: str = "auto",
+    on_end: Callable[[Job], None] = lambda job: None,
+) -> Job:
+    """A job for :meth:`Worker.submit` that adds a case, or corrects the one made from this segmentation before.
+
+    Its outcome is an :class:`AddedCase`. The model is run only where the untouched prediction is not known.
+    Raises InputImageError at once for volumes that cannot be used.
+    """
+    for volume in volume_nodes:
+        check_volume_node(volume)
+    run = _Run(list(volume_nodes), segmentation_node, model_folder, review, store, device)
+    return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
+
+
+def case_of(segmentation_node: Any, known: Collection[str]) -> str | None:
+    """The one of the known cases that was made from the present result in a node; None if there is none."""
+    case_id, _, result = (segmentation_node.GetAttribute(_CASE) or "").partition(" ")
+    # A new result in the same node is another case.
+    if not case_id or result != _result_in(segmentation_node):
+        return None
+    return case_id if case_id in known else None
+
+
+def segmented_box(segmentation_node: Any) -> Box | None:
+    """The box of voxels that a result is of; None for the whole volume and for nodes that are no results."""
+    record = ResultRecord.read(segmentation_node)
+    return None if record is None else region_box(record.region)
+
+
+class _Run:
+    def __init__(
+        self, volumes: list[Any], node: Any, model_folder: Path, review: Review, store: CaseStore, device: str
+    ) -> None:
+        self._volumes, self._node, self._model_folder = volumes, node, model_folder
+        self._review, self._store, self._device = review, store, device
+        self._states = [VolumeState.of(volume) for volume in volumes]
+        record = ResultRecord.read(node)
+        self._made_by = record.weights_sha256 if record is not None else ""
+        self._box, self._untouched = segmented_box(node), untouched_text(node)
+        self._replaces = case_of(node, {entry.case_id for entry in store.list()})
+        self._snapshots: list[VolumeSnapshot] = []
+        self._segments: SegmentsSnapshot | None = None
+
+    def preparation(self) -> Iterator[None]:
+        """Copy volumes and segments, in small steps."""
+        for volume in self._volumes:
+            for step in copy_steps(volume):
+                if step is not None:
+                    self._snapshots.append(step)
+                yield None
+        for segments in snapshot_steps(self._node, self._volumes[0], self._review.values):
+            self._segments = segments
+            yield None
+
+    def unwanted(self) -> str:
+        """Only until everything is copied: what was added does not depend on the scene any more."""
+        if self._segments is not None:
+            return ""
+        for volume, state in zip(self._volumes, self._states, strict=True):
+            gone = volume.GetScene() is None or volume.GetImageData() is None
+            if gone or self._node.GetScene() is None or VolumeState.of(volume) != state:
+                return "Volume or segmentation changed while the case was read; add it again."
+        return ""
+
+    def work(self, context: JobContext) -> AddedCase:
+        """In the worker thread: nothing here may touch nodes."""
+        from LightMedSegLib.finetuning.cases.building import build_case
+
+        assert self._segments is not None
+        first, review = self._snapshots[0], self._review
+        labels, model = self._segments.labels(), load_model(self._model_folder)
+        known, notes = None, []
+        if self._made_by == model.card.weights.sha256:
+            known = untouched_labels(self._untouched, (labels.shape[0], labels.shape[1], labels.shape[2]))
+        if known is None:
+            if self._untouched:
+                notes.append(_NOT_HERE)
+            load_torch_quietly()
+        case = build_case(
+            [part.image() for part in self._snapshots],
+            first.grid.image(labels),
+            model,
+            reviewed_labels=review.labels,
+            new_labels=review.new_labels,
+            absent=review.absent,
+            reviewed=review.region(first) if review.region is not None else None,
+            roi=self._box,
+            prediction=first.grid.image(known) if known is not None else None,
+            device=self._device,
+        )
+        context.cancel.raise_if_cancelled()
+        try:
+            record = self._store.add(case, replaces=self._replaces)
+            notes += same_scan_notes([entry.record for entry in self._store.list()], record, self._replaces)
+            return AddedCase(record, tuple(notes))
+        except ValueError as error:
+            raise InputImageError(
+                f"The case cannot be stored ({error}); give new structures short names of one line."
+            ) from error
+
+    def deliver(self, added: AddedCase, final: bool) -> AddedCase:
+        """On the main thread: the segmentation remembers which case it is."""
+        if self._node.GetScene() is not None:
+            self._node.SetAttribute(_CASE, f"{added.record.case_id} {_result_in(self._node)}")
+        return added
+
+
+def _result_in(node: Any) -> str:
+    """Tells the results apart that a node holds one after the other, also those with equal labels."""
+    record = ResultRecord.read(node)
+    return f"{written_content(node)} {record.created}" if record is not None else ""

@@ -1,0 +1,160 @@
+"""A piece of work, its states and its progress."""
+
+from __future__ import annotations
+
+import enum
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from LightMedSegLib.core.errors import CancelledError, LightMedSegError
+from LightMedSegLib.core.progress import CancelToken, TimeLeft
+
+
+class JobState(enum.Enum):
+    """QUEUED: its input is being copied. DROPPED: its result was not wanted any more (scene closed, volume gone)."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DROPPED = "dropped"
+
+    @property
+    def ended(self) -> bool:
+        """True for the states that a job never leaves."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A snapshot: done of total units, seconds since the start, and seconds left (None while unknown; never rising)."""
+
+    done: int
+    total: int
+    message: str
+    elapsed: float
+    remaining: float | None
+
+    @property
+    def fraction(self) -> float:
+        """0..1."""
+        return self.done / self.total if self.total else 0.0
+
+
+class Job:
+    """One run.
+
+    Args:
+        preparation: steps for the main thread, each a few milliseconds, before the work begins.
+        work: called in the worker thread with a :class:`JobContext`; no scene, no widgets.
+        deliver: called on the main thread with what work returned or published; the flag says whether it is final.
+        unwanted: asked on the main thread at every poll; a sentence says why the result is not wanted any more.
+        on_end: called on the main thread when the job has ended, whichever way.
+    """
+
+    def __init__(
+        self,
+        preparation: Iterator[Any],
+        work: Callable[[JobContext], Any],
+        deliver: Callable[[Any, bool], Any],
+        unwanted: Callable[[], str] = lambda: "",
+        on_end: Callable[[Job], None] = lambda job: None,
+    ):
+        self.preparation = preparation
+        self.work = work
+        self.deliver = deliver
+        self.unwanted = unwanted
+        self.on_end = on_end
+        self.state = JobState.QUEUED
+        self.message = ""
+        self.outcome: Any = None
+        self.error: BaseException | None = None
+        self.late_error: Exception | None = None
+        self.drop_reason = ""
+        self.token = CancelToken()
+        self.inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self.changed = threading.Event()
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._left = TimeLeft()
+        self._step = (0, 0, "Reading the volume")
+
+    @property
+    def stopping(self) -> bool:
+        """True once the job was cancelled or dropped; it ends as soon as its work notices."""
+        return self.token.cancelled
+
+    @property
+    def progress(self) -> Progress:
+        """How far the job is; any thread may ask."""
+        with self._lock:
+            (done, total, message), remaining = self._step, self._left.seconds
+        return Progress(done, total, message, time.monotonic() - self._started, remaining)
+
+    def cancel(self) -> None:
+        """Ask the work to stop; what it still returns is not delivered."""
+        self.token.cancel()
+        self.changed.set()
+
+    def drop(self, reason: str) -> None:
+        """Stop because nobody wants the result; reason is the sentence for the user."""
+        self.drop_reason = reason
+        self.cancel()
+
+    def fail_when_stopped(self, error: Exception) -> None:
+        """Stop, and then fail with error."""
+        self.late_error = error
+        self.cancel()
+
+    def post(self, kind: str, value: Any) -> None:
+        """From the worker thread to the main thread: "partial", "done" or "failed" and what belongs to it."""
+        self.inbox.put((kind, value))
+        self.changed.set()
+
+    def set_progress(self, done: int, total: int, message: str) -> None:
+        """A ProgressCallback for the work."""
+        with self._lock:
+            self._left.report(done, total, message, time.monotonic())
+            self._step = (done, total, message)
+
+    def forget_input(self) -> None:
+        """Let go of everything the work needed."""
+        self.preparation = iter(())
+        self.work = _ended
+        self.deliver = _ended
+        self.unwanted = str
+        self.inbox = queue.SimpleQueue()
+
+
+class JobContext:
+    """What the work may use of its job, in the worker thread."""
+
+    def __init__(self, job: Job):
+        self.cancel = job.token
+        self.progress = job.set_progress
+        self._post = job.post
+
+    def publish(self, value: Any) -> None:
+        """Hand over an intermediate result; it is delivered at the next poll."""
+        self._post("partial", value)
+
+
+def describe_failure(error: BaseException) -> str:
+    """What went wrong, in one sentence for the user."""
+    if isinstance(error, LightMedSegError):
+        return str(error)
+    # By name: this module knows torch only if somebody else has imported it.
+    if type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in str(error):
+        return "The graphics card ran out of memory; choose the CPU as the device, or a smaller region of interest."
+    if isinstance(error, MemoryError):
+        return "The computer ran out of memory; choose a smaller region of interest, or close other programs."
+    return f"An unexpected problem stopped the segmentation ({type(error).__name__}: {error}); the log has the details."
+
+
+def _ended(*_: Any) -> Any:
+    raise CancelledError("Cancelled: nothing was written.")

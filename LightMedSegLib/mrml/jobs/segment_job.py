@@ -1,0 +1,221 @@
+"""Segmenting a volume node beside the user interface: copy, run in the worker, write the result."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Box
+from LightMedSegLib.core.progress import ProgressCallback, part_of
+from LightMedSegLib.core.torch_loading import load_torch_quietly
+from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
+from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
+from LightMedSegLib.mrml.regions import roi_index_box
+from LightMedSegLib.mrml.segmentations.earlier_results import show_alone
+from LightMedSegLib.mrml.segmentations.writing import PackedLabels, result_node, write_result
+from LightMedSegLib.mrml.volumes import VolumeSnapshot, VolumeState, check_volume_node, copy_steps
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from LightMedSegLib.inference.segmentation import Segmentation
+    from LightMedSegLib.models.package import Model
+
+_PREVIEW_SHARE = 0.15
+"""Of the time of a run with a preview."""
+
+SegmentFunction = Callable[..., "Segmentation"]
+"""LightMedSegLib.inference.segmentation.segment, or something that is called and answers like it."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run; None stands for the model card's own choice.
+
+    preview_spacing: (x, y, z) in mm of a coarse first result. It is made only by a segment function that takes
+    ``spacing``; otherwise the run goes straight to the full result.
+    """
+
+    device: str = "auto"
+    overlap: float | None = None
+    mirror: tuple[str, ...] | None = None
+    threads: int | None = None
+    preview_spacing: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left in the scene.
+
+    node: the segmentation. preview: True for the coarse first result. notes: sentences for the user. timings:
+    seconds per stage. device: where the network ran. statistics: one row per label of the model.
+    """
+
+    node: Any
+    preview: bool
+    notes: list[str]
+    timings: dict[str, float]
+    device: str
+    statistics: list[SegmentNumbers]
+
+
+@dataclass
+class _Input:
+    """Filled on the main thread, read by the worker."""
+
+    snapshots: list[VolumeSnapshot] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Finished:
+    result: Segmentation
+    labels: PackedLabels
+    statistics: list[SegmentNumbers]
+
+
+def segmentation_job(
+    volume_nodes: Any | Sequence[Any],
+    model: str | Path | Model,
+    *,
+    roi_node: Any = None,
+    segmentation_node: Any = None,
+    overwrite: bool = False,
+    options: RunOptions | None = None,
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+    on_end: Callable[[Job], None] = lambda job: None,
+    segment: SegmentFunction | None = None,
+) -> Job:
+    """A job for :meth:`Worker.submit` that segments a volume node, or one node per channel of the model.
+
+    Args:
+        segmentation_node: where the result goes; a new node if it holds edits and overwrite is False. None: an
+            earlier unedited result of the same model for this volume is replaced, otherwise a node is added.
+        on_outcome: called on the main thread for the preview (if any) and for the result.
+        on_end: called on the main thread when the job has ended; its state and message tell how.
+        segment: what runs the model; the library's own by default.
+
+    Call it on the main thread. Raises InputImageError at once for volumes or an ROI that cannot be used.
+    Job.outcome is the final :class:`Outcome`.
+    """
+    volumes = list(volume_nodes) if isinstance(volume_nodes, (list, tuple)) else [volume_nodes]
+    for volume in volumes:
+        check_volume_node(volume)
+    if not volumes:
+        raise InputImageError("No volume is chosen; load a scan and choose it as the input volume.")
+    box = None if roi_node is None else roi_index_box(roi_node, volumes[0])
+    run = _Run(volumes, model, box, segmentation_node, overwrite, options or RunOptions(), on_outcome, segment)
+    return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
+
+
+class _Run:
+    def __init__(
+        self,
+        volumes: list[Any],
+        model: str | Path | Model,
+        box: Box | None,
+        target: Any,
+        overwrite: bool,
+        options: RunOptions,
+        on_outcome: Callable[[Outcome], None],
+        segment: SegmentFunction | None,
+    ):
+        self._volumes = volumes
+        self._states = [VolumeState.of(volume) for volume in volumes]
+        self._model = model
+        self._box = box
+        self._target = target
+        self._overwrite = overwrite
+        self._options = options
+        self._on_outcome = on_outcome
+        self._segment = segment
+        self._input = _Input()
+        self._hidden: list[str] = []
+
+    def preparation(self) -> Iterator[None]:
+        """Copy the volumes, in small steps."""
+        for volume in self._volumes:
+            for step in copy_steps(volume):
+                if step is not None:
+                    self._input.snapshots.append(step)
+                yield None
+
+    def work(self, context: JobContext) -> _Finished:
+        """In the worker thread: nothing here may touch the volume nodes."""
+        context.progress(0, 100, "Starting PyTorch")
+        load_torch_quietly()
+        segment = self._segment or _library_segment()
+        images = [part.image() for part in self._input.snapshots]
+        first = self._input.snapshots[0]
+        options = self._options
+        settings = {"overlap": options.overlap, "mirror": options.mirror, "threads": options.threads}
+
+        def run(progress: ProgressCallback, **extra: Any) -> _Finished:
+            result = segment(
+                images[0] if len(images) == 1 else images,
+                self._model,
+                options.device,
+                self._box,
+                progress,
+                context.cancel,
+                **settings,
+                **extra,
+            )
+            return _packed(result, first, keep_untouched="spacing" not in extra)
+
+        if options.preview_spacing is not None and _takes_spacing(segment):
+            context.publish(run(part_of(context.progress, 0, _PREVIEW_SHARE), spacing=options.preview_spacing))
+            context.cancel.raise_if_cancelled()
+            return run(part_of(context.progress, _PREVIEW_SHARE, 1))
+        return run(context.progress)
+
+    def unwanted(self) -> str:
+        """Why the result is not wanted any more; "" if it is."""
+        for volume, state in zip(self._volumes, self._states, strict=True):
+            name = f"'{volume.GetName()}'"
+            if not _in_scene(volume):
+                return f"{name} was removed from the scene while it was segmented; the result was dropped."
+            if volume.GetImageData() is None or VolumeState.of(volume) != state:
+                return f"{name} changed while it was segmented; the result was dropped, segment it again."
+        return ""
+
+    def deliver(self, finished: _Finished, final: bool) -> Outcome:
+        """On the main thread: put the labels into a node that holds no edits, as of now."""
+        result, volume = finished.result, self._volumes[0]
+        requested = self._target if self._target is not None and _in_scene(self._target) else None
+        node, note = result_node(volume, result.card, requested, region=self._box, overwrite=self._overwrite)
+        node = write_result(volume, finished.labels, result.card, node, region=self._box, preview=not final)
+        # The full result replaces the preview, unless the user has begun to edit it: permission is given once.
+        self._target, self._overwrite = node, False
+        self._hidden += show_alone(node)
+        hidden = [f"The earlier result '{name}' is hidden in the views now." for name in self._hidden]
+        notes = [*result.notes, *([note] if note else []), *hidden]
+        outcome = Outcome(node, not final, notes, result.timings, result.device, finished.statistics)
+        self._on_outcome(outcome)
+        return outcome
+
+
+def _packed(result: Segmentation, first: VolumeSnapshot, *, keep_untouched: bool) -> _Finished:
+    import SimpleITK as sitk
+
+    labels = sitk.GetArrayFromImage(result.labelmap)
+    names = {label.value: label.name for label in result.card.labels}
+    numbers = label_numbers(labels, first.array, first.grid.spacing, names)
+    return _Finished(result, PackedLabels.of(labels, keep_untouched=keep_untouched), numbers)
+
+
+def _takes_spacing(segment: SegmentFunction) -> bool:
+    return "spacing" in inspect.signature(segment).parameters
+
+
+def _in_scene(node: Any) -> bool:
+    """Whether the node is still there; its identifier would not tell, because the next scene may use it again."""
+    return node.GetScene() is not None
+
+
+def _library_segment() -> SegmentFunction:
+    from LightMedSegLib.inference.segmentation import segment
+
+    return segment

@@ -1,0 +1,1 @@
+"""Segmentation nodes: writing labels, reading them back, and what a result remembers."""

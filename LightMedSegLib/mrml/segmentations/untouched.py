@@ -1,0 +1,41 @@
+"""The untouched prediction of a result node: corrections change the segments, but never this.
+
+The node, and with it the scene file, only has the key of a file in the user's data folder. A scene that comes to
+another computer does not find it there: the model then segments once more where the prediction is needed. A hash,
+which the node keeps of what was written, says that the labels are those of this very result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.mrml.segmentations.kept_predictions import recall
+from LightMedSegLib.mrml.segmentations.result_record import PREFIX, ResultRecord, content_hash, written_content
+
+_ATTRIBUTE = PREFIX + "Untouched"
+
+
+def remember_untouched(node: Any, key: str) -> None:
+    """Note in a result node the key of what was just written into it; "" where it was not kept."""
+    node.SetAttribute(_ATTRIBUTE, key or None)
+
+
+def untouched_text(node: Any) -> str:
+    """What :func:`untouched_labels` reads in any thread; "" where nothing, or only a coarse preview, is known."""
+    record = ResultRecord.read(node)
+    if record is None or record.preview:
+        return ""
+    return f"{written_content(node)} {node.GetAttribute(_ATTRIBUTE) or ''}"
+
+
+def untouched_labels(text: str, shape: tuple[int, int, int]) -> NDArray[np.uint8] | None:
+    """The untouched labels (z, y, x) from :func:`untouched_text`.
+
+    None if they are unknown, of another size, or not on this computer.
+    """
+    content, _, key = text.partition(" ")
+    labels = recall(key, shape)
+    return labels if labels is not None and content_hash(labels) == content else None

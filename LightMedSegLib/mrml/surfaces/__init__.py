@@ -1,0 +1,1 @@
+"""Closed surfaces of segments, made beside the user interface."""

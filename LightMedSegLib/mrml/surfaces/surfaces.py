@@ -1,0 +1,158 @@
+"""Closed surfaces of a segmentation, made one by one beside the user interface and shown as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import slicer
+import vtk
+from numpy.typing import NDArray
+
+from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
+from LightMedSegLib.mrml.segmentations.result_record import PREFIX, bounding_box
+from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP, layer_array, layers
+from LightMedSegLib.mrml.surfaces.enclosing import Bounds, enclosing
+from LightMedSegLib.mrml.surfaces.filters import SurfaceSettings, make_surface, world_bounds
+
+CLOSED_SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
+
+MAKE_EVENT = vtk.vtkCommand.UserEvent + 27_403
+"""Of a segmentation node: its surfaces are wanted. Who observes it makes them in the background."""
+
+_HIDDEN = PREFIX + "EnclosingHidden"
+"""Once for each node: whoever shows an enclosing structure again wants to see it."""
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """array: of the layer (z, y, x), a copy. origin: index (x, y, z) of its first voxel. matrix: index to world."""
+
+    segment_id: str
+    value: int
+    array: NDArray[Any]
+    origin: tuple[int, int, int]
+    matrix: Any
+
+
+@dataclass(frozen=True)
+class _Made:
+    segment_id: str
+    surface: Any
+
+
+def surface_job(node: Any, on_end: Callable[[Job], None] = lambda job: None) -> Job:
+    """A job for :meth:`Worker.submit` that gives every segment of a segmentation node its closed surface.
+
+    They are those that Slicer itself makes by default. Structures that enclose most of the others are hidden when
+    surfaces of the node are made for the first time. Job.outcome is the list of their names. The job is dropped when
+    the node goes or its segments change.
+    """
+    run = _Run(node)
+    return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
+
+
+def has_surfaces(node: Any) -> bool:
+    """Whether any segment of a segmentation node has a closed surface."""
+    return bool(node.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE))
+
+
+def remove_surfaces(node: Any) -> None:
+    """Take all closed surfaces away."""
+    node.RemoveClosedSurfaceRepresentation()
+
+
+def make_surfaces_again(node: Any) -> None:
+    """Surfaces for a node that had some before its voxels were replaced: by who observes MAKE_EVENT, else at once."""
+    if node.HasObserver(MAKE_EVENT):
+        node.InvokeEvent(MAKE_EVENT)
+    else:
+        node.CreateClosedSurfaceRepresentation()
+
+
+class _Run:
+    def __init__(self, node: Any) -> None:
+        self._node = node
+        self._settings = SurfaceSettings.of(node.GetSegmentation())
+        self._state = self._present_state()
+        self._segments: list[_Segment] = []
+        self._enclosing: list[str] = []
+
+    def preparation(self) -> Iterator[None]:
+        """Copy the labelmaps, one at a time."""
+        segmentation = self._node.GetSegmentation()
+        for image in layers(segmentation):
+            array, matrix = layer_array(image).copy(), vtk.vtkMatrix4x4()
+            image.GetImageToWorldMatrix(matrix)
+            x, _, y, _, z, _ = image.GetExtent()
+            for segment_id in segmentation.GetSegmentIDs():
+                segment = segmentation.GetSegment(segment_id)
+                if segment.GetRepresentation(BINARY_LABELMAP) is image:
+                    value = segment.GetLabelValue()
+                    self._segments.append(_Segment(segment_id, value, array, (x, y, z), matrix))
+            yield None
+
+    def unwanted(self) -> str:
+        """Why nobody needs the surfaces any more; "" if somebody does."""
+        if self._node.GetScene() is None:
+            return "The segmentation was removed from the scene."
+        return "" if self._present_state() == self._state else "The segments changed while their surfaces were made."
+
+    def work(self, context: JobContext) -> None:
+        """In the worker thread; VTK's filters let go of Python's lock while they compute."""
+        total = len(self._segments)
+        boxes = []
+        for segment in self._segments:
+            context.cancel.raise_if_cancelled()
+            boxes.append(bounding_box(segment.array == segment.value))
+        bounds: dict[str, Bounds] = {}
+        for segment, box in zip(self._segments, boxes, strict=True):
+            if box[0].stop:
+                bounds[segment.segment_id] = world_bounds(box, segment.origin, segment.matrix)
+        context.publish(enclosing(bounds))
+        for number, (segment, box) in enumerate(zip(self._segments, boxes, strict=True)):
+            context.cancel.raise_if_cancelled()
+            context.progress(number, total, "")
+            mask = segment.array[box] == segment.value
+            first = [part.start or 0 for part in reversed(box)]
+            place = tuple(start + offset for start, offset in zip(first, segment.origin, strict=True))
+            context.publish(_Made(segment.segment_id, make_surface(mask, place, segment.matrix, self._settings)))
+        context.progress(total, total, "")
+
+    def deliver(self, value: Any, final: bool) -> list[str]:
+        """On the main thread: one more surface, or first of all what is hidden."""
+        if isinstance(value, _Made):
+            segment = self._node.GetSegmentation().GetSegment(value.segment_id)
+            segment.AddRepresentation(CLOSED_SURFACE, value.surface)
+        elif value is not None:
+            self._hide(value)
+            self._begin()
+        return self._enclosing
+
+    def _begin(self) -> None:
+        """Give every segment an empty surface: a 3D view would make those that are missing itself, all at once."""
+        display, segmentation = self._node.GetDisplayNode(), self._node.GetSegmentation()
+        if display is not None:
+            display.SetPreferredDisplayRepresentationName3D(CLOSED_SURFACE)
+            display.SetVisibility3D(True)
+        # The first one last: what it has counts as what the segmentation has.
+        for segment_id in reversed(segmentation.GetSegmentIDs()):
+            segmentation.GetSegment(segment_id).AddRepresentation(CLOSED_SURFACE, vtk.vtkPolyData())
+        segmentation.InvokeEvent(segmentation.ContainedRepresentationNamesModified)
+
+    def _hide(self, segment_ids: Sequence[str]) -> None:
+        display = self._node.GetDisplayNode()
+        if display is None or not segment_ids or self._node.GetAttribute(_HIDDEN):
+            return
+        self._node.SetAttribute(_HIDDEN, "1")
+        for segment_id in segment_ids:
+            display.SetSegmentVisibility3D(segment_id, False)
+            self._enclosing.append(self._node.GetSegmentation().GetSegment(segment_id).GetName())
+
+    def _present_state(self) -> list[tuple[str, int]]:
+        segmentation, state = self._node.GetSegmentation(), []
+        for segment_id in segmentation.GetSegmentIDs():
+            image = segmentation.GetSegment(segment_id).GetRepresentation(BINARY_LABELMAP)
+            state.append((segment_id, 0 if image is None else image.GetMTime()))
+        return state

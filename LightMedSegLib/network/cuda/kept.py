@@ -1,0 +1,103 @@
+"""The folder of what was compiled: kept between sessions, bounded, safe to delete at any time.
+
+What lies in it is code: torch's compiler unpickles its files and loads libraries from it without any check. So it is
+used only while nobody but the user can write there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.core.user_folders import user_data_folder
+from LightMedSegLib.storage.atomic_files import atomic_write
+
+LARGEST_BYTES = 512 * 2**20
+
+_OUTCOME = "outcome.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How compiling ended. reason: why it failed; "" if it did not."""
+
+    reason: str
+    seconds: float = 0.0
+
+
+def compiled_folder() -> Path:
+    """The folder, which may not exist yet; one folder a task in it."""
+    return user_data_folder() / "compiled"
+
+
+def task_folder(key: str) -> Path:
+    """The folder of the task with this key."""
+    return compiled_folder() / key
+
+
+def private_task_folder(key: str) -> Path:
+    """Make the folder of the task with this key if there is none, and return it.
+
+    Raises OutputError where others than the user can write into the folder of what is compiled.
+    """
+    folder = compiled_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    facts = folder.stat()
+    if os.name == "posix" and (facts.st_uid != os.getuid() or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        raise OutputError(f"others can write into {folder}; delete it.")
+    task_folder(key).mkdir(exist_ok=True)
+    return task_folder(key)
+
+
+def read_outcome(folder: Path) -> Outcome | None:
+    """How compiling in a task's folder ended; None if it never did, or if that cannot be read."""
+    try:
+        values = json.loads((folder / _OUTCOME).read_text(encoding="utf-8"))
+        outcome = Outcome(str(values["reason"]), float(values["seconds"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    with suppress(OSError):
+        # The time of the last use, by which the oldest is found.
+        os.utime(folder / _OUTCOME)
+    return outcome
+
+
+def write_outcome(folder: Path, outcome: Outcome) -> None:
+    """Remember how compiling in a task's folder ended; a folder that cannot be written is no error."""
+    with suppress(OSError, OutputError), atomic_write(folder / _OUTCOME) as temporary:
+        temporary.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+
+
+def make_room(largest_bytes: int = LARGEST_BYTES) -> None:
+    """Delete the tasks' folders that were not used for longest until the others have at most largest_bytes."""
+    try:
+        folders = [path for path in compiled_folder().iterdir() if path.is_dir()]
+    except OSError:
+        return
+    sizes = {folder: _bytes(folder) for folder in folders}
+    for folder in sorted(folders, key=_last_use):
+        if sum(sizes.values()) <= largest_bytes:
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        sizes[folder] = 0
+
+
+def _bytes(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
+
+
+def _last_use(folder: Path) -> float:
+    for path in (folder / _OUTCOME, folder):
+        with suppress(OSError):
+            return path.stat().st_mtime
+    return 0.0

@@ -1,0 +1,20 @@
+"""A pass of the network compiled for the first time, and compared with what it was made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from LightMedSegLib.network.cuda.agreement import disagreement
+from LightMedSegLib.network.cuda.compilation import compile_pass
+from LightMedSegLib.network.cuda.task import CompileTask
+
+
+def trial(text: str, folder: Path, threads: int) -> str:
+    """Compile the task that text describes, everything kept in folder; return what is wrong with it, "" if nothing."""
+    task = CompileTask.from_json(text)
+    run, x = task.network_pass(), task.sample()
+    compiled = compile_pass(run, x, folder, threads)
+    with torch.inference_mode():
+        return disagreement(compiled(x), run(x))

@@ -1,0 +1,1 @@
+"""Layers that several blocks of the network share."""

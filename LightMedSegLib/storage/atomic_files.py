@@ -1,0 +1,181 @@
+"""Files and folders that appear complete or not at all.
+
+Everything is written under a temporary name beside its destination, synced to the disk, and renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from LightMedSegLib.core.errors import OutputError
+
+TEMPORARY_PREFIX = ".lightmedseg-tmp-"
+STALE_AFTER_SECONDS = 24 * 3600
+
+_PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path, private: bool = False) -> Iterator[Path]:
+    """Give a temporary path with the same suffixes; after the with-block it becomes path, replacing an old file.
+
+    private: for what shows a patient; only the user may read it, whatever the umask.
+    On any exception the temporary file is removed and an old file stays as it was. Raises OutputError if the
+    folder is missing or may not be written, the disk is full, or path exists and is not a plain file.
+    """
+    target = Path(path)
+    with _explained(target):
+        # Through a link: replace the file that it points to, not the link.
+        real = Path(os.path.realpath(target))
+        if real.exists() and not stat.S_ISREG(real.stat().st_mode):
+            raise OutputError(f"{target} cannot be written: it exists and is not a plain file.")
+        temporary = real.with_name(temporary_name("".join(real.suffixes[-2:])))
+        try:
+            # Created here, so that a missing folder or permission shows before any work is done.
+            temporary.touch(mode=_PRIVATE_FILE if private else 0o666, exist_ok=False)
+            yield temporary
+            sync(temporary)
+            temporary.replace(real)
+            sync(real.parent)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | Path, private: bool = False) -> Iterator[Path]:
+    """Give an empty temporary folder beside path; after the with-block it becomes path.
+
+    private: for what shows a patient; only the user may read it, whatever the umask.
+    Never replaces anything: FileExistsError if path exists at the start or by the end. Other trouble with the
+    disk is an OutputError. On any exception the temporary folder is removed.
+    """
+    target = Path(path).absolute()
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, "it exists already", str(target))
+    with _explained(target):
+        _make_folders(target.parent)
+        temporary = target.with_name(temporary_name())
+        try:
+            temporary.mkdir(mode=_PRIVATE_FOLDER if private else 0o777)
+            yield temporary
+            for item in sorted(temporary.rglob("*")):
+                if private:
+                    item.chmod(_PRIVATE_FOLDER if item.is_dir() else _PRIVATE_FILE)
+                sync(item)
+            sync(temporary)
+            _rename_new(temporary, target)
+            sync(target.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the entries of a folder, from the system's buffers to the disk."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows neither needs nor offers this for folders.
+    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network and overlay file systems cannot sync folders.
+        if path.is_file() or error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that nobody but the user can look into; one that is there already stays as it is."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+
+
+def temporary_name(suffix: str = "") -> str:
+    """A fresh hidden name that :func:`remove_stale` recognises."""
+    return f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{suffix}"
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether path is unfinished work of this module."""
+    return path.name.startswith(TEMPORARY_PREFIX)
+
+
+def remove_stale(folder: Path, older_than: float = STALE_AFTER_SECONDS) -> None:
+    """Remove unfinished work that a crash left in folder; what is younger may belong to a running process."""
+    now = time.time()
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if not is_temporary(path):
+            continue
+        with contextlib.suppress(OSError):
+            inside = path.iterdir() if path.is_dir() and not path.is_symlink() else ()
+            newest = max(item.lstat().st_mtime for item in (path, *inside))
+            if now - newest <= older_than:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _make_folders(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(f"{folder} cannot be written: it is not a folder.") from None
+
+
+def _rename_new(source: Path, target: Path) -> None:
+    try:
+        source.rename(target)
+    except OSError as error:
+        # Where another process was quicker, systems report it in different ways.
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, "it exists already", str(target)) from error
+        raise
+
+
+@contextlib.contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    """Turn the system's errors about target or its temporary file into an OutputError."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if not _is_about(error, target):
+            raise
+        raise OutputError(f"{target} cannot be written: {_reason(error, target)}.") from error
+
+
+def _is_about(error: OSError, target: Path) -> bool:
+    """Whether the error names target, its temporary file, or a folder above: not something read meanwhile."""
+    if error.filename is None:
+        return True
+    real = Path(os.path.realpath(target))
+    # Copying names the source first and then what it could not write.
+    for name in filter(None, (error.filename, error.filename2)):
+        named = Path(os.path.realpath(os.fsdecode(name)))
+        if named == real or named in real.parents or any(is_temporary(path) for path in (named, *named.parents)):
+            return True
+    return False
+
+
+def _reason(error: OSError, target: Path) -> str:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return "the disk is full"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "there is no permission to write there"
+    if error.errno == errno.EROFS:
+        return "the disk is read-only"
+    if error.errno == errno.ENOENT:
+        return f"the folder {target.parent} does not exist"
+    return error.strerror or str(error)

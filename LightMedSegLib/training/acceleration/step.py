@@ -1,0 +1,104 @@
+"""How a run's step is carried out on CUDA: recorded where it can be, and compiled too where that pays."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import importlib.util
+import os
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from LightMedSegLib.core.errors import first_line
+from LightMedSegLib.learning.batch_source import BatchSource
+from LightMedSegLib.learning.configuration import TrainingConfiguration
+from LightMedSegLib.network.cuda.kept import private_task_folder
+from LightMedSegLib.training.acceleration.cuda_graph import RecordedStep, record_step, step_sample
+
+PAYS_FROM_SECONDS = 300.0
+"""Compiling takes 40 to 150 s and saves a third of a step or more: the shortest run for which that is a gain."""
+_LEAST_STEPS = 1000
+_TIMED_STEPS = 5
+
+
+def accelerated_step(
+    network: nn.Module,
+    loss: nn.Module,
+    configuration: TrainingConfiguration,
+    device: torch.device,
+    step: int,
+    seconds: float,
+    report: Callable[[str], None],
+) -> RecordedStep | None:
+    """The recorded step of a run that is at step after seconds; None where the network cannot be recorded.
+
+    With run.compile "auto" the step is compiled where the rest of the run takes PAYS_FROM_SECONDS or longer.
+    """
+    run, optimizer = configuration.run, configuration.optimizer
+    shape = (optimizer.batch, configuration.in_channels, *configuration.patch)
+    bf16 = run.precision == "bf16"
+    compiled = run.compile is True
+    if run.compile == "auto" and importlib.util.find_spec("triton") is not None:
+        left = max(0, optimizer.steps - step)
+        budget = optimizer.budget_seconds - seconds if optimizer.budget_seconds > 0 else float("inf")
+        if left >= _LEAST_STEPS and budget >= PAYS_FROM_SECONDS:
+            compiled = min(budget, left * _seconds_per_step(network, loss, shape, bf16, device)) >= PAYS_FROM_SECONDS
+    for choice in (True, False) if compiled else (False,):
+        if choice:
+            report("Compiling the training step, which takes a minute or two.")
+        try:
+            if choice:
+                compile_in_private()
+            return record_step(network, loss, shape, bf16, device, choice)
+        except Exception as error:  # compilers and networks fail in many ways; the plain step does the same work
+            report(f"The training step cannot be {'compiled' if choice else 'recorded'}: {first_line(error)}")
+        _clean_up(device)
+    return None
+
+
+def compile_in_private() -> None:
+    """Have torch's compiler keep its files where only the user can write, unless TORCHINDUCTOR_CACHE_DIR is set.
+
+    By default they lie below the system's temporary folder, under a name that anybody can take first; and what lies
+    there is executed. Raises OutputError where others can write into our own folder.
+    """
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(private_task_folder("training") / "inductor"))
+
+
+def record_batches(source: BatchSource, count: int, report: Callable[[str], None]) -> None:
+    """Have source replay a recording of how it makes batches of count cases, where the device can record it."""
+    try:
+        source.record(count)
+    except RuntimeError as error:
+        report(f"The making of batches cannot be recorded: {first_line(error)}")
+
+
+def _seconds_per_step(
+    network: nn.Module, loss: nn.Module, shape: tuple[int, ...], bf16: bool, device: torch.device
+) -> float:
+    """Seconds of one recorded step, network and gradient; 0 where the network cannot be recorded.
+
+    A copy of the network is timed: a network whose gradients were taken once cannot be recorded again.
+    """
+    try:
+        step = record_step(copy.deepcopy(network), loss, shape, bf16, device)
+        sample = step_sample(shape, loss, device)
+        torch.cuda.synchronize(device)
+        started = time.perf_counter()
+        for _ in range(_TIMED_STEPS):
+            step(*sample)[0].backward()
+        torch.cuda.synchronize(device)
+        return (time.perf_counter() - started) / _TIMED_STEPS
+    except Exception:
+        return 0.0
+    finally:
+        _clean_up(device)
+
+
+def _clean_up(device: torch.device) -> None:
+    gc.collect()
+    torch.cuda.synchronize(device)
+    torch.cuda.empty_cache()

@@ -1,0 +1,1 @@
+"""The text form of a training configuration: reading and writing."""

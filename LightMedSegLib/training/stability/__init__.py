@@ -1,0 +1,1 @@
+"""Noticing a training that diverges, and bringing it back."""

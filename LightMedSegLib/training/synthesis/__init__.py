@@ -1,0 +1,1 @@
+"""Synthetic images, made from labelmaps while training runs."""
