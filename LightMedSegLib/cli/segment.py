@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from LightMedSegLib.cli.auto import model_for, model_for_all, only_model
 from LightMedSegLib.cli.json_report import write_json
-from LightMedSegLib.cli.model_choice import model_for, model_for_all, only_model
 from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path, fraction, positive_int
 from LightMedSegLib.cli.progress_bar import ProgressBar
