@@ -16,7 +16,6 @@ SPIKE_SPREADS = 100.0
 """No tissue lies this many times the spread of all values above or below them; metal in CT lies at 15."""
 
 _LARGEST_SAMPLE = 250_000
-_LEAST_SHARE = 0.001
 _FEWEST_VALUES = 64
 _TAIL = 0.02
 _MOST_PADDINGS = 4
@@ -26,9 +25,10 @@ _AIR = (-1_100.0, -900.0)
 _ABRUPT = 0.2
 _LEAST_PLANES = 0.01
 
-_BELOW, _ABOVE = 0.5, 0.1
-"""Voxels half-way between padding and measured values, as a share of the padding: resampling makes some below, and
-above, the tail of bright voxels before a scanner's largest value must not pass for a gap."""
+_BELOW, _ABOVE = (0.001, 0.5), (0.01, 0.1)
+"""The least share of the voxels that padding has below and above the others, and how many voxels, as a share of the
+padding, lie half-way. Resampling makes some below; the bright tail that ends at a scanner's largest value, such as
+metal, must not pass for padding."""
 
 _AMID_SHARE = 0.05
 _NEAR = 0.02
@@ -75,7 +75,7 @@ def measured_values(values: NDArray[np.float64]) -> MeasuredValues:
     paddings: list[float] = []
     while len(paddings) < _MOST_PADDINGS:
         inner = values[first:last]
-        if _is_padding(inner, _BELOW):
+        if _is_padding(inner, _BELOW) and not _is_air(inner):
             paddings.append(float(inner[0]))
             first += int(np.searchsorted(inner, inner[0], side="right"))
             above = (float(paddings[-1]) + _tails(values[first:last])[0]) / 2
@@ -133,22 +133,25 @@ def plateau_amid(values: NDArray[np.float64], measured: MeasuredValues) -> tuple
     return (value, share) if share >= _AMID_SHARE and alone and low < value < high else None
 
 
-def _is_padding(values: NDArray[np.float64], between: float) -> bool:
+def _is_padding(values: NDArray[np.float64], limits: tuple[float, float]) -> bool:
     """Whether the lowest of sorted values is padding."""
     if len(values) < _FEWEST_VALUES:
         return False
-    lowest = values[0]
+    (least, between), lowest = limits, values[0]
     count = int(np.searchsorted(values, lowest, side="right"))
     rest = values[count:]
-    if count < max(2, _LEAST_SHARE * len(values)) or len(rest) < _FEWEST_VALUES:
+    if count < max(2, least * len(values)) or len(rest) < _FEWEST_VALUES:
         return False
     low, high = _tails(rest)
-    if _AIR[0] <= lowest <= _AIR[1] and low < 0:
-        return False
     if lowest == 0 and count > BACKGROUND_SHARE * len(values):
         return False
     half_way = int(np.searchsorted(rest, lowest + (low - lowest) / 2, side="right"))
     return half_way < between * count and low - lowest > high - low > 0
+
+
+def _is_air(values: NDArray[np.float64]) -> bool:
+    """Whether the lowest of sorted values is what surrounds a body in CT."""
+    return bool(_AIR[0] <= values[0] <= _AIR[1] and _tails(values)[0] < 0)
 
 
 def _tails(values: NDArray[np.float64]) -> tuple[float, float]:

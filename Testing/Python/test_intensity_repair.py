@@ -151,7 +151,22 @@ def test_other_padding_of_a_ct_becomes_air(padding: int) -> None:
     array = sitk.GetArrayFromImage(clean)
     array[:, :8] = padding
     card = stub_card(normalization=WINDOW, spacing_mm=[4.0, 4.0, 4.0]).input
-    assert prepare(with_values(clean, array), card)[0] == pytest.approx(prepare(clean, card)[0], abs=1e-4)
+    np.testing.assert_allclose(prepare(with_values(clean, array), card)[0], prepare(clean, card)[0], atol=1e-4)
+
+
+def test_air_around_a_cleared_body_is_no_padding_but_a_bright_plateau_is() -> None:
+    body = np.random.default_rng(0).normal(20, 40, (20, 20, 20))
+    body[:6] = -1000
+    assert measured_values(sample_of(body)).paddings == ()
+    body[:6] = 1000
+    assert measured_values(sample_of(body)).paddings == (1000.0,)
+
+
+def test_metal_that_saturates_is_no_padding() -> None:
+    array = sitk.GetArrayFromImage(ct_body(NECK + HEAD))
+    array[10:16, 60:72, 60:72] = 3071
+    assert (array == 3071).mean() > 0.0005
+    assert repaired(array, WINDOW).array is array
 
 
 def test_what_counts_as_air_moves_with_the_scale() -> None:
