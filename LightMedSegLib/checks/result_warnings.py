@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Box, Grid
-from LightMedSegLib.models.label_ranges import LabelRange
+from LightMedSegLib.model.label_ranges import LabelRange
 
 if TYPE_CHECKING:
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
 _MOST_SENTENCES = 3
 _MOST_NAMES = 8

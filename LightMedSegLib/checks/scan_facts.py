@@ -12,7 +12,7 @@ from LightMedSegLib.checks.hounsfield import looks_like_hounsfield
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.core.measured_values import measured_values, plateau_amid, sample_of
 from LightMedSegLib.io.scan_tags import ScanTags, tags_of
-from LightMedSegLib.models.suggestion import Appearance, appearance_of
+from LightMedSegLib.model.suggestion import Appearance, appearance_of
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

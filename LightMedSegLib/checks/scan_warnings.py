@@ -10,13 +10,13 @@ import numpy as np
 
 from LightMedSegLib.checks.scan_facts import ScanFacts, look_at_image
 from LightMedSegLib.core.geometry import Box, Grid
-from LightMedSegLib.models.body_regions import contradicts, regions_of
-from LightMedSegLib.models.suggestion import anatomy_problem
+from LightMedSegLib.model.body_regions import contradicts, regions_of
+from LightMedSegLib.model.suggestion import anatomy_problem
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
 _COARSE = 2.0
 

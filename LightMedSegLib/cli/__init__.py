@@ -1,12 +1,13 @@
 """The command line ``lightmedseg``.
 
-Exit codes: 0 done; 2 the user can do something about it (one sentence on standard error); 3 a warning with --strict,
-or no model that suits; 130 interrupted.
-Anything else is a defect of ours and shows its traceback.
+Exit codes: 0 done; 2 the user can do something about it (one sentence on standard error); 3 no model suits a scan, or
+a warning with --strict; 130 interrupted (128 and the signal's number); 141 nobody reads the output any more. Anything
+else is a defect of ours and shows its traceback.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,11 +15,12 @@ from LightMedSegLib import __version__
 from LightMedSegLib.cli import auto, cases, evaluate, export, finetune, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
 from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError
+from LightMedSegLib.core.process import interruption
+from LightMedSegLib.core.process.standard_streams import CLOSED_PIPE, complain
 from LightMedSegLib.core.torch_loading import let_waiting_threads_sleep
 
 USER_ERROR = 2
 DOUBTFUL = 3
-INTERRUPTED = 130
 
 _DESCRIPTION = "Light-weight 3D segmentation of medical images. For research; not a medical device."
 
@@ -30,21 +32,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser(words).parse_args(words)
         return int(arguments.run(arguments))
-    except CancelledError as error:
-        print(f"lightmedseg: {error}", file=sys.stderr)
-        return INTERRUPTED
-    except DoubtfulResultError as error:
-        print(f"lightmedseg: {error}", file=sys.stderr)
-        return DOUBTFUL
-    except LightMedSegError as error:
-        print(f"lightmedseg: {error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("lightmedseg: interrupted; nothing was written.", file=sys.stderr)
-        return INTERRUPTED
     except SystemExit as request:
         # argparse ends the program itself for --help, --version and wrong arguments.
         return request.code if isinstance(request.code, int) else USER_ERROR
+    except CancelledError as error:
+        complain(str(error))
+        return interruption.exit_code()
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) or interruption.received():
+            complain(interruption.SENTENCE)
+            return interruption.exit_code()
+        if isinstance(error, BrokenPipeError):
+            return CLOSED_PIPE
+        sentence = _sentence(error)
+        if not sentence:
+            raise
+        complain(sentence)
+        return DOUBTFUL if isinstance(error, DoubtfulResultError) else USER_ERROR
+
+
+def _sentence(error: BaseException) -> str:
+    """What to tell about an error that is no defect of ours; "" for any other."""
+    if isinstance(error, LightMedSegError):
+        return str(error)
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        return f"{os.fsdecode(error.filename)} cannot be used: {reason}." if error.filename else f"{reason}."
+    return ""
 
 
 def _help(parser: SentenceParser) -> int:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.cli.parser import Commands, file_path
 from LightMedSegLib.core.errors import ModelPackageError
-from LightMedSegLib.models.package import Model
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.store import ModelStore
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
 NOTHING_SUITS = 3
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from LightMedSegLib.checks.scan_facts import look_at_image
     from LightMedSegLib.io.scan_tags import tags_of
     from LightMedSegLib.io.volume_files import read_volume
-    from LightMedSegLib.models.suggestion import suggest
+    from LightMedSegLib.model.suggestion import suggest
 
     image = read_volume(arguments.scan)
     tags = tags_of(image)
@@ -66,7 +66,7 @@ def model_for(images: Sequence[sitk.Image]) -> tuple[Model, str]:
     Raises ModelPackageError if none suits.
     """
     from LightMedSegLib.checks.scan_facts import look_at_image
-    from LightMedSegLib.models.suggestion import suggest
+    from LightMedSegLib.model.suggestion import suggest
 
     cards = _cards(len(images))
     suggestion = suggest(look_at_image(images[0]).appearance, cards)

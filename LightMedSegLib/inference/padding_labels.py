@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from LightMedSegLib.inference.preprocessing import PreparedVolume
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
 _SHARE_TO_TELL = 0.05
 

@@ -7,6 +7,7 @@ developer guide of 3D Slicer, "Segmentations file format".
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.io.volume_checks import check_geometry
+from LightMedSegLib.io.volume_checks import check_geometry, check_layout
 from LightMedSegLib.io.volume_files import read_image
 from LightMedSegLib.storage.atomic_files import atomic_write
 
@@ -66,7 +67,7 @@ def check_segmentation_path(path: Path) -> None:
 
 def check_output_path(path: Path) -> None:
     """Raise OutputError unless a file can be written at path; leaves nothing there."""
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - pathlib's method raises an error for a name that is too long
         raise OutputError(f"{path} cannot be written: it is a folder.")
     try:
         with atomic_write(path):
@@ -117,14 +118,19 @@ def read_segmentation(path: str | Path) -> tuple[sitk.Image, dict[int, str]]:
         raise InputImageError(
             f"{path} has overlapping segments in several layers; export it from 3D Slicer as a labelmap."
         )
-    image = read_image(path)
-    check_geometry(image.GetSpacing(), image.GetOrigin(), image.GetDirection(), str(path))
+    return as_labelmap(read_image(path), str(path))
+
+
+def as_labelmap(image: sitk.Image, name: str) -> tuple[sitk.Image, dict[int, str]]:
+    """As read_segmentation, from an image in memory; name begins the messages of InputImageError."""
+    check_layout(image.GetDimension(), image.GetSize(), image.GetNumberOfComponentsPerPixel(), name)
+    check_geometry(image.GetSpacing(), image.GetOrigin(), image.GetDirection(), name)
     array = sitk.GetArrayViewFromImage(image)
     if np.issubdtype(array.dtype, np.floating) and not np.array_equal(array, np.round(array)):
-        raise InputImageError(f"{path} is no segmentation: it has values that are not whole numbers.")
+        raise InputImageError(f"{name} is no segmentation: it has values that are not whole numbers.")
     low, high = array.min(), array.max()
     if low < 0 or high > 65535:
-        raise InputImageError(f"{path} is no segmentation: its values go from {low:g} to {high:g}, not 0 to 65535.")
+        raise InputImageError(f"{name} is no segmentation: its values go from {low:g} to {high:g}, not 0 to 65535.")
     labelmap = sitk.Cast(image, sitk.sitkUInt8 if high <= 255 else sitk.sitkUInt16)
     return labelmap, _segment_names(image)
 

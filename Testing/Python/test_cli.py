@@ -17,7 +17,7 @@ from patience import limit
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
@@ -159,7 +159,7 @@ def test_an_interrupt_ends_with_code_130(
 
     monkeypatch.setattr(segmentation, "segment", interrupted)
     assert main(["segment", str(scan), str(no_leftovers / "out.nrrd")]) == 130
-    assert capsys.readouterr().err == "lightmedseg: interrupted; nothing was written.\n"
+    assert capsys.readouterr().err == "lightmedseg: interrupted; no file is half written.\n"
     assert not (no_leftovers / "out.nrrd").exists()
 
 

@@ -16,7 +16,7 @@ from LightMedSegLib import segment
 from LightMedSegLib.cli import main
 from LightMedSegLib.io.sample_data import sample_path
 from LightMedSegLib.io.volume_files import read_volume
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 
 PET = "The volume looks like PT, but the model was trained on MR."
 LEG_CODE = "The volume was recorded as LEG, but the model is for the region Head."

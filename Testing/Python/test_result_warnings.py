@@ -19,9 +19,9 @@ from LightMedSegLib.checks.result_warnings import found_labels, result_warnings
 from LightMedSegLib.core.errors import DoubtfulResultError, ModelPackageError
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.inference.engine import Engine
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.label_ranges import LabelRange
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.label_ranges import LabelRange
+from LightMedSegLib.model.package import load_model
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "Testing" / "Tools"))
 import measure_ranges

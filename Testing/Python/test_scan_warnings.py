@@ -19,10 +19,10 @@ from LightMedSegLib.checks.scan_warnings import image_warnings
 from LightMedSegLib.io.sample_data import sample_path
 from LightMedSegLib.io.scan_tags import ScanTags, keep_tags, scan_tags, tags_of
 from LightMedSegLib.io.volume_files import read_volume
-from LightMedSegLib.models.body_regions import contradicts, regions_of
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.store import resolve_model
-from LightMedSegLib.models.suggestion import suggest
+from LightMedSegLib.model.body_regions import contradicts, regions_of
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.store import resolve_model
+from LightMedSegLib.model.suggestion import suggest
 
 BRAIN, NECK_CT, HIPPOCAMPUS = (
     resolve_model(name).card for name in ("brain-structures-mr", "headneck-oar-ct", "hippocampus-t1-mr")

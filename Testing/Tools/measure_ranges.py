@@ -32,9 +32,9 @@ from LightMedSegLib.core.geometry import Grid  # noqa: E402
 from LightMedSegLib.io.datasets import Case, find_cases  # noqa: E402
 from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
 from LightMedSegLib.learning.configuration import TrainingConfiguration  # noqa: E402
-from LightMedSegLib.models.card import ModelCard  # noqa: E402
-from LightMedSegLib.models.label_ranges import LabelRange, Range  # noqa: E402
-from LightMedSegLib.models.package_folder import CARD_FILE  # noqa: E402
+from LightMedSegLib.model.card import ModelCard  # noqa: E402
+from LightMedSegLib.model.label_ranges import LabelRange, Range  # noqa: E402
+from LightMedSegLib.model.package_folder import CARD_FILE  # noqa: E402
 from LightMedSegLib.storage.atomic_files import atomic_write  # noqa: E402
 from LightMedSegLib.training.configuration.reader import read_configuration  # noqa: E402
 from LightMedSegLib.training.run import read_run_split  # noqa: E402

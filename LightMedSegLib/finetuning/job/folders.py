@@ -11,8 +11,8 @@ from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.user_folders import user_data_folder
 from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.finetuning.job.description import JOB_FILE, LOCK_FILE, RESULT_FILE, STOP_FILE, WORK_FOLDER
-from LightMedSegLib.models.active_versions import remove_leftovers
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.active_versions import remove_leftovers
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.atomic_files import remove_stale
 from LightMedSegLib.storage.file_lock import exclusive
 from LightMedSegLib.storage.strict_json import parse_json
@@ -55,7 +55,9 @@ def clean_up(folder: Path, models: ModelStore, cases: CaseStore) -> None:
         with contextlib.suppress(OutputError, OSError):
             if not job.is_dir():
                 continue
-            with exclusive(job / LOCK_FILE, wait_seconds=0.0):
+            with exclusive(job / LOCK_FILE, wait_seconds=0.0) as alone:
+                if not alone:
+                    continue
                 (job / STOP_FILE).unlink(missing_ok=True)
                 for place in (job, job / WORK_FOLDER, *(job / WORK_FOLDER).glob("*/")):
                     remove_stale(place, older_than=-1.0)

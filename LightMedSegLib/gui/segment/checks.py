@@ -18,7 +18,7 @@ from LightMedSegLib.mrml.segmentations.result_record import is_unedited
 from LightMedSegLib.mrml.volumes import VolumeState, check_volume_node, volume_grid, voxels
 
 if TYPE_CHECKING:
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
 _KEPT = 8
 _seen: dict[str, tuple[Any, ScanFacts]] = {}

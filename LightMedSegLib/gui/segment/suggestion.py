@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.checks.scan_facts import look_at
 from LightMedSegLib.core.errors import LightMedSegError
-from LightMedSegLib.models.suggestion import Suggestion, suggest
+from LightMedSegLib.model.suggestion import Suggestion, suggest
 from LightMedSegLib.mrml.dicom_tags import node_tags
 from LightMedSegLib.mrml.volumes import check_volume_node, volume_grid, voxels
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError, OutputError
 from LightMedSegLib.core.semver import Version
 from LightMedSegLib.core.user_folders import shipped_models_folder, user_models_folder
-from LightMedSegLib.models.active_versions import active_version, choose_version
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.package import Model, export_zip, load_model
-from LightMedSegLib.models.package_folder import copy_package, package_files, read_card
+from LightMedSegLib.model.active_versions import active_version, choose_version
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.package import Model, export_zip, load_model
+from LightMedSegLib.model.package_folder import copy_package, package_files, read_card
 from LightMedSegLib.storage.atomic_files import atomic_folder, is_temporary, remove_stale, sync, temporary_name
 
 
@@ -37,6 +37,9 @@ class ModelEntry:
     def identifier(self) -> str:
         """``name@version``, or the folder's name if there is no readable card."""
         return self.card.identifier if self.card else self.folder.name
+
+    def __repr__(self) -> str:
+        return f"<ModelEntry {self.identifier}{f': {self.problem}' if self.problem else ''}>"
 
 
 # Inside the class, "list" is its method.
@@ -147,9 +150,11 @@ class ModelStore:
         return [_verified(entry) for entry in self.list()]
 
     def _entries(self, folder: Path | None, shipped: bool) -> Iterator[ModelEntry]:
-        if folder is None or not folder.exists():
+        if folder is None:
             return
         try:
+            if not folder.exists():
+                return
             children = sorted(child for child in folder.iterdir() if child.is_dir() and not is_temporary(child))
         except OSError as error:
             yield ModelEntry(None, folder, shipped, f"The model folder {folder} cannot be read: {error.strerror}.")
@@ -159,6 +164,9 @@ class ModelStore:
                 card = read_card(child)
             except ModelPackageError as error:
                 yield ModelEntry(None, child, shipped, str(error))
+                continue
+            except OSError as error:
+                yield ModelEntry(None, child, shipped, f"{child.name} cannot be read: {error.strerror or error}.")
                 continue
             yield ModelEntry(card, child, shipped, None if shipped else self._misplaced(card, child))
 
@@ -181,10 +189,21 @@ class ModelStore:
         return present
 
 
+def installed_models() -> list[ModelEntry]:
+    """The models on this computer: shipped ones first, then by name and version; a broken one has a problem."""
+    return ModelStore().list()
+
+
 def resolve_model(model: str | Path | Model, store: ModelStore | None = None) -> Model:
-    """A model from itself, its folder, its zip file, or its name in the store (``name`` or ``name@version``)."""
+    """The model of a name (``name`` or ``name@version``), a folder or a zip file; a loaded Model is returned as it is.
+
+    store: where names are looked up; None for the models on this computer. Raises ModelPackageError.
+    """
     if isinstance(model, Model):
         return model
+    if not isinstance(model, (str, Path)):
+        kind = type(model).__name__
+        raise ModelPackageError(f"A model is given by its name, folder or zip file, not by an object of type {kind}.")
     if isinstance(model, Path) or _looks_like_a_path(model):
         return load_model(model)
     try:

@@ -12,8 +12,8 @@ from typing import Any
 
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.models.card_rules import broken_rule
-from LightMedSegLib.models.label_ranges import LabelRange
+from LightMedSegLib.model.card_rules import broken_rule
+from LightMedSegLib.model.label_ranges import LabelRange
 from LightMedSegLib.storage.json_schema import find_violation
 from LightMedSegLib.storage.strict_json import check_values, parse_json
 
