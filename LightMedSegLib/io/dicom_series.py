@@ -1,6 +1,6 @@
 """A volume from a folder of DICOM slices, refused where slices are missing or ambiguous.
 
-Only geometry and slice counts are looked at; no patient data is read out, shown or kept.
+Only geometry, slice counts and the kind of scan are looked at; no patient data is read out, shown or kept.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.dicom.copies import readable_files
 from LightMedSegLib.io.dicom.stack import stack_of
 from LightMedSegLib.io.headers.stated_geometry import settle_geometry
+from LightMedSegLib.io.scan_tags import keep_tags, scan_tags
 from LightMedSegLib.storage.file_names import check_readable_name
 
 _SERIES_NUMBER = "0020|0011"
@@ -55,6 +56,7 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
     reader = sitk.ImageSeriesReader()
     with readable_files(stack.slices, folder) as files, _without_itk_warnings():
         reader.SetFileNames(files)
+        reader.MetaDataDictionaryArrayUpdateOn()
         if len({(one.slope, one.intercept) for one in stack.slices}) > 1:
             # ITK would take the first slice's type for all, and cut off what the others' values have more.
             reader.SetOutputPixelType(sitk.sitkFloat64)
@@ -66,6 +68,7 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
                 "slices differ in size."
             ) from error
     settle_geometry(image, stack.stated, str(folder))
+    keep_tags(image, scan_tags(lambda key: reader.GetMetaData(0, key) if reader.HasMetaDataKey(0, key) else ""))
     return image
 
 

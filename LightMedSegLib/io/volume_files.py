@@ -38,6 +38,8 @@ def read_volume(path: str | Path, series: int | None = None) -> sitk.Image:
 
     Raises InputImageError, naming the file, for anything that check_volume refuses and for whatever cannot
     be read: missing, empty, truncated or damaged files and unknown formats.
+
+    A DICOM series brings its modality and body part along, for :func:`scan_tags.tags_of`.
     """
     path = Path(path)
     if path.is_dir():
