@@ -96,14 +96,15 @@ class FinetuneSection:
             return
         self._model = panel.parameters.model
         folder = self._folder()
-        panel.verdict.dismiss()
         try:
             self._description().write(folder)
-            forget_result(folder)
             self.process = panel.logic.launch(folder)
         except (LightMedSegError, OSError) as error:
             self._say(str(error) if isinstance(error, LightMedSegError) else str(OutputError(error.strerror or error)))
             return
+        # Only now: if the job cannot start, the last verdict stays. The new one is at least a training away.
+        panel.verdict.dismiss()
+        forget_result(folder)
         self.progress, self._stopping = JobProgress(), False
         panel.ui.finetuneBar.value = 0
         self._timer.start()

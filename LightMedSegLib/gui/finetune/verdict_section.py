@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import slicer
@@ -23,6 +24,7 @@ class VerdictSection:
         self._panel = panel
         self._result: dict[str, Any] | None = None
         self._model = ""
+        self._folder: Path | None = None
         ui = panel.ui
         set_up_table(ui.verdictTable, 0)
         self._show_frame()
@@ -54,11 +56,11 @@ class VerdictSection:
         """
         panel, card = self._panel, self._panel.models.card
         if self._result is not None and (card is None or self._model.split("@")[0] != card.name or self._is_gone()):
-            self._set("", None)
+            self._clear()
         if self._result is None and card is not None and not panel.finetune.running:
-            self._set(card.identifier, last_result(panel.logic.jobs_folder / card.identifier))
+            self._set(card.identifier, last_result(self._jobs_folder_of(card.identifier)))
             if self._is_gone():
-                self._set("", None)
+                self._clear()
             elif self._result is not None:
                 self._fill()
         if self.candidate is not None:
@@ -69,7 +71,7 @@ class VerdictSection:
     def dismiss(self) -> None:
         """Nothing changes: the new version stays in the list of versions."""
         self._forget_file()
-        self._set("", None)
+        self._clear()
         self._show_frame()
 
     def keep_aside(self) -> None:
@@ -81,7 +83,7 @@ class VerdictSection:
         """Somebody has deleted this version: what its job came to goes with it."""
         if card.parent is None:
             return
-        folder = self._panel.logic.jobs_folder / f"{card.parent.name}@{card.parent.version}"
+        folder = self._jobs_folder_of(f"{card.parent.name}@{card.parent.version}")
         result = last_result(folder)
         if result is not None and result["candidate"] == card.identifier:
             forget_result(folder)
@@ -108,7 +110,13 @@ class VerdictSection:
             self._panel.run.start(self.candidate)
 
     def _set(self, model: str, result: dict[str, Any] | None) -> None:
-        self._model, self._result = model, result
+        self._model, self._result, self._folder = model, result, self._jobs_folder_of(model)
+
+    def _clear(self) -> None:
+        self._model, self._result, self._folder = "", None, None
+
+    def _jobs_folder_of(self, identifier: str) -> Path:
+        return self._panel.logic.jobs_folder / identifier
 
     def _is_gone(self) -> bool:
         return self.candidate is not None and self._panel.models.card_of(self.candidate) is None
@@ -122,8 +130,9 @@ class VerdictSection:
             self._fill()
 
     def _forget_file(self) -> None:
-        if self._model:
-            forget_result(self._panel.logic.jobs_folder / self._model)
+        # The folder may have changed since: only the file that was shown is the user's to decide on.
+        if self._folder is not None:
+            forget_result(self._folder)
 
     def _fill(self) -> None:
         assert self._result is not None

@@ -79,9 +79,9 @@ def _own_folders(panel: Any) -> Iterator[None]:
             yield
         finally:
             panel.finetune.close()
+            panel.verdict.dismiss()
             logic.store, logic.cases, logic.jobs_folder, logic.finetune_settings, checked = before
             panel.ui.adoptCheckBox.checked = checked
-            panel.verdict.dismiss()
             _reload(panel)
 
 
