@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import slicer
 
@@ -13,6 +13,7 @@ from LightMedSegLib.gui.finetune.run_section import FinetuneSection
 from LightMedSegLib.gui.finetune.steps import FinetuneSteps
 from LightMedSegLib.gui.finetune.verdict_section import VerdictSection
 from LightMedSegLib.gui.finetune.versions_section import VersionsSection
+from LightMedSegLib.gui.panel import Panel
 from LightMedSegLib.gui.segment.model_section import ModelSection
 from LightMedSegLib.gui.segment.result_section import ResultSection
 from LightMedSegLib.gui.segment.run_section import RunSection
@@ -36,8 +37,25 @@ def load_panel(path_of: Callable[[str], str]) -> Any:
     return panel
 
 
-def add_sections(panel: Any) -> None:
-    """Give the panel its sections, which may use those before them. panel has ui, logic, parameters and update()."""
+class WholePanel(Panel, Protocol):
+    """The panel with all its sections: it fits what each of them asks for."""
+
+    torch: TorchSection
+    models: ModelSection
+    suggestion: SuggestionButton
+    result: ResultSection
+    run: RunSection
+    steps: FinetuneSteps
+    cases: CasesSection
+    addCase: AddCaseSection
+    versions: VersionsSection
+    verdict: VerdictSection
+    finetune: FinetuneSection
+    settings: SettingsSection
+
+
+def add_sections(panel: WholePanel) -> None:
+    """Create the sections of the panel. A constructor may use only the sections that are created before it."""
     panel.torch = TorchSection(panel)
     panel.models = ModelSection(panel)
     panel.suggestion = SuggestionButton(panel)

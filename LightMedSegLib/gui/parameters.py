@@ -3,7 +3,7 @@
 # No "from __future__ import annotations": Slicer's wrapper reads the annotations as types.
 
 import enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import slicer
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
@@ -56,19 +56,28 @@ class LightMedSegParameterNode:
     ownOverlap: bool = False
     overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.5
     preview: bool = True
+    if TYPE_CHECKING:
+        # Added by the decorator.
+        parameterNode: Any
+
+        def connectParametersToGui(self, widgets: dict[str, Any]) -> int:
+            """Tie widgets to parameters by name; returns the tag for disconnectGui."""
+
+        def disconnectGui(self, tag: int) -> None:
+            """Untie the widgets of connectParametersToGui."""
 
 
 EXTRA_VOLUMES = ("secondVolume", "thirdVolume", "fourthVolume")
 """Parameters of the volumes beside the first, for models with several input channels."""
 
 
-def chosen_volumes(parameters: Any, channels: int) -> list[Any]:
+def chosen_volumes(parameters: LightMedSegParameterNode, channels: int) -> list[Any]:
     """The volume node (or None) of each of the model's input channels that the panel has a selector for."""
     volumes = [parameters.inputVolume, *(getattr(parameters, name) for name in EXTRA_VOLUMES)]
     return volumes[:channels]
 
 
-def choose_shown_volume(parameters: Any) -> None:
+def choose_shown_volume(parameters: LightMedSegParameterNode) -> None:
     """Begin with the volume that the slice views show, if none is chosen."""
     shown = slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID()
     node = slicer.mrmlScene.GetNodeByID(shown) if shown else None
@@ -76,11 +85,10 @@ def choose_shown_volume(parameters: Any) -> None:
         parameters.inputVolume = node
 
 
-def connect_widgets(parameters: Any, ui: Any) -> int:
+def connect_widgets(parameters: LightMedSegParameterNode, ui: Any) -> int:
     """Tie the widgets that name a parameter to it; returns the tag for disconnectGui.
 
     Slicer's connectGui does the same, but up to 5.12 it forgets to return the tag.
     """
     named = {widget.property(PARAMETER_NAME): widget for widget in vars(ui).values() if hasattr(widget, "property")}
-    tag: int = parameters.connectParametersToGui({name: widget for name, widget in named.items() if name})
-    return tag
+    return parameters.connectParametersToGui({name: widget for name, widget in named.items() if name})

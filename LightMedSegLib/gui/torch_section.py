@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import DependencyError
 from LightMedSegLib.gui import torch_setup
+from LightMedSegLib.gui.panel import Panel
 
 
 class TorchSection:
-    """panel has ui and update()."""
+    """Shows and drives the frame that offers to install PyTorch."""
 
-    def __init__(self, panel: Any) -> None:
+    def __init__(self, panel: Panel) -> None:
         self._panel = panel
         panel.ui.installTorchButton.connect("clicked()", self.install)
 

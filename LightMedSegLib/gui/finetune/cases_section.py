@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import slicer
 from slicer.i18n import tr as _
@@ -10,13 +10,18 @@ from slicer.i18n import tr as _
 from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.finetuning.cases.store import CaseEntry
 from LightMedSegLib.gui.finetune.texts import cases_text, number_text, size_text
+from LightMedSegLib.gui.panel import Panel, WithModels
 from LightMedSegLib.gui.widgets.tables import fill_table, set_up_table
 
 
-class CasesSection:
-    """panel has ui, logic, models and parameters (None while the panel is not in use)."""
+class _Panel(Panel, WithModels, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class CasesSection:
+    """Lists the cases of the chosen model."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self._entries: list[CaseEntry] = []
         self._shown: list[CaseEntry] = []

@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LightMedSegLib.finetuning.job.progress import JobProgress
+from LightMedSegLib.gui.panel import Panel
 from LightMedSegLib.mrml.progress_plot import Curve, ProgressPlot
 
 _HEIGHT = 170
@@ -18,12 +19,12 @@ _BLUE, _ORANGE, _GREY = (0.12, 0.47, 0.71), (0.90, 0.45, 0.0), (0.5, 0.5, 0.5)
 
 
 class CurvesSection:
-    """panel has ui and parameters (None while the panel is not in use). Two, as the scales have nothing in common.
+    """Draws the progress of a job. Two, as the scales have nothing in common.
 
     views: the plots; titles: the line above each, which is its legend too.
     """
 
-    def __init__(self, panel: Any) -> None:
+    def __init__(self, panel: Panel) -> None:
         self._panel, self._drawn = panel, -1
         x_title = _("Training step")
         self._titles = [_("Dice where the corrections were kept out of the training"), _("Training loss")]
@@ -36,7 +37,7 @@ class CurvesSection:
     def show(self, progress: JobProgress) -> None:
         """Draw what has not been drawn yet; nothing while the panel is not in use."""
         points = len(progress.loss) + len(progress.dice)
-        if self._panel.parameters is None or points == self._drawn:
+        if not self._panel.state.in_use or points == self._drawn:
             return
         self._drawn = points
         self._panel.ui.plotFrame.visible = points > 0
@@ -53,7 +54,7 @@ class CurvesSection:
             self._plots[index].draw(curves, total)
             self.titles[index].text = _title_text(self._titles[index], curves)
             self.views[index].setMRMLScene(slicer.mrmlScene)
-            self.views[index].setMRMLPlotViewNode(self._plots[index].view(self._panel.parameters.parameterNode))
+            self.views[index].setMRMLPlotViewNode(self._plots[index].view(self._panel.state.current.parameterNode))
 
     def scene_is_closing(self) -> None:
         """The nodes go; new ones are made in the next scene if a job still runs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import slicer
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.finetuning.cases.review import reviewed_box
+from LightMedSegLib.gui.panel import Panel, WithResult
 from LightMedSegLib.mrml.regions import roi_index_box
 from LightMedSegLib.mrml.segmentations.reviewed import AXES, reviewed_slab, slice_place
 from LightMedSegLib.mrml.volumes import VolumeSnapshot
@@ -23,10 +24,14 @@ _VIEWS = (("Red", "S"), ("Green", "A"), ("Yellow", "R"))
 Region = Callable[[VolumeSnapshot], NDArray[Any]]
 
 
-class RegionSection:
-    """panel has ui, result and parameters (None while the panel is not in use)."""
+class _Panel(Panel, WithResult, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class RegionSection:
+    """Connects the widgets that say which region was reviewed."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         ui = panel.ui
         for text in (
@@ -54,7 +59,7 @@ class RegionSection:
         if kind == WHOLE:
             return None
         if kind == BOX:
-            roi = self._panel.parameters.reviewedRoi
+            roi = self._panel.state.current.reviewedRoi
             if roi is None:
                 raise InputImageError(_("Choose or create the box in which you reviewed the segmentation."))
             box = roi_index_box(roi, volume)
@@ -67,7 +72,7 @@ class RegionSection:
         """Slices begin with all that there are."""
         ui, panel = self._panel.ui, self._panel
         self.show()
-        volume = panel.result.volume() if panel.parameters is not None else None
+        volume = panel.result.volume() if panel.state.in_use else None
         if volume is not None:
             bounds = [0.0] * 6
             volume.GetRASBounds(bounds)

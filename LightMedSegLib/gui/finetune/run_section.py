@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 import qt
 from slicer.i18n import tr as _
@@ -21,15 +21,19 @@ from LightMedSegLib.gui.finetune.curves_section import CurvesSection
 from LightMedSegLib.gui.finetune.process import JobProcess, remove_output
 from LightMedSegLib.gui.finetune.steps import TRAIN
 from LightMedSegLib.gui.finetune.texts import progress_text
-from LightMedSegLib.gui.torch_setup import torch_installed
+from LightMedSegLib.gui.panel import Panel, WithCases, WithModels, WithSteps, WithVerdict
 
 _LOOK_MILLISECONDS = 200
 
 
-class FinetuneSection:
-    """panel has ui, logic, parameters, models, cases, verdict (the VerdictSection) and torch."""
+class _Panel(Panel, WithModels, WithCases, WithSteps, WithVerdict, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class FinetuneSection:
+    """Drives the button Fine-tune and follows the process of its job."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self.process: JobProcess | None = None
         self.progress = JobProgress()
@@ -51,7 +55,7 @@ class FinetuneSection:
     def missing(self) -> str:
         """What has to be there before anything can be learnt, "" if nothing."""
         panel = self._panel
-        if panel.logic.needs_torch and not torch_installed():
+        if not panel.logic.torch_ready():
             return _("Install PyTorch first (see above).")
         if panel.models.card is None:
             return _("Choose a model.")
@@ -92,9 +96,9 @@ class FinetuneSection:
     def start(self) -> None:
         """Start the job; what is wrong is shown below the button. Does nothing while a job runs."""
         panel = self._panel
-        if panel.parameters is None or self.running or self.missing():
+        if not panel.state.in_use or self.running or self.missing():
             return
-        self._model = panel.parameters.model
+        self._model = panel.state.current.model
         folder = self._folder()
         try:
             self._description().write(folder)
@@ -133,7 +137,7 @@ class FinetuneSection:
         return [entry.record for entry in self._panel.cases.usable if entry.record is not None]
 
     def _folder(self) -> Any:
-        return self._panel.logic.jobs_folder / (self._model if self.running else self._panel.parameters.model)
+        return self._panel.logic.jobs_folder / (self._model if self.running else self._panel.state.current.model)
 
     def _description(self) -> JobDescription:
         logic = self._panel.logic
@@ -190,7 +194,7 @@ class FinetuneSection:
                     "Started again, it goes on where it was."
                 )
             )
-        if panel.parameters is not None:
+        if panel.state.in_use:
             panel.update()
 
     def _say(self, text: str) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import qt
 
+from LightMedSegLib.gui.panel import Panel
+
 ADD, TRAIN, DECIDE = range(3)
 
 _LAYOUT_MILLISECONDS = 100
@@ -14,9 +16,9 @@ _LAYOUT_MILLISECONDS = 100
 
 
 class FinetuneSteps:
-    """panel has ui."""
+    """Keeps one of the three steps open."""
 
-    def __init__(self, panel: Any) -> None:
+    def __init__(self, panel: Panel) -> None:
         self._ui = panel.ui
         self._wanted: Any = None
         self._buttons = (self._ui.addCaseGroup, self._ui.trainGroup, self._ui.decideGroup)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import slicer
 from slicer.i18n import tr as _
@@ -13,14 +13,19 @@ from LightMedSegLib.finetuning.job.folders import forget_result, last_result
 from LightMedSegLib.finetuning.versions import adopt
 from LightMedSegLib.gui.finetune.steps import ADD, DECIDE
 from LightMedSegLib.gui.finetune.texts import verdict_sections, verdict_text, verdict_title
+from LightMedSegLib.gui.panel import Panel, WithFinetuning, WithModels, WithRun, WithSteps, WithVersions
 from LightMedSegLib.gui.widgets.tables import fill_sections, set_up_table
 from LightMedSegLib.model.card import ModelCard
 
 
-class VerdictSection:
-    """panel has ui, logic, parameters, models, versions and run. Without a result nothing is visible."""
+class _Panel(Panel, WithModels, WithRun, WithSteps, WithVersions, WithFinetuning, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class VerdictSection:
+    """Shows the verdict of the last job and drives the buttons that answer it. Without a result nothing is visible."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self._result: dict[str, Any] | None = None
         self._model = ""
@@ -42,7 +47,7 @@ class VerdictSection:
         self._panel.models.reload()
         self._panel.versions.reload()
         self._set(model, result)
-        parameters = self._panel.parameters or self._panel.logic.getParameterNode()
+        parameters = self._panel.state.parameters or self._panel.logic.getParameterNode()
         if result["adopted"]:
             self._forget_file()
             if parameters.model == model:
@@ -101,7 +106,7 @@ class VerdictSection:
         self._forget_file()
         self._panel.models.reload()
         self._panel.versions.reload()
-        self._panel.parameters.model = candidate
+        self._panel.state.current.model = candidate
         self._panel.update()
 
     def segment_again(self) -> None:

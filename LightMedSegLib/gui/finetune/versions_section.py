@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import slicer
 from slicer.i18n import tr as _
@@ -10,13 +10,18 @@ from slicer.i18n import tr as _
 from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.finetuning.versions import TunedVersion, adopt, gate_report, list_versions, roll_back
 from LightMedSegLib.gui.finetune.texts import gain_text, origin_text, tests_text
+from LightMedSegLib.gui.panel import Panel, WithModels, WithVerdict
 from LightMedSegLib.gui.widgets.tables import fill_table, set_up_table
 
 
-class VersionsSection:
-    """panel has ui, logic, models and parameters (None while the panel is not in use)."""
+class _Panel(Panel, WithModels, WithVerdict, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class VersionsSection:
+    """Lists the versions of the chosen model and drives the buttons below the list."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self._name = ""
         self._versions: list[TunedVersion] = []
@@ -82,8 +87,8 @@ class VersionsSection:
         except LightMedSegError as error:
             slicer.util.errorDisplay(str(error))
         in_use = self._in_use()
-        if self._panel.parameters.model == version.card.identifier and in_use is not None:
-            self._panel.parameters.model = in_use.card.identifier
+        if self._panel.state.current.model == version.card.identifier and in_use is not None:
+            self._panel.state.current.model = in_use.card.identifier
         self._read_anew()
 
     def _change(self, change: Any) -> None:
@@ -92,7 +97,7 @@ class VersionsSection:
         except LightMedSegError as error:
             slicer.util.errorDisplay(str(error))
             return
-        self._panel.parameters.model = model.card.identifier
+        self._panel.state.current.model = model.card.identifier
         self._read_anew()
 
     def _read_anew(self) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from LightMedSegLib.gui.panel import Panel
+from LightMedSegLib.gui.parameters import LightMedSegParameterNode
 from LightMedSegLib.gui.segment.segments_table import SegmentsTable
 from LightMedSegLib.gui.segment.surfaces import SurfacesButton
 from LightMedSegLib.gui.widgets.warning_looks import as_list, show_warning_icon
@@ -24,9 +26,9 @@ _WARNINGS = PREFIX + "Warnings"
 
 
 class ResultSection:
-    """panel has ui, logic and parameters (None while the panel is not in use)."""
+    """Shows the chosen segmentation, its numbers and its warnings."""
 
-    def __init__(self, panel: Any) -> None:
+    def __init__(self, panel: Panel) -> None:
         self._panel = panel
         self._measured: dict[str, list[int]] = {}
         ui = panel.ui
@@ -42,7 +44,7 @@ class ResultSection:
     def take(self, outcome: Outcome, warnings: Sequence[str] = ()) -> None:
         """A run has delivered: choose its segmentation, keep its warnings, and write its numbers into the table."""
         # The panel may not be in use, but the scene still has its parameters.
-        parameters = self._panel.parameters or self._panel.logic.getParameterNode()
+        parameters = self._panel.state.parameters or self._panel.logic.getParameterNode()
         outcome.node.SetAttribute(_WARNINGS, "\n".join(dict.fromkeys([*warnings, *outcome.notes])) or None)
         if not outcome.preview:
             table = _table(parameters, outcome.node)
@@ -52,7 +54,7 @@ class ResultSection:
 
     def show(self) -> None:
         """Bring the widgets in line with the chosen segmentation."""
-        ui, parameters = self._panel.ui, self._panel.parameters
+        ui, parameters = self._panel.ui, self._panel.state.current
         node = parameters.outputSegmentation
         filled = node is not None and node.GetSegmentation().GetNumberOfSegments() > 0
         table = _table_of(node) if filled else None
@@ -66,7 +68,7 @@ class ResultSection:
 
     def show_notes(self, above: Sequence[str]) -> None:
         """Show the warnings of the run that made this result, except those that stand above already."""
-        ui, node = self._panel.ui, self._panel.parameters.outputSegmentation
+        ui, node = self._panel.ui, self._panel.state.current.outputSegmentation
         kept = (node.GetAttribute(_WARNINGS) or "") if node is not None else ""
         ui.notesLabel.text = as_list([line for line in kept.splitlines() if line not in above])
         ui.notesFrame.visible = bool(ui.notesLabel.text)
@@ -88,7 +90,7 @@ class ResultSection:
 
     def measure(self) -> None:
         """Fill the table from the segments as they are now."""
-        parameters = self._panel.parameters
+        parameters = self._panel.state.current
         node, volume = parameters.outputSegmentation, self.volume()
         if node is None or volume is None:
             return
@@ -101,7 +103,7 @@ class ResultSection:
 
     def edit(self) -> None:
         """Open the Segment Editor with the segmentation and its volume."""
-        node, volume = self._panel.parameters.outputSegmentation, self.volume()
+        node, volume = self._panel.state.current.outputSegmentation, self.volume()
         if node is None:
             return
         slicer.util.selectModule("SegmentEditor")
@@ -136,7 +138,7 @@ class ResultSection:
 
     def volume(self) -> Any:
         """The volume that the segmentation was made from, else the chosen one."""
-        parameters = self._panel.parameters
+        parameters = self._panel.state.current
         node = parameters.outputSegmentation
         made_from = None
         if node is not None:
@@ -155,7 +157,7 @@ def _table_of(segmentation_node: Any) -> Any:
     return own[0] if own else None
 
 
-def _table(parameters: Any, segmentation_node: Any) -> Any:
+def _table(parameters: LightMedSegParameterNode, segmentation_node: Any) -> Any:
     """The table of this segmentation, made if there is none; it becomes the scene's."""
     table = _table_of(segmentation_node)
     if table is None:

@@ -8,6 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.gui.panel import Panel
 from LightMedSegLib.io.sample_data import SAMPLES, sample_path
 
 CATEGORY = "LightMedSeg"
@@ -48,13 +49,13 @@ def register_samples(thumbnail: str | None = None) -> None:
         )
 
 
-def fill_panel(panel: Any) -> None:
+def fill_panel(panel: Panel) -> None:
     """Choose the sample for the first try and the model for it, in the version in use; a missing sample is reported."""
     with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
-        panel.parameters.inputVolume = load_try_it_volume()
+        panel.state.current.inputVolume = load_try_it_volume()
     for card in panel.logic.store.cards_in_use():
         if card.name == TRY_IT_MODEL:
-            panel.parameters.model = card.identifier
+            panel.state.current.model = card.identifier
     panel.update()
 
 
