@@ -1,4 +1,4 @@
-"""Putting the panel together: the .ui files of its sections, and the objects that drive them."""
+"""Assembles the panel: loads the .ui files of its sections and creates the objects that drive them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PARTS = ("Result", "FineTune", "Advanced")
 
 
 def load_panel(path_of: Callable[[str], str]) -> Any:
-    """The panel's widget with all its sections, in the scene. path_of: where a file of the module's resources is."""
+    """The panel's widget with all its sections, connected to the scene. path_of: the path of a file in Resources."""
     panel = slicer.util.loadUI(path_of("UI/LightMedSeg.ui"))
     panel.setMRMLScene(slicer.mrmlScene)
     for name in _PARTS:

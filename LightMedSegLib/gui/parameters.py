@@ -1,4 +1,4 @@
-"""What the module keeps in the scene, so that it is there again when the scene is loaded."""
+"""The parameter node: what the module saves with the scene."""
 
 # No "from __future__ import annotations": Slicer's wrapper reads the annotations as types.
 
@@ -15,14 +15,14 @@ PARAMETER_NAME = "SlicerParameterName"
 
 
 class Mirroring(enum.Enum):
-    """Whether mirror images of the volume are segmented too; scenes keep the names, so they must not change."""
+    """Test-time mirroring. Scenes store the names of the members, so the names must not change."""
 
     MODEL = 1
     OFF = 2
     ALL = 3
 
     def label(self) -> str:
-        """What the selector shows."""
+        """The text in the selector."""
         texts = {
             Mirroring.MODEL: _("As recommended"),
             Mirroring.OFF: _("Off (fastest)"),
@@ -31,7 +31,7 @@ class Mirroring(enum.Enum):
         return texts[self]
 
     def axes(self) -> tuple[str, ...] | None:
-        """For the library: axes, or None for the model's own choice."""
+        """The axes to mirror; None for those of the model's card."""
         return {Mirroring.MODEL: None, Mirroring.OFF: (), Mirroring.ALL: ("x", "y", "z")}[self]
 
 
@@ -39,8 +39,8 @@ class Mirroring(enum.Enum):
 class LightMedSegParameterNode:
     """Input, model, result and settings of the scene.
 
-    model: ``name@version``, "" for none. reviewedRoi: where a corrected segmentation was looked at. overlap counts only
-    if ownOverlap is set.
+    model: ``name@version``, "" for none. reviewedRoi: the region in which the segmentation was reviewed. overlap is
+    used only if ownOverlap is set.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -61,10 +61,10 @@ class LightMedSegParameterNode:
         parameterNode: Any
 
         def connectParametersToGui(self, widgets: dict[str, Any]) -> int:
-            """Tie widgets to parameters by name; returns the tag for disconnectGui."""
+            """Connect widgets to parameters by name; returns the tag for disconnectGui."""
 
         def disconnectGui(self, tag: int) -> None:
-            """Untie the widgets of connectParametersToGui."""
+            """Disconnect the widgets of connectParametersToGui."""
 
 
 EXTRA_VOLUMES = ("secondVolume", "thirdVolume", "fourthVolume")
@@ -72,13 +72,13 @@ EXTRA_VOLUMES = ("secondVolume", "thirdVolume", "fourthVolume")
 
 
 def chosen_volumes(parameters: LightMedSegParameterNode, channels: int) -> list[Any]:
-    """The volume node (or None) of each of the model's input channels that the panel has a selector for."""
+    """The volume node, or None, of each input channel of the model, as far as the panel has selectors."""
     volumes = [parameters.inputVolume, *(getattr(parameters, name) for name in EXTRA_VOLUMES)]
     return volumes[:channels]
 
 
 def choose_shown_volume(parameters: LightMedSegParameterNode) -> None:
-    """Begin with the volume that the slice views show, if none is chosen."""
+    """Choose the volume that the slice views show, if none is chosen."""
     shown = slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID()
     node = slicer.mrmlScene.GetNodeByID(shown) if shown else None
     if parameters.inputVolume is None and node is not None and node.GetClassName() == "vtkMRMLScalarVolumeNode":
@@ -86,9 +86,9 @@ def choose_shown_volume(parameters: LightMedSegParameterNode) -> None:
 
 
 def connect_widgets(parameters: LightMedSegParameterNode, ui: Any) -> int:
-    """Tie the widgets that name a parameter to it; returns the tag for disconnectGui.
+    """Connect each widget that names a parameter to it; returns the tag for disconnectGui.
 
-    Slicer's connectGui does the same, but up to 5.12 it forgets to return the tag.
+    Slicer's connectGui does the same, but up to 5.12 it does not return the tag.
     """
     named = {widget.property(PARAMETER_NAME): widget for widget in vars(ui).values() if hasattr(widget, "property")}
     return parameters.connectParametersToGui({name: widget for name, widget in named.items() if name})

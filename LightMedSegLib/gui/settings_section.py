@@ -1,4 +1,4 @@
-"""Device and threads, which are remembered for the user and not in the scene; and what the program says of itself."""
+"""The section Advanced: device and threads, which belong to the user and not to the scene, and the version."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SettingsSection:
         )
 
     def show(self) -> None:
-        """Settings that have no effect now cannot be changed."""
+        """Disable the settings that have no effect for the chosen model."""
         card = self._panel.models.card
         self._ui.overlapSlider.enabled = self._panel.state.current.ownOverlap
         allowed = card is not None and card.input.preview_spacing is not None

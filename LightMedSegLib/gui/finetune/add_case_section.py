@@ -36,19 +36,19 @@ class AddCaseSection:
 
     @property
     def adding(self) -> bool:
-        """True until the case that is being added is in the store."""
+        """Whether a case is being added."""
         return self._panel.logic.case_runner.job is not None
 
     @property
     def card(self) -> ModelCard | None:
-        """Of the model that made the segmentation, if it is still there; else of the chosen one."""
+        """The card of the model that made the segmentation, if it is installed; else of the chosen model."""
         node, models = self._panel.state.current.outputSegmentation, self._panel.models
         record = ResultRecord.read(node) if node is not None else None
         made_by = models.card_of(f"{record.model}@{record.version}") if record is not None else None
         return made_by if made_by is not None else models.card
 
     def missing(self) -> str:
-        """What has to be there before a case can be added, "" if nothing."""
+        """What the user has to do before a case can be added; "" if nothing."""
         panel = self._panel
         node = panel.state.current.outputSegmentation
         if not panel.logic.torch_ready():
@@ -67,7 +67,7 @@ class AddCaseSection:
         return ""
 
     def show(self) -> None:
-        """Bring table, texts and button in line with the chosen segmentation."""
+        """Update table, texts and button for the chosen segmentation."""
         ui, node = self._panel.ui, self._panel.state.current.outputSegmentation
         missing = self.missing()
         self.table.show(node if not missing else None, self.card)
@@ -82,7 +82,7 @@ class AddCaseSection:
             widget.visible = not missing
 
     def add(self) -> None:
-        """Begin to add the case; what is wrong is shown below the button."""
+        """Start adding the case; problems are shown below the button."""
         panel = self._panel
         card = self.card if panel.state.in_use else None
         if card is None or self.adding or self.missing():
@@ -114,7 +114,7 @@ class AddCaseSection:
             self._panel.update()
 
     def _volumes(self) -> list[Any]:
-        """The scan that the segmentation was made from, and further channels as they are chosen now."""
+        """The scan that the segmentation was made from, then the chosen volumes of the other channels."""
         channels = self.card.in_channels if self.card is not None else 1
         return [self._panel.result.volume(), *chosen_volumes(self._panel.state.current, channels)[1:]]
 

@@ -1,4 +1,4 @@
-"""Step 2 of fine-tuning: the list of cases, with how good the model was on each before it saw the correction."""
+"""Step 2 of fine-tuning: the list of cases, each with the Dice of the untouched prediction."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class CasesSection:
 
     @property
     def identifiers(self) -> set[str]:
-        """Of all cases."""
+        """The identifiers of all cases."""
         return {entry.case_id for entry in self._entries}
 
     @property
     def usable(self) -> list[CaseEntry]:
-        """The cases that the chosen model can learn from."""
+        """The cases that the chosen model can be trained on."""
         card = self._panel.models.card
         return [entry for entry in self._entries if card and entry.record and entry.record.fits(card)]
 
@@ -46,7 +46,7 @@ class CasesSection:
         self._entries = self._panel.logic.cases.list()
 
     def show(self) -> None:
-        """The cases of the chosen model, and damaged ones, which can only be deleted."""
+        """Show the cases of the chosen model, and damaged ones, which can only be deleted."""
         ui = self._panel.ui
         shown = [entry for entry in self._entries if entry in self.usable or entry.record is None]
         if shown != self._shown or ui.casesTable.rowCount != len(shown):
@@ -57,7 +57,7 @@ class CasesSection:
         self._show_button()
 
     def delete(self) -> None:
-        """Remove the selected case, after a question."""
+        """Delete the selected case after a confirmation."""
         row = self._panel.ui.casesTable.currentRow()
         if not 0 <= row < len(self._shown):
             return

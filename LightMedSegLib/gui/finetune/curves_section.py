@@ -1,4 +1,4 @@
-"""Two Slicer plots of a running fine-tuning: Dice on what is held out, and the loss."""
+"""Two plots of a running fine-tuning: Dice on held-out corrections, and the training loss."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _BLUE, _ORANGE, _GREY = (0.12, 0.47, 0.71), (0.90, 0.45, 0.0), (0.5, 0.5, 0.5)
 
 
 class CurvesSection:
-    """Draws the progress of a job. Two, as the scales have nothing in common.
+    """Draws the progress of a job, in two plots because Dice and loss have different scales.
 
-    views: the plots; titles: the line above each, which is its legend too.
+    views: the plots; titles: the labels above them, which are their legends too.
     """
 
     def __init__(self, panel: Panel) -> None:
@@ -35,7 +35,7 @@ class CurvesSection:
         panel.ui.plotFrame.visible = False
 
     def show(self, progress: JobProgress) -> None:
-        """Draw what has not been drawn yet; nothing while the panel is not in use."""
+        """Draw new points; does nothing while the panel is not in use."""
         points = len(progress.loss) + len(progress.dice)
         if not self._panel.state.in_use or points == self._drawn:
             return
@@ -57,13 +57,13 @@ class CurvesSection:
             self.views[index].setMRMLPlotViewNode(self._plots[index].view(self._panel.state.current.parameterNode))
 
     def scene_is_closing(self) -> None:
-        """The nodes go; new ones are made in the next scene if a job still runs."""
+        """Release the nodes of the scene; if a job still runs, new ones are made in the next scene."""
         self._let_go()
         for plot in self._plots:
             plot.forget()
 
     def close(self) -> None:
-        """The panel is thrown away."""
+        """Remove the plots; called before the panel is destroyed."""
         self._let_go()
         for plot in self._plots:
             plot.remove()
@@ -74,7 +74,7 @@ class CurvesSection:
         self._drawn = -1
 
     def _make_widgets(self) -> None:
-        # Plots are costly to make, and most users never need them.
+        # Plots are slow to create, and most users never need them.
         while len(self.views) < len(self._plots):
             title = qt.QLabel()
             title.textFormat, title.wordWrap = qt.Qt.RichText, True
@@ -89,7 +89,7 @@ class CurvesSection:
 
 
 def _title_text(title: str, curves: Mapping[str, Curve]) -> str:
-    """What a plot shows, and where there are several curves which colour is which."""
+    """The title of a plot, with a legend if it has several curves."""
     text = f"<b>{html.escape(title)}</b>"
     if len(curves) < 2:
         return text

@@ -1,4 +1,4 @@
-"""Which part of the scan was reviewed: all, a box, or a range of slices."""
+"""The widgets for the reviewed region: the whole scan, a box, or a range of slices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from LightMedSegLib.mrml.volumes import VolumeSnapshot
 WHOLE, BOX, SLICES = range(3)
 
 _VIEWS = (("Red", "S"), ("Green", "A"), ("Yellow", "R"))
-"""Slice views and what their sliders are measured along."""
+"""Slice views, and the RAS axis along which each one's slider moves."""
 
 Region = Callable[[VolumeSnapshot], NDArray[Any]]
 
@@ -29,7 +29,7 @@ class _Panel(Panel, WithResult, Protocol):
 
 
 class RegionSection:
-    """Connects the widgets that say which region was reviewed."""
+    """Lets the user choose the reviewed region."""
 
     def __init__(self, panel: _Panel) -> None:
         self._panel = panel
@@ -48,13 +48,13 @@ class RegionSection:
         ui.lastSliceButton.connect("clicked()", lambda: self._take_shown(ui.lastSliceSpinBox))
 
     def show(self) -> None:
-        """Only the widgets of the chosen kind are visible."""
+        """Show the widgets of the chosen kind of region, and hide the others."""
         ui = self._panel.ui
         ui.reviewedRoiSelector.visible = ui.reviewedSelector.currentIndex == BOX
         ui.slicesWidget.visible = ui.reviewedSelector.currentIndex == SLICES
 
     def region(self, volume: Any) -> Region | None:
-        """What makes the mask in the worker; None for everything. Raises InputImageError in words."""
+        """The function that makes the mask in the worker; None for everything. Raises InputImageError without a box."""
         ui, kind = self._panel.ui, self._panel.ui.reviewedSelector.currentIndex
         if kind == WHOLE:
             return None
@@ -69,7 +69,7 @@ class RegionSection:
         return lambda snapshot: reviewed_slab(snapshot.grid, axis, first, last)
 
     def _on_kind(self, index: int) -> None:
-        """Slices begin with all that there are."""
+        """Begin with the full range of slices."""
         ui, panel = self._panel.ui, self._panel
         self.show()
         volume = panel.result.volume() if panel.state.in_use else None

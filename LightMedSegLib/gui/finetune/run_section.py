@@ -1,4 +1,4 @@
-"""Step 2 of fine-tuning: the button, which becomes Cancel, the process behind it, and how far it is."""
+"""Step 2 of fine-tuning: the button that starts and cancels a job, its process, and its progress."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class FinetuneSection:
 
     @property
     def running(self) -> bool:
-        """True until the process of the job has ended, also while it is being stopped."""
+        """Whether the process of a job has not ended yet, also while it is being stopped."""
         return self.process is not None
 
     def missing(self) -> str:
-        """What has to be there before anything can be learnt, "" if nothing."""
+        """What the user has to do before a job can start; "" if nothing."""
         panel = self._panel
         if not panel.logic.torch_ready():
             return _("Install PyTorch first (see above).")
@@ -64,15 +64,15 @@ class FinetuneSection:
         return ""
 
     def clear_up(self) -> None:
-        """The panel is opened for the first time: clear away what a crash of an earlier Slicer left."""
+        """Remove what a crash of Slicer left behind; called when the panel is opened for the first time."""
         logic = self._panel.logic
         clean_up(logic.jobs_folder, logic.store, logic.cases)
 
     def show(self) -> None:
-        """Bring button, bar and text in line with the state of the job."""
+        """Update button, bar and text for the state of the job."""
         ui, missing = self._panel.ui, self.missing()
         ui.finetuneBar.visible = self.running
-        # While it runs, its plot is what to look at.
+        # While a job runs, its plots matter more than the cases.
         ui.casesGroup.visible = not self.running
         if self.running:
             ui.finetuneButton.text = _("Stopping...") if self._stopping else _("Cancel the fine-tuning")
@@ -87,14 +87,14 @@ class FinetuneSection:
         self._write(self._message or missing or (hint if interrupted else before_run(self._records())))
 
     def toggle(self) -> None:
-        """The button: start, or cancel what runs."""
+        """Start a job, or cancel the one that runs."""
         if self.running:
             self.cancel()
         else:
             self.start()
 
     def start(self) -> None:
-        """Start the job; what is wrong is shown below the button. Does nothing while a job runs."""
+        """Start a job; problems are shown below the button. Does nothing while a job runs."""
         panel = self._panel
         if not panel.state.in_use or self.running or self.missing():
             return
@@ -126,7 +126,7 @@ class FinetuneSection:
             self.show()
 
     def close(self) -> None:
-        """Slicer ends, or the module is reloaded: the job stops, and can go on later."""
+        """Stop the job, because Slicer ends or the module is reloaded; it can be resumed later."""
         self._timer.stop()
         self.curves.close()
         if self.process is not None:
@@ -148,7 +148,7 @@ class FinetuneSection:
             threads=settings.threads(),
             adopt="if_better" if self._panel.ui.adoptCheckBox.checked else "ask",
             settings=logic.finetune_settings,
-            # The user's usual places are not written down: they would name the user.
+            # The default folders are left out: their paths contain the user's name.
             cases_folder=None if logic.cases.folder == CaseStore().folder else str(logic.cases.folder),
             models_folder=None if logic.store.user == user_models_folder() else str(logic.store.user),
         )

@@ -1,4 +1,4 @@
-"""The three steps of fine-tuning, of which one is open at a time."""
+"""The three steps of fine-tuning. One is open at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from LightMedSegLib.gui.panel import Panel
 ADD, TRAIN, DECIDE = range(3)
 
 _LAYOUT_MILLISECONDS = 100
-"""Sections inside of sections need several turns of the event loop until their sizes are final."""
+"""Nested sections need several passes of the event loop until their sizes are final."""
 
 
 class FinetuneSteps:
@@ -30,17 +30,17 @@ class FinetuneSteps:
         self._timer.connect("timeout()", self._scroll)
 
     def open(self, step: int) -> None:
-        """Open a step, as the work has come to it, and scroll to it."""
+        """Open a step and scroll to it."""
         self._buttons[step].collapsed = False
         self.bring_into_view(self._buttons[step])
 
     def bring_into_view(self, widget: Any) -> None:
-        """Scroll so that a widget is in sight, or begins at the top, once its present changes are laid out."""
+        """Scroll to a widget once pending changes are laid out; one that is not fully visible goes to the top."""
         self._wanted = widget
         self._timer.start()
 
     def close(self) -> None:
-        """The panel is thrown away."""
+        """Stop the timer; called before the panel is destroyed."""
         self._timer.stop()
 
     def _closing_the_others(self, step: int) -> Callable[[bool], None]:

@@ -1,4 +1,4 @@
-"""The figures of a new version, what the tests say, and the user's decision."""
+"""Step 3 of fine-tuning: the metrics of a new version, the verdict of the tests, and the user's decision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Panel(Panel, WithModels, WithRun, WithSteps, WithVersions, WithFinetuning
 
 
 class VerdictSection:
-    """Shows the verdict of the last job and drives the buttons that answer it. Without a result nothing is visible."""
+    """Shows the verdict of the last job and drives the buttons that answer it. Hidden without a result."""
 
     def __init__(self, panel: _Panel) -> None:
         self._panel = panel
@@ -39,11 +39,11 @@ class VerdictSection:
 
     @property
     def candidate(self) -> str | None:
-        """The new version that is shown, as name@version; None if there is none."""
+        """The new version, as name@version; None if there is none."""
         return self._result["candidate"] if self._result is not None else None
 
     def take(self, model: str, result: dict[str, Any]) -> None:
-        """A job of a model came to a verdict."""
+        """Show the verdict of a job that has just ended. model: the parent, as name@version."""
         self._panel.models.reload()
         self._panel.versions.reload()
         self._set(model, result)
@@ -55,9 +55,9 @@ class VerdictSection:
         self._fill()
 
     def show(self) -> None:
-        """The result for the chosen model, also of a job that ended while nobody looked, until somebody decides.
+        """Show the last result for the chosen model until the user decides, also if the panel was closed meanwhile.
 
-        Nothing on the disk changes: a file goes only when somebody decides, deletes the version or starts a job.
+        No file is deleted here: that needs the user's decision, the deletion of the version, or the start of a job.
         """
         panel, card = self._panel, self._panel.models.card
         if self._result is not None and (card is None or self._model.split("@")[0] != card.name or self._is_gone()):
@@ -74,18 +74,18 @@ class VerdictSection:
         self._show_buttons()
 
     def dismiss(self) -> None:
-        """Nothing changes: the new version stays in the list of versions."""
+        """Delete the result that is shown; the new version stays in the list of versions."""
         self._forget_file()
         self._clear()
         self._show_frame()
 
     def keep_aside(self) -> None:
-        """The user's answer: not this one; more corrections may make a better one."""
+        """Dismiss the result and open step 1, because more corrections may lead to a better version."""
         self.dismiss()
         self._panel.steps.open(ADD)
 
     def forget_version(self, card: ModelCard) -> None:
-        """Somebody has deleted this version: what its job came to goes with it."""
+        """Delete the result of the job that made a version; called when the version was deleted."""
         if card.parent is None:
             return
         folder = self._jobs_folder_of(f"{card.parent.name}@{card.parent.version}")
@@ -94,7 +94,7 @@ class VerdictSection:
             forget_result(folder)
 
     def adopt(self) -> None:
-        """The new version becomes the one in use."""
+        """Put the new version into use."""
         candidate = self.candidate
         if candidate is None:
             return
@@ -110,7 +110,7 @@ class VerdictSection:
         self._panel.update()
 
     def segment_again(self) -> None:
-        """Segment the chosen volume with the new version; before it is adopted this is a trial."""
+        """Segment the chosen volume with the new version, which does not adopt it."""
         if self.candidate is not None:
             self._panel.run.start(self.candidate)
 
@@ -127,7 +127,7 @@ class VerdictSection:
         return self.candidate is not None and self._panel.models.card_of(self.candidate) is None
 
     def _notice_adoption(self, candidate: str) -> None:
-        """The version may have been adopted, or left again, in the list of versions."""
+        """Notice that the version was adopted, or rolled back, in the list of versions."""
         name, _, version = candidate.partition("@")
         in_use = self._panel.logic.store.chosen(name) == version
         if self._result is not None and self._result["adopted"] != in_use:

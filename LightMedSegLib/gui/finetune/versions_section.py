@@ -1,4 +1,4 @@
-"""All versions of the chosen model: which is in use, going back, choosing another, deleting."""
+"""The list of versions of the chosen model, with buttons to use, roll back and delete."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class VersionsSection:
         ui.deleteVersionButton.connect("clicked()", self.delete)
 
     def reload(self) -> None:
-        """Have the next show() read the store again."""
+        """Make the next show() read the store again."""
         self._name = ""
 
     def show(self) -> None:
-        """The versions of the chosen model, newest first."""
+        """Show the versions of the chosen model, newest first."""
         ui, card = self._panel.ui, self._panel.models.card
         name = card.name if card is not None else ""
         if name != self._name:
@@ -54,7 +54,7 @@ class VersionsSection:
         self._show_buttons()
 
     def use(self) -> None:
-        """Use the selected version; one that did not pass the tests only after a question."""
+        """Use the selected version; one that did not pass the tests only after a confirmation."""
         version = self._selected()
         if version is None:
             return
@@ -68,11 +68,11 @@ class VersionsSection:
         self._change(lambda: adopt(self._panel.logic.store, version.card.identifier, against_the_gate=True))
 
     def roll_back(self) -> None:
-        """Go back to what the version in use was made from."""
+        """Go back to the parent of the version in use."""
         self._change(lambda: roll_back(self._panel.logic.store, self._name))
 
     def delete(self) -> None:
-        """Remove the selected version, after a question."""
+        """Delete the selected version after a confirmation."""
         version = self._selected()
         if version is None or version.active or version.shipped:
             return
@@ -89,7 +89,7 @@ class VersionsSection:
         in_use = self._in_use()
         if self._panel.state.current.model == version.card.identifier and in_use is not None:
             self._panel.state.current.model = in_use.card.identifier
-        self._read_anew()
+        self._reload_all()
 
     def _change(self, change: Any) -> None:
         try:
@@ -98,9 +98,9 @@ class VersionsSection:
             slicer.util.errorDisplay(str(error))
             return
         self._panel.state.current.model = model.card.identifier
-        self._read_anew()
+        self._reload_all()
 
-    def _read_anew(self) -> None:
+    def _reload_all(self) -> None:
         self._panel.models.reload()
         self.reload()
         self._panel.update()

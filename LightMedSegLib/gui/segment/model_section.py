@@ -1,4 +1,4 @@
-"""Choosing a model: the selector, what it says about itself, importing and exporting."""
+"""The model: selector, description, import and export."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class ModelSection:
 
     @property
     def card(self) -> ModelCard | None:
-        """The card of the scene's model; None if there is none, or if it is not on this computer."""
+        """The card of the chosen model; None if none is chosen or it is not installed."""
         parameters = self._panel.state.parameters
         return self._cards.get(parameters.model) if parameters is not None else None
 
     def card_of(self, identifier: str) -> ModelCard | None:
-        """The card of name@version; None if it is not on this computer."""
+        """The card of name@version; None if it is not installed."""
         return self._cards.get(identifier)
 
     def reload(self) -> None:
-        """Read the store again; broken models are named in the section Advanced."""
+        """Read the store again; the section Advanced lists broken models."""
         entries = self._panel.logic.store.list()
         usable = usable_models(self._panel.logic.store)
         self._cards = {entry.identifier: entry.card for entry in usable if entry.card is not None}
@@ -61,7 +61,7 @@ class ModelSection:
         self._panel.ui.modelProblemsLabel.visible = bool(problems)
 
     def choose_default(self) -> None:
-        """A new scene begins with the first model, in the version that is in use."""
+        """Choose the first model, in the version that is in use, if the scene has none."""
         if not self._panel.state.current.model and self._cards:
             first, card = next(iter(self._cards.items()))
             adopted = f"{card.name}@{self._panel.logic.store.chosen(card.name)}"
@@ -72,7 +72,7 @@ class ModelSection:
         return list(self._cards)
 
     def show(self) -> None:
-        """Bring selector and descriptions in line with the parameters."""
+        """Update selector and description for the chosen model."""
         ui, parameters, card = self._panel.ui, self._panel.state.current, self.card
         blocked = ui.modelSelector.blockSignals(True)
         ui.modelSelector.currentIndex = self.names().index(parameters.model) if card is not None else -1
@@ -93,7 +93,7 @@ class ModelSection:
 
     def _show_volumes(self, card: ModelCard | None) -> None:
         ui, parameters = self._panel.ui, self._panel.state.current
-        # Who has a scan does not look for one.
+        # The sample is for users without a volume.
         ui.tryItButton.visible = parameters.inputVolume is None
         channels = card.input.channels if card is not None else ()
         ui.volumeLabel.text = (
@@ -118,7 +118,7 @@ class ModelSection:
             self._panel.state.current.model = self.names()[index]
 
     def import_model(self) -> None:
-        """Ask for a package and add it to the user's models."""
+        """Ask for a model package and add it to the user's models."""
         path = qt.QFileDialog.getOpenFileName(
             self._panel.parent, _("Import a model"), "", _("Model packages (*.zip);;All files (*)")
         )

@@ -1,4 +1,4 @@
-"""The Segment button, which becomes Cancel, with every message before, during and after a run."""
+"""The button that starts and cancels a run, and the messages before, during and after it."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class RunSection:
 
     @property
     def running(self) -> bool:
-        """True until the present run has ended, also while it is being stopped."""
+        """Whether a run has not ended yet, also while it is being stopped."""
         return self._panel.logic.job is not None
 
     def missing(self) -> str:
-        """What has to be chosen or installed before anything can run, "" if nothing."""
+        """What the user has to choose or install before a run; "" if nothing."""
         panel = self._panel
         card = panel.models.card
         if not panel.logic.torch_ready():
@@ -59,7 +59,7 @@ class RunSection:
         return ""
 
     def show(self) -> None:
-        """Bring button and warnings in line with the parameters and the state of the run."""
+        """Update button and warnings for the parameters and the state of the run."""
         panel, button = self._panel, self._panel.ui.segmentButton
         job = panel.logic.job
         panel.ui.progressBar.visible = job is not None
@@ -75,17 +75,17 @@ class RunSection:
         self.show_warnings()
 
     def rest(self) -> None:
-        """The panel is left, or the scene is being closed: let go of its nodes."""
+        """Release the nodes of the scene; called when the panel is left or the scene is closed."""
         self._watch.follow([])
 
     def forget(self) -> None:
-        """The scene is being closed: messages about its result go; a run still tells how it ends."""
+        """Clear the messages about the result; called before the scene is closed. A run still reports its end."""
         self._notes = []
         if not self.running:
             self._say("")
 
     def show_warnings(self) -> None:
-        """Look at the input again and show below the button what is odd about it."""
+        """Check the input again and show the warnings below the button."""
         ui, parameters = self._panel.ui, self._panel.state.current
         output, overwrite = parameters.outputSegmentation, ui.overwriteCheckBox.checked
         lines = self._look_at_input(output, overwrite)
@@ -99,7 +99,7 @@ class RunSection:
         self._panel.result.show_notes([*lines, *ui.statusLabel.text.splitlines()])
 
     def _look_at_input(self, output: Any = None, overwrite: bool = False) -> list[str]:
-        """What is odd about the input, and about the segmentation that was chosen for the result."""
+        """The warnings about the input and about the segmentation that was chosen for the result."""
         parameters, card = self._panel.state.current, self._panel.models.card
         if card is None or self.missing():
             return []
@@ -107,16 +107,16 @@ class RunSection:
         return warnings_before_run(volumes, card, parameters.roi, output, overwrite)
 
     def toggle(self) -> None:
-        """The button: start, or cancel what runs."""
+        """Start a run, or cancel the one that runs."""
         if self.running:
             self.cancel()
         else:
             self.start()
 
     def start(self, model: str | None = None) -> None:
-        """Run the chosen model, or another name@version; what is wrong is shown below the button.
+        """Run the chosen model, or another name@version; problems are shown below the button.
 
-        Does nothing while something runs.
+        Does nothing during a run.
         """
         panel, parameters = self._panel, self._panel.state.parameters
         if parameters is None or self.running:
@@ -151,9 +151,9 @@ class RunSection:
         self.show()
 
     def _target(self) -> Any:
-        """The chosen segmentation where it may be written, or where the user must learn that it is kept.
+        """The chosen segmentation if it may be overwritten or if the user must be warned that it is kept; else None.
 
-        An untouched earlier result is left to the library: only one of the same volume and model is replaced.
+        For an unedited earlier result the library decides: only one of the same volume and model is replaced.
         """
         node = self._panel.state.current.outputSegmentation
         if node is None or self._panel.ui.overwriteCheckBox.checked:
@@ -168,7 +168,7 @@ class RunSection:
             self.show()
 
     def _on_input_changed(self) -> None:
-        # A region of interest that was dragged may have answered a warning.
+        # Moving a region of interest may have resolved a warning.
         if self._panel.state.in_use:
             self.show()
 
@@ -196,7 +196,7 @@ class RunSection:
             self._say("\n".join([done, *self._notes]))
         else:
             self._say(job.message)
-        # The panel may have been left meanwhile; it is brought up to date when it is entered again.
+        # If the panel was left meanwhile, it is updated when it is entered again.
         if self._panel.state.in_use:
             self._panel.update()
         else:

@@ -1,4 +1,4 @@
-"""The sample volumes that come with the extension, in Slicer's Sample Data module and behind the button "Try it"."""
+"""The sample volumes of the extension, for Slicer's Sample Data module and the button "Try it"."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _SAMPLE_ATTRIBUTE = "LightMedSeg.Sample"
 
 
 def register_samples(thumbnail: str | None = None) -> None:
-    """Add the samples that are installed to Slicer's Sample Data module; nothing is downloaded, now or later.
+    """Add the installed samples to Slicer's Sample Data module; nothing is ever downloaded.
 
-    thumbnail: a picture file for all of them.
+    thumbnail: the path of a picture for all of them.
     """
     try:
         import SampleData
@@ -50,7 +50,7 @@ def register_samples(thumbnail: str | None = None) -> None:
 
 
 def fill_panel(panel: Panel) -> None:
-    """Choose the sample for the first try and the model for it, in the version in use; a missing sample is reported."""
+    """Choose the sample for the first try and its model in the version in use; a dialog reports a missing sample."""
     with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
         panel.state.current.inputVolume = load_try_it_volume()
     for card in panel.logic.store.cards_in_use():
@@ -60,7 +60,7 @@ def fill_panel(panel: Panel) -> None:
 
 
 def load_try_it_volume() -> Any:
-    """The volume node of the sample for the first try; loaded once per scene. Raises InputImageError."""
+    """The volume node of the sample for the first try, loaded once per scene. Raises InputImageError."""
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         if node.GetAttribute(_SAMPLE_ATTRIBUTE) == TRY_IT and node.GetImageData() is not None:
             return node

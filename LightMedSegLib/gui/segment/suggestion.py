@@ -1,4 +1,4 @@
-"""The button Auto: it chooses the model that suits the volume, and says why; or says why none does."""
+"""The button Auto: chooses the model that suits the volume and says why, or says why none does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SuggestionButton:
         panel.ui.suggestModelButton.connect("clicked()", self.suggest)
 
     def show(self) -> None:
-        """The reason stands there as long as volume and model are those that it speaks of."""
+        """Show the reason as long as volume and model are those that it is about."""
         parameters, label = self._panel.state.current, self._panel.ui.suggestionLabel
         self._panel.ui.suggestModelButton.enabled = bool(parameters.inputVolume and self._panel.models.names())
         if self._shown_for != self._choice():
@@ -35,7 +35,7 @@ class SuggestionButton:
         label.visible = bool(label.text)
 
     def suggest(self) -> None:
-        """Choose the suggested model and say why; or say why none suits, and leave the choice as it is."""
+        """Choose the suggested model and show the reason; if none suits, show why and keep the choice."""
         parameters, store = self._panel.state.current, self._panel.logic.store
         try:
             suggestion = suggestion_for(parameters.inputVolume, store.cards_in_use())
@@ -55,7 +55,7 @@ class SuggestionButton:
 
 
 def suggestion_for(volume_node: Any, cards: Any) -> Suggestion:
-    """The library's suggestion for a volume node; headers tell the modality where Slicer knows them.
+    """The library's suggestion for a volume node. The modality comes from DICOM tags where Slicer has them.
 
     Raises InputImageError for a node without usable voxels.
     """

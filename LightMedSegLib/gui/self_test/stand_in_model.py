@@ -1,4 +1,4 @@
-"""A model without a network for the module's self test: it finds what is brighter than two thresholds."""
+"""A model without a network for the module's self test: it labels voxels above two thresholds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def save_scenario_model(
     preview_spacing_mm: Sequence[float] | None = None,
     **changes: Any,
 ) -> str:
-    """Write the package into folder/name@version and return that identifier; changes replace items of the card."""
+    """Write the package into folder/name@version; returns name@version. changes replace items of the card."""
     card: dict[str, Any] = {
         "schema_version": 1,
         "name": name,
@@ -65,7 +65,7 @@ def save_scenario_model(
 
 
 class ThresholdSegment:
-    """Called as LightMedSegLib.segment is; takes `seconds` for its steps and looks at the cancel token between them."""
+    """Stands in for LightMedSegLib.segment; takes `seconds` for its steps and checks the cancel token between them."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
@@ -74,7 +74,7 @@ class ThresholdSegment:
     def __call__(
         self, image: Any, model: Any, device: str, roi: Any, progress: Any, cancel: CancelToken, **settings: Any
     ) -> Segmentation:
-        """Labels 1 above 100 and 2 above 200, inside roi."""
+        """Label voxels above 100 with 1 and above 200 with 2, inside roi."""
         import SimpleITK as sitk
 
         self.calls.append({"device": device, "roi": roi, **settings})
