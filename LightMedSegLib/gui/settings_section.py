@@ -50,7 +50,7 @@ class SettingsSection:
         self._ui.previewCheckBox.toolTip = (
             _("For large scans: a quick coarse result first, which the full one replaces.")
             if allowed
-            else _("This model gives no coarse results that are good enough to look at.")
+            else _("The coarse results of this model are not accurate enough to be shown.")
         )
 
     def _on_device(self, index: int) -> None:

@@ -41,7 +41,7 @@ def missing_text() -> str:
     """The text above the button while PyTorch is missing."""
     if extension_installed():
         return _(
-            "PyTorch is not installed yet. It runs the models, is needed once, and is a download of 200 MB or more."
+            "PyTorch is not installed yet. It runs the models and is installed once; the download is 200 MB or more."
         )
     return _(
         "PyTorch is not installed yet. It runs the models. Slicer's extension PyTorch installs it: click the button, "

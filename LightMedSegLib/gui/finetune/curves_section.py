@@ -27,7 +27,7 @@ class CurvesSection:
     def __init__(self, panel: Panel) -> None:
         self._panel, self._drawn = panel, -1
         x_title = _("Training step")
-        self._titles = [_("Dice where the corrections were kept out of the training"), _("Training loss")]
+        self._titles = [_("Dice on corrections held out from the training"), _("Training loss")]
         names = ["LightMedSegDice", "LightMedSegLoss"]
         self._plots = [ProgressPlot(name, title, x_title) for name, title in zip(names, self._titles, strict=True)]
         self.views: list[Any] = []

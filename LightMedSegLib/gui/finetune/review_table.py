@@ -103,7 +103,7 @@ class ReviewTable:
             if choice == ABSENT:
                 absent.append(label.value)
         if not labels:
-            raise InputImageError(_("Nothing is chosen as checked; choose at least one structure."))
+            raise InputImageError(_("No structure is marked as checked; mark at least one."))
         return Review(values, tuple(labels), tuple(absent), tuple(added), region)
 
 

@@ -77,13 +77,13 @@ class FinetuneSection:
         if self.running:
             ui.finetuneButton.text = _("Stopping...") if self._stopping else _("Cancel the fine-tuning")
             ui.finetuneButton.enabled = not self._stopping
-            ui.finetuneButton.toolTip = _("Stop; started again, it goes on where it was.")
+            ui.finetuneButton.toolTip = _("Stop. If you start it again, it resumes where it stopped.")
             return
         interrupted = not missing and was_interrupted(self._folder())
-        ui.finetuneButton.text = _("Go on with the fine-tuning") if interrupted else _("Fine-tune")
+        ui.finetuneButton.text = _("Resume the fine-tuning") if interrupted else _("Fine-tune")
         ui.finetuneButton.enabled = not missing
         ui.finetuneButton.toolTip = missing or _("Train and test a new version on your cases; you can keep working.")
-        hint = _("An earlier fine-tuning was interrupted; with the same cases it goes on where it was.")
+        hint = _("A fine-tuning was interrupted; with the same cases it resumes where it stopped.")
         self._write(self._message or missing or (hint if interrupted else before_run(self._records())))
 
     def toggle(self) -> None:
@@ -185,13 +185,13 @@ class FinetuneSection:
         elif progress.failure:
             self._say(_("The fine-tuning failed. {reason}").format(reason=progress.failure))
         elif progress.cancelled or self._stopping:
-            self._say(_("Stopped: nothing was changed. Started again, it goes on where it was."))
+            self._say(_("Stopped: nothing was changed. If you start it again, it resumes where it stopped."))
         else:
             logging.error("LightMedSeg: the process of the fine-tuning broke down.\n%s", process.last_words())
             self._say(
                 _(
                     "The fine-tuning broke down; the Python console says where. Nothing was changed. "
-                    "Started again, it goes on where it was."
+                    "If you start it again, it resumes where it stopped."
                 )
             )
         if panel.state.in_use:

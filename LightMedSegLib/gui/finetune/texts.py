@@ -56,11 +56,11 @@ def _stage_text(progress: JobProgress) -> str:
     if progress.phase == "starting":
         return _("Starting")
     if progress.phase == "comparing":
-        return _("Comparing the present version with your corrections")
+        return _("Comparing the current version with your corrections")
     if progress.phase != "training":
         return _("Testing the new version")
     if progress.part >= progress.parts:
-        return _("Training on everything, step {step} of {steps}").format(step=progress.step, steps=progress.steps)
+        return _("Training on all cases, step {step} of {steps}").format(step=progress.step, steps=progress.steps)
     return _("Test {part} of {parts}: training without a part of your corrections, step {step} of {steps}").format(
         part=max(1, progress.part), parts=progress.parts - 1, step=progress.step, steps=progress.steps
     )
@@ -86,8 +86,8 @@ def verdict_text(result: Mapping[str, Any]) -> str:
     if result["candidate"] and not result["accepted"]:
         steps.append(
             _(
-                "Or keep the new version aside: the present one stays in use, and in the list of versions you can "
-                "still use the new one if you see that it is better."
+                "Or keep the new version aside: the current one stays in use. If you find the new one better, you can "
+                "still use it from the list of versions."
             )
         )
     if steps:
@@ -99,7 +99,7 @@ def verdict_sections(result: Mapping[str, Any]) -> dict[str, list[tuple[str, ...
     """The rows of each test: structure, Dice before and after, change; the mean first."""
     sections = {}
     for key, title in (
-        ("held_out", _("Your corrections, where they were kept out of the training")),
+        ("held_out", _("Your corrections, held out from the training")),
         ("reference", _("What the model knew before")),
     ):
         table = result[key]

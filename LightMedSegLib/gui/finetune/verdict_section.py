@@ -167,7 +167,8 @@ class VerdictSection:
             _("Use the new version from now on; you can go back at any time.")
             if accepted
             else _(
-                "The tests did not accept this version; the reasons are above. The list of versions can still use it."
+                "The tests did not accept this version; the reasons are above. You can still use it from the list of "
+                "versions."
             )
         )
         ui.keepAsideButton.text = _("Close") if adopted or not made else _("Keep aside")

@@ -59,7 +59,7 @@ class VersionsSection:
         if version is None:
             return
         if version.accepted is False and not slicer.util.confirmYesNoDisplay(
-            _("Version {version} did not pass the tests. {reasons}\n\nUse it all the same?").format(
+            _("Version {version} did not pass the tests. {reasons}\n\nUse it anyway?").format(
                 version=version.card.version, reasons=" ".join(version.reasons)
             ),
             _("Use a version that did not pass"),

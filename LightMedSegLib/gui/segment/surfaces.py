@@ -128,4 +128,4 @@ class SurfacesButton:
             button.toolTip = _("The surfaces are being made; you can keep working.")
             return
         button.text = _("Show 3D")
-        button.toolTip = self._hidden or _("Show the segments as surfaces in the 3D view, or take the surfaces away.")
+        button.toolTip = self._hidden or _("Show the segments as surfaces in the 3D view, or remove the surfaces.")
