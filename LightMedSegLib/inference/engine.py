@@ -18,6 +18,7 @@ from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_m
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
+from LightMedSegLib.inference.windows import WindowRule, plan_layout
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -199,7 +200,7 @@ class Engine:
         self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], spec: InputSpec, run: _Run
     ) -> None:
         from LightMedSegLib.inference.predictor import Predictor, steps_of
-        from LightMedSegLib.inference.sliding_window import label_volume, plan_layout
+        from LightMedSegLib.inference.sliding_window import label_volume
 
         part = "search" if run.search else "network"
         if device not in self._networks:
@@ -208,8 +209,8 @@ class Engine:
             network = self._network(device)
             steps = self._steps.setdefault(device, steps_of(network))
             predictor = Predictor(network, device, run.mirror, run.cancel, steps)
-        classes = self.card.num_classes
-        layout = plan_layout(prepared, spec.view, spec.patch, run.overlap, predictor.total_stride, classes)
+        rule = WindowRule.of(spec, predictor.total_stride, self.card.num_classes, run.overlap)
+        layout = plan_layout(prepared.grid_map.model.shape, rule, prepared.body)
         if spec.view == "whole" and not layout.single:
             run.notes.append("The volume is too large for one pass of the network; it was segmented in windows.")
         windows, pace = len(layout.starts), pace_of(device)
@@ -227,7 +228,7 @@ class Engine:
         before = dict(run.timer.seconds)
         restoration = to_labels / seconds if seconds else 0.0
         try:
-            label_volume(predictor, prepared, layout, classes, labels, run.box, run.timer, on_share, restoration)
+            label_volume(predictor, prepared, layout, labels, run.box, run.timer, on_share, restoration)
         finally:
             predictor.release()
         for work, stage, voxels in (("network", "network", network_voxels), ("restoration", "restore", label_voxels)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import combinations
 from typing import Any, cast
 
 import numpy as np
@@ -14,14 +13,13 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.pass_steps import PassSteps
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference.aggregation import mirror_flips, mirrored_mean
 from LightMedSegLib.network.cpu import FastLightMedSeg, Sink, logits_memory
 from LightMedSegLib.network.cuda.network import RecordedNetwork
 from LightMedSegLib.network.cuda.settings import repeatable_convolutions
 
 CUDA_BATCH = 4
 """Windows a CUDA device gets at a time to begin with; the CPU computes one after the other just as fast."""
-
-_DIMENSIONS = {"z": 2, "y": 3, "x": 4}
 
 
 class Predictor:
@@ -52,8 +50,7 @@ class Predictor:
         self.on_share: Callable[[float], None] = lambda share: None
         self._steps = steps or steps_of(network)
         self._memory: torch.Tensor | None = None
-        dimensions = [_DIMENSIONS[axis] for axis in mirror]
-        self._flips = [flip for count in range(len(dimensions) + 1) for flip in combinations(dimensions, count)]
+        self._flips = mirror_flips(mirror)
 
     @property
     def total_stride(self) -> int:
@@ -69,13 +66,7 @@ class Predictor:
         with torch.inference_mode(), ExitStack() as stack:
             if self.device.startswith("cuda"):
                 stack.enter_context(repeatable_convolutions())
-            logits = self._pass(x, 0)
-            if isinstance(self.network, RecordedNetwork) and len(self._flips) > 1:
-                logits = logits.clone()
-            for number, flip in enumerate(self._flips[1:], start=1):
-                logits = logits + self._pass(x.flip(flip), number).flip(flip)
-            if len(self._flips) > 1:
-                logits = logits / len(self._flips)
+            logits = mirrored_mean(self._pass, x, self._flips)
             if self.device.startswith("cuda"):
                 torch.cuda.synchronize(self.device)
         return logits
@@ -102,10 +93,12 @@ class Predictor:
 
     def _pass(self, x: torch.Tensor, number: int) -> torch.Tensor:
         """The logits, float32, of the mirror image with that number (0: the original)."""
+        passes = len(self._flips)
         if isinstance(self.network, RecordedNetwork):
             self.cancel.raise_if_cancelled()
-            return self.network(x).float()
-        passes = len(self._flips)
+            logits = self.network(x).float()
+            # The next mirror image overwrites them.
+            return logits.clone() if number == 0 and passes > 1 else logits
         current = self._steps.begin(tuple(x.shape), lambda share: self.on_share((number + share) / passes))
 
         def step() -> None:

@@ -1,13 +1,12 @@
 """Labels of a prepared volume: the network over it whole or window by window, and back to the volume's voxels.
 
 Nothing as large as the logits of the whole scan ever exists: windows are added up in the planes they touch, finished
-planes become labels at once (:mod:`stitching`, :mod:`restoration`).
+planes become labels at once (:mod:`aggregation`, :mod:`logit_resampling`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -16,64 +15,17 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Box
 from LightMedSegLib.core.progress import StageTimer
-from LightMedSegLib.inference.aggregation import StitchedPlanes
+from LightMedSegLib.inference.aggregation import Aggregation, padded
 from LightMedSegLib.inference.logit_resampling import LabelPlanes
 from LightMedSegLib.inference.predictor import Predictor
 from LightMedSegLib.inference.preprocessing import PreparedVolume
-from LightMedSegLib.inference.windows import Shape, gaussian_weights, padded_shape, padding_before, plan_windows
-
-WHOLE_VOLUME_BYTES = 3 * 10**9
-"""A whole-volume pass that is expected to need more memory than this goes window by window instead."""
-
-# Measured peaks of our networks over 128 and 160 voxels cubed, three classes: 130 (tiny) to 364 (large).
-_ACTIVATION_BYTES_PER_VOXEL = 300
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the network goes over a volume.
-
-    shape: of the padded model grid. before: voxels of padding in front. window: size of one pass of the network.
-    starts: first voxels of the windows. All (z, y, x).
-    """
-
-    shape: Shape
-    before: Shape
-    window: Shape
-    starts: list[Shape]
-
-    @property
-    def single(self) -> bool:
-        """One pass sees everything: there is nothing to stitch."""
-        return self.window == self.shape and len(self.starts) == 1
-
-
-def plan_layout(
-    prepared: PreparedVolume, view: str, patch: Shape, overlap: float, total_stride: int, num_classes: int
-) -> Layout:
-    """The layout for a volume; view "whole" becomes windows where the whole would take too much memory."""
-    shape: Shape = prepared.grid_map.model.shape
-    patch = padded_shape(patch, (1, 1, 1), total_stride)
-    if view == "whole":
-        padded = padded_shape(shape, patch, total_stride)
-        if whole_volume_bytes(padded, prepared.array.shape[0], num_classes) <= WHOLE_VOLUME_BYTES:
-            return Layout(padded, padding_before(shape, padded), padded, [(0, 0, 0)])
-    padded = padded_shape(shape, patch, 1)
-    before = padding_before(shape, padded)
-    body = None if prepared.body is None else np.pad(prepared.body, _margins(shape, padded, before))
-    return Layout(padded, before, patch, plan_windows(padded, patch, overlap, body))
-
-
-def whole_volume_bytes(shape: Shape, channels: int, num_classes: int) -> int:
-    """Memory a pass over all of shape is expected to need."""
-    return int(np.prod(shape)) * (_ACTIVATION_BYTES_PER_VOXEL + 4 * channels + 8 * num_classes)
+from LightMedSegLib.inference.windows import Layout, place_of
 
 
 def label_volume(
     predictor: Predictor,
     prepared: PreparedVolume,
     layout: Layout,
-    num_classes: int,
     labels: NDArray[np.uint8],
     box: Box,
     timer: StageTimer,
@@ -106,37 +58,21 @@ def label_volume(
                     planes.add(index, plane)
                 progress.plane(index)
 
-    volume = _pad(prepared.array, layout)
-    stitched = None if layout.single else StitchedPlanes(layout.shape, layout.window[0], num_classes, predictor.device)
-    weights = torch.from_numpy(gaussian_weights(layout.window)).to(predictor.device)
+    volume = padded(torch.from_numpy(prepared.array)[None], layout)[0].numpy()
+    aggregation = Aggregation(layout, hand_on)
 
-    def take(start: Shape, first: int, logits: torch.Tensor) -> None:
-        """Add planes from first on, (z, y, x, classes), of the window at start."""
-        if stitched is not None:
-            here = (start[0] + first, start[1], start[2])
-            stitched.add(here, logits.permute(3, 0, 1, 2), weights[first : first + len(logits)])
-            return
-        last = first + len(logits) - 1
-        # The last plane is needed again with the next ones, when its memory holds those.
-        hand_on(
-            (index, plane.clone() if index == last else plane.contiguous()) for index, plane in enumerate(logits, first)
-        )
-
-    windows = [_cut(volume, start, layout.window) for start in layout.starts]
+    windows = [volume[(slice(None), *place_of(start, layout.window))] for start in layout.starts]
     every_logits = None if predictor.streams else predictor.in_batches(windows)
     predictor.on_share = lambda share: progress.inside(share * predictor.batch)
     for done, (start, window) in enumerate(zip(layout.starts, windows, strict=True)):
         progress.window(done)
-        if stitched is not None:
-            hand_on(stitched.take(start[0]))
         with timer.stage("network"), torch.inference_mode():
             if every_logits is None:
-                predictor.stream(window, partial(take, start))
+                predictor.stream(window, partial(aggregation.add, start))
             else:
-                take(start, 0, next(every_logits).permute(1, 2, 3, 0))
+                aggregation.add(start, 0, next(every_logits).permute(1, 2, 3, 0))
         progress.window(done + 1)
-    if stitched is not None:
-        hand_on(stitched.take(layout.shape[0]))
+    aggregation.end()
 
 
 class _Progress:
@@ -163,19 +99,3 @@ class _Progress:
         passed = min(self._windows, self._window + windows) / self._windows
         share = (1 - self._restoration) * passed + self._restoration * self._plane / self._planes
         self._on_share(share, min(self._window + 1, self._windows))
-
-
-def _cut(volume: NDArray[np.float32], start: Shape, size: Shape) -> NDArray[np.float32]:
-    z, y, x = (slice(first, first + length) for first, length in zip(start, size, strict=True))
-    return volume[:, z, y, x]
-
-
-def _margins(shape: Shape, padded: Shape, before: Shape) -> list[tuple[int, int]]:
-    return [(first, target - length - first) for length, target, first in zip(shape, padded, before, strict=True)]
-
-
-def _pad(array: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
-    shape: Shape = array.shape[1:]
-    if shape == layout.shape:
-        return array
-    return np.pad(array, [(0, 0), *_margins(shape, layout.shape, layout.before)], mode="edge")

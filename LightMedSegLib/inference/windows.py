@@ -1,16 +1,113 @@
-"""Where the overlapping windows of a sliding-window pass lie, and how they are weighted."""
+"""Where the windows of a network lie in a volume, and how they are weighted: one rule for every use of a network."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from LightMedSegLib.models.card import InputSpec
+
 Shape = tuple[int, int, int]
+
+Place = tuple[slice, slice, slice]
 
 SIGMA_FRACTION = 1 / 8
 SMALLEST_WEIGHT = 1e-3
+
+WHOLE_VOLUME_BYTES = 3 * 10**9
+"""A whole-volume pass that is expected to need more memory than this goes window by window instead."""
+
+# Measured peaks of our networks over 128 and 160 voxels cubed, three classes: 130 (tiny) to 364 (large).
+_ACTIVATION_BYTES_PER_VOXEL = 300
+
+
+@dataclass(frozen=True)
+class WindowRule:
+    """How a network goes over volumes.
+
+    patch: voxels (z, y, x) of a window. overlap: share of a window, 0 to 0.9, that its neighbour sees too.
+    stride: divides every size that the network sees. whole: one pass over the whole volume where memory allows.
+    channels, classes: of the network, which decide about the memory of such a pass.
+    """
+
+    patch: Shape
+    overlap: float = 0.5
+    stride: int = 1
+    whole: bool = False
+    channels: int = 1
+    classes: int = 2
+
+    @classmethod
+    def of(cls, spec: InputSpec, stride: int, classes: int, overlap: float | None = None) -> WindowRule:
+        """The rule that a card's input describes; overlap: instead of the card's."""
+        overlap = spec.overlap if overlap is None else overlap
+        return cls(spec.patch, overlap, stride, spec.view == "whole", len(spec.channels), classes)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a network goes over one volume; all sizes and positions are voxels (z, y, x).
+
+    volume: shape of the volume. shape: of the volume once padded. before: padding in front of it.
+    window: size of one pass of the network. starts: first voxels of the windows in the padded volume.
+    """
+
+    volume: Shape
+    shape: Shape
+    before: Shape
+    window: Shape
+    starts: list[Shape]
+
+    @property
+    def single(self) -> bool:
+        """One pass sees everything: there is nothing to stitch."""
+        return self.window == self.shape and len(self.starts) == 1
+
+    @property
+    def margins(self) -> list[tuple[int, int]]:
+        """Voxels of padding in front and behind, for each axis."""
+        sizes = zip(self.volume, self.shape, self.before, strict=True)
+        return [(first, target - length - first) for length, target, first in sizes]
+
+    @property
+    def inside(self) -> Place:
+        """The volume in the padded one."""
+        return place_of(self.before, self.volume)
+
+
+def plan_layout(shape: Shape, rule: WindowRule, body: NDArray[np.bool_] | None = None) -> Layout:
+    """The layout for a volume of shape; with body (bool, of that shape), windows that hold nothing of it are left out.
+
+    Where rule says whole, but the pass would take more than WHOLE_VOLUME_BYTES, there are windows.
+    """
+    patch = padded_shape(rule.patch, (1, 1, 1), rule.stride)
+    if rule.whole:
+        padded = padded_shape(shape, patch, rule.stride)
+        if whole_volume_bytes(padded, rule.channels, rule.classes) <= WHOLE_VOLUME_BYTES:
+            return Layout(shape, padded, padding_before(shape, padded), padded, [(0, 0, 0)])
+    padded = padded_shape(shape, patch, 1)
+    layout = Layout(shape, padded, padding_before(shape, padded), patch, [])
+    body = None if body is None else np.pad(body, layout.margins)
+    layout.starts.extend(plan_windows(padded, patch, rule.overlap, body))
+    return layout
+
+
+def whole_volume_bytes(shape: Shape, channels: int, classes: int) -> int:
+    """Memory a pass over all of shape is expected to need."""
+    return math.prod(shape) * (_ACTIVATION_BYTES_PER_VOXEL + 4 * channels + 8 * classes)
+
+
+def place_of(start: Sequence[int], size: Sequence[int]) -> Place:
+    """The slices (z, y, x) of a window."""
+    z, y, x = (slice(first, first + length) for first, length in zip(start, size, strict=True))
+    return z, y, x
 
 
 def window_starts(length: int, patch: int, overlap: float) -> list[int]:
@@ -36,7 +133,7 @@ def plan_windows(shape: Shape, patch: Shape, overlap: float, body: NDArray[np.bo
     windows = [(z, y, x) for z in starts[0] for y in starts[1] for x in starts[2]]
     if body is None:
         return windows
-    return [(z, y, x) for z, y, x in windows if body[z : z + patch[0], y : y + patch[1], x : x + patch[2]].any()]
+    return [start for start in windows if body[place_of(start, patch)].any()]
 
 
 def gaussian_weights(patch: Shape) -> NDArray[np.float32]:
@@ -51,6 +148,16 @@ def gaussian_weights(patch: Shape) -> NDArray[np.float32]:
     weights = axes[0][:, None, None] * axes[1][:, None] * axes[2]
     weights /= weights.max()
     return np.maximum(weights, SMALLEST_WEIGHT).astype(np.float32)
+
+
+def nearest_ranges(starts: Sequence[int], size: int) -> list[tuple[int, int]]:
+    """The voxels first to before last, along one axis, that each window weighs more than the others do.
+
+    starts: first voxels, rising. Together the ranges hold every voxel of the windows once.
+    """
+    # Halfway between the middles of neighbours both weights are the same; a voxel there goes to the first of them.
+    borders = [(a + b + size - 1) // 2 + 1 for a, b in pairwise(starts)]
+    return list(zip([starts[0], *borders], [*borders, starts[-1] + size], strict=True))
 
 
 def padded_shape(shape: Shape, patch: Shape, multiple: int) -> Shape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from LightMedSegLib.inference.windows import WindowRule
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.models.card import Channel, InputSpec
 
@@ -24,3 +25,9 @@ def input_spec(configuration: TrainingConfiguration) -> InputSpec:
         overlap=float(content["overlap"]),
         background_value=content["background_value"],
     )
+
+
+def window_rule(configuration: TrainingConfiguration, network: Any) -> WindowRule:
+    """Return how network goes over volumes: as the engine does with the card that the configuration becomes."""
+    stride = int(getattr(network, "total_stride", 1))
+    return WindowRule.of(input_spec(configuration), stride, configuration.num_classes)

@@ -1,4 +1,7 @@
-"""Labels that a network gives a case, window by window, never stitched: a whole scan needs the memory of one window."""
+"""Labels that a network gives a case, window by window, never stitched: a whole scan needs the memory of one window.
+
+Where windows overlap a voxel gets the label of the window that weighs most there, by the weights of a stitched scan.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,17 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.windows import Shape, window_starts
+from LightMedSegLib.inference.windows import (
+    Place,
+    Shape,
+    nearest_ranges,
+    padded_shape,
+    padding_before,
+    window_starts,
+)
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.network.cpu import FastLightMedSeg, accelerate
 from LightMedSegLib.network.cpu.convolution import has_onednn
-
-Place = tuple[slice, slice, slice]
 
 
 def windows_of(case: PreparedCase, patch: Shape, near_structures: bool = False) -> list[Shape]:
@@ -27,17 +35,18 @@ def windows_of(case: PreparedCase, patch: Shape, near_structures: bool = False) 
     their region first; the whole case if it has none. Side by side where there is room, else they overlap.
     """
     places = np.argwhere((case.labels > 0) & (case.labels != IGNORED)) if near_structures else np.empty((0, 3), int)
+    depth, height, width = case.labels.shape
+    before = padding_before((depth, height, width), padded_shape((depth, height, width), patch, 1))
     axes = []
     for axis, (size, length) in enumerate(zip(patch, case.labels.shape, strict=True)):
         along = places[:, axis] if len(places) else np.array([0, length - 1])
-        axes.append(_starts(length, size, int(along.min()), int(along.max()) + 1))
+        inside = length >= size
+        axes.append(_starts(length, size, int(along.min()), int(along.max()) + 1) if inside else [-before[axis]])
     return [(z, y, x) for z in axes[0] for y in axes[1] for x in axes[2]]
 
 
 def _starts(length: int, size: int, first: int, last: int) -> list[int]:
     """Windows of size along an axis of length that hold what lies from first to before last."""
-    if length < size:
-        return [(length - size) // 2]
     count = math.ceil((last - first) / size)
     span = count * size
     if span > length:
@@ -57,15 +66,11 @@ def predicted_labels(
 ) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
     """The part of the case (slices z, y, x) and the labels of each window at starts that shows known voxels.
 
-    Raises CancelledError once cancel is set.
+    starts: those of windows_of. No voxel is in two parts: where windows overlap, each keeps what is nearest to its
+    middle. Raises CancelledError once cancel is set.
     """
     logits_of = _quick(network.eval(), device, cancel)
-    for start in starts:
-        inside, cut = [], []
-        for first, size, length in zip(start, patch, case.labels.shape, strict=True):
-            cut.append(slice(max(0, first), min(length, first + size)))
-            inside.append(slice(max(0, -first), min(size, length - first)))
-        place = cut[0], cut[1], cut[2]
+    for start, place in _parts(starts, patch, case.labels.shape):
         if (case.labels[place] == IGNORED).all():
             continue
         if cancel is not None:
@@ -73,7 +78,21 @@ def predicted_labels(
         image = _window(case.image, start, patch).to(device)
         image = image.contiguous(memory_format=torch.channels_last_3d)
         labels = logits_of(image).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
-        yield place, labels[tuple(inside)]
+        yield place, labels[tuple(slice(a.start - b, a.stop - b) for a, b in zip(place, start, strict=True))]
+
+
+def _parts(starts: Sequence[Shape], patch: Shape, shape: Sequence[int]) -> Iterator[tuple[Shape, Place]]:
+    """Each window and the part of a case of that shape that it is to label."""
+    ranges = []
+    for axis, size in enumerate(patch):
+        along = sorted({start[axis] for start in starts})
+        ranges.append(dict(zip(along, nearest_ranges(along, size), strict=True)))
+    for start in starts:
+        z, y, x = (
+            slice(max(0, of[first][0]), min(length, of[first][1]))
+            for of, first, length in zip(ranges, start, shape, strict=True)
+        )
+        yield start, (z, y, x)
 
 
 def _quick(
