@@ -75,12 +75,15 @@ def mirrored_mean(
 ) -> torch.Tensor:
     """Mean logits of x (B, channels, z, y, x) over its mirror images, each turned back.
 
-    logits_of(mirror image, its number in flips): may reuse the memory of all but the first result.
+    logits_of(mirror image, its number in flips): its logits, which may be overwritten by the next call.
     """
     logits = logits_of(x, 0)
+    if len(flips) == 1:
+        return logits
+    total = logits.clone()
     for number, flip in enumerate(flips[1:], start=1):
-        logits = logits + logits_of(x.flip(flip), number).flip(flip)
-    return logits / len(flips) if len(flips) > 1 else logits
+        total += logits_of(x.flip(flip), number).flip(flip)
+    return total / len(flips)
 
 
 def padded(volume: torch.Tensor, layout: Layout) -> torch.Tensor:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any, cast
+from contextlib import ExitStack
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.out_of_memory import is_out_of_memory
-from LightMedSegLib.core.pass_steps import PassSteps
+from LightMedSegLib.core.pass_steps import Pass
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.aggregation import mirror_flips, mirrored_mean
-from LightMedSegLib.network.cpu import FastLightMedSeg, Sink, logits_memory
-from LightMedSegLib.network.cuda.network import RecordedNetwork
+from LightMedSegLib.network.backend import Backend, Sink, Step, StreamingBackend, as_backend
 from LightMedSegLib.network.cuda.settings import repeatable_convolutions
 
 CUDA_BATCH = 4
@@ -26,36 +24,32 @@ class Predictor:
     """Callable: float32 array (B, channels, z, y, x) -> float32 logits (B, classes, z, y, x) on the device.
 
     Args:
-        network: in evaluation mode, already on the device.
+        network: a backend, or modules in evaluation mode, already on the device.
         device: torch's name of it.
         mirror: axes ("x", "y", "z" of the array) whose mirror images are predicted too; all of them are averaged.
         cancel: looked at before every layer, so that even a slow window stops soon.
-        steps: what is known of passes of this network; kept by the caller, the first window has its progress as well.
 
     on_share is called with the share (0 to 1) of the present batch that is done.
     """
 
     def __init__(
         self,
-        network: torch.nn.Module | RecordedNetwork,
+        network: torch.nn.Module | Backend,
         device: str = "cpu",
         mirror: Sequence[str] = (),
         cancel: CancelToken | None = None,
-        steps: PassSteps | None = None,
     ):
-        self.network = network
+        self._backend = as_backend(network)
         self.device = device
         self.batch = CUDA_BATCH if device.startswith("cuda") else 1
         self.cancel = cancel or CancelToken()
         self.on_share: Callable[[float], None] = lambda share: None
-        self._steps = steps or steps_of(network)
-        self._memory: torch.Tensor | None = None
         self._flips = mirror_flips(mirror)
 
     @property
     def total_stride(self) -> int:
         """Every spatial size of a batch must be a multiple of this."""
-        return int(getattr(self.network, "total_stride", 1))
+        return self._backend.total_stride
 
     def __call__(self, batch: NDArray[np.float32]) -> torch.Tensor:
         """Logits of batch, valid until the next call.
@@ -73,51 +67,38 @@ class Predictor:
 
     @property
     def streams(self) -> bool:
-        """Whether stream can be used: the processor path without mirror images, which need all logits at once."""
-        return isinstance(self.network, FastLightMedSeg) and len(self._flips) == 1
+        """Whether stream can be used: not with mirror images, which need all logits at once."""
+        return isinstance(self._backend, StreamingBackend) and len(self._flips) == 1
 
     def stream(self, window: NDArray[np.float32], sink: Sink) -> None:
         """Hand the logits of one window (channels, z, y, x) to sink a few planes at a time.
 
         Raises CancelledError once cancel is set, and torch's error when memory runs out.
         """
+        assert isinstance(self._backend, StreamingBackend)
         x = torch.from_numpy(window)[None]
-        current = self._steps.begin(tuple(x.shape), self.on_share)
-
-        def step() -> None:
-            self.cancel.raise_if_cancelled()
-            current.step()
-
-        cast(FastLightMedSeg, self.network).label(x, sink, step)
+        current = self._backend.steps.begin(tuple(x.shape), self.on_share)
+        self._backend.stream(x, sink, self._step(current))
         current.end()
 
     def _pass(self, x: torch.Tensor, number: int) -> torch.Tensor:
         """The logits, float32, of the mirror image with that number (0: the original)."""
         passes = len(self._flips)
-        if isinstance(self.network, RecordedNetwork):
-            self.cancel.raise_if_cancelled()
-            logits = self.network(x).float()
-            # The next mirror image overwrites them.
-            return logits.clone() if number == 0 and passes > 1 else logits
-        current = self._steps.begin(tuple(x.shape), lambda share: self.on_share((number + share) / passes))
+        current = self._backend.steps.begin(tuple(x.shape), lambda share: self.on_share((number + share) / passes))
+        logits = self._backend.logits(x, self._step(current))
+        current.end()
+        return logits
 
+    def _step(self, current: Pass) -> Step:
         def step() -> None:
             self.cancel.raise_if_cancelled()
             current.step()
 
-        if isinstance(self.network, FastLightMedSeg):
-            logits = self.network(x, out=None if number else self._reusable(x), checkpoint=step)
-        else:
-            with _watched(self.network, step):
-                logits = self.network(x).float()
-        current.end()
-        return cast(torch.Tensor, logits)
+        return step
 
-    def release(self) -> None:
+    def end_volume(self) -> None:
         """Give memory back that the network keeps for the next window."""
-        self._memory = None
-        if isinstance(self.network, FastLightMedSeg):
-            self.network.release()
+        self._backend.end_volume()
 
     def in_batches(self, windows: Sequence[NDArray[np.float32]]) -> Iterator[torch.Tensor]:
         """Logits (classes, z, y, x) of each window (channels, z, y, x), in order, as many at once as memory allows.
@@ -128,44 +109,17 @@ class Predictor:
         done = 0
         while done < len(windows):
             part = list(windows[done : done + self.batch])
-            if isinstance(self.network, RecordedNetwork) and len(windows) >= self.batch:
-                # Another size of the last batch would need another recording, which takes longer than a few windows.
+            if self._backend.same_batch and len(windows) >= self.batch:
                 part += [part[-1]] * (self.batch - len(part))
             try:
                 logits = self(np.stack(part))
             except Exception as error:
-                if isinstance(self.network, RecordedNetwork) and is_out_of_memory(error):
-                    self.network.release()
-                if self.batch == 1 or not is_out_of_memory(error):
+                if not is_out_of_memory(error):
+                    raise
+                self._backend.release()
+                if self.batch == 1:
                     raise
                 self.batch //= 2
             else:
                 yield from logits[: len(windows) - done]
                 done += len(logits)
-
-    def _reusable(self, x: torch.Tensor) -> torch.Tensor:
-        """Memory for the logits of x, the same as for the last x if that had the same shape."""
-        classes = cast(FastLightMedSeg, self.network).num_classes
-        if self._memory is None or self._memory.shape != (len(x), classes, *x.shape[2:]):
-            self._memory = logits_memory(x, classes)
-        return self._memory
-
-
-def steps_of(network: torch.nn.Module | RecordedNetwork) -> PassSteps:
-    """How the steps of a network are counted: those of a network of modules do not depend on the size of the input."""
-    if isinstance(network, (FastLightMedSeg, RecordedNetwork)):
-        return PassSteps()
-    return PassSteps(fixed=sum(1 for _ in network.modules()))
-
-
-@contextmanager
-def _watched(network: torch.nn.Module, step: Callable[[], None]) -> Iterator[None]:
-    def look(_module: torch.nn.Module, _inputs: Any) -> None:
-        step()
-
-    handles = [module.register_forward_pre_hook(look) for module in network.modules()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -6,8 +6,7 @@ Where windows overlap a voxel gets the label of the window that weighs most ther
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -24,7 +23,8 @@ from LightMedSegLib.inference.windows import (
     window_starts,
 )
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
-from LightMedSegLib.network.cpu import FastLightMedSeg, accelerate
+from LightMedSegLib.network.backend import Backend, as_backend
+from LightMedSegLib.network.cpu import accelerate
 from LightMedSegLib.network.cpu.convolution import has_onednn
 
 
@@ -69,15 +69,14 @@ def predicted_labels(
     starts: those of windows_of. No voxel is in two parts: where windows overlap, each keeps what is nearest to its
     middle. Raises CancelledError once cancel is set.
     """
-    logits_of = _quick(network.eval(), device, cancel)
+    backend, step = _quick(network.eval(), device), cancel.raise_if_cancelled if cancel else _go_on
     for start, place in _parts(starts, patch, case.labels.shape):
         if (case.labels[place] == IGNORED).all():
             continue
-        if cancel is not None:
-            cancel.raise_if_cancelled()
+        step()
         image = _window(case.image, start, patch).to(device)
         image = image.contiguous(memory_format=torch.channels_last_3d)
-        labels = logits_of(image).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
+        labels = backend.logits(image, step).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
         yield place, labels[tuple(slice(a.start - b, a.stop - b) for a, b in zip(place, start, strict=True))]
 
 
@@ -95,16 +94,14 @@ def _parts(starts: Sequence[Shape], patch: Shape, shape: Sequence[int]) -> Itera
         yield start, (z, y, x)
 
 
-def _quick(
-    network: torch.nn.Module, device: torch.device, cancel: CancelToken | None
-) -> Callable[[torch.Tensor], torch.Tensor]:
+def _quick(network: torch.nn.Module, device: torch.device) -> Backend:
     """The network in its fast form of the same precision, where there is one; training leaves it in the slow one."""
-    if device.type != "cpu" or not has_onednn(torch.float32):
-        return network
-    fast = accelerate(network)
-    if cancel is None or not isinstance(fast, FastLightMedSeg):
-        return fast
-    return partial(fast, checkpoint=cancel.raise_if_cancelled)
+    fast = device.type == "cpu" and has_onednn(torch.float32)
+    return as_backend(accelerate(network) if fast else network)
+
+
+def _go_on() -> None:
+    pass
 
 
 def _window(image: NDArray[np.float16], start: Sequence[int], patch: Shape) -> torch.Tensor:
