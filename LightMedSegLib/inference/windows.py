@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from LightMedSegLib.models.card import InputSpec
+    from LightMedSegLib.model.card import InputSpec
 
 Shape = tuple[int, int, int]
 

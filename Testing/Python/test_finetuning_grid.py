@@ -16,7 +16,7 @@ from LightMedSegLib.finetuning.tuning.predictions import predicted_labels, windo
 from LightMedSegLib.finetuning.tuning.training_grid import coarsened, shortened, training_grid
 from LightMedSegLib.inference.windows import WindowRule, plan_layout
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.network import build_network
 
 MOST = FinetuneSettings().patch_voxels

@@ -15,7 +15,7 @@ from mrml_fixtures import add_painted_segment, add_volume, labelmap_image, label
 from mrml_job_stubs import PreviewSegment, StubSegment, begin, finish
 from mrml_result_fixtures import card, labels, scan  # noqa: F401
 
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.jobs.segment_job import RunOptions
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.segmentations.earlier_results import show_alone
