@@ -19,7 +19,7 @@ from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
-from LightMedSegLib.inference.windows import WindowRule, plan_layout
+from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.io.input_volumes import input_volumes
 
 if TYPE_CHECKING:
@@ -216,8 +216,8 @@ class Engine:
     def _label_on(
         self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], spec: InputSpec, run: _Run
     ) -> None:
-        from LightMedSegLib.inference.predictor import Predictor
-        from LightMedSegLib.inference.sliding_window import label_volume
+        from LightMedSegLib.inference.sliding_window.predictor import Predictor
+        from LightMedSegLib.inference.sliding_window.volume_labels import label_volume
 
         part = "search" if run.search else "network"
         if device not in self._networks:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Box, Grid, grow_box, map_to_model_grid
-from LightMedSegLib.inference.windows import padded_shape, plan_windows, window_starts
+from LightMedSegLib.inference.sliding_window.windows import padded_shape, plan_windows, window_starts
 
 if TYPE_CHECKING:
     from LightMedSegLib.model.card import InputSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from LightMedSegLib.inference.windows import WindowRule
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.model.card import Channel, InputSpec
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from LightMedSegLib.inference.model_grid import Network, predict_logits
-from LightMedSegLib.inference.windows import WindowRule
+from LightMedSegLib.inference.sliding_window.model_grid import Network, predict_logits
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 BINS = 15

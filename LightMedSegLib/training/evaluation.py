@@ -22,7 +22,7 @@ from LightMedSegLib.storage.atomic_files import atomic_write
 if TYPE_CHECKING:
     import torch
 
-    from LightMedSegLib.inference.windows import WindowRule
+    from LightMedSegLib.inference.sliding_window.windows import WindowRule
 
 COLUMNS = ("case", "label", "dice", "hd95_mm", "nsd_1mm", "volume_ml", "reference_volume_ml")
 
@@ -66,7 +66,7 @@ def evaluate_on_grid(
     """Segment prepared cases with any network, peers included, and compare on the model grid (spacing x, y, z)."""
     import torch
 
-    from LightMedSegLib.inference.model_grid import predict_labels
+    from LightMedSegLib.inference.sliding_window.model_grid import predict_labels
 
     device = next(network.parameters()).device
     names = dict(enumerate(label_names, start=1))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from LightMedSegLib.inference.model_grid import predict_labels
-from LightMedSegLib.inference.windows import WindowRule
+from LightMedSegLib.inference.sliding_window.model_grid import predict_labels
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.storage.atomic_files import atomic_write
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.pass_steps import PassSteps
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.predictor import Predictor
+from LightMedSegLib.inference.sliding_window.predictor import Predictor
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.backend import Backend, ModuleBackend, Step, StreamingBackend, as_backend
 from LightMedSegLib.network.cpu import FastLightMedSeg

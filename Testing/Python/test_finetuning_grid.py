@@ -14,7 +14,7 @@ from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.finetuning.tuning.crops import MOST_VOXELS, crops_per_case
 from LightMedSegLib.finetuning.tuning.predictions import predicted_labels, windows_of
 from LightMedSegLib.finetuning.tuning.training_grid import coarsened, shortened, training_grid
-from LightMedSegLib.inference.windows import WindowRule, plan_layout
+from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.network import build_network

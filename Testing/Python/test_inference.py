@@ -15,14 +15,20 @@ from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.geometry import AxisMap
 from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.progress import CancelToken, StageTimer
-from LightMedSegLib.inference import aggregation
-from LightMedSegLib.inference import windows as windows_module
-from LightMedSegLib.inference.aggregation import AIR_LOGIT, StitchedPlanes
 from LightMedSegLib.inference.logit_resampling import LabelPlanes
-from LightMedSegLib.inference.predictor import Predictor
 from LightMedSegLib.inference.preprocessing import PreparedVolume, prepare_volume
-from LightMedSegLib.inference.sliding_window import label_volume
-from LightMedSegLib.inference.windows import Layout, WindowRule, gaussian_weights, plan_layout, plan_windows
+from LightMedSegLib.inference.sliding_window import aggregation
+from LightMedSegLib.inference.sliding_window import windows as windows_module
+from LightMedSegLib.inference.sliding_window.aggregation import AIR_LOGIT, StitchedPlanes
+from LightMedSegLib.inference.sliding_window.predictor import Predictor
+from LightMedSegLib.inference.sliding_window.volume_labels import label_volume
+from LightMedSegLib.inference.sliding_window.windows import (
+    Layout,
+    WindowRule,
+    gaussian_weights,
+    plan_layout,
+    plan_windows,
+)
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.cpu import accelerate, memory
 

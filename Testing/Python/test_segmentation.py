@@ -27,8 +27,9 @@ from torch import Tensor, nn
 
 import LightMedSegLib
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.inference import segmentation, windows
+from LightMedSegLib.inference import segmentation
 from LightMedSegLib.inference.segmentation import STAGES, Engine, segment
+from LightMedSegLib.inference.sliding_window import windows
 
 ORDERS = [(p, f) for p in permutations(range(3)) for f in product((False, True), repeat=3)]
 

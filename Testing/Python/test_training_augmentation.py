@@ -9,8 +9,8 @@ import pytest
 import torch
 from training_factory import configuration, prepared_cases
 
-from LightMedSegLib.inference.aggregation import padded
-from LightMedSegLib.inference.windows import WindowRule, plan_layout
+from LightMedSegLib.inference.sliding_window.aggregation import padded
+from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.learning.augmentation.axis_filters import blur_matrices, filter_axes, low_resolution_matrices
 from LightMedSegLib.learning.augmentation.batches import AugmentedBatchSource
 from LightMedSegLib.learning.augmentation.intensity import IntensityAugmentation

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from LightMedSegLib.inference.model_grid import predict_logits
-from LightMedSegLib.inference.windows import WindowRule
+from LightMedSegLib.inference.sliding_window.model_grid import predict_logits
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.training.calibration import Voxels, expected_calibration_error, fit_temperature, sample_voxels
 

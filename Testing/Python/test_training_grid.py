@@ -19,8 +19,8 @@ from engine_stubs import (
 from training_factory import CPU, configuration, prepared_cases, tiny_network
 
 from LightMedSegLib.inference.engine import Engine
-from LightMedSegLib.inference.model_grid import predict_labels, predict_logits
-from LightMedSegLib.inference.windows import WindowRule, gaussian_weights, place_of, plan_windows
+from LightMedSegLib.inference.sliding_window.model_grid import predict_labels, predict_logits
+from LightMedSegLib.inference.sliding_window.windows import WindowRule, gaussian_weights, place_of, plan_windows
 from LightMedSegLib.learning.model_input import window_rule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.training.validation import GridValidator

@@ -13,7 +13,7 @@ from training_factory import CPU, TinyNetwork, configuration, prepared_cases, ti
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.windows import WindowRule
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.averaging import WeightAverage
 from LightMedSegLib.learning.checkpoint import load_checkpoint, read_weights
 from LightMedSegLib.learning.configuration import OptimizerSection

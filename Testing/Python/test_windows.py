@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LightMedSegLib.inference.windows import (
+from LightMedSegLib.inference.sliding_window.windows import (
     SMALLEST_WEIGHT,
     WindowRule,
     gaussian_weights,

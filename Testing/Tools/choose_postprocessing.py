@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 import torch
 
-from LightMedSegLib.inference.model_grid import predict_labels
 from LightMedSegLib.inference.postprocessing import postprocess
+from LightMedSegLib.inference.sliding_window.model_grid import predict_labels
 from LightMedSegLib.learning.model_input import window_rule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase, read_prepared
 from LightMedSegLib.model.package import load_model

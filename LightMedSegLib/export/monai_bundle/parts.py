@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Grid, GridMap, map_to_model_grid
 from LightMedSegLib.inference.logit_resampling import LabelPlanes
-from LightMedSegLib.inference.model_grid import predict_logits
 from LightMedSegLib.inference.normalization import normalize
 from LightMedSegLib.inference.postprocessing import postprocess
 from LightMedSegLib.inference.resampling import resample
-from LightMedSegLib.inference.windows import WindowRule
+from LightMedSegLib.inference.sliding_window.model_grid import predict_logits
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 
 _LPS_AND_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

@@ -14,7 +14,7 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.windows import (
+from LightMedSegLib.inference.sliding_window.windows import (
     Place,
     Shape,
     nearest_ranges,

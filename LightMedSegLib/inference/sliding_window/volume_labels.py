@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Box
 from LightMedSegLib.core.progress import StageTimer
-from LightMedSegLib.inference.aggregation import Aggregation, padded
 from LightMedSegLib.inference.logit_resampling import LabelPlanes
-from LightMedSegLib.inference.predictor import Predictor
 from LightMedSegLib.inference.preprocessing import PreparedVolume
-from LightMedSegLib.inference.windows import Layout, place_of
+from LightMedSegLib.inference.sliding_window.aggregation import Aggregation, padded
+from LightMedSegLib.inference.sliding_window.predictor import Predictor
+from LightMedSegLib.inference.sliding_window.windows import Layout, place_of
 
 
 def label_volume(

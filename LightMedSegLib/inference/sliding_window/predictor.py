@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.pass_steps import Pass
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.aggregation import mirror_flips, mirrored_mean
+from LightMedSegLib.inference.sliding_window.aggregation import mirror_flips, mirrored_mean
 from LightMedSegLib.network.backend import Backend, Sink, Step, StreamingBackend, as_backend
 from LightMedSegLib.network.cuda.settings import repeatable_convolutions
 

@@ -12,7 +12,7 @@ from itertools import combinations
 
 import torch
 
-from LightMedSegLib.inference.windows import Layout, Shape, gaussian_weights
+from LightMedSegLib.inference.sliding_window.windows import Layout, Shape, gaussian_weights
 
 AIR_LOGIT = 10.0
 """Logit of background where no window looked: decided, but not so far from others that borders would move."""

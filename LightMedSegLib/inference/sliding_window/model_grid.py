@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from LightMedSegLib.inference.aggregation import Aggregation, mirror_flips, mirrored_mean, padded
-from LightMedSegLib.inference.windows import Layout, Shape, WindowRule, place_of, plan_layout
+from LightMedSegLib.inference.sliding_window.aggregation import Aggregation, mirror_flips, mirrored_mean, padded
+from LightMedSegLib.inference.sliding_window.windows import Layout, Shape, WindowRule, place_of, plan_layout
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 """(B, channels, z, y, x) to logits (B, classes, z, y, x)."""
