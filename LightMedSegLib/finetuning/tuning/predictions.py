@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as functional
 from numpy.typing import NDArray
 
+from LightMedSegLib.core.geometry import Region, bounding_box
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.sliding_window.windows import (
-    Place,
     Shape,
     nearest_ranges,
     padded_shape,
@@ -34,14 +34,15 @@ def windows_of(case: PreparedCase, patch: Shape, near_structures: bool = False) 
     near_structures: only what holds every structure of the case, centred on them, as where the segmentation looks for
     their region first; the whole case if it has none. Side by side where there is room, else they overlap.
     """
-    places = np.argwhere((case.labels > 0) & (case.labels != IGNORED)) if near_structures else np.empty((0, 3), int)
+    whole = tuple(slice(0, length) for length in case.labels.shape)
+    shown = bounding_box((case.labels > 0) & (case.labels != IGNORED)) if near_structures else whole
+    shown = shown if shown[0].stop else whole
     depth, height, width = case.labels.shape
     before = padding_before((depth, height, width), padded_shape((depth, height, width), patch, 1))
     axes = []
     for axis, (size, length) in enumerate(zip(patch, case.labels.shape, strict=True)):
-        along = places[:, axis] if len(places) else np.array([0, length - 1])
-        inside = length >= size
-        axes.append(_starts(length, size, int(along.min()), int(along.max()) + 1) if inside else [-before[axis]])
+        along = shown[axis]
+        axes.append(_starts(length, size, along.start, along.stop) if length >= size else [-before[axis]])
     return [(z, y, x) for z in axes[0] for y in axes[1] for x in axes[2]]
 
 
@@ -63,7 +64,7 @@ def predicted_labels(
     patch: Shape,
     device: torch.device,
     cancel: CancelToken | None = None,
-) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
     """The part of the case (slices z, y, x) and the labels of each window at starts that shows known voxels.
 
     starts: those of windows_of. No voxel is in two parts: where windows overlap, each keeps what is nearest to its
@@ -80,7 +81,7 @@ def predicted_labels(
         yield place, labels[tuple(slice(a.start - b, a.stop - b) for a, b in zip(place, start, strict=True))]
 
 
-def _parts(starts: Sequence[Shape], patch: Shape, shape: Sequence[int]) -> Iterator[tuple[Shape, Place]]:
+def _parts(starts: Sequence[Shape], patch: Shape, shape: Sequence[int]) -> Iterator[tuple[Shape, Region]]:
     """Each window and the part of a case of that shape that it is to label."""
     ranges = []
     for axis, size in enumerate(patch):

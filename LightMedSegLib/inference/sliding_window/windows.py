@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from LightMedSegLib.core.geometry import Region
+
 if TYPE_CHECKING:
     from LightMedSegLib.model.card import InputSpec
 
 Shape = tuple[int, int, int]
-
-Place = tuple[slice, slice, slice]
 
 SIGMA_FRACTION = 1 / 8
 SMALLEST_WEIGHT = 1e-3
@@ -77,7 +77,7 @@ class Layout:
         return [(first, target - length - first) for length, target, first in sizes]
 
     @property
-    def inside(self) -> Place:
+    def inside(self) -> Region:
         """The volume in the padded one."""
         return place_of(self.before, self.volume)
 
@@ -104,7 +104,7 @@ def whole_volume_bytes(shape: Shape, channels: int, classes: int) -> int:
     return math.prod(shape) * (_ACTIVATION_BYTES_PER_VOXEL + 4 * channels + 8 * classes)
 
 
-def place_of(start: Sequence[int], size: Sequence[int]) -> Place:
+def place_of(start: Sequence[int], size: Sequence[int]) -> Region:
     """The slices (z, y, x) of a window."""
     z, y, x = (slice(first, first + length) for first, length in zip(start, size, strict=True))
     return z, y, x
