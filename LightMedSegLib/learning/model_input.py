@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from LightMedSegLib.core.labels import Label
 from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.model.card import Channel, InputSpec
@@ -31,3 +32,8 @@ def window_rule(configuration: TrainingConfiguration, network: Any) -> WindowRul
     """Return how network goes over volumes: as the engine does with the card that the configuration becomes."""
     stride = int(getattr(network, "total_stride", 1))
     return WindowRule.of(input_spec(configuration), stride, configuration.num_classes)
+
+
+def learnt_labels(configuration: TrainingConfiguration) -> tuple[Label, ...]:
+    """Return the labels that a run learns."""
+    return tuple(Label.from_json(label) for label in configuration.labels)
