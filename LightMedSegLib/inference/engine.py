@@ -20,6 +20,7 @@ from LightMedSegLib.core.process.forked import one_thread_if_forked
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
+from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.io.input_volumes import input_volumes
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.io.input_volumes import InputVolume
     from LightMedSegLib.model.card import InputSpec, ModelCard
     from LightMedSegLib.model.package import Model
+    from LightMedSegLib.network.backend import Backend
 
 ROI_MARGIN_MM = 10.0
 """The network sees this much around a region of interest, so that structures at its border have surroundings."""
@@ -117,8 +119,7 @@ class Engine:
         self.model = resolved(model)
         self.device = select_device(device)
         self._cpu_path = cpu_path
-        self._networks: dict[str, Any] = {}
-        self._steps: dict[str, Any] = {}
+        self._networks: dict[str, Backend] = {}
         self._turn = threading.Lock()
 
     @property
@@ -241,18 +242,16 @@ class Engine:
     def _label_on(
         self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], spec: InputSpec, run: _Run
     ) -> None:
-        from LightMedSegLib.inference.predictor import Predictor, steps_of
-        from LightMedSegLib.inference.sliding_window import label_volume, plan_layout
+        from LightMedSegLib.inference.sliding_window.predictor import Predictor
+        from LightMedSegLib.inference.sliding_window.volume_labels import label_volume
 
         part = "search" if run.search else "network"
         if device not in self._networks:
             run.plan.at(part, 0.0, "Loading the model")
         with run.timer.stage("load"):
-            network = self._network(device)
-            steps = self._steps.setdefault(device, steps_of(network))
-            predictor = Predictor(network, device, run.mirror, run.cancel, steps)
-        classes = self.card.num_classes
-        layout = plan_layout(prepared, spec.view, spec.patch, run.overlap, predictor.total_stride, classes)
+            predictor = Predictor(self._network(device), device, run.mirror, run.cancel)
+        rule = WindowRule.of(spec, predictor.total_stride, self.card.num_classes, run.overlap)
+        layout = plan_layout(prepared.grid_map.model.shape, rule, prepared.body)
         if spec.view == "whole" and not layout.single:
             run.notes.append("The volume is too large for one pass of the network; it was segmented in windows.")
         windows, pace = len(layout.starts), pace_of(device)
@@ -270,9 +269,9 @@ class Engine:
         before = dict(run.timer.seconds)
         restoration = to_labels / seconds if seconds else 0.0
         try:
-            label_volume(predictor, prepared, layout, classes, labels, run.box, run.timer, on_share, restoration)
+            label_volume(predictor, prepared, layout, labels, run.box, run.timer, on_share, restoration)
         finally:
-            predictor.release()
+            predictor.end_volume()
         for work, stage, voxels in (("network", "network", network_voxels), ("restoration", "restore", label_voxels)):
             pace.learn(work, voxels, run.timer.seconds[stage] - before[stage])
 
@@ -281,10 +280,10 @@ class Engine:
 
         if device.startswith("cuda"):
             # Built again next time: what lies on a card that was lost cannot be used any more.
-            release = getattr(self._networks.pop(device, None), "release", None)
+            network = self._networks.pop(device, None)
             with suppress(RuntimeError):
-                if release is not None:
-                    release()
+                if network is not None:
+                    network.release()
                 torch.cuda.empty_cache()
 
     def _explanation(self, device: str) -> str:
@@ -292,11 +291,13 @@ class Engine:
             from LightMedSegLib.network.cpu.choice import choose_cpu_path
 
             return choose_cpu_path(self._cpu_path).explanation
-        return str(getattr(self._networks[device], "explanation", ""))
+        return self._networks[device].explanation
 
-    def _network(self, device: str) -> Any:
+    def _network(self, device: str) -> Backend:
         if device not in self._networks:
             import torch
+
+            from LightMedSegLib.network.backend import as_backend
 
             network: Any = self.model.build_network(device).eval()
             network = network.to(memory_format=torch.channels_last_3d)
@@ -308,7 +309,7 @@ class Engine:
                 from LightMedSegLib.network.cuda.choice import prepare_for_cuda
 
                 network = prepare_for_cuda(network)
-            self._networks[device] = network
+            self._networks[device] = as_backend(network)
         return self._networks[device]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from LightMedSegLib.core.labels import Label
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.model.card import Channel, InputSpec
 
@@ -25,6 +26,12 @@ def input_spec(configuration: TrainingConfiguration) -> InputSpec:
         overlap=float(content["overlap"]),
         background_value=content["background_value"],
     )
+
+
+def window_rule(configuration: TrainingConfiguration, network: Any) -> WindowRule:
+    """Return how network goes over volumes: as the engine does with the card that the configuration becomes."""
+    stride = int(getattr(network, "total_stride", 1))
+    return WindowRule.of(input_spec(configuration), stride, configuration.num_classes)
 
 
 def learnt_labels(configuration: TrainingConfiguration) -> tuple[Label, ...]:

@@ -15,6 +15,7 @@ from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.io.datasets import find_cases
 from LightMedSegLib.learning.checkpoint import WEIGHTS_FILE, read_weights, write_weights
 from LightMedSegLib.learning.configuration import TrainingConfiguration
+from LightMedSegLib.learning.model_input import window_rule
 from LightMedSegLib.learning.prepared_case import PreparedCase, prepare_cases, read_prepared
 from LightMedSegLib.model.package import load_model
 from LightMedSegLib.model.package_folder import CARD_FILE
@@ -177,7 +178,7 @@ def evaluate_run(
         labels = [str(label["name"]) for label in configuration.labels]
         shown = _held_out(configuration, _chosen(cases, names), torch.device(device))
         scores = evaluate_on_grid(
-            network, shown, configuration.patch, (x, y, z), labels, configuration.test_time_mirroring
+            network, shown, window_rule(configuration, network), (x, y, z), labels, configuration.test_time_mirroring
         )
     write_scores(output / f"evaluation-{part}.csv", scores)
     metrics = summarise(scores)

@@ -101,7 +101,7 @@ def failing_network(place: Place, error: str) -> None:
         raise torch.OutOfMemoryError(error)
 
     place.patch.setattr(LightMedSeg, "forward", fail)
-    for method in ("forward", "label"):
+    for method in ("forward", "stream"):
         place.patch.setattr(FastLightMedSeg, method, fail)
 
 

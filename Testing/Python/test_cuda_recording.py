@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from LightMedSegLib.core.errors import DeviceError
-from LightMedSegLib.inference.predictor import Predictor
+from LightMedSegLib.inference.sliding_window.predictor import Predictor
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.cuda.choice import CUDA_PATH_VARIABLE, choose_cuda_path, prepare_for_cuda
 from LightMedSegLib.network.cuda.network import RecordedNetwork

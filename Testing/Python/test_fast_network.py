@@ -145,7 +145,7 @@ def test_logits_are_handed_over_plane_by_plane_in_order() -> None:
     fast = accelerate(stirred(build_network("lightmedseg-tiny", 1, 3)))
     assert isinstance(fast, FastLightMedSeg)
     x, parts = volume(1, 1, 48, 32, 16), []
-    fast.label(x, lambda first, planes: parts.append((first, planes.clone())))
+    fast.stream(x, lambda first, planes: parts.append((first, planes.clone())))
     assert len(parts) > 1
     assert [first for first, _ in parts] == list(np.cumsum([0] + [len(planes) for _, planes in parts[:-1]]))
     assert torch.equal(torch.cat([planes for _, planes in parts]).permute(3, 0, 1, 2)[None], fast(x))

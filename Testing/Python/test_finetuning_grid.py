@@ -12,8 +12,9 @@ import torch
 from LightMedSegLib.finetuning.gate.confusion import confusion
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.finetuning.tuning.crops import MOST_VOXELS, crops_per_case
-from LightMedSegLib.finetuning.tuning.predictions import windows_of
+from LightMedSegLib.finetuning.tuning.predictions import predicted_labels, windows_of
 from LightMedSegLib.finetuning.tuning.training_grid import coarsened, shortened, training_grid
+from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.network import build_network
@@ -157,3 +158,33 @@ def test_crops_of_all_cases_together_stay_small() -> None:
     large = crops_per_case(1, (112, 128, 112))
     assert 1 <= large * math.prod((112, 128, 112)) <= MOST_VOXELS
     assert crops_per_case(100, (48, 64, 48)) == 1
+
+
+class _Distance(torch.nn.Module):
+    """Class 1 in the half of a window that is nearer to its middle along x."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        middle = (torch.arange(x.shape[-1]) - (x.shape[-1] - 1) / 2).abs() < x.shape[-1] / 4
+        logits = middle.float().expand(len(x), 1, *x.shape[2:])
+        return torch.cat([0.5 - logits, logits - 0.5], dim=1)
+
+
+def test_where_windows_overlap_each_labels_what_is_nearest_to_its_middle() -> None:
+    case = structure((16, 16, 24), (slice(0, 16), slice(0, 16), slice(0, 24)))
+    starts = windows_of(case, (16, 16, 16))
+    assert starts == [(0, 0, 0), (0, 0, 8)]
+    found = np.full(case.labels.shape, IGNORED)
+    for place, labels in predicted_labels(_Distance(), case, starts, (16, 16, 16), torch.device("cpu")):
+        assert (found[place] == IGNORED).all(), "a voxel is labelled twice"
+        found[place] = labels
+    # The first window is sure of voxels 4 to 11, the second of 12 to 19; between them they leave nothing out.
+    np.testing.assert_array_equal(found[0, 0], [0] * 4 + [1] * 16 + [0] * 4)
+    counts = confusion(_Distance(), case, 2, (16, 16, 16), torch.device("cpu"), None, starts)
+    assert counts.tolist() == [[0, 8 * 256], [0, 16 * 256]]
+
+
+@pytest.mark.parametrize("length", [8, 9])
+def test_a_case_smaller_than_a_window_is_padded_as_the_engine_does(length: int) -> None:
+    case = structure((length, 16, 16), (slice(2, 4), slice(2, 4), slice(2, 4)))
+    ((z, _, _),) = windows_of(case, (16, 16, 16))
+    assert -z == plan_layout(case.labels.shape, WindowRule((16, 16, 16))).before[0]

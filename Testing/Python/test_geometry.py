@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
@@ -12,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.core.geometry import AxisMap, Grid, clip_box, grow_box, map_to_model_grid, orient_axes
+from LightMedSegLib.core.geometry import (
+    AxisMap,
+    Grid,
+    bounding_box,
+    clip_box,
+    grow_box,
+    map_to_model_grid,
+    orient_axes,
+)
 
 ORDERS = [(p, f) for p in permutations(range(3)) for f in product((False, True), repeat=3)]
 CODES = ["LPS", "RAS", "PIR", "ASL", "SAR"]
@@ -117,3 +126,29 @@ def test_a_box_is_cut_to_the_volume_and_an_empty_one_refused() -> None:
 def test_a_box_grows_by_millimetres_not_by_voxels() -> None:
     grid = Grid((100, 100, 100), (0.5, 1.0, 4.0), (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
     assert grow_box(((50, 60), (50, 60), (1, 60)), 8.0, grid) == ((34, 76), (42, 68), (0, 62))
+
+
+def test_grids_are_the_same_while_no_voxel_is_a_tenth_of_a_voxel_away() -> None:
+    grid = Grid((512, 512, 100), (0.7, 0.7, 2.5), (-180.0, -160.0, 900.0), tuple(np.eye(3).ravel().tolist()))
+    assert grid.same_as(grid)
+    assert grid.same_as(replace(grid, origin=(-180.05, -160.0, 900.0)))
+    assert not grid.same_as(replace(grid, origin=(-180.1, -160.0, 900.0)))
+    assert not grid.same_as(replace(grid, size=(512, 512, 99)))
+    # What a header loses of the spacing counts for every voxel: a thousandth of a millimetre is half a voxel away.
+    assert grid.same_as(replace(grid, spacing=(0.70001, 0.7, 2.5)))
+    assert not grid.same_as(replace(grid, spacing=(0.701, 0.7, 2.5)))
+    assert not replace(grid, size=(512, 512, 1)).same_as(replace(grid, size=(512, 512, 1), spacing=(0.7, 0.7, 5.0)))
+    turned = [[1, -0.001, 0], [0.001, 1, 0], [0, 0, 1]]
+    assert not grid.same_as(replace(grid, direction=tuple(np.ravel(turned).tolist())))
+    written = np.float32(np.eye(3) + 1e-7).astype(float)
+    assert grid.same_as(replace(grid, direction=tuple(written.ravel().tolist())))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16])
+def test_the_bounding_box_is_the_smallest_part_that_holds_everything(dtype: type) -> None:
+    values = np.zeros((9, 7, 8), dtype)
+    assert bounding_box(values) == (slice(0, 0),) * 3 and values[bounding_box(values)].size == 0
+    assert bounding_box(values[:0]) == (slice(0, 0),) * 3
+    values[3, 2, 4] = values[5, 6, 1] = 1
+    assert bounding_box(values) == (slice(3, 6), slice(2, 7), slice(1, 5))
+    assert bounding_box(values.transpose(2, 0, 1)[::-1]) == (slice(3, 7), slice(3, 6), slice(2, 7))

@@ -15,13 +15,20 @@ from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.geometry import AxisMap
 from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.progress import CancelToken, StageTimer
-from LightMedSegLib.inference import aggregation, sliding_window
-from LightMedSegLib.inference.aggregation import AIR_LOGIT, StitchedPlanes
 from LightMedSegLib.inference.logit_resampling import LabelPlanes
-from LightMedSegLib.inference.predictor import Predictor
 from LightMedSegLib.inference.preprocessing import PreparedVolume, prepare_volume
-from LightMedSegLib.inference.sliding_window import label_volume, plan_layout
-from LightMedSegLib.inference.windows import gaussian_weights, plan_windows
+from LightMedSegLib.inference.sliding_window import aggregation
+from LightMedSegLib.inference.sliding_window import windows as windows_module
+from LightMedSegLib.inference.sliding_window.aggregation import AIR_LOGIT, StitchedPlanes
+from LightMedSegLib.inference.sliding_window.predictor import Predictor
+from LightMedSegLib.inference.sliding_window.volume_labels import label_volume
+from LightMedSegLib.inference.sliding_window.windows import (
+    Layout,
+    WindowRule,
+    gaussian_weights,
+    plan_layout,
+    plan_windows,
+)
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.cpu import accelerate, memory
 
@@ -63,6 +70,10 @@ def prepared_volume(array: np.ndarray, **card: object) -> PreparedVolume:
     return prepare_volume([make_image(array)], stub_card(**card).input)
 
 
+def layout_of(prepared: PreparedVolume, rule: WindowRule) -> Layout:
+    return plan_layout(prepared.array.shape[1:], rule, prepared.body)
+
+
 def labels_of(
     network: nn.Module,
     prepared: PreparedVolume,
@@ -74,10 +85,10 @@ def labels_of(
     **options: object,
 ) -> np.ndarray:
     predictor = Predictor(network.eval(), **options)
-    layout = plan_layout(prepared, view, patch, overlap, predictor.total_stride, classes)
+    layout = layout_of(prepared, WindowRule(patch, overlap, predictor.total_stride, view == "whole", 1, classes))
     labels = np.full(shape, 99, dtype=np.uint8)
     box = tuple((0, size) for size in reversed(shape))
-    label_volume(predictor, prepared, layout, classes, labels, box, StageTimer())
+    label_volume(predictor, prepared, layout, labels, box, StageTimer())
     return labels
 
 
@@ -132,22 +143,23 @@ def test_where_one_window_covers_all_its_logits_are_those_of_the_whole_volume() 
 
 def test_where_one_window_covers_all_both_views_are_one_and_the_same_pass() -> None:
     prepared = prepared_volume(smooth_noise((13, 15, 14)))
-    whole = plan_layout(prepared, "whole", (16, 16, 16), 0.5, 4, 3)
-    windows = plan_layout(prepared, "windows", (16, 16, 16), 0.5, 4, 3)
+    whole = layout_of(prepared, WindowRule((16, 16, 16), stride=4, whole=True))
+    windows = layout_of(prepared, WindowRule((16, 16, 16), stride=4))
     assert whole == windows
     assert whole.single and whole.shape == (16, 16, 16) and whole.before == (1, 0, 1)
 
 
 def test_a_patch_that_is_no_multiple_of_the_networks_stride_grows_to_one() -> None:
     prepared = prepared_volume(smooth_noise((40, 40, 40)))
-    assert plan_layout(prepared, "windows", (14, 16, 17), 0.5, 8, 3).window == (16, 16, 24)
+    assert layout_of(prepared, WindowRule((14, 16, 17), stride=8)).window == (16, 16, 24)
 
 
 def test_a_whole_volume_beyond_the_memory_limit_goes_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = prepared_volume(smooth_noise((40, 40, 40)))
-    assert plan_layout(prepared, "whole", (16, 16, 16), 0.5, 8, 3).single
-    monkeypatch.setattr(sliding_window, "WHOLE_VOLUME_BYTES", 1_000_000)
-    layout = plan_layout(prepared, "whole", (16, 16, 16), 0.5, 8, 3)
+    rule = WindowRule((16, 16, 16), stride=8, whole=True)
+    assert layout_of(prepared, rule).single
+    monkeypatch.setattr(windows_module, "WHOLE_VOLUME_BYTES", 1_000_000)
+    layout = layout_of(prepared, rule)
     assert not layout.single and layout.window == (16, 16, 16)
 
 

@@ -69,7 +69,7 @@ IMPORTS = ("argparse", "LightMedSegLib.cli", "numpy", "numpy.linalg", "SimpleITK
            "LightMedSegLib.model.package")  # fmt: skip
 LATER_IMPORTS = (
     "torch", "torch._C", "torch.nn", "torch._utils", "LightMedSegLib.inference.engine",
-    "LightMedSegLib.inference.predictor", "LightMedSegLib.network.cpu.choice",
+    "LightMedSegLib.inference.sliding_window.predictor", "LightMedSegLib.network.cpu.choice",
     "LightMedSegLib.inference.postprocessing",
 )  # fmt: skip
 

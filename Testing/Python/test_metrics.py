@@ -124,7 +124,7 @@ def test_labelmaps_on_different_grids_are_not_compared(labelmap: sitk.Image) -> 
     ):
         other = sitk.Image(labelmap)
         change(other)
-        with pytest.raises(InputImageError, match=r"differ in (origin|spacing|direction)"):
+        with pytest.raises(InputImageError, match="differ in spacing, origin or direction"):
             evaluate(other, labelmap, {1: "one"})
     with pytest.raises(InputImageError, match="differ in size"):
         evaluate(labelmap[1:], labelmap, {1: "one"})

@@ -13,7 +13,7 @@ import torch
 from LightMedSegLib.core.errors import CancelledError, DeviceError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.engine import Engine
-from LightMedSegLib.inference.predictor import Predictor
+from LightMedSegLib.inference.sliding_window.predictor import Predictor
 from LightMedSegLib.io.sample_data import sample_path
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.cpu import FastLightMedSeg, accelerate, choice

@@ -13,7 +13,7 @@ from LightMedSegLib.core.pass_steps import PassSteps
 from LightMedSegLib.core.progress import TimeLeft, part_of
 from LightMedSegLib.core.work_plan import Pace, WorkPlan
 from LightMedSegLib.inference.engine import Engine
-from LightMedSegLib.inference.predictor import Predictor
+from LightMedSegLib.inference.sliding_window.predictor import Predictor
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.cpu import FastLightMedSeg
 

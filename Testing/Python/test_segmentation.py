@@ -27,8 +27,9 @@ from torch import Tensor, nn
 
 import LightMedSegLib
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.inference import segmentation, sliding_window
+from LightMedSegLib.inference import segmentation
 from LightMedSegLib.inference.segmentation import STAGES, Engine, segment
+from LightMedSegLib.inference.sliding_window import windows
 
 ORDERS = [(p, f) for p in permutations(range(3)) for f in product((False, True), repeat=3)]
 
@@ -128,7 +129,7 @@ def test_a_whole_view_model_says_when_the_volume_was_too_large_for_it(monkeypatc
     image = make_image(smooth_noise((40, 36, 44)))
     model = stub_model(view="whole", **SMALL_PATCH)
     assert segment(image, model, "cpu").notes == []
-    monkeypatch.setattr(sliding_window, "WHOLE_VOLUME_BYTES", 10**6)
+    monkeypatch.setattr(windows, "WHOLE_VOLUME_BYTES", 10**6)
     assert ["windows" in note for note in segment(image, model, "cpu").notes] == [True]
 
 

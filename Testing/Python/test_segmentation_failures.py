@@ -25,8 +25,8 @@ from LightMedSegLib.core.devices import Device
 from LightMedSegLib.core.errors import CancelledError, DeviceError, InputImageError, LightMedSegError, ModelPackageError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference import engine as engine_module
-from LightMedSegLib.inference import predictor
 from LightMedSegLib.inference.segmentation import Engine, segment
+from LightMedSegLib.inference.sliding_window import predictor
 
 
 class SlowNetwork(nn.Module):

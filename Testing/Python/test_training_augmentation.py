@@ -9,6 +9,8 @@ import pytest
 import torch
 from training_factory import configuration, prepared_cases
 
+from LightMedSegLib.inference.sliding_window.aggregation import padded
+from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.learning.augmentation.axis_filters import blur_matrices, filter_axes, low_resolution_matrices
 from LightMedSegLib.learning.augmentation.batches import AugmentedBatchSource
 from LightMedSegLib.learning.augmentation.intensity import IntensityAugmentation
@@ -16,7 +18,6 @@ from LightMedSegLib.learning.augmentation.smooth_fields import control_points, r
 from LightMedSegLib.learning.augmentation.spatial import SpatialSampler, rotation_matrices
 from LightMedSegLib.learning.case_stack import CaseOrder, stack_cases
 from LightMedSegLib.learning.configuration import AugmentationSection
-from LightMedSegLib.learning.grid_inference import pad_to_patch
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 CPU = torch.device("cpu")
@@ -47,8 +48,9 @@ def test_the_centred_patch_is_the_padded_volume_and_unknown_outside_it():
     cases = prepared_cases(4)
     batch = sampler(cases).centred(torch.arange(4))
     for number, case in enumerate(cases):
-        padded = pad_to_patch(torch.from_numpy(case.image).float(), (16, 16, 16))
-        torch.testing.assert_close(batch.images[number], padded, atol=1e-4, rtol=0)
+        layout = plan_layout(case.labels.shape, WindowRule((16, 16, 16)))
+        expected = padded(torch.from_numpy(case.image)[None].float(), layout)[0]
+        torch.testing.assert_close(batch.images[number], expected, atol=1e-4, rtol=0)
         known = batch.labels[number] != IGNORED
         assert int(known.sum()) == case.labels.size
         np.testing.assert_array_equal(batch.labels[number][known].numpy(), case.labels.ravel())

@@ -54,6 +54,7 @@ def test_the_command_scores_a_part_through_the_engine_and_writes_it_into_the_car
 
 def test_the_quick_validation_agrees_with_the_inference_engine(trained):
     from LightMedSegLib.io.datasets import find_cases
+    from LightMedSegLib.learning.model_input import window_rule
     from LightMedSegLib.learning.prepared_case import read_prepared
     from LightMedSegLib.training.configuration.reader import read_configuration
     from LightMedSegLib.training.evaluation import evaluate_with_engine
@@ -61,8 +62,9 @@ def test_the_quick_validation_agrees_with_the_inference_engine(trained):
     folder, _ = trained
     settings = read_configuration(folder / "run.json")
     model = load_model(folder / "out" / "model")
-    quick = GridValidator(read_prepared(folder / "out" / "prepared", settings), 3, settings.patch, CPU)
-    table = quick.score(model.build_network())
+    network = model.build_network()
+    quick = GridValidator(read_prepared(folder / "out" / "prepared", settings), window_rule(settings, network), CPU)
+    table = quick.score(network)
     scores = evaluate_with_engine(model, find_cases(folder / "data", "decathlon", 1))
     engine = [score.metrics.dice for score in scores]
     assert [value for row in table.values for value in row] == pytest.approx(engine, abs=0.02)

@@ -13,6 +13,7 @@ from training_factory import CPU, TinyNetwork, configuration, prepared_cases, ti
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.averaging import WeightAverage
 from LightMedSegLib.learning.checkpoint import load_checkpoint, read_weights
 from LightMedSegLib.learning.configuration import OptimizerSection
@@ -145,7 +146,7 @@ def test_partly_labelled_cases_train_and_score_only_what_was_annotated(tmp_path)
     settings = configuration(optimizer={"steps": 30, "batch": 4}, averaging={"decay": 0.8})
     result = Trainer(settings, tiny_network(), cases, cases[3:], tmp_path, CPU, report=lambda message: None).train()
     assert np.isnan(result.per_label[1])
-    whole = GridValidator(prepared_cases(3), 3, settings.patch, CPU)
+    whole = GridValidator(prepared_cases(3), WindowRule(settings.patch, stride=2, classes=3), CPU)
     network = tiny_network()
     network.load_state_dict(result.weights)
     # Half of the cases call the bright ball background; a network that believed them would not find it.

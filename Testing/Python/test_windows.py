@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LightMedSegLib.inference.windows import (
+from LightMedSegLib.inference.sliding_window.windows import (
     SMALLEST_WEIGHT,
+    WindowRule,
     gaussian_weights,
+    nearest_ranges,
     padded_shape,
     padding_before,
+    plan_layout,
     plan_windows,
     window_starts,
 )
@@ -76,3 +79,22 @@ def test_padding_reaches_the_patch_and_the_stride_and_is_split_evenly() -> None:
     assert padded_shape((10, 33, 64), (32, 32, 32), 16) == (32, 48, 64)
     assert padded_shape((10, 33, 64), (1, 1, 1), 1) == (10, 33, 64)
     assert padding_before((10, 33, 64), (32, 48, 64)) == (11, 7, 0)
+
+
+@given(extra=st.integers(0, 60), patch=st.integers(2, 32), overlap=st.floats(0, 0.8))
+def test_each_voxel_belongs_to_the_window_that_weighs_most_there(extra: int, patch: int, overlap: float) -> None:
+    starts = window_starts(patch + extra, patch, overlap)
+    ranges = nearest_ranges(starts, patch)
+    assert [voxel for first, last in ranges for voxel in range(first, last)] == list(range(patch + extra))
+    middles = np.array(starts) + (patch - 1) / 2
+    for number, (first, last) in enumerate(ranges):
+        for voxel in range(first, last):
+            distances = np.abs(middles - voxel)
+            assert distances[number] == distances.min()
+
+
+def test_a_volume_smaller_than_its_window_lies_in_the_middle_of_the_padding() -> None:
+    layout = plan_layout((9, 20, 16), WindowRule((16, 16, 16), 0.0))
+    assert layout.shape == (16, 20, 16) and layout.margins == [(3, 4), (0, 0), (0, 0)]
+    assert layout.inside == (slice(3, 12), slice(0, 20), slice(0, 16))
+    assert layout.starts == [(0, 0, 0), (0, 4, 0)]

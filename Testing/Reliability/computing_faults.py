@@ -15,7 +15,8 @@ from mrml_fixtures import add_volume, new_scene, segmentation_count
 from patience import Patience
 
 from LightMedSegLib.core.devices import Device
-from LightMedSegLib.inference import engine, predictor
+from LightMedSegLib.inference import engine
+from LightMedSegLib.inference.sliding_window import predictor
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
 from LightMedSegLib.mrml.jobs.worker import Worker

@@ -61,6 +61,8 @@ def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:
             "patch": list(spec.patch),
             "overlap": spec.overlap,
             "multiple": total_stride,
+            "channels": card.in_channels,
+            "classes": card.num_classes,
             "whole": spec.view == "whole",
             "mirror": list(card.test_time_mirroring),
         },
