@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import priority
@@ -20,6 +22,22 @@ from LightMedSegLib.models import store
 # spinning, take the cores from each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+SLICER_PACKAGES = {"slicer_core": "slicer-core", "PySide6": "PySide6-Essentials"}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if "slicer_runtime" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.slicer)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Where the result counts, a missing package is a failure, not a reason to skip.
+    if item.get_closest_marker("slicer") and not os.environ.get("CI"):
+        for module, name in SLICER_PACKAGES.items():
+            if importlib.util.find_spec(module) is None:
+                pytest.skip(f"needs the package {name}")
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +121,14 @@ def scan(tmp_path: Path) -> Path:
     path = tmp_path / "scan.nii.gz"
     sitk.WriteImage(plain_volume(), str(path))
     return path
+
+
+@pytest.fixture
+def slicer_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """An empty Slicer with a main window; at the end no exception may have been swallowed."""
+    from Runtime.bootstrap import start
+
+    session = start(tmp_path_factory.getbasetemp() / "slicer-home")
+    session.reset()
+    yield session
+    session.finish()
