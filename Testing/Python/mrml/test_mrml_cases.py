@@ -20,8 +20,6 @@ from LightMedSegLib.mrml.jobs.job_state import JobState
 from LightMedSegLib.mrml.segmentations.reviewed import reviewed_slab
 from LightMedSegLib.mrml.segmentations.writing import write_result
 
-pytestmark = pytest.mark.slicer
-
 
 def test_the_dice_of_a_case_is_that_of_the_untouched_prediction(desk: Desk) -> None:
     paint(desk.node, np.s_[:, 8:10], 1)

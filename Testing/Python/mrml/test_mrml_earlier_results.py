@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 import SimpleITK as sitk
 from mrml_job_stubs import PreviewSegment, StubSegment, begin, finish
 from mrml_nodes import add_painted_segment, add_volume, labelmap_image, labels_of
@@ -17,8 +16,6 @@ from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.segmentations.earlier_results import show_alone
 from LightMedSegLib.mrml.segmentations.result_record import region_box, region_text
 from LightMedSegLib.mrml.segmentations.writing import write_result
-
-pytestmark = pytest.mark.slicer
 
 LOW, HIGH = ((0, 8), (0, 8), (0, 8)), ((8, 12), (0, 8), (0, 8))
 

@@ -19,8 +19,6 @@ from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, conten
 from LightMedSegLib.mrml.segmentations.segments_snapshot import snapshot_steps
 from LightMedSegLib.mrml.segmentations.writing import result_node, write_result
 
-pytestmark = pytest.mark.slicer
-
 CLOSED_SURFACE = "Closed surface"
 
 

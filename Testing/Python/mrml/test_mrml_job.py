@@ -19,8 +19,6 @@ from LightMedSegLib.mrml.jobs.segment_job import RunOptions
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.volumes import voxels
 
-pytestmark = pytest.mark.slicer
-
 
 @pytest.fixture
 def stub() -> StubSegment:

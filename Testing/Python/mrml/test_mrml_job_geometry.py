@@ -35,8 +35,6 @@ from LightMedSegLib.mrml.jobs.segment_job import Outcome, RunOptions, segmentati
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.volumes import voxels
 
-pytestmark = pytest.mark.slicer
-
 ORDERS = [(p, f) for p in permutations(range(3)) for f in product((False, True), repeat=3)]
 CPU = RunOptions(device="cpu")
 

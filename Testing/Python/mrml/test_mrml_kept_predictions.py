@@ -28,8 +28,6 @@ from LightMedSegLib.mrml.segmentations.result_record import is_unedited
 from LightMedSegLib.mrml.segmentations.untouched import untouched_labels, untouched_text
 from LightMedSegLib.mrml.segmentations.writing import write_result
 
-pytestmark = pytest.mark.slicer
-
 
 def test_the_untouched_prediction_stays_known_whatever_is_painted(desk: Desk) -> None:
     paint(desk.node, np.s_[:, 8:10], 1)

@@ -12,8 +12,6 @@ from LightMedSegLib.mrml.jobs.segment_job import RunOptions
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.segmentations.result_record import is_unedited
 
-pytestmark = pytest.mark.slicer
-
 
 @pytest.mark.parametrize("edited", [False, True])
 def test_a_preview_is_shown_first_and_refined_unless_the_user_began_to_edit_it(edited: bool, worker: Worker) -> None:

@@ -24,8 +24,6 @@ from LightMedSegLib.models.card import ModelCard
 from LightMedSegLib.mrml.segmentations.reading import match_labels, read_labelmap, read_masks
 from LightMedSegLib.mrml.segmentations.writing import write_result
 
-pytestmark = pytest.mark.slicer
-
 TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]])
 
 

@@ -13,8 +13,6 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.mrml.regions import roi_index_box
 
-pytestmark = pytest.mark.slicer
-
 TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]])
 RAS = np.diag((-1.0, -1.0, 1.0))
 

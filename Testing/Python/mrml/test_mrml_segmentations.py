@@ -19,8 +19,6 @@ from LightMedSegLib.mrml.hierarchy import place_beside
 from LightMedSegLib.mrml.segmentations import shared_labelmap
 from LightMedSegLib.mrml.segmentations.writing import remove_result, write_result
 
-pytestmark = pytest.mark.slicer
-
 CLOSED_SURFACE = "Closed surface"
 
 

@@ -18,8 +18,6 @@ from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
 from LightMedSegLib.mrml.segmentations.writing import write_result
 from LightMedSegLib.mrml.statistics import fill_statistics_table, measure_segments, write_table
 
-pytestmark = pytest.mark.slicer
-
 
 @pytest.fixture
 def nodes(volume: sitk.Image, labelmap: sitk.Image) -> Any:

@@ -29,8 +29,6 @@ from LightMedSegLib.mrml.surfaces.surfaces import (
     surface_job,
 )
 
-pytestmark = pytest.mark.slicer
-
 
 def segmentation_of(labels: np.ndarray, values: range, direction: Any = None) -> Any:
     image = sitk.GetImageFromArray(labels.astype(np.int16))

@@ -16,8 +16,6 @@ from LightMedSegLib.core.labels import Code, Terminology
 from LightMedSegLib.models.card import ModelCard
 from LightMedSegLib.mrml.segmentations.writing import write_result
 
-pytestmark = pytest.mark.slicer
-
 CYST = Terminology(
     Code("SCT", "49755003", "Morphologically Altered Structure"),
     Code("SCT", "41699000", "Cyst"),

@@ -20,8 +20,6 @@ from LightMedSegLib.mrml.volumes import (
     voxels,
 )
 
-pytestmark = pytest.mark.slicer
-
 SCALAR_TYPES = ["Char", "SignedChar", "UnsignedChar", "Short", "UnsignedShort", "Int", "UnsignedInt", "Long",
                 "UnsignedLong", "LongLong", "UnsignedLongLong", "Float", "Double"]  # fmt: skip
 TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]])

@@ -44,8 +44,6 @@ from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.regions import roi_index_box
 from LightMedSegLib.mrml.volumes import voxels
 
-pytestmark = pytest.mark.slicer
-
 RESOURCES = REPOSITORY / "Resources"
 HIPPOCAMPUS = RESOURCES / "Models" / "hippocampus-t1-mr"
 CROP = RESOURCES / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"

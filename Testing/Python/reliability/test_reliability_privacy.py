@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="permissions are those o
 
 
 @pytest.mark.reliability
+@pytest.mark.slicer
 def test_no_socket_no_identifier_and_no_readable_image_data_on_any_way() -> None:
     from Reliability import privacy
 

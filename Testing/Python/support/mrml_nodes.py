@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import SimpleITK as sitk
-
-if importlib.util.find_spec("slicer") is None and not os.environ.get("CI"):
-    # Where the result counts, a missing package is a failure, not a reason to skip.
-    pytest.skip("needs the package slicer-core", allow_module_level=True)
-
 import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
