@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from LightMedSegLib.core.geometry import Box
     from LightMedSegLib.core.progress import CancelToken, ProgressCallback
-    from LightMedSegLib.models.card import ModelCard, Triple
-    from LightMedSegLib.models.package import Model
+    from LightMedSegLib.model.card import ModelCard, Triple
+    from LightMedSegLib.model.package import Model
 
 WORTH_IT_VOXELS = 4_000_000
 """Below this many voxels on the model's grid the full result is there as soon as a preview could be looked at."""
@@ -49,7 +49,7 @@ def segment_at(
     """
     if spacing is None:
         return segment(image, model, device, roi, progress, cancel, overlap=overlap, mirror=mirror, threads=threads)
-    from LightMedSegLib.models.store import resolve_model
+    from LightMedSegLib.model.store import resolve_model
 
     own = resolve_model(model)
     coarse = replace(own, card=replace(own.card, input=replace(own.card.input, spacing=spacing)))

@@ -28,15 +28,15 @@ ENVIRONMENTS = Path(os.environ.get("LIGHTMEDSEG_ENVIRONMENTS") or "reliability-o
 LIBRARY_TESTS = (
     "core/test_geometry.py", "inference/test_preprocessing.py", "inference/test_postprocessing.py",
     "inference/test_segmentation.py", "inference/test_segmentation_failures.py", "inference/test_inference.py",
-    "models/test_model_package.py", "models/test_model_package_network.py", "models/test_model_package_zip.py",
+    "model/test_model_package.py", "model/test_model_package_network.py", "model/test_model_package_zip.py",
     "storage/test_tensor_file.py", "storage/test_schema_check.py", "io/test_volume_files.py",
     "cli/test_bad_inputs.py", "network/test_fast_network.py", "finetuning/test_finetuning_job.py",
     "cli/test_cli.py",
 )  # fmt: skip
 TESTS_WITHOUT_TORCH = (
-    "models/test_model_card.py", "storage/test_tensor_file.py", "storage/test_schema_check.py",
-    "storage/test_safe_files.py", "models/test_model_store.py", "models/test_model_store_crashes.py",
-    "models/test_model_lookup.py", "io/test_volume_files.py", "io/test_damaged_scans.py", "core/test_labels.py",
+    "model/test_model_card.py", "storage/test_tensor_file.py", "storage/test_schema_check.py",
+    "storage/test_safe_files.py", "model/test_model_store.py", "model/test_model_store_crashes.py",
+    "model/test_model_lookup.py", "io/test_volume_files.py", "io/test_damaged_scans.py", "core/test_labels.py",
     "core/test_semver.py",
 )  # fmt: skip
 SLICER_TESTS = ("mrml/test_mrml_job.py", "gui/test_module_run.py")

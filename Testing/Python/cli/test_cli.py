@@ -18,7 +18,7 @@ from patience import limit
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

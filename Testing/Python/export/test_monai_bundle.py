@@ -21,7 +21,7 @@ from LightMedSegLib.export.monai_bundle.export import export_monai_bundle
 from LightMedSegLib.export.monai_bundle.sources import copied_sources
 from LightMedSegLib.finetuning.gate.reference_set import read_reference
 from LightMedSegLib.inference.engine import Engine
-from LightMedSegLib.models.package import Model, load_model
+from LightMedSegLib.model.package import Model, load_model
 
 SHIPPED = sorted(folder for folder in (REPOSITORY / "Resources" / "Models").iterdir() if folder.is_dir())
 SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8}

@@ -23,7 +23,7 @@ from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.finetuning.job.description import JobDescription
 from LightMedSegLib.finetuning.job.job import run_job
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage import atomic_files
 
 ENDLESS = FinetuneSettings(steps=100_000, checkpoint_seconds=0.2)

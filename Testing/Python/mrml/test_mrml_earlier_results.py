@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from mrml_job_stubs import PreviewSegment, StubSegment, begin, finish
 from mrml_nodes import add_painted_segment, add_volume, labelmap_image, labels_of
 
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.jobs.segment_job import RunOptions
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.segmentations.earlier_results import show_alone

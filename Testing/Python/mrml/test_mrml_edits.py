@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from mrml_nodes import add_painted_segment, add_volume, labelmap_image, labels_of, save_and_load
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml import volumes
 from LightMedSegLib.mrml.segmentations import result_record
 from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, content_hash, is_unedited

@@ -14,7 +14,7 @@ import vtk
 from model_factory import make_card
 from mrml_nodes import add_transform, labelmap_image, labels_of, matrix_elements, put_under, save_and_load, slicer
 
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.hierarchy import place_beside
 from LightMedSegLib.mrml.segmentations import shared_labelmap
 from LightMedSegLib.mrml.segmentations.writing import remove_result, write_result

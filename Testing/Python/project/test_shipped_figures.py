@@ -18,7 +18,7 @@ import SimpleITK as sitk
 from paths import REPOSITORY
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.model.store import resolve_model
 
 RESULTS = REPOSITORY / "Documentation" / "results"
 TOLERANCE = 0.005

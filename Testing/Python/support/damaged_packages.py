@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from LightMedSegLib.core.errors import ModelPackageError
-from LightMedSegLib.models.package import Model, load_model
+from LightMedSegLib.model.package import Model, load_model
 
 TENSORS = {"head.weight": np.ones((3, 1, 1, 1, 1), np.float32), "head.bias": np.arange(3, dtype=np.float32)}
 

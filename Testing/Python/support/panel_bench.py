@@ -68,7 +68,7 @@ class Bench:
 def equip(session: Any, panel: Any, folder: Path) -> Bench:
     """Replace the panel's store and library."""
     from LightMedSegLib.gui.self_test.stand_in_model import ThresholdSegment, save_scenario_model
-    from LightMedSegLib.models.store import ModelStore
+    from LightMedSegLib.model.store import ModelStore
 
     folder.mkdir()
     model = save_scenario_model(folder)

@@ -12,7 +12,7 @@ import pytest
 from paths import REPOSITORY
 from training_factory import CPU, content, write_decathlon_folder
 
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.package import load_model
 from LightMedSegLib.training.__main__ import main
 from LightMedSegLib.training.validation import GridValidator
 

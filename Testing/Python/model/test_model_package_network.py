@@ -13,7 +13,7 @@ from damaged_packages import TENSORS
 from model_factory import make_model, use_stub_network
 
 from LightMedSegLib.core.errors import DependencyError, ModelPackageError
-from LightMedSegLib.models.package import Model, export_zip, load_model
+from LightMedSegLib.model.package import Model, export_zip, load_model
 
 
 def test_the_network_is_built_in_evaluation_mode_with_these_weights(

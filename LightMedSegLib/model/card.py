@@ -12,7 +12,7 @@ from typing import Any
 
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.models.card_rules import broken_rule
+from LightMedSegLib.model.card_rules import broken_rule
 from LightMedSegLib.storage.json_schema import find_violation
 from LightMedSegLib.storage.strict_json import check_values, parse_json
 

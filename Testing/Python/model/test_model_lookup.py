@@ -11,7 +11,7 @@ from stored_packages import made_folder, package
 
 from LightMedSegLib.core import user_folders
 from LightMedSegLib.core.errors import ModelPackageError
-from LightMedSegLib.models.store import ModelStore, resolve_model
+from LightMedSegLib.model.store import ModelStore, resolve_model
 
 
 def test_a_model_is_resolved_from_itself_its_folder_its_zip_and_its_name(
