@@ -11,7 +11,7 @@ from patience import limit
 
 LOAD_AND_IMPORT = """
 import gc, sys
-from LightMedSegLib import torch_loading
+from LightMedSegLib.core import torch_loading
 collected, plain = [], torch_loading.import_torch
 gc.callbacks.append(lambda phase, facts: collected.append(facts["generation"]) if importing else None)
 importing = False
