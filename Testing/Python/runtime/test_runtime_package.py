@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from typing import Any
 
-from paths import REPOSITORY
+from paths import REPOSITORY, SUPPORT
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -13,7 +14,7 @@ else:
     import tomli as tomllib
 
 FOLDER = REPOSITORY / "Testing" / "Runtime"
-SETTINGS: dict[str, Any] = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="utf-8"))
+SETTINGS: dict[str, Any] = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def test_every_folder_with_code_is_in_the_package() -> None:
@@ -27,9 +28,20 @@ def test_every_file_that_the_code_reads_is_in_the_package() -> None:
     for package, patterns in SETTINGS["tool"]["setuptools"]["package-data"].items():
         folder = FOLDER.joinpath(*package.split(".")[1:])
         packed |= {path for pattern in patterns for path in folder.glob(pattern)}
-    beside = {FOLDER / "README.md", FOLDER / "pyproject.toml"}
     files = {path for path in FOLDER.rglob("*.*") if path.is_file() and path.suffix not in (".py", ".pyc")}
-    assert packed == {path for path in files - beside if FOLDER / "Sample" not in path.parents}
+    assert packed == {path for path in files - {FOLDER / "README.md"} if FOLDER / "Sample" not in path.parents}
+
+
+def test_nothing_else_of_this_repository_is_needed() -> None:
+    folders = (REPOSITORY, FOLDER.parent, SUPPORT, FOLDER.parent / "Tools", FOLDER.parent / "Benchmarks")
+    ours = {path.stem for folder in folders for path in folder.iterdir()}
+    used = set()
+    for path in FOLDER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
+            used |= {name.split(".")[0] for name in names}
+    assert used & ours == set(SETTINGS["tool"]["setuptools"]["py-modules"])
 
 
 def test_it_asks_for_the_versions_that_its_own_tests_use() -> None:
