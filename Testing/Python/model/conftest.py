@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from damaged_packages import TENSORS
-from LightMedSegLib.models.package import Model
-from LightMedSegLib.models.store import ModelStore
 from model_factory import make_model
 from stored_packages import made_folder, package
+
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.store import ModelStore
 
 
 @pytest.fixture

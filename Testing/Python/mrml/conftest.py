@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 from model_factory import make_card
 
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 
 if TYPE_CHECKING:
     from mrml_case_desk import Desk
