@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from finetuning_factory import corrected_case, empty_prediction, slabs, tiny_model
+from finetuning_factory import corrected_case, empty_prediction, slabs
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.finetuning.cases.building import build_case
@@ -22,16 +21,6 @@ from LightMedSegLib.model.package import Model
 from LightMedSegLib.storage.atomic_files import temporary_name
 
 IDENTIFIERS = ("DOE^JANE", "MRN-0047-11", "19610203", "St.Elsewhere")
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Model:
-    return tiny_model(tmp_path / "package")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> CaseStore:
-    return CaseStore(tmp_path / "cases")
 
 
 def test_a_case_comes_back_as_it_was_added(model: Model, store: CaseStore) -> None:

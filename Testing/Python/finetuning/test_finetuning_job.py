@@ -42,11 +42,6 @@ from LightMedSegLib.storage.file_lock import LockedError, exclusive
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def able_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """Weights that segment the slabs well, made by fine-tuning."""

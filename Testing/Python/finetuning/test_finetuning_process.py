@@ -13,7 +13,6 @@ from typing import Any
 
 import priority
 import pytest
-import torch
 from finetuning_factory import QUICK, corrected_case, installed_with_cases, quick_job
 from paths import REPOSITORY
 from patience import limit, wait_for
@@ -35,11 +34,6 @@ pytestmark = [
     pytest.mark.usefixtures("nothing_shipped"),
     pytest.mark.skipif(os.name == "nt", reason="signals and fork are those of POSIX"),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def killed_at_write(number: int, work: Callable[[], Any]) -> bool:

@@ -33,16 +33,6 @@ from LightMedSegLib.model.package import Model
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Model:
-    return tiny_model(tmp_path / "model")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> CaseStore:
-    return CaseStore(tmp_path / "cases")
-
-
 def copied(store: CaseStore, case_id: str, number: int, **changes: Any) -> str:
     """The same case once more, as a store of a time before duplicates were noticed may hold it."""
     other = f"{number:016x}"
