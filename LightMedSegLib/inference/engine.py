@@ -16,6 +16,7 @@ from LightMedSegLib.core.devices import select_device
 from LightMedSegLib.core.errors import DeviceError, LightMedSegError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
 from LightMedSegLib.core.label_volumes import label_volumes
+from LightMedSegLib.core.process.forked import one_thread_if_forked
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
@@ -132,6 +133,7 @@ class Engine:
         check_resolution(images[0].GetSpacing(), self.card.input.spacing)
         grid = Grid.of(images[0])
         whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
+        forked = one_thread_if_forked(self.device.name)
         run = _Run(
             overlap=_checked_overlap(self.card.input.overlap if overlap is None else overlap),
             mirror=_checked_mirror(self.card.test_time_mirroring if mirror is None else mirror),
@@ -140,10 +142,10 @@ class Engine:
             timer=StageTimer(),
             cancel=cancel or CancelToken(),
             plan=WorkPlan(progress or (lambda done, total, message: None)),
-            notes=[],
+            notes=[forked] if forked else [],
         )
         run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
-        with self._turn, _thread_count(threads):
+        with self._turn, _thread_count(None if forked else threads):
             return self._segment(images, grid, run)
 
     def _segment(self, images: list[sitk.Image], grid: Grid, run: _Run) -> Segmentation:
