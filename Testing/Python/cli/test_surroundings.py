@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from hostile_surroundings import PROGRAM, as_somebody, environment, is_one_sentence, leftovers, run
 from patience import limit
-from surroundings_fixtures import PROGRAM, as_somebody, environment, is_one_sentence, leftovers, run
 from volumes_on_disk import dicom_series, plain_volume
 
 from LightMedSegLib.cli import main

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from surroundings_fixtures import is_one_sentence
+from hostile_surroundings import is_one_sentence
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main

@@ -9,13 +9,13 @@ from typing import Any
 
 import pydicom
 import pytest
+from hostile_surroundings import is_one_sentence
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model_factory import make_card
 from pydicom import config
 from pydicom.dataset import Dataset
 from pydicom.valuerep import validate_value
-from surroundings_fixtures import is_one_sentence
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from hostile_surroundings import environment, is_one_sentence, leftovers
 from patience import Patience, limit
-from surroundings_fixtures import environment, is_one_sentence, leftovers
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 

@@ -9,18 +9,18 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from paths import REPOSITORY
 from patience import limit
 
 from LightMedSegLib.cli import main
 
-ROOT = Path(__file__).resolve().parents[2]
 _NOBODY = 65534
 PROGRAM = (sys.executable, "-m", "LightMedSegLib")
 
 
 def environment(**changes: str | None) -> dict[str, str]:
     """This process's environment with the library of this repository and the changes; None leaves a variable out."""
-    made: dict[str, str | None] = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": None, **changes}
+    made: dict[str, str | None] = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": None, **changes}
     return {name: value for name, value in made.items() if value is not None}
 
 
