@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from LightMedSegLib import __version__
 from LightMedSegLib.cli import auto, cases, evaluate, export, finetune, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
+from LightMedSegLib.core.console import print_every_character
 from LightMedSegLib.core.errors import CancelledError, LightMedSegError
 from LightMedSegLib.core.process import interruption
 from LightMedSegLib.core.process.standard_streams import CLOSED_PIPE, complain
@@ -26,6 +27,7 @@ _DESCRIPTION = "Light-weight 3D segmentation of medical images. For research; no
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; argv are the words after the program's name."""
+    print_every_character()
     let_waiting_threads_sleep()
     words = list(sys.argv[1:] if argv is None else argv)
     try:

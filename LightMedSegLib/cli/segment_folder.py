@@ -21,7 +21,8 @@ from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.process import interruption
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.batch import FAILED, NOT_STARTED, SEGMENTED, SKIPPED, Batch, Outcome
-from LightMedSegLib.io.nnunet_labels import DATASET_FILE, dataset_values
+from LightMedSegLib.io.cases.dataset_description import DATASET_FILE
+from LightMedSegLib.io.nnunet_labels import dataset_values
 from LightMedSegLib.io.results.output_checks import check_inputs_stay, make_output_folder
 from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, find_scans
 from LightMedSegLib.io.segmentation_files import check_output_path

@@ -16,6 +16,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.storage.file_names import check_readable_name
 
 _SERIES_NUMBER = "0020|0011"
 _MODALITY = "0008|0060"
@@ -100,6 +101,8 @@ def list_series(folder: Path) -> list[DicomSeries]:
         found = [
             DicomSeries(uid, tuple(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid))) for uid in uids
         ]
+    for file in (file for one in found for file in one.files):
+        check_readable_name(Path(file), InputImageError)
     _refuse_damaged(folder, found)
     if not found:
         raise InputImageError(f"{folder} is a folder without DICOM images; give the folder that holds the slices.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -12,12 +13,15 @@ from LightMedSegLib.io.metaimage_header import check_metaimage
 from LightMedSegLib.io.nifti_header import check_nifti
 from LightMedSegLib.io.nrrd_header import check_nrrd
 from LightMedSegLib.io.volume_checks import check_layout, check_resolution, check_volume
+from LightMedSegLib.storage.decimal_point import decimal_points
+from LightMedSegLib.storage.file_names import check_readable_name
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 __all__ = ["VOLUME_SUFFIXES", "check_resolution", "check_volume", "read_image", "read_volume"]
 
 
+@decimal_points
 def read_volume(path: str | Path, series: int | None = None) -> sitk.Image:
     """The scalar 3D volume in a file or DICOM folder, on the grid and with the values that the file has.
 
@@ -29,15 +33,19 @@ def read_volume(path: str | Path, series: int | None = None) -> sitk.Image:
     be read: missing, empty, truncated or damaged files and unknown formats.
     """
     path = Path(path)
+    if path.is_dir():
+        check_readable_name(path, InputImageError)
     image = read_dicom_folder(path, series) if path.is_dir() else read_image(path)
     check_volume(image, str(path))
     return image
 
 
-def read_image(path: Path) -> sitk.Image:
-    """The scalar 3D image in a file, its layout checked but not its geometry and values.
+@decimal_points
+def read_image(path: Path, layout: Callable[[int, Sequence[int], int, str], None] = check_layout) -> sitk.Image:
+    """The image in a file, its layout checked but not its geometry and values.
 
-    A fourth axis of length one, which some programs write, is dropped. Raises InputImageError.
+    A fourth axis of length one, which some programs write, is dropped. layout is called before the voxels are read, as
+    check_layout, which lets scalar 3D images pass. Raises InputImageError.
     """
     _check_file(path)
     reader = sitk.ImageFileReader()
@@ -47,7 +55,7 @@ def read_image(path: Path) -> sitk.Image:
         size = list(reader.GetSize())
         while len(size) > 3 and size[-1] == 1:
             size.pop()
-        check_layout(len(size), size, reader.GetNumberOfComponents(), str(path))
+        layout(len(size), size, reader.GetNumberOfComponents(), str(path))
         if len(size) < reader.GetDimension():
             # An extraction size of 0 makes ITK drop that axis.
             reader.SetExtractSize([*size, *([0] * (reader.GetDimension() - len(size)))])
@@ -59,6 +67,7 @@ def read_image(path: Path) -> sitk.Image:
 def _check_file(path: Path) -> None:
     if not path.exists():
         raise InputImageError(f"{path} does not exist.")
+    check_readable_name(path, InputImageError)
     name = path.name.lower()
     if name.endswith(".dcm"):
         raise InputImageError(f"{path} is one DICOM file; give the folder that holds the whole series.")

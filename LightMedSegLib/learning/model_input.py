@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from LightMedSegLib.core.labels import Label
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.model.card import Channel, InputSpec
 
@@ -24,3 +25,8 @@ def input_spec(configuration: TrainingConfiguration) -> InputSpec:
         overlap=float(content["overlap"]),
         background_value=content["background_value"],
     )
+
+
+def learnt_labels(configuration: TrainingConfiguration) -> tuple[Label, ...]:
+    """Return the labels that a run learns."""
+    return tuple(Label.from_json(label) for label in configuration.labels)

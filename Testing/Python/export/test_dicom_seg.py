@@ -159,3 +159,14 @@ def test_a_missing_package_is_named_with_its_extra(
         DependencyError, match=rf"needs the Python package {package}; pip install 'lightmedseg\[dicomseg\]'"
     ):
         write_dicom_seg(tmp_path / "out.dcm", labelled(series), card(), series)
+
+
+def test_labels_that_are_no_labelmap_of_the_model_are_refused(series: Path, tmp_path: Path) -> None:
+    labelmap = labelled(series)
+    for image, reason in (
+        (sitk.Cast(labelmap, sitk.sitkFloat32) * 0.5, "not whole numbers"),
+        (labelmap * 2, "holds the value 6, which no label has"),
+    ):
+        with pytest.raises(InputImageError, match=reason):
+            write_dicom_seg(tmp_path / "labels.dcm", image, card(), series)
+    assert not (tmp_path / "labels.dcm").exists()
