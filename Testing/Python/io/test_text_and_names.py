@@ -20,6 +20,7 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import REPOSITORY
 from patience import limit
 from volumes_on_disk import dicom_series, plain_volume
 
@@ -236,7 +237,7 @@ def test_names_that_the_console_lacks_are_shown_as_escapes(encoding: str) -> Non
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(REPOSITORY)},
         timeout=limit(60),
         check=False,
     )
