@@ -11,6 +11,7 @@ from LightMedSegLib.cli.parser import Commands, file_path, positive_float
 from LightMedSegLib.cli.tables import format_number, format_table
 from LightMedSegLib.evaluation.comparison import compare
 from LightMedSegLib.evaluation.metrics import LabelMetrics, mean_without_nan
+from LightMedSegLib.io.headers.header_geometry import header_geometry
 from LightMedSegLib.io.results.output_checks import check_inputs_stay
 from LightMedSegLib.io.segmentation_files import check_output_path
 
@@ -37,10 +38,16 @@ def run(arguments: argparse.Namespace) -> int:
         check_inputs_stay([arguments.json], [arguments.prediction, arguments.reference])
     with without_native_messages():
         found = compare(arguments.prediction, arguments.reference, arguments.model, tolerance_mm=arguments.tolerance)
+    headers = [
+        f"{which}: {note}"
+        for which, path in (("Prediction", arguments.prediction), ("Reference", arguments.reference))
+        for note in header_geometry(path).notes
+    ]
+    notes = [*found.notes, *headers]
     # The file first: the reader of what is printed may go away.
     if arguments.json:
-        write_json(arguments.json, {**_report(found.labels, arguments.tolerance), "notes": list(found.notes)})
-    print("\n".join([_table(found.labels, arguments.tolerance), *([""] if found.notes else []), *found.notes]))
+        write_json(arguments.json, {**_report(found.labels, arguments.tolerance), "notes": notes})
+    print("\n".join([_table(found.labels, arguments.tolerance), *([""] if notes else []), *notes]))
     return 0
 
 

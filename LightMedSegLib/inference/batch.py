@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from LightMedSegLib.core.errors import CancelledError, LightMedSegError
+from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, part_of
 from LightMedSegLib.io.nnunet_labels import with_dataset_values
 from LightMedSegLib.io.results.output_checks import check_can_hold
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
     from LightMedSegLib.inference.engine import Engine, Segmentation
 
-SEGMENTED, SKIPPED, FAILED, NOT_STARTED = "segmented", "exists already", "failed", "not started"
+SEGMENTED, SKIPPED, DOUBTFUL, FAILED, NOT_STARTED = (
+    "segmented", "exists already", "doubtful", "failed", "not started",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of one scan.
 
-    name: the result's file name. state: one of the four above. reason: of a failure, a sentence that names no path.
+    name: the result's file name. state: one of the five above; doubtful is what got a warning in a strict run. reason:
+    of a failure or a doubt, in sentences that name no path.
     result: large; whoever keeps outcomes of many scans should not keep it.
     """
 
@@ -43,7 +46,8 @@ class Batch:
     """How the scans of a folder are segmented.
 
     output: folder of the results. suffix: their ending. values: as dataset_labels.dataset_values gives them, empty for
-    the model's own. overwrite: segment again what has a result already. read: gives the volume of a file or folder.
+    the model's own. overwrite: segment again what has a result already. strict: write nothing that got a warning.
+    read: gives the volume of a file or folder.
     """
 
     engine: Engine
@@ -54,6 +58,7 @@ class Batch:
     overlap: float | None = None
     mirror: Sequence[str] | None = None
     threads: int | None = None
+    strict: bool = False
     read: Callable[[Path], sitk.Image] = read_volume
 
     def run(
@@ -80,7 +85,14 @@ class Batch:
             images = [self.read(image) for image in scan.images]
             check_can_hold(path, images[0].GetSize())
             result = self.engine.segment(
-                images, None, progress, cancel, overlap=self.overlap, mirror=self.mirror, threads=self.threads
+                images,
+                None,
+                progress,
+                cancel,
+                overlap=self.overlap,
+                mirror=self.mirror,
+                threads=self.threads,
+                strict=self.strict,
             )
             labelmap, labels = result.labelmap, result.card.labels
             if self.values:
@@ -90,6 +102,8 @@ class Batch:
                 write_segmentation(path, labelmap, labels, attributes)
         except CancelledError:
             return Outcome(path.name, NOT_STARTED)
+        except DoubtfulResultError as error:
+            return Outcome(path.name, DOUBTFUL, str(error))
         except LightMedSegError as error:
             return Outcome(path.name, FAILED, _without_folders(str(error), (*scan.images, path)))
         except OSError as error:

@@ -13,6 +13,7 @@ from typing import Any
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.model.card_rules import broken_rule
+from LightMedSegLib.model.label_ranges import LabelRange
 from LightMedSegLib.storage.json_schema import find_violation
 from LightMedSegLib.storage.strict_json import check_values, parse_json
 
@@ -107,6 +108,7 @@ class ModelCard:
     limits: str
     weights: WeightsInfo
     reference: ReferenceInfo | None = None
+    ranges: tuple[LabelRange, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -176,6 +178,8 @@ class ModelCard:
         data["input"].update({name: list(value) for name, value in optional.items() if value is not None})
         if self.reference:
             data["reference"] = dict(vars(self.reference))
+        if self.ranges:
+            data["ranges"] = [entry.to_json() for entry in self.ranges]
         return copy.deepcopy(data)
 
     def to_text(self) -> str:
@@ -247,6 +251,7 @@ def _build(data: dict[str, Any]) -> ModelCard:
         limits=data["limits"],
         weights=WeightsInfo(data["weights"]["file"], data["weights"]["sha256"], int(data["weights"]["bytes"])),
         reference=ReferenceInfo(**data["reference"]) if data.get("reference") else None,
+        ranges=tuple(LabelRange.from_json(entry) for entry in data.get("ranges", ())),
     )
 
 

@@ -137,14 +137,14 @@ def _store_cases(
     from LightMedSegLib.io.labelmaps.case_labels import absent_labels, read_case_labels
     from LightMedSegLib.io.labelmaps.values import present_values
     from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.io.volume_notes import notes_of
     from LightMedSegLib.model.store import resolve_model
 
     model = resolve_model(job.model)
     first = model.card.num_classes
     added = [make_label(first + number, name) for number, name in enumerate(new_labels)]
     labels = [*model.card.labels, *added]
-    layout = "csv" if files.suffix.lower() == ".csv" else "decathlon"
-    found = find_cases(files, layout, model.card.in_channels)
+    found = find_cases(files, "decathlon", model.card.in_channels)
     kept = folder.resolve()
     if any(kept in path.resolve().parents for case in found for path in (*case.images, case.labelmap)):
         raise TrainingDataError(f"{folder} holds the cases, and this run would replace it; choose another folder.")
@@ -156,10 +156,12 @@ def _store_cases(
     shutil.rmtree(folder, ignore_errors=True)
     store, told = CaseStore(folder), set[str]()
     for case in found:
-        reading = read_case_labels(case, read_volume(case.images[0]), labels)
+        volumes = [read_volume(path) for path in case.images]
+        reading = read_case_labels(case, volumes[0], labels)
         absent = absent_labels(reading, case.labelled)
+        about = dict.fromkeys(note for volume in volumes for note in notes_of(volume))
         built = build_case(
-            case.images,
+            volumes,
             reading.image,
             model,
             reviewed_labels=case.labelled,
@@ -170,7 +172,7 @@ def _store_cases(
         record = store.add(built)
         if on_case:
             known = [entry.record for entry in store.list()]
-            notes = [note for note in reading.notes if note not in told]
+            notes = [note for note in (*about, *reading.notes) if note not in told]
             told.update(notes)
             if absent:
                 notes.append(f"no voxel of {', '.join(absent.values())}; taken as not in the scan.")

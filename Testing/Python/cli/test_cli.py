@@ -82,8 +82,8 @@ def test_overlap_and_mirroring_reach_the_engine(
     assert main([*words, "--overlap", "0.25", "--mirror", "x,z", "--threads", "1"]) == 0
     assert main([*words, "--mirror", "none"]) == 0
     assert seen == [
-        {"overlap": 0.25, "mirror": ("x", "z"), "threads": 1},
-        {"overlap": None, "mirror": (), "threads": None},
+        {"overlap": 0.25, "mirror": ("x", "z"), "threads": 1, "strict": False},
+        {"overlap": None, "mirror": (), "threads": None, "strict": False},
     ]
 
 
