@@ -20,8 +20,8 @@ from LightMedSegLib.cli import main
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.export.dicom_seg import DicomSegWriter
 from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.io.labelmaps.reading import read_labelmap
 from LightMedSegLib.io.results import output_checks, result_rescue
-from LightMedSegLib.io.segmentation_files import read_segmentation
 
 FRAME_OF_REFERENCE = {"0020|0052": "1.2.826.0.1.3680043.2.1125.7"}
 
@@ -69,10 +69,10 @@ def test_a_result_that_cannot_be_written_lies_beside_where_it_should_be(
     assert told.endswith(f"; the labelmap is saved as {no_leftovers / 'out-2.seg.nrrd'}.\n")
     assert not (no_leftovers / output).exists()
     assert (no_leftovers / "out.seg.nrrd").read_text() == "an older result"
-    kept, names = read_segmentation(no_leftovers / "out-2.seg.nrrd")
+    kept = read_labelmap(no_leftovers / "out-2.seg.nrrd")
     good = sitk.GetArrayFromImage(sitk.ReadImage(str(no_leftovers / "good.nii.gz")))
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(kept), good)
-    assert names == {1: "Structure 1", 2: "Structure 2"}
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(kept.image), good)
+    assert kept.names == {1: "Structure 1", 2: "Structure 2"}
 
 
 def test_a_folder_that_vanished_meanwhile_does_not_take_the_result_along(
@@ -93,7 +93,7 @@ def test_a_folder_that_vanished_meanwhile_does_not_take_the_result_along(
     (kept,) = (tmp_path / "temporary").glob("lightmedseg-*/out.seg.nrrd")
     assert is_one_sentence(told) and told.endswith(f"the labelmap is saved as {kept}.\n")
     assert kept.parent.stat().st_mode & 0o077 == 0 or os.name == "nt"
-    assert read_segmentation(kept)[0].GetSize() == (20, 18, 16)
+    assert read_labelmap(kept).image.GetSize() == (20, 18, 16)
 
 
 def test_where_nothing_at_all_can_be_written_the_sentence_says_so(
