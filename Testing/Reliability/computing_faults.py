@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 import torch
 from engine_stubs import make_image, smooth_noise, stub_model
-from mrml_fixtures import add_volume, new_scene, segmentation_count
+from mrml_nodes import add_volume, new_scene, segmentation_count
 from patience import Patience
 
 from LightMedSegLib.core.devices import Device
@@ -111,7 +111,7 @@ class _Bench:
 
     @staticmethod
     def labels(job: Job) -> np.ndarray:
-        from mrml_fixtures import labels_of
+        from mrml_nodes import labels_of
 
         return labels_of(job.outcome.node).copy()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 from engine_stubs import make_image, rotation
-from mrml_fixtures import add_transform, add_volume, add_warp, labelmap_image, labels_of, new_scene, put_under
+from mrml_nodes import add_transform, add_volume, add_warp, labelmap_image, labels_of, new_scene, put_under
 from patience import Patience
 
 from LightMedSegLib.cli.segment_report import segmentation_report
@@ -189,7 +189,7 @@ def _transform(scene: Any, case: SceneCase, direction: tuple[float, ...]) -> Any
 
 def _roi(scene: Any, box: Box, grid: Grid) -> Any:
     """A region of interest that is fitted to the voxels of box, in world coordinates."""
-    from mrml_fixtures import vtk_matrix
+    from mrml_nodes import vtk_matrix
 
     roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Region")
     roi.SetSize(*[(last - first) * step for (first, last), step in zip(box, grid.spacing, strict=True)])

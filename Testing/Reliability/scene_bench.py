@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import slicer
-from finetune_panel_fixtures import BASELINE, START, Finetune, step, verdict
-from module_fixtures import MODULE_FILE, equip
+from panel_bench import MODULE_FILE, equip
 from Runtime.bootstrap import start
+from scripted_finetuning import BASELINE, START, Finetune, step, verdict
 
 from LightMedSegLib.gui.self_test.stand_in_model import ThresholdSegment
 
