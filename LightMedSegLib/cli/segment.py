@@ -16,6 +16,7 @@ from LightMedSegLib.cli.segment_report import report_text, segmentation_report
 from LightMedSegLib.core.errors import ModelPackageError, OutputError
 from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, check_dicom_seg, write_dicom_seg
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.montage import check_montage_path, write_montage
 from LightMedSegLib.io.sample_data import SAMPLES, sample_path
 from LightMedSegLib.io.segmentation_files import (
@@ -81,7 +82,7 @@ def add_command(commands: Commands[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Segment, write what was asked for, print the tables."""
     if is_folder_run(arguments):
-        return run_folder(arguments, _choose_model(arguments.model, 1))
+        return run_folder(arguments, _choose_model(arguments.model, 1), _options(arguments))
     paths = [_input_path(text) for text in arguments.inputs]
     # Before any computing: a wrong output name should not cost the wait for a result.
     _check_outputs(arguments, paths)
@@ -90,19 +91,10 @@ def run(arguments: argparse.Namespace) -> int:
     with timer.stage("read"), without_native_messages():
         images = [read_volume(path, arguments.series) for path in paths]
 
-    from LightMedSegLib.inference.segmentation import segment
+    from LightMedSegLib.inference.segmentation import segment_with
 
     with ProgressBar(sys.stderr) as progress:
-        result = segment(
-            images if len(images) > 1 else images[0],
-            model,
-            arguments.device,
-            arguments.roi,
-            progress,
-            overlap=arguments.overlap,
-            mirror=arguments.mirror,
-            threads=arguments.threads,
-        )
+        result = segment_with(images if len(images) > 1 else images[0], model, _options(arguments), progress)
     timer.seconds.update(result.timings)
     with timer.stage("write"):
         if arguments.output.suffix == DICOM_SUFFIX:
@@ -118,6 +110,10 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, report)
     print(report_text(report))
     return 0
+
+
+def _options(arguments: argparse.Namespace) -> SegmentOptions:
+    return SegmentOptions(arguments.device, arguments.roi, arguments.overlap, arguments.mirror, arguments.threads)
 
 
 def _input_path(text: str) -> Path:

@@ -21,6 +21,7 @@ from LightMedSegLib.core.errors import CancelledError, InputImageError, OutputEr
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.batch import FAILED, NOT_STARTED, SEGMENTED, SKIPPED, Batch, Outcome
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.nnunet_labels import DATASET_FILE, dataset_values
 from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, find_scans
 from LightMedSegLib.io.segmentation_files import check_output_path
@@ -39,7 +40,7 @@ def is_folder_run(arguments: argparse.Namespace) -> bool:
     )
 
 
-def run_folder(arguments: argparse.Namespace, model: Model) -> int:
+def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOptions) -> int:
     """Segment every scan, print a line for each and a summary; raises InputImageError if any failed."""
     folder, output = Path(arguments.inputs[0]).expanduser(), arguments.output
     _check(arguments, folder, output)
@@ -53,14 +54,12 @@ def run_folder(arguments: argparse.Namespace, model: Model) -> int:
     from LightMedSegLib.inference.segmentation import Engine
 
     batch = Batch(
-        Engine(model, arguments.device),
+        Engine(model, options.device),
         output,
         arguments.suffix,
         values,
         arguments.overwrite,
-        arguments.overlap,
-        arguments.mirror,
-        arguments.threads,
+        options,
         _read_quietly,
     )
     print(f"{len(scans)} scans with {model.card.identifier} on {batch.engine.device.name}.")

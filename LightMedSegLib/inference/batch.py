@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from LightMedSegLib.core.errors import CancelledError, LightMedSegError
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, part_of
+from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.io.nnunet_labels import with_dataset_values
 from LightMedSegLib.io.scan_folders import Scan
 from LightMedSegLib.io.segmentation_files import check_segmentation_path, write_segmentation
@@ -41,7 +42,8 @@ class Batch:
     """How the scans of a folder are segmented.
 
     output: folder of the results. suffix: their ending. values: as dataset_labels.dataset_values gives them, empty for
-    the model's own. overwrite: segment again what has a result already. read: gives the volume of a file or folder.
+    the model's own. overwrite: segment again what has a result already. options: of every scan. read: gives the volume
+    of a file or folder.
     """
 
     engine: Engine
@@ -49,9 +51,7 @@ class Batch:
     suffix: str = ".nii.gz"
     values: dict[int, int] = field(default_factory=dict)
     overwrite: bool = False
-    overlap: float | None = None
-    mirror: Sequence[str] | None = None
-    threads: int | None = None
+    options: SegmentOptions = DEFAULT_OPTIONS
     read: Callable[[Path], sitk.Image] = read_volume
 
     def run(
@@ -76,9 +76,7 @@ class Batch:
             cancel.raise_if_cancelled()
             check_segmentation_path(path)
             images = [self.read(image) for image in scan.images]
-            result = self.engine.segment(
-                images, None, progress, cancel, overlap=self.overlap, mirror=self.mirror, threads=self.threads
-            )
+            result = self.engine.segment(images, self.options, progress, cancel)
             labelmap, labels = result.labelmap, result.card.labels
             if self.values:
                 labelmap, labels = with_dataset_values(labelmap, labels, self.values)

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.devices import select_device
-from LightMedSegLib.core.errors import DeviceError, LightMedSegError
+from LightMedSegLib.core.errors import DeviceError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
+from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
 
 if TYPE_CHECKING:
@@ -58,11 +59,13 @@ class Segmentation:
 class _Run:
     """What one call of Engine.segment carries through its stages.
 
-    box: where labels are wanted. margin_mm: what the network sees around it. search: this is the coarse pass.
+    spec: how the network sees the volume. box: where labels are wanted. margin_mm: what the network sees around it.
+    search: this is the coarse pass.
     """
 
+    spec: InputSpec
     overlap: float
-    mirror: tuple[str, ...]
+    mirror: Sequence[str]
     box: Box
     margin_mm: float
     timer: StageTimer
@@ -97,13 +100,9 @@ class Engine:
     def segment(
         self,
         image: sitk.Image | Sequence[sitk.Image],
-        roi: Box | None = None,
+        options: SegmentOptions = DEFAULT_OPTIONS,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
-        *,
-        overlap: float | None = None,
-        mirror: Sequence[str] | None = None,
-        threads: int | None = None,
     ) -> Segmentation:
         """As :func:`LightMedSegLib.inference.segmentation.segment`, with this engine's model and device."""
         from LightMedSegLib.inference.preprocessing import as_images
@@ -112,13 +111,15 @@ class Engine:
         images = as_images(image)
         for volume in images:
             check_volume(volume)
-        check_resolution(images[0].GetSpacing(), self.card.input.spacing)
+        spec, mirror = self._seen(options)
+        check_resolution(images[0].GetSpacing(), spec.spacing)
         grid = Grid.of(images[0])
         whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
         run = _Run(
-            overlap=_checked_overlap(self.card.input.overlap if overlap is None else overlap),
-            mirror=_checked_mirror(self.card.test_time_mirroring if mirror is None else mirror),
-            box=whole if roi is None else clip_box(roi, grid),
+            spec=spec,
+            overlap=spec.overlap if options.overlap is None else options.overlap,
+            mirror=mirror,
+            box=whole if options.roi is None else clip_box(options.roi, grid),
             margin_mm=ROI_MARGIN_MM,
             timer=StageTimer(),
             cancel=cancel or CancelToken(),
@@ -126,23 +127,30 @@ class Engine:
             notes=[],
         )
         run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
-        with self._turn, _thread_count(threads):
+        with self._turn, _thread_count(options.threads):
             return self._segment(images, grid, run)
+
+    def _seen(self, options: SegmentOptions) -> tuple[InputSpec, Sequence[str]]:
+        """How the network sees the volume, and the axes whose mirror images it sees too."""
+        spec = self.card.input
+        if options.preview_spacing is not None:
+            return replace(spec, spacing=options.preview_spacing), ()
+        return spec, self.card.test_time_mirroring if options.mirror is None else options.mirror
 
     def _segment(self, images: list[sitk.Image], grid: Grid, run: _Run) -> Segmentation:
         from LightMedSegLib.inference.postprocessing import postprocess
 
         run.cancel.raise_if_cancelled()
         labels = np.zeros(grid.shape, dtype=np.uint8)
-        searches = is_worth_it(grid, run.box, self.card.input, run.overlap)
+        searches = is_worth_it(grid, run.box, run.spec, run.overlap)
         self._expect(grid, run, searches)
         if searches:
-            coarse = replace(run, mirror=(), search=True)
-            self._fill(labels, images, grid, coarse_input(self.card.input), coarse)
-            box = surroundings(labels, grid, run.box, self.card.input, run.overlap)
+            coarse = replace(run, spec=coarse_input(run.spec), mirror=(), search=True)
+            self._fill(labels, images, grid, coarse)
+            box = surroundings(labels, grid, run.box, run.spec, run.overlap)
             labels[...] = 0
             run = replace(run, box=box, margin_mm=run.margin_mm if box == run.box else 0.0)
-        device = self._fill(labels, images, grid, self.card.input, run)
+        device = self._fill(labels, images, grid, run)
         run.plan.at("finish", 0.0, "Cleaning up")
         with run.timer.stage("postprocess"):
             voxel_ml = float(np.prod(grid.spacing)) / 1000
@@ -157,7 +165,7 @@ class Engine:
 
     def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
         """Plan the parts of a run by the voxels of each; what cannot be known yet is taken as large."""
-        pace, plan, spec = pace_of(self.device.name), run.plan, self.card.input
+        pace, plan, spec = pace_of(self.device.name), run.plan, run.spec
         voxels = float(np.prod(grid.shape))
         everything = float(np.prod(map_to_model_grid(grid, spec.spacing, spec.orientation, run.box).model.shape))
         passes, window = 2.0 ** len(run.mirror), float(np.prod(spec.patch))
@@ -170,18 +178,18 @@ class Engine:
             everything = _WINDOWS_LEFT * window
         plan.expect("network", pace.expected("network", max(everything, window) * passes))
 
-    def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, spec: InputSpec, run: _Run) -> str:
+    def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, run: _Run) -> str:
         """Fill run.box of labels on the engine's device, or on the CPU where that fails; return the device's name."""
         from LightMedSegLib.inference.preprocessing import prepare_volume
 
         run.plan.at("search preparation" if run.search else "preparation", 0.0, "Preparing the volume")
         before = run.timer.seconds["preprocess"]
         with run.timer.stage("preprocess"):
-            prepared = prepare_volume(images, spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
+            prepared = prepare_volume(images, run.spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
         pace_of(self.device.name).learn("preparation", labels.size, run.timer.seconds["preprocess"] - before)
         for device in dict.fromkeys((self.device.name, "cpu")):
             try:
-                self._label_on(device, prepared, labels, spec, run)
+                self._label_on(device, prepared, labels, run)
                 return device
             except (RuntimeError, MemoryError) as error:
                 reason = _why_it_failed(error, device)
@@ -195,13 +203,11 @@ class Engine:
             self._release(device)
         raise AssertionError("The CPU either succeeds or raises.")
 
-    def _label_on(
-        self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], spec: InputSpec, run: _Run
-    ) -> None:
+    def _label_on(self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], run: _Run) -> None:
         from LightMedSegLib.inference.predictor import Predictor, steps_of
         from LightMedSegLib.inference.sliding_window import label_volume, plan_layout
 
-        part = "search" if run.search else "network"
+        part, spec = "search" if run.search else "network", run.spec
         if device not in self._networks:
             run.plan.at(part, 0.0, "Loading the model")
         with run.timer.stage("load"):
@@ -284,26 +290,11 @@ def _why_it_failed(error: Exception, device: str) -> str | None:
     return None
 
 
-def _checked_overlap(overlap: float) -> float:
-    if not 0 <= overlap <= 0.9:
-        raise LightMedSegError(f"The overlap must be between 0 and 0.9, not {overlap:g}.")
-    return float(overlap)
-
-
-def _checked_mirror(mirror: Sequence[str]) -> tuple[str, ...]:
-    unknown = [axis for axis in mirror if axis not in ("x", "y", "z")]
-    if unknown:
-        raise LightMedSegError(f"The mirror axis {unknown[0]!r} is unknown; use x, y and z.")
-    return tuple(dict.fromkeys(mirror))
-
-
 @contextmanager
 def _thread_count(threads: int | None) -> Iterator[None]:
     if threads is None:
         yield
         return
-    if threads < 1:
-        raise LightMedSegError(f"The number of threads must be at least 1, not {threads}.")
     import torch
 
     before = torch.get_num_threads()

@@ -13,13 +13,14 @@ from LightMedSegLib.core.devices import select_device
 from LightMedSegLib.core.geometry import Box
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback
 from LightMedSegLib.inference.engine import ROI_MARGIN_MM, STAGES, Engine, Segmentation, resolved
+from LightMedSegLib.inference.options import SegmentOptions
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
     from LightMedSegLib.models.package import Model
 
-__all__ = ["ROI_MARGIN_MM", "STAGES", "Engine", "Segmentation", "segment"]
+__all__ = ["ROI_MARGIN_MM", "STAGES", "Engine", "SegmentOptions", "Segmentation", "segment", "segment_with"]
 
 _WARM_ENGINES = 2
 
@@ -57,8 +58,19 @@ def segment(
 
     Raises InputImageError, ModelPackageError, DeviceError, DependencyError or CancelledError.
     """
-    engine = model if isinstance(model, Engine) else _warm_engine(resolved(model), device)
-    return engine.segment(image, roi, progress, cancel, overlap=overlap, mirror=mirror, threads=threads)
+    return segment_with(image, model, SegmentOptions(device, roi, overlap, mirror, threads), progress, cancel)
+
+
+def segment_with(
+    image: sitk.Image | Sequence[sitk.Image],
+    model: str | Path | Model | Engine,
+    options: SegmentOptions,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Segmentation:
+    """As :func:`segment`, with its choices, and that of a preview, in one record."""
+    engine = model if isinstance(model, Engine) else _warm_engine(resolved(model), options.device)
+    return engine.segment(image, options, progress, cancel)
 
 
 def _warm_engine(model: Model, device: str) -> Engine:

@@ -17,6 +17,7 @@ from patience import limit
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.models.store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,20 +71,20 @@ def test_overlap_and_mirroring_reach_the_engine(
 ) -> None:
     from LightMedSegLib.inference import segmentation
 
-    seen: list[dict[str, object]] = []
-    real = segmentation.segment
+    seen: list[object] = []
+    real = segmentation.segment_with
 
-    def spy(*arguments: object, **options: object) -> object:
-        seen.append(options)
-        return real(*arguments, **options)  # type: ignore[arg-type]
+    def spy(*arguments: object) -> object:
+        seen.append(arguments[2])
+        return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(segmentation, "segment", spy)
+    monkeypatch.setattr(segmentation, "segment_with", spy)
     words = ["segment", str(scan), str(tmp_path / "out.nrrd")]
     assert main([*words, "--overlap", "0.25", "--mirror", "x,z", "--threads", "1"]) == 0
-    assert main([*words, "--mirror", "none"]) == 0
+    assert main([*words, "--mirror", "none", "--device", "cpu", "--roi", "0,9,0,9,0,9"]) == 0
     assert seen == [
-        {"overlap": 0.25, "mirror": ("x", "z"), "threads": 1},
-        {"overlap": None, "mirror": (), "threads": None},
+        SegmentOptions(overlap=0.25, mirror=("x", "z"), threads=1),
+        SegmentOptions("cpu", roi=((0, 9), (0, 9), (0, 9)), mirror=()),
     ]
 
 
