@@ -35,7 +35,7 @@ def card_text(model: Model) -> str:
         *_optional_facts(spec),
         (
             "Network",
-            f"{card.network_name} {json.dumps(card.network_arguments) if card.network_arguments else ''}".strip(),
+            f"{card.network.name} {json.dumps(card.network.arguments) if card.network.arguments else ''}".strip(),
         ),
         *_cost(model),
         ("Weights", f"{card.weights.bytes / 1e6:.2f} MB, SHA-256 {card.weights.sha256}"),

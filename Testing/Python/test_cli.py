@@ -158,7 +158,7 @@ def test_an_interrupt_ends_with_code_130(
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(segmentation, "segment", interrupted)
+    monkeypatch.setattr(segmentation, "segment_with", interrupted)
     assert main(["segment", str(scan), str(no_leftovers / "out.nrrd")]) == 130
     assert capsys.readouterr().err == "lightmedseg: interrupted; nothing was written.\n"
     assert not (no_leftovers / "out.nrrd").exists()
@@ -170,7 +170,7 @@ def test_a_defect_of_ours_keeps_its_traceback(scan: Path, installed: str, monkey
     def defective(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(segmentation, "segment", defective)
+    monkeypatch.setattr(segmentation, "segment_with", defective)
     with pytest.raises(ZeroDivisionError):
         main(["segment", str(scan), str(scan.with_name("out.nrrd"))])
 

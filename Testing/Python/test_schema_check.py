@@ -106,6 +106,12 @@ def test_the_item_that_we_name_is_one_that_jsonschema_names(card: dict[str, Any]
     )
 
 
+def test_the_file_for_other_programs_is_the_schema_of_the_record() -> None:
+    from Tools.write_card_schema import SCHEMA_FILE, schema_text
+
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "run Testing/Tools/write_card_schema.py"
+
+
 def test_the_schema_itself_is_valid_and_the_full_card_follows_it() -> None:
     jsonschema.Draft202012Validator.check_schema(card_schema())
     WITNESS.validate(FULL_CARD)
