@@ -64,7 +64,7 @@ $(VENV)/.created:
 	touch $@
 
 # A copy is installed, as for a user, so the tests that run the command see what users get.
-$(VENV)/.installed: $(VENV)/.created pyproject.toml $(shell find LightMedSegLib Resources -type f -not -name '*.pyc')
+$(VENV)/.installed: $(VENV)/.created pyproject.toml setup.py $(shell find LightMedSegLib Resources -type f -not -name '*.pyc')
 	rm -rf build
 	$(PIP) .
 	touch $@

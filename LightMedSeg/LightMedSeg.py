@@ -25,7 +25,7 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 if TYPE_CHECKING:
-    from LightMedSegLib.models.package import Model
+    from LightMedSegLib.model.package import Model
 
 
 def _addLibraryToPath() -> None:
@@ -226,7 +226,7 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
         from LightMedSegLib.finetuning.job.settings import FinetuneSettings
         from LightMedSegLib.gui.finetune.process import LocalProcess
         from LightMedSegLib.gui.segment.runner import Runner
-        from LightMedSegLib.models.store import ModelStore
+        from LightMedSegLib.model.store import ModelStore
 
         ScriptedLoadableModuleLogic.__init__(self)
         self.store = ModelStore()

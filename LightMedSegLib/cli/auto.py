@@ -28,8 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     import SimpleITK as sitk
 
     from LightMedSegLib.io.volume_files import read_volume
-    from LightMedSegLib.models.store import ModelStore
-    from LightMedSegLib.models.suggestion import appearance_of, suggest
+    from LightMedSegLib.model.store import ModelStore
+    from LightMedSegLib.model.suggestion import appearance_of, suggest
 
     # Slices from the feet up, whatever way they were stored.
     image = sitk.DICOMOrient(read_volume(arguments.scan), "LPS")

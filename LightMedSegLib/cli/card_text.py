@@ -10,8 +10,8 @@ from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.core.errors import DependencyError
 
 if TYPE_CHECKING:
-    from LightMedSegLib.models.card import InputSpec
-    from LightMedSegLib.models.package import Model
+    from LightMedSegLib.model.card import InputSpec
+    from LightMedSegLib.model.package import Model
 
 REFERENCE_CROP = (128, 128, 128)
 """Voxels (z, y, x) on which networks are compared: the paper's 14.64 G are those of 14 classes there."""

@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import SimpleITK as sitk
-
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float
 from LightMedSegLib.cli.tables import format_number, format_table
-from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.evaluation.metrics import LabelMetrics, evaluate, mean_without_nan
-from LightMedSegLib.io.segmentation_files import check_output_path, read_segmentation
-from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.evaluation.comparison import evaluate
+from LightMedSegLib.evaluation.metrics import LabelMetrics, mean_without_nan
+from LightMedSegLib.io.segmentation_files import check_output_path
 
 
 def add_command(commands: Commands[Any]) -> None:
@@ -37,39 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         check_output_path(arguments.json)
     with without_native_messages():
-        prediction, predicted_names = read_segmentation(arguments.prediction)
-        reference, reference_names = read_segmentation(arguments.reference)
-    if arguments.model:
-        names = {label.value: label.name for label in resolve_model(arguments.model).card.labels}
-    else:
-        names = _common_names(predicted_names, reference_names)
-        for value in sorted(_values(prediction) | _values(reference)):
-            names.setdefault(value, f"Label {value}")
-    if not names:
-        raise InputImageError(f"Both {arguments.prediction} and {arguments.reference} are empty: nothing to compare.")
-    results = evaluate(prediction, reference, names, arguments.tolerance)
+        results = evaluate(arguments.prediction, arguments.reference, arguments.model, tolerance_mm=arguments.tolerance)
     print(_table(results, arguments.tolerance))
     if arguments.json:
         write_json(arguments.json, _report(results, arguments.tolerance))
     return 0
-
-
-def _common_names(predicted: dict[int, str], reference: dict[int, str]) -> dict[int, str]:
-    """Names of both files; raises InputImageError where one value means two things."""
-    for value in predicted.keys() & reference.keys():
-        if predicted[value] != reference[value]:
-            raise InputImageError(
-                f"Label {value} is {predicted[value]!r} in the prediction and {reference[value]!r} in the reference; "
-                "give both the same label values."
-            )
-    return dict(sorted({**predicted, **reference}.items()))
-
-
-def _values(labelmap: sitk.Image) -> set[int]:
-    statistics = sitk.LabelShapeStatisticsImageFilter()
-    statistics.ComputePerimeterOff()
-    statistics.Execute(labelmap)
-    return set(statistics.GetLabels())
 
 
 def _table(results: list[LabelMetrics], tolerance: float) -> str:

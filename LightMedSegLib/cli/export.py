@@ -9,7 +9,7 @@ from LightMedSegLib.cli.parser import Commands, file_path
 from LightMedSegLib.export.monai_bundle.export import check_bundle_path, export_monai_bundle
 from LightMedSegLib.export.onnx_file import check_onnx_path, export_onnx
 from LightMedSegLib.io.segmentation_files import check_output_path
-from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.model.store import resolve_model
 
 
 def add_command(commands: Commands[Any]) -> None:

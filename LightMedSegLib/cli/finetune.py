@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
-import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float, positive_int
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_number, format_table
-from LightMedSegLib.core.errors import DependencyError, TrainingDataError
+from LightMedSegLib.core.errors import DependencyError
 
 if TYPE_CHECKING:
+    from LightMedSegLib.finetuning.cases.record import CaseRecord
     from LightMedSegLib.finetuning.gate.gate import Verdict
     from LightMedSegLib.finetuning.job.description import JobDescription
 
@@ -61,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Fine-tune and print the table; exit code 0 also for a version that was not accepted."""
     try:
         from LightMedSegLib.finetuning.job.job import run_job
+        from LightMedSegLib.finetuning.job.progress import steps_shown
     except ModuleNotFoundError as error:
         raise DependencyError(f"Fine-tuning needs the Python package {error.name}; install it first.") from error
     description = _prepare(arguments)
@@ -68,8 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     if expected:
         print(expected)
     with ProgressBar(sys.stderr) as bar:
-        shown = _Shown(bar)
-        result = run_job(description, arguments.out, shown)
+        result = run_job(description, arguments.out, steps_shown(bar))
     print(_report(result.verdict))
     if result.candidate is None:
         print("No new version was made.")
@@ -88,89 +89,39 @@ def _expected(description: JobDescription) -> str:
     from LightMedSegLib.finetuning.cases.selection import usable_records
     from LightMedSegLib.finetuning.cases.store import CaseStore
     from LightMedSegLib.finetuning.gate.advice import before_run
-    from LightMedSegLib.models.store import resolve_model
+    from LightMedSegLib.model.store import resolve_model
 
     store = CaseStore(Path(description.cases_folder) if description.cases_folder else None)
     return before_run(usable_records(store, description.cases, resolve_model(description.model).card))
 
 
-class _Shown:
-    """Events of the job on the progress bar."""
-
-    def __init__(self, bar: ProgressBar) -> None:
-        self._bar, self._steps = bar, 1
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        if event["event"] == "start":
-            self._steps = event["steps"]
-        if event["event"] == "step":
-            done = (event["part"] - 1) * self._steps + event["step"]
-            message = f"turn {event['part']} of {event['parts']}, loss {event['loss']:.3f}"
-            self._bar(done, self._steps * event["parts"], message)
-
-
 def _prepare(arguments: argparse.Namespace) -> JobDescription:
-    """The job; its cases are stored in OUT first, and the job's file last, so that a run can go on."""
-    from LightMedSegLib.finetuning.job.description import JOB_FILE, RESULT_FILE, JobDescription
-    from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+    """The job, prepared in OUT; prints a table of the cases that are stored there."""
+    from LightMedSegLib.finetuning.job.from_files import describe_job, prepare_job
 
-    out: Path = arguments.out
     values = {"steps": arguments.steps, "learning_rate": arguments.learning_rate, "seed": arguments.seed}
-    description = JobDescription(
-        model=str(arguments.model),
+    job = describe_job(
+        arguments.model,
+        arguments.cases,
+        arguments.out,
         device=arguments.device,
-        threads=arguments.threads or 0,
-        adopt="if_better" if arguments.adopt else "ask",
-        install=arguments.install or arguments.adopt,
-        settings=FinetuneSettings.from_json({key: value for key, value in values.items() if value is not None}),
-        cases_folder=str(out / "cases") if arguments.cases else None,
+        threads=arguments.threads,
+        install=arguments.install,
+        adopt=arguments.adopt,
+        settings={key: value for key, value in values.items() if value is not None},
     )
-    if (out / RESULT_FILE).exists():
-        raise TrainingDataError(f"{out} holds a finished run; choose another folder.")
-    if (out / JOB_FILE).exists():
-        if JobDescription.read(out / JOB_FILE) != description:
-            raise TrainingDataError(f"{out} holds a run with other settings; choose another folder.")
-        return description
-    if arguments.cases:
-        _store_cases(arguments, out / "cases")
-    description.write(out)
-    return description
+    rows: list[list[str]] = []
+    notes: list[str] = []
 
-
-def _store_cases(arguments: argparse.Namespace, folder: Path) -> None:
-    import SimpleITK as sitk
-
-    from LightMedSegLib.finetuning.cases.building import build_case
-    from LightMedSegLib.finetuning.cases.own_labels import make_label
-    from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
-    from LightMedSegLib.finetuning.cases.store import CaseStore
-    from LightMedSegLib.io.datasets import find_cases
-    from LightMedSegLib.io.volume_files import read_volume
-    from LightMedSegLib.models.store import resolve_model
-
-    model = resolve_model(arguments.model)
-    first = model.card.num_classes
-    new_labels = [make_label(first + number, name) for number, name in enumerate(arguments.new_label)]
-    layout = "csv" if arguments.cases.suffix.lower() == ".csv" else "decathlon"
-    found = find_cases(arguments.cases, layout, model.card.in_channels)
-    # What an interrupted run left would be learnt from twice.
-    shutil.rmtree(folder, ignore_errors=True)
-    store, rows, notes = CaseStore(folder), [], []
-    for case in found:
-        built = build_case(
-            [read_volume(path) for path in case.images],
-            sitk.Cast(read_volume(case.labelmap), sitk.sitkInt32),
-            model,
-            reviewed_labels=case.labelled,
-            new_labels=new_labels,
-            device=arguments.device,
-        )
-        record = store.add(built)
-        known = [entry.record for entry in store.list()]
-        notes += [f"{case.name}: {note}" for note in same_scan_notes(known, record, None)]
+    def on_case(name: str, record: CaseRecord, sentences: Sequence[str]) -> None:
         trial = record.test_then_train
-        rows.append([str(record.number), case.name, format_number(trial.mean if trial else math.nan, 3)])
-    print("\n".join([format_table(["Case", "Name", "Dice before"], rows), *notes]))
+        rows.append([str(record.number), name, format_number(trial.mean if trial else math.nan, 3)])
+        notes.extend(f"{name}: {sentence}" for sentence in sentences)
+
+    prepare_job(job, arguments.cases, arguments.out, arguments.new_label, on_case)
+    if rows:
+        print("\n".join([format_table(["Case", "Name", "Dice before"], rows), *notes]))
+    return job
 
 
 def _report(verdict: Verdict) -> str:

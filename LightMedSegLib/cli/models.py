@@ -12,7 +12,7 @@ from LightMedSegLib.cli.parser import Commands, file_path
 from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.finetuning.versions import adopt
-from LightMedSegLib.models.store import ModelEntry, ModelStore, resolve_model
+from LightMedSegLib.model.store import ModelEntry, ModelStore, resolve_model
 
 
 def add_command(commands: Commands[Any]) -> None:

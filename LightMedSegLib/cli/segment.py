@@ -19,15 +19,10 @@ from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, check_dicom_seg, write
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.montage import check_montage_path, write_montage
 from LightMedSegLib.io.sample_data import SAMPLES, sample_path
-from LightMedSegLib.io.segmentation_files import (
-    SEGMENTATION_SUFFIXES,
-    check_output_path,
-    check_segmentation_path,
-    write_segmentation,
-)
+from LightMedSegLib.io.segmentation_files import SEGMENTATION_SUFFIXES, check_output_path, check_segmentation_path
 from LightMedSegLib.io.volume_files import read_volume
-from LightMedSegLib.models.package import Model
-from LightMedSegLib.models.store import ModelStore, resolve_model
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.store import ModelStore, resolve_model
 
 SAMPLE_PREFIX = "sample:"
 
@@ -100,9 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.output.suffix == DICOM_SUFFIX:
             write_dicom_seg(arguments.output, result.labelmap, model.card, paths[0], arguments.series)
         else:
-            write_segmentation(
-                arguments.output, result.labelmap, model.card.labels, {"LightMedSeg_Model": model.card.identifier}
-            )
+            result.save(arguments.output)
         if arguments.montage:
             write_montage(arguments.montage, images[0], result.labelmap, model.card.labels)
     report = segmentation_report(result, timer)

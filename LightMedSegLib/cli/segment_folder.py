@@ -15,9 +15,9 @@ import SimpleITK as sitk
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.progress_bar import ProgressBar
-from LightMedSegLib.cli.segment_report import segment_volumes
 from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.core.errors import CancelledError, InputImageError, OutputError
+from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.batch import FAILED, NOT_STARTED, SEGMENTED, SKIPPED, Batch, Outcome
@@ -26,7 +26,7 @@ from LightMedSegLib.io.nnunet_labels import DATASET_FILE, dataset_values
 from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, find_scans
 from LightMedSegLib.io.segmentation_files import check_output_path
 from LightMedSegLib.io.volume_files import read_volume
-from LightMedSegLib.models.package import Model
+from LightMedSegLib.model.package import Model
 
 _FOR_ONE_SCAN = ("roi", "series", "montage")
 
@@ -139,7 +139,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         row["reason"] = outcome.reason
     if outcome.result:
         result = outcome.result
-        row["segments"] = segment_volumes(result.labelmap, result.card.labels)
+        row["segments"] = label_volumes(result.labelmap, result.card.labels)
         row["seconds"] = {**result.timings, "total": sum(result.timings.values())}
         row["notes"] = list(result.notes)
     return row

@@ -21,7 +21,7 @@ from LightMedSegLib.storage.atomic_files import atomic_write
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
 DICOM_SUFFIX = ".dcm"
 SERIES_NUMBER = 300

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from LightMedSegLib.core.errors import DependencyError, OutputError
-from LightMedSegLib.models.package import Model
+from LightMedSegLib.model.package import Model
 from LightMedSegLib.storage.atomic_files import atomic_write
 
 CARD_ENTRY = "lightmedseg_model_card"

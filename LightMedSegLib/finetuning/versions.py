@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.errors import ModelStoreError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.semver import Version
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.package import Model, load_model, save_model
-from LightMedSegLib.models.package_folder import RECIPE_FILE, REFERENCE_FILE
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.package import Model, load_model, save_model
+from LightMedSegLib.model.package_folder import RECIPE_FILE, REFERENCE_FILE
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.atomic_files import sync
 from LightMedSegLib.storage.file_lock import exclusive
 

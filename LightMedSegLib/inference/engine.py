@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.devices import select_device
 from LightMedSegLib.core.errors import DeviceError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
+from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
+from LightMedSegLib.io.input_volumes import input_volumes
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
     from LightMedSegLib.inference.preprocessing import PreparedVolume
-    from LightMedSegLib.models.card import InputSpec, ModelCard
-    from LightMedSegLib.models.package import Model
+    from LightMedSegLib.io.input_volumes import InputVolume
+    from LightMedSegLib.model.card import InputSpec, ModelCard
+    from LightMedSegLib.model.package import Model
 
 ROI_MARGIN_MM = 10.0
 """The network sees this much around a region of interest, so that structures at its border have surroundings."""
@@ -53,6 +56,23 @@ class Segmentation:
     device: str
     notes: list[str] = field(default_factory=list)
     explanation: str = ""
+
+    def __repr__(self) -> str:
+        size = " x ".join(str(n) for n in self.labelmap.GetSize())
+        return f"<Segmentation by {self.card.identifier}: {len(self.card.labels)} segments, {size} voxels>"
+
+    def save(self, path: str | Path) -> None:
+        """Write the segmentation; the suffix of path decides as in segmentation_files.write_segmentation.
+
+        Raises OutputError: unknown suffix, missing folder, no permission, full disk.
+        """
+        from LightMedSegLib.io.segmentation_files import write_segmentation
+
+        write_segmentation(path, self.labelmap, self.card.labels, {"LightMedSeg_Model": self.card.identifier})
+
+    def volumes(self) -> dict[str, float]:
+        """Millilitres of each segment, by its name."""
+        return {one["name"]: one["ml"] for one in label_volumes(self.labelmap, self.card.labels)}
 
 
 @dataclass(frozen=True)
@@ -99,18 +119,15 @@ class Engine:
 
     def segment(
         self,
-        image: sitk.Image | Sequence[sitk.Image],
+        image: InputVolume | Sequence[InputVolume],
         options: SegmentOptions = DEFAULT_OPTIONS,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> Segmentation:
         """As :func:`LightMedSegLib.inference.segmentation.segment`, with this engine's model and device."""
-        from LightMedSegLib.inference.preprocessing import as_images
-        from LightMedSegLib.io.volume_checks import check_resolution, check_volume
+        from LightMedSegLib.io.volume_checks import check_resolution
 
-        images = as_images(image)
-        for volume in images:
-            check_volume(volume)
+        images = input_volumes(image)
         spec, mirror = self._seen(options)
         check_resolution(images[0].GetSpacing(), spec.spacing)
         grid = Grid.of(images[0])
@@ -307,8 +324,8 @@ def _thread_count(threads: int | None) -> Iterator[None]:
 
 def resolved(model: str | Path | Model) -> Model:
     """model itself, or the one of that name, folder or zip; raises ModelPackageError if there is none."""
-    if not isinstance(model, (str, Path)):
+    if not isinstance(model, (str, Path)) and hasattr(model, "card"):
         return model
-    from LightMedSegLib.models.store import resolve_model
+    from LightMedSegLib.model.store import resolve_model
 
     return resolve_model(model)

@@ -10,7 +10,7 @@ from LightMedSegLib.core.errors import LightMedSegError
 
 if TYPE_CHECKING:
     from LightMedSegLib.core.geometry import Box
-    from LightMedSegLib.models.card import Triple
+    from LightMedSegLib.model.card import Triple
 
 MIRROR_AXES = ("x", "y", "z")
 LARGEST_OVERLAP = 0.9

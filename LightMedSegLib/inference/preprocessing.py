@@ -18,7 +18,7 @@ from LightMedSegLib.inference.resampling import resample
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from LightMedSegLib.models.card import InputSpec
+    from LightMedSegLib.model.card import InputSpec
 
 
 @dataclass(frozen=True)

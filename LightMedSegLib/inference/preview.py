@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
 WORTH_IT_VOXELS = 4_000_000
 """Below this many voxels on the model's grid the full result is there as soon as a preview could be looked at."""

@@ -16,7 +16,7 @@ from LightMedSegLib.core.geometry import Box, Grid, grow_box, map_to_model_grid
 from LightMedSegLib.inference.windows import padded_shape, plan_windows, window_starts
 
 if TYPE_CHECKING:
-    from LightMedSegLib.models.card import InputSpec
+    from LightMedSegLib.model.card import InputSpec
 
 MARGIN_MM = 8.0
 """Room around what was found, for what a coarse pass overlooks at the edge and for surroundings to be seen."""

@@ -16,9 +16,8 @@ from LightMedSegLib.inference.engine import ROI_MARGIN_MM, STAGES, Engine, Segme
 from LightMedSegLib.inference.options import SegmentOptions
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
-
-    from LightMedSegLib.models.package import Model
+    from LightMedSegLib.io.input_volumes import InputVolume
+    from LightMedSegLib.model.package import Model
 
 __all__ = ["ROI_MARGIN_MM", "STAGES", "Engine", "SegmentOptions", "Segmentation", "segment", "segment_with"]
 
@@ -29,7 +28,7 @@ _engines_lock = threading.Lock()
 
 
 def segment(
-    image: sitk.Image | Sequence[sitk.Image],
+    image: InputVolume | Sequence[InputVolume],
     model: str | Path | Model | Engine,
     device: str = "auto",
     roi: Box | None = None,
@@ -40,10 +39,11 @@ def segment(
     mirror: Sequence[str] | None = None,
     threads: int | None = None,
 ) -> Segmentation:
-    """Segment a volume.
+    """Return the segmentation of a volume on exactly its voxel grid.
 
     Args:
-        image: a scalar 3D volume, or one per channel of the model, in the card's order.
+        image: a scalar 3D volume: file (NIfTI, NRRD, MetaImage), folder with one DICOM series, or SimpleITK image; or
+            a list with one per channel of the model, in the card's order.
         model: name, "name@version", folder or zip of a model, a loaded Model, or an Engine (then device is ignored).
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         roi: half-open voxel index box ((i0, i1), (j0, j1), (k0, k1)) of the first volume; outside it all is 0.
@@ -62,7 +62,7 @@ def segment(
 
 
 def segment_with(
-    image: sitk.Image | Sequence[sitk.Image],
+    image: InputVolume | Sequence[InputVolume],
     model: str | Path | Model | Engine,
     options: SegmentOptions,
     progress: ProgressCallback | None = None,

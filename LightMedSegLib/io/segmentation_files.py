@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.io.volume_checks import check_geometry
+from LightMedSegLib.io.volume_checks import check_geometry, check_layout
 from LightMedSegLib.io.volume_files import read_image
 from LightMedSegLib.storage.atomic_files import atomic_write
 
@@ -117,14 +117,19 @@ def read_segmentation(path: str | Path) -> tuple[sitk.Image, dict[int, str]]:
         raise InputImageError(
             f"{path} has overlapping segments in several layers; export it from 3D Slicer as a labelmap."
         )
-    image = read_image(path)
-    check_geometry(image.GetSpacing(), image.GetOrigin(), image.GetDirection(), str(path))
+    return as_labelmap(read_image(path), str(path))
+
+
+def as_labelmap(image: sitk.Image, name: str) -> tuple[sitk.Image, dict[int, str]]:
+    """As read_segmentation, from an image in memory; name begins the messages of InputImageError."""
+    check_layout(image.GetDimension(), image.GetSize(), image.GetNumberOfComponentsPerPixel(), name)
+    check_geometry(image.GetSpacing(), image.GetOrigin(), image.GetDirection(), name)
     array = sitk.GetArrayViewFromImage(image)
     if np.issubdtype(array.dtype, np.floating) and not np.array_equal(array, np.round(array)):
-        raise InputImageError(f"{path} is no segmentation: it has values that are not whole numbers.")
+        raise InputImageError(f"{name} is no segmentation: it has values that are not whole numbers.")
     low, high = array.min(), array.max()
     if low < 0 or high > 65535:
-        raise InputImageError(f"{path} is no segmentation: its values go from {low:g} to {high:g}, not 0 to 65535.")
+        raise InputImageError(f"{name} is no segmentation: its values go from {low:g} to {high:g}, not 0 to 65535.")
     labelmap = sitk.Cast(image, sitk.sitkUInt8 if high <= 255 else sitk.sitkUInt16)
     return labelmap, _segment_names(image)
 

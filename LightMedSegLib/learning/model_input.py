@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from LightMedSegLib.learning.configuration import TrainingConfiguration
-from LightMedSegLib.models.card import Channel, InputSpec
+from LightMedSegLib.model.card import Channel, InputSpec
 
 INPUT_DEFAULTS: dict[str, Any] = {"view": "windows", "overlap": 0.5, "background_value": None}
 """What a configuration may leave out of its [input] section."""

@@ -16,7 +16,7 @@ from LightMedSegLib.core.progress import ProgressCallback
 from LightMedSegLib.evaluation.metrics import LabelMetrics, evaluate
 from LightMedSegLib.io.datasets import Case
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
-from LightMedSegLib.models.package import Model
+from LightMedSegLib.model.package import Model
 from LightMedSegLib.storage.atomic_files import atomic_write
 
 if TYPE_CHECKING:

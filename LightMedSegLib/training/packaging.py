@@ -12,8 +12,8 @@ import numpy as np
 
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.model_input import INPUT_DEFAULTS
-from LightMedSegLib.models.package import Model, load_model, save_model
-from LightMedSegLib.models.package_folder import CARD_FILE, WEIGHTS_FILE, package_files
+from LightMedSegLib.model.package import Model, load_model, save_model
+from LightMedSegLib.model.package_folder import CARD_FILE, WEIGHTS_FILE, package_files
 from LightMedSegLib.training.configuration.reader import configuration_as_dict
 from LightMedSegLib.training.configuration.writer import configuration_as_toml
 from LightMedSegLib.training.networks import TRAINING_ONLY

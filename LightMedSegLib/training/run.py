@@ -16,8 +16,8 @@ from LightMedSegLib.io.datasets import find_cases
 from LightMedSegLib.learning.checkpoint import WEIGHTS_FILE, read_weights, write_weights
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.prepared_case import PreparedCase, prepare_cases, read_prepared
-from LightMedSegLib.models.package import load_model
-from LightMedSegLib.models.package_folder import CARD_FILE
+from LightMedSegLib.model.package import load_model
+from LightMedSegLib.model.package_folder import CARD_FILE
 from LightMedSegLib.storage.atomic_files import atomic_write
 from LightMedSegLib.training.acceleration.distributed import join_group
 from LightMedSegLib.training.configuration.reader import build_section, configuration_as_dict

@@ -24,7 +24,7 @@ from evaluate_brain import MAPPING  # noqa: E402
 from LightMedSegLib.evaluation.metrics import evaluate, mean_without_nan  # noqa: E402
 from LightMedSegLib.inference.engine import Engine  # noqa: E402
 from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
-from LightMedSegLib.models.store import resolve_model  # noqa: E402
+from LightMedSegLib.model.store import resolve_model  # noqa: E402
 
 EDGE = 256
 

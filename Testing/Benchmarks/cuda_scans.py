@@ -89,8 +89,8 @@ def _model(name: str) -> Any:
     """The shipped model; with fresh weights, and no clean-up of their noise, where its weights do not fit."""
     from end_to_end import TimedModel
 
-    from LightMedSegLib.models.card import ModelCard
-    from LightMedSegLib.models.store import resolve_model
+    from LightMedSegLib.model.card import ModelCard
+    from LightMedSegLib.model.store import resolve_model
 
     try:
         model = resolve_model(name)

@@ -17,9 +17,9 @@ from torch import nn
 from LightMedSegLib.inference.engine import STAGES, Engine
 from LightMedSegLib.inference.search import coarse_input
 from LightMedSegLib.io.sample_data import sample_path
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.package import Model
-from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.store import resolve_model
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.cpu import accelerate
 

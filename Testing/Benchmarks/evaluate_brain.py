@@ -29,7 +29,7 @@ from LightMedSegLib.core.errors import LightMedSegError, TrainingDataError  # no
 from LightMedSegLib.evaluation.metrics import evaluate  # noqa: E402
 from LightMedSegLib.inference.engine import Engine  # noqa: E402
 from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
-from LightMedSegLib.models.card import ModelCard  # noqa: E402
+from LightMedSegLib.model.card import ModelCard  # noqa: E402
 from LightMedSegLib.training.evaluation import CaseScore, summarise, write_scores  # noqa: E402
 from LightMedSegLib.training.packaging import record_metrics  # noqa: E402
 

@@ -21,7 +21,7 @@ from LightMedSegLib.finetuning.gate.gate import Verdict
 from LightMedSegLib.finetuning.job.description import JobDescription
 from LightMedSegLib.finetuning.job.job import run_job
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.package import load_model
 
 
 @dataclass(frozen=True)

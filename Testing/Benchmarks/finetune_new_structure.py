@@ -35,8 +35,8 @@ from LightMedSegLib.finetuning.job.settings import FinetuneSettings  # noqa: E40
 from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap  # noqa: E402
 from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
 from LightMedSegLib.learning.prepared_case import PreparedCase  # noqa: E402
-from LightMedSegLib.models.package import Model  # noqa: E402
-from LightMedSegLib.models.store import ModelStore  # noqa: E402
+from LightMedSegLib.model.package import Model  # noqa: E402
+from LightMedSegLib.model.store import ModelStore  # noqa: E402
 
 MODEL, STRUCTURE = "headneck-oar-ct", "Upper airway"
 MANDIBLE, AIRWAY = 7, 8

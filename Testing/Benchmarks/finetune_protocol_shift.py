@@ -35,8 +35,8 @@ from LightMedSegLib.finetuning.tuning.predictions import windows_of  # noqa: E40
 from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap  # noqa: E402
 from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
 from LightMedSegLib.learning.prepared_case import PreparedCase, read_prepared  # noqa: E402
-from LightMedSegLib.models.package import Model  # noqa: E402
-from LightMedSegLib.models.store import ModelStore  # noqa: E402
+from LightMedSegLib.model.package import Model  # noqa: E402
+from LightMedSegLib.model.store import ModelStore  # noqa: E402
 from LightMedSegLib.training.configuration.reader import read_configuration  # noqa: E402
 from LightMedSegLib.training.run import read_run_split  # noqa: E402
 from LightMedSegLib.training.synthesis.images import synthetic_cases  # noqa: E402

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from LightMedSegLib.learning.configuration import NetworkSection, TrainingConfiguration
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.store import resolve_model
 from LightMedSegLib.training.configuration.reader import build_section
 from LightMedSegLib.training.packaging import card_content
 from LightMedSegLib.training.run import CONFIGURATION_FILE, load_run_network

@@ -28,7 +28,7 @@ from model_factory import make_card  # noqa: E402
 from mrml_fixtures import add_volume, labels_of, new_scene  # noqa: E402
 
 from LightMedSegLib.inference.segmentation import Segmentation  # noqa: E402
-from LightMedSegLib.models.card import ModelCard  # noqa: E402
+from LightMedSegLib.model.card import ModelCard  # noqa: E402
 from LightMedSegLib.mrml.jobs.segment_job import segmentation_job  # noqa: E402
 from LightMedSegLib.mrml.jobs.worker import Worker  # noqa: E402
 from LightMedSegLib.mrml.segmentations.writing import PackedLabels, result_node, write_result  # noqa: E402

@@ -1,29 +1,38 @@
-"""What the CMake lists install, and where, as far as the tests need to know."""
+"""What CMake has to install, and where, as far as the tests need to know."""
 
 from __future__ import annotations
 
-import re
+import subprocess
 from pathlib import Path
+
+from patience import limit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+_INSTALLED = {"LightMedSeg/": "", "LightMedSegLib/": "LightMedSegLib/", "Resources/": "Resources/"}
+_NOT_INSTALLED = ("Resources/Training/", "Resources/Screenshots/")
+"""Recipes to train the models again, and pictures for the home page."""
 
-def listed(cmake_file: Path, variable: str) -> list[str]:
-    """The files that set(variable ...) names."""
-    text = re.sub(r"#.*", "", cmake_file.read_text())
-    found = re.search(rf"set\({variable}\s(.*?)\)", text.replace("${MODULE_NAME}", cmake_file.parent.name), re.DOTALL)
-    assert found, f"{cmake_file} sets no {variable}"
-    return found[1].split()
+
+def repository_files() -> list[str]:
+    """What git has, or would take; all files where there is no git."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=limit(30))
+        names = done.stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        names = [path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.rglob("*")]
+    return sorted(name for name in names if (REPOSITORY / name).is_file() and "__pycache__" not in name)
 
 
 def installed_files() -> dict[str, Path]:
-    """Path below lib/Slicer-5.x/qt-scripted-modules, and the file in the repository that goes there."""
-    module, library, resources = (REPOSITORY / name for name in ("LightMedSeg", "LightMedSegLib", "Resources"))
-    variables = ("MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES")
-    result = {name: module / name for item in variables for name in listed(module / "CMakeLists.txt", item)}
-    for item in variables:
-        for name in listed(library / "CMakeLists.txt", item):
-            result[f"LightMedSegLib/{name}"] = library / name
-    for name in listed(resources / "CMakeLists.txt", "RESOURCE_FILES"):
-        result[f"Resources/{name}"] = resources / name
-    return result
+    """Path below lib/Slicer-5.x/qt-scripted-modules, and the file in the repository that goes there.
+
+    Every file of module, library and resources, without what only the repository needs.
+    """
+    return {
+        target + name.removeprefix(source): REPOSITORY / name
+        for name in repository_files()
+        for source, target in _INSTALLED.items()
+        if name.startswith(source) and not name.startswith(_NOT_INSTALLED) and not name.endswith("CMakeLists.txt")
+    }

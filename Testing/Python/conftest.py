@@ -14,7 +14,7 @@ from model_factory import make_model
 from volumes_on_disk import plain_volume
 
 from LightMedSegLib.gui.finetune import process
-from LightMedSegLib.models import store
+from LightMedSegLib.model import store
 
 # Before torch is imported, for children too: several processes with a thread for each core, and threads that wait by
 # spinning, take the cores from each other.

@@ -13,7 +13,7 @@ from model_factory import make_card
 from torch import Tensor, nn
 
 from LightMedSegLib.inference.segmentation import Segmentation
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 
 torch.set_num_threads(1)
 

@@ -15,8 +15,8 @@ from LightMedSegLib.finetuning.cases.stored_case import StoredCase
 from LightMedSegLib.finetuning.job.description import JobDescription
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.finetuning.tuning.tuner import Task
-from LightMedSegLib.models.package import Model
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.store import ModelStore
 
 SHAPE = (16, 16, 16)
 TINY_TASK = Task((16, 16, 16), (1.0, 1.0, 1.0), 3)

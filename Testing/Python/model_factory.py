@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pytest
 
-    from LightMedSegLib.models.package import Model
+    from LightMedSegLib.model.package import Model
 
 ANATOMY = {"scheme": "SCT", "value": "123037004", "meaning": "Anatomical Structure"}
 
@@ -123,7 +123,7 @@ def make_model(
 
     tensors replaces the random weights; changes go to the card as in :func:`make_card`.
     """
-    from LightMedSegLib.models.package import save_model
+    from LightMedSegLib.model.package import save_model
 
     arguments = arguments or {}
     card = make_card(

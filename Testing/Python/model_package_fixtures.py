@@ -9,7 +9,7 @@ import pytest
 from model_factory import make_model
 
 from LightMedSegLib.core.errors import ModelPackageError
-from LightMedSegLib.models.package import Model, load_model
+from LightMedSegLib.model.package import Model, load_model
 
 TENSORS = {"head.weight": np.ones((3, 1, 1, 1, 1), np.float32), "head.bias": np.arange(3, dtype=np.float32)}
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from model_factory import make_model
 
-from LightMedSegLib.models.package import Model
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.store import ModelStore
 
 
 def package(folder: Path, name: str = "liver-ct", version: str = "1.0.0", value: float = 0.0, **changes: Any) -> Model:

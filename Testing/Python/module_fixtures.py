@@ -81,7 +81,7 @@ def bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Bench]:  # noqa: F811
 def equip(session: Any, panel: Any, folder: Path) -> Bench:
     """Replace the panel's store and library."""
     from LightMedSegLib.gui.self_test.stand_in_model import ThresholdSegment, save_scenario_model
-    from LightMedSegLib.models.store import ModelStore
+    from LightMedSegLib.model.store import ModelStore
 
     folder.mkdir()
     model = save_scenario_model(folder)

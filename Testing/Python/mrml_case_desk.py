@@ -16,7 +16,7 @@ from patience import Patience
 
 from LightMedSegLib.finetuning.cases.record import CaseRecord
 from LightMedSegLib.finetuning.cases.store import CaseStore
-from LightMedSegLib.models.package import Model
+from LightMedSegLib.model.package import Model
 from LightMedSegLib.mrml.jobs.case_job import Review, case_job, case_of
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.jobs.worker import Worker

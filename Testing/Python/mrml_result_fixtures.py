@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from model_factory import make_card
 from mrml_fixtures import add_volume, new_scene, slicer
 
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_the_rows_of_whole_scans_say_who_made_them_and_how_long_each_stage_took(
 
     from LightMedSegLib.inference.engine import STAGES
     from LightMedSegLib.io.sample_data import sample_path
-    from LightMedSegLib.models.store import resolve_model
+    from LightMedSegLib.model.store import resolve_model
 
     image = sitk.ReadImage(str(sample_path("hippocampus")))
     rows = _timed("crop", "ours", image, resolve_model("hippocampus-t1-mr"), "cpu", 1)

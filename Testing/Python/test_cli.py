@@ -18,7 +18,7 @@ from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.inference.options import SegmentOptions
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("nothing_shipped")

@@ -13,7 +13,7 @@ from LightMedSegLib.cli import main
 from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.finetuning.job.job import run_job
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

@@ -12,8 +12,8 @@ from finetuning_factory import slabs, tiny_model
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
-from LightMedSegLib.models.package import load_model
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.package import load_model
+from LightMedSegLib.model.store import ModelStore
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

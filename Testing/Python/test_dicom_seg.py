@@ -20,7 +20,7 @@ from LightMedSegLib.cli import main
 from LightMedSegLib.core.errors import DependencyError, InputImageError
 from LightMedSegLib.export.dicom_seg import write_dicom_seg
 from LightMedSegLib.io.volume_files import read_volume
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 
 FRAME_OF_REFERENCE = {"0020|0052": "1.2.826.0.1.3680043.2.1125.7"}
 LEFT = {"scheme": "SCT", "value": "7771000", "meaning": "Left"}

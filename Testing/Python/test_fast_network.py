@@ -12,7 +12,7 @@ from torch.nn import functional
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.inference.preprocessing import prepare_volume
 from LightMedSegLib.io.sample_data import sample_path
-from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.model.store import resolve_model
 from LightMedSegLib.network import CONFIGURATIONS, build_network
 from LightMedSegLib.network.anchors import AnchorDetector
 from LightMedSegLib.network.cpu import FastLightMedSeg, accelerate, convolution, memory

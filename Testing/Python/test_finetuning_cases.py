@@ -18,7 +18,7 @@ from LightMedSegLib.finetuning.cases.record import CaseRecord
 from LightMedSegLib.finetuning.cases.review import reviewed_box, reviewed_slices
 from LightMedSegLib.finetuning.cases.store import RECORD_FILE, TENSOR_FILE, CaseStore
 from LightMedSegLib.learning.prepared_case import IGNORED
-from LightMedSegLib.models.package import Model
+from LightMedSegLib.model.package import Model
 from LightMedSegLib.storage.atomic_files import temporary_name
 
 IDENTIFIERS = ("DOE^JANE", "MRN-0047-11", "19610203", "St.Elsewhere")

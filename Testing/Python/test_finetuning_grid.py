@@ -15,7 +15,7 @@ from LightMedSegLib.finetuning.tuning.crops import MOST_VOXELS, crops_per_case
 from LightMedSegLib.finetuning.tuning.predictions import windows_of
 from LightMedSegLib.finetuning.tuning.training_grid import coarsened, shortened, training_grid
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.network import build_network
 
 MOST = FinetuneSettings().patch_voxels

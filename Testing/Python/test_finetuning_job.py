@@ -35,8 +35,8 @@ from LightMedSegLib.finetuning.job.job import run_job
 from LightMedSegLib.finetuning.tuning.tuner import Tuner
 from LightMedSegLib.finetuning.versions import gate_report
 from LightMedSegLib.inference.segmentation import segment
-from LightMedSegLib.models.package import Model, save_model
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.package import Model, save_model
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.file_lock import LockedError, exclusive
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")

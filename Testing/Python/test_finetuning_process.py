@@ -22,7 +22,7 @@ from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.finetuning.job.description import JobDescription
 from LightMedSegLib.finetuning.job.job import run_job
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage import atomic_files
 
 ROOT = Path(__file__).resolve().parents[2]

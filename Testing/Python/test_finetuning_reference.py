@@ -16,9 +16,9 @@ from LightMedSegLib.finetuning.gate.confusion import confusion, dice_of
 from LightMedSegLib.finetuning.gate.reference_set import encode_labelmaps, read_reference, rehearsed_and_checked
 from LightMedSegLib.finetuning.versions import write_candidate
 from LightMedSegLib.learning.prepared_case import PreparedCase
-from LightMedSegLib.models.package import Model, load_model, save_model
-from LightMedSegLib.models.package_folder import RECIPE_FILE, REFERENCE_FILE
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.package import Model, load_model, save_model
+from LightMedSegLib.model.package_folder import RECIPE_FILE, REFERENCE_FILE
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.safetensors_file import write_tensors
 
 BRAIN = "brain-structures-mr"

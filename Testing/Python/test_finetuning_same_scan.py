@@ -28,7 +28,7 @@ from LightMedSegLib.finetuning.cases.store import RECORD_FILE, CaseStore
 from LightMedSegLib.finetuning.gate.advice import before_run
 from LightMedSegLib.finetuning.gate.held_out import plan_parts
 from LightMedSegLib.finetuning.job.job import run_job
-from LightMedSegLib.models.package import Model
+from LightMedSegLib.model.package import Model
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

@@ -18,7 +18,7 @@ from LightMedSegLib.finetuning.tuning.new_labels import all_labels, grown_networ
 from LightMedSegLib.finetuning.tuning.tuner import Tuner
 from LightMedSegLib.learning.checkpoint import load_checkpoint, save_checkpoint
 from LightMedSegLib.learning.prepared_case import PreparedCase
-from LightMedSegLib.models.package import Model
+from LightMedSegLib.model.package import Model
 from LightMedSegLib.network.head import classes_of_block
 
 CPU = torch.device("cpu")

@@ -23,11 +23,11 @@ from LightMedSegLib.finetuning.versions import (
     write_candidate,
 )
 from LightMedSegLib.learning.prepared_case import PreparedCase
-from LightMedSegLib.models.active_versions import choose_version, remove_leftovers
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.package import Model, save_model
-from LightMedSegLib.models.package_folder import REFERENCE_FILE
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.active_versions import choose_version, remove_leftovers
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.package import Model, save_model
+from LightMedSegLib.model.package_folder import REFERENCE_FILE
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.atomic_files import TEMPORARY_PREFIX
 from LightMedSegLib.storage.file_lock import LockedError, exclusive
 from LightMedSegLib.storage.safetensors_file import write_tensors

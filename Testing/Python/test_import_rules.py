@@ -30,7 +30,7 @@ ROOMS = (
     "storage",
     "network",
     "io",
-    "models",
+    "model",
     "inference",
     "evaluation",
     "learning",
@@ -57,12 +57,15 @@ PACKAGES_OF = {"mrml": SLICER_PACKAGES, "gui": SLICER_PACKAGES | GUI_PACKAGES}
 LIGHT_MODULES = [
     "LightMedSegLib",
     "LightMedSegLib.cli",
+    "LightMedSegLib.evaluation.comparison",
     "LightMedSegLib.core.devices",
+    "LightMedSegLib.finetuning.job.from_files",
+    "LightMedSegLib.io.input_volumes",
     "LightMedSegLib.core.labels",
     "LightMedSegLib.evaluation.metrics",
-    "LightMedSegLib.models.card",
-    "LightMedSegLib.models.package",
-    "LightMedSegLib.models.store",
+    "LightMedSegLib.model.card",
+    "LightMedSegLib.model.package",
+    "LightMedSegLib.model.store",
     "LightMedSegLib.io.montage",
     "LightMedSegLib.export.onnx_file",
     "LightMedSegLib.io.sample_data",
@@ -131,6 +134,7 @@ def test_every_folder_is_a_room_and_none_is_crowded() -> None:
     folders = {path.parent for path in python_files()}
     assert {folder.name for folder in folders if folder.parent == LIBRARY} == set(MAY_IMPORT) - {""}
     for folder in folders:
+        assert (folder / "__init__.py").is_file(), f"{folder.relative_to(LIBRARY)} would not be installed"
         modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= LARGEST_FOLDER, f"{folder.relative_to(LIBRARY)} holds {len(modules)} modules"
 

@@ -58,8 +58,8 @@ def test_cards_labels_and_store_are_usable_where_there_is_no_torch() -> None:
     program = (
         "import sys\n"
         "sys.modules['torch'] = None\n"
-        "import LightMedSegLib.core.labels, LightMedSegLib.models.card, LightMedSegLib.models.store\n"
-        "LightMedSegLib.models.store.ModelStore().list()\n"
+        "import LightMedSegLib.core.labels, LightMedSegLib.model.card, LightMedSegLib.model.store\n"
+        "LightMedSegLib.model.store.ModelStore().list()\n"
         "assert not {'SimpleITK', 'jsonschema', 'safetensors'} & set(sys.modules)\n"
     )
     folder = Path(LightMedSegLib.__file__).resolve().parents[1]

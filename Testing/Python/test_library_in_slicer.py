@@ -15,7 +15,7 @@ class LibraryInSlicerTest(unittest.TestCase):
     """Models and samples are complete, and are read with what Slicer brings along."""
 
     def test_every_shipped_model_is_sound(self) -> None:
-        from LightMedSegLib.models.store import ModelStore
+        from LightMedSegLib.model.store import ModelStore
 
         shipped = [entry for entry in ModelStore().verify() if entry.shipped]
         self.assertTrue(shipped)

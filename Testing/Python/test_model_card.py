@@ -9,7 +9,7 @@ import pytest
 from model_factory import make_card, make_labels
 
 from LightMedSegLib.core.errors import ModelPackageError
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 
 
 def refusal(source: Any) -> str:

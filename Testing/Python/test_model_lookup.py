@@ -13,7 +13,7 @@ from model_store_fixtures import made, made_folder, package, store  # noqa: F401
 
 from LightMedSegLib.core import user_folders
 from LightMedSegLib.core.errors import ModelPackageError
-from LightMedSegLib.models.store import ModelStore, resolve_model
+from LightMedSegLib.model.store import ModelStore, resolve_model
 
 
 def test_a_model_is_resolved_from_itself_its_folder_its_zip_and_its_name(

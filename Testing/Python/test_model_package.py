@@ -18,9 +18,9 @@ from model_factory import make_card, make_model
 from model_package_fixtures import TENSORS, flip_last_byte, model, refusal  # noqa: F401
 
 from LightMedSegLib.core.errors import ModelPackageError, OutputError
-from LightMedSegLib.models import package
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.package import Model, load_model, save_model
+from LightMedSegLib.model import package
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.package import Model, load_model, save_model
 from LightMedSegLib.storage.safetensors_file import write_tensors
 
 

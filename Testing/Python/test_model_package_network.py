@@ -15,7 +15,7 @@ from model_factory import make_model, use_stub_network
 from model_package_fixtures import TENSORS, model  # noqa: F401
 
 from LightMedSegLib.core.errors import DependencyError, ModelPackageError
-from LightMedSegLib.models.package import Model, export_zip, load_model
+from LightMedSegLib.model.package import Model, export_zip, load_model
 
 
 def test_the_network_is_built_in_evaluation_mode_with_these_weights(

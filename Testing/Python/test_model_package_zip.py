@@ -15,9 +15,9 @@ import pytest
 from model_package_fixtures import flip_last_byte, model, refusal  # noqa: F401
 
 from LightMedSegLib.core.errors import ModelPackageError, OutputError
-from LightMedSegLib.models import package
-from LightMedSegLib.models.package import Model, export_zip, load_model
-from LightMedSegLib.models.package_folder import FILE_LIMITS
+from LightMedSegLib.model import package
+from LightMedSegLib.model.package import Model, export_zip, load_model
+from LightMedSegLib.model.package_folder import FILE_LIMITS
 
 
 def write_raw_zip(path: Path, entries: list[tuple[str | zipfile.ZipInfo, bytes]], compression: int = 8) -> Path:

@@ -16,8 +16,8 @@ import pytest
 from model_store_fixtures import identifiers, made, package, store  # noqa: F401
 
 from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError, OutputError
-from LightMedSegLib.models import store as model_store
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model import store as model_store
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.atomic_files import is_temporary
 
 

@@ -16,8 +16,8 @@ import pytest
 from model_store_fixtures import identifiers, made, package, store  # noqa: F401
 
 from LightMedSegLib.core.errors import LightMedSegError, ModelStoreError
-from LightMedSegLib.models.package import Model, load_model
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.package import Model, load_model
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage import atomic_files
 from LightMedSegLib.storage.atomic_files import STALE_AFTER_SECONDS, is_temporary, temporary_name
 

@@ -11,7 +11,7 @@ from runtime_fixtures import slicer_runtime  # noqa: F401
 
 
 def card(**changes: Any) -> Any:
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
     return ModelCard.from_json(make_card(**changes))
 
@@ -113,7 +113,7 @@ def test_the_hippocampus_model_is_for_crops_not_for_whole_heads(
     import slicer
 
     from LightMedSegLib.io.sample_data import sample_path
-    from LightMedSegLib.models.store import resolve_model
+    from LightMedSegLib.model.store import resolve_model
 
     node = slicer.util.loadVolume(str(sample_path(sample)))
     found = warnings(node, resolve_model("hippocampus-t1-mr").card)

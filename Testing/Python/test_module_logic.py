@@ -28,7 +28,7 @@ def test_process_waits_and_returns_the_segmentation(bench: Bench) -> None:  # no
 
 def test_process_takes_a_name_a_folder_a_model_or_the_first_there_is(bench: Bench) -> None:  # noqa: F811
     from LightMedSegLib.gui.self_test.scenarios import make_volume
-    from LightMedSegLib.models.package import load_model
+    from LightMedSegLib.model.package import load_model
 
     volume, folder = make_volume(), bench.folder / bench.model
     for model in (None, "self-test", bench.model, folder, load_model(folder)):
@@ -161,7 +161,7 @@ class Sees:
         import SimpleITK as sitk
 
         from LightMedSegLib.inference.segmentation import Segmentation
-        from LightMedSegLib.models.package import load_model
+        from LightMedSegLib.model.package import load_model
 
         self.options.append(options)
         labels = sitk.Image(image.GetSize(), sitk.sitkUInt8)
@@ -202,7 +202,7 @@ def test_a_preview_shows_the_model_larger_voxels(tmp_path: Path) -> None:
     from LightMedSegLib.inference.segmentation import segment_with
     from LightMedSegLib.io.sample_data import sample_path
     from LightMedSegLib.io.volume_files import read_volume
-    from LightMedSegLib.models.store import ModelStore
+    from LightMedSegLib.model.store import ModelStore
 
     image = read_volume(sample_path("hippocampus"))
     model = ModelStore(REPOSITORY / "Resources" / "Models").find("hippocampus-t1-mr")

@@ -13,7 +13,7 @@ from runtime_fixtures import slicer_runtime  # noqa: F401
 def package(tmp_path: Path, bench: Bench) -> Path:  # noqa: F811
     """A zip file of a model that the store does not have."""
     from LightMedSegLib.gui.self_test.stand_in_model import save_scenario_model
-    from LightMedSegLib.models.package import export_zip, load_model
+    from LightMedSegLib.model.package import export_zip, load_model
 
     identifier = save_scenario_model(tmp_path / "elsewhere", "imported", "2.0.0", title="Imported")
     return export_zip(load_model(tmp_path / "elsewhere" / identifier), tmp_path / "imported.zip")
@@ -41,7 +41,7 @@ def test_a_file_that_is_no_model_is_refused_with_the_reason(bench: Bench, tmp_pa
 
 
 def test_an_exported_model_is_the_same_model(bench: Bench, tmp_path: Path) -> None:  # noqa: F811
-    from LightMedSegLib.models.package import load_model
+    from LightMedSegLib.model.package import load_model
 
     bench.session.dialogs.answer(str(tmp_path / "given away"))
     bench.ui.exportModelButton.click()

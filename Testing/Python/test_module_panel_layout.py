@@ -133,7 +133,7 @@ def translated(tmp_path_factory: pytest.TempPathFactory) -> Survey:
 
 
 def test_all_states_are_looked_at(plain: Survey) -> None:
-    from LightMedSegLib.models.store import ModelStore
+    from LightMedSegLib.model.store import ModelStore
 
     shipped = {entry.card.name for entry in ModelStore().list() if entry.shipped and entry.card is not None}
     assert shipped and {f"03-model-{name}" for name in shipped} <= set(plain.states)

@@ -21,7 +21,7 @@ from LightMedSegLib.export.monai_bundle.sources import copied_sources
 from LightMedSegLib.finetuning.gate.reference_set import read_reference
 from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.inference.options import SegmentOptions
-from LightMedSegLib.models.package import Model, load_model
+from LightMedSegLib.model.package import Model, load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(folder for folder in (ROOT / "Resources" / "Models").iterdir() if folder.is_dir())

@@ -16,7 +16,7 @@ from mrml_job_stubs import PreviewSegment, StubSegment, begin, finish
 from mrml_result_fixtures import card, labels, scan  # noqa: F401
 
 from LightMedSegLib.inference.options import SegmentOptions
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.segmentations.earlier_results import show_alone
 from LightMedSegLib.mrml.segmentations.result_record import region_box, region_text

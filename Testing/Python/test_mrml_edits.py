@@ -20,7 +20,7 @@ from mrml_fixtures import (
 from mrml_result_fixtures import card, labels, save_and_load, scan  # noqa: F401
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml import volumes
 from LightMedSegLib.mrml.segmentations import result_record
 from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, content_hash, is_unedited

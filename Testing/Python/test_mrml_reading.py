@@ -21,7 +21,7 @@ from mrml_fixtures import (
 )
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.segmentations.reading import match_labels, read_labelmap, read_masks
 from LightMedSegLib.mrml.segmentations.writing import write_result
 

@@ -24,7 +24,7 @@ from mrml_fixtures import (
 )
 from mrml_result_fixtures import card, labels, save_and_load, scan  # noqa: F401
 
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.hierarchy import place_beside
 from LightMedSegLib.mrml.segmentations import shared_labelmap
 from LightMedSegLib.mrml.segmentations.writing import remove_result, write_result

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from model_factory import make_card
 from mrml_fixtures import add_painted_segment, add_transform, add_volume, new_scene, put_under
 
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
 from LightMedSegLib.mrml.segmentations.writing import write_result
 from LightMedSegLib.mrml.statistics import fill_statistics_table, measure_segments, write_table

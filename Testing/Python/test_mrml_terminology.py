@@ -13,7 +13,7 @@ from model_factory import make_card
 from mrml_fixtures import add_volume, new_scene, slicer
 
 from LightMedSegLib.core.labels import Code, Terminology
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.segmentations.writing import write_result
 
 CYST = Terminology(

@@ -13,7 +13,7 @@ from model_factory import make_model
 
 from LightMedSegLib.core.errors import DependencyError, OutputError
 from LightMedSegLib.export.onnx_file import CARD_ENTRY, export_onnx
-from LightMedSegLib.models.package import Model, load_model
+from LightMedSegLib.model.package import Model, load_model
 
 # All blocks of the real network, as few levels and channels as it allows: tracing takes time with every layer.
 SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8}

@@ -43,7 +43,8 @@ def test_a_complete_wheel_has_no_problems(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"LightMedSegLib/inference/engine.py": None}, "lacks LightMedSegLib/inference/engine.py"),
+        ({"LightMedSegLib/__main__.py": None}, "lacks LightMedSegLib/__main__.py"),
+        ({"LightMedSegLib/py.typed": None}, "lacks LightMedSegLib/py.typed"),
         ({"LightMedSegLib/_resources/Models/hippocampus-t1-mr/model.json": b"{}"}, "model.json of a.whl differs"),
         ({"LightMedSegLib/secret.py": b""}, "has LightMedSegLib/secret.py, which is not in the repository"),
         ({METADATA: b"Name: lightmedseg"}, "names no licence"),
@@ -57,7 +58,7 @@ def test_a_wrong_wheel_is_told(tmp_path: Path, changes: dict[str, bytes | None],
 def test_a_source_package_without_a_model_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
     names = {file.relative_to(REPOSITORY).as_posix() for file in check_packages.wanted_files().values()}
-    names |= {"README.md", "LICENSE.txt", "pyproject.toml"}
+    names |= {"README.md", "LICENSE.txt", "pyproject.toml", "setup.py"}
     card = "Resources/Models/hippocampus-t1-mr/model.json"
     with tarfile.open(path, "w:gz") as archive:
         for name in names - {card}:

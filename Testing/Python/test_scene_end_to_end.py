@@ -37,7 +37,7 @@ from LightMedSegLib.inference.segmentation import Segmentation
 from LightMedSegLib.io.dicom_series import list_series
 from LightMedSegLib.io.segmentation_files import read_segmentation
 from LightMedSegLib.io.volume_files import read_volume
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.package import load_model
 from LightMedSegLib.mrml.jobs.job_state import JobState
 from LightMedSegLib.mrml.jobs.segment_job import segmentation_job
 from LightMedSegLib.mrml.jobs.worker import Worker

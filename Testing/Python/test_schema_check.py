@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model_factory import make_card
 
-from LightMedSegLib.models.card import card_schema
+from LightMedSegLib.model.card import card_schema
 from LightMedSegLib.storage.json_schema import find_violation
 
 WITNESS = jsonschema.Draft202012Validator(card_schema())

@@ -18,7 +18,7 @@ import pytest
 import SimpleITK as sitk
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.model.store import resolve_model
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "Documentation" / "results"

@@ -13,7 +13,7 @@ import torch
 from LightMedSegLib import segment
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.inference.preprocessing import prepare
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.package import load_model
 from LightMedSegLib.network.complexity import count_parameters
 from LightMedSegLib.network.layers.subvoxel import space_to_depth
 

@@ -11,9 +11,9 @@ import SimpleITK as sitk
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.io.sample_data import sample_path
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.store import resolve_model
-from LightMedSegLib.models.suggestion import Appearance, appearance_of, modality_by_intensity, suggest
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.store import resolve_model
+from LightMedSegLib.model.suggestion import Appearance, appearance_of, modality_by_intensity, suggest
 
 HIPPOCAMPUS = resolve_model("hippocampus-t1-mr").card
 

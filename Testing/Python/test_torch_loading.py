@@ -76,7 +76,7 @@ def test_threads_of_the_command_sleep_while_they_wait_unless_the_user_decides_ot
 
 MODEL = """
 import sys
-from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.model.store import resolve_model
 from LightMedSegLib.io.sample_data import sample_path
 from LightMedSegLib.inference.segmentation import segment
 from LightMedSegLib.io.volume_files import read_volume

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from training_factory import CPU, content, write_decathlon_folder
 
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.package import load_model
 from LightMedSegLib.training.__main__ import main
 from LightMedSegLib.training.validation import GridValidator
 

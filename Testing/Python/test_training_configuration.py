@@ -115,7 +115,7 @@ def test_an_impossible_network_or_patch_is_refused():
 
 @pytest.mark.parametrize("path", sorted(TRAINING.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_shipped_configuration_can_train_and_gives_a_valid_card(path):
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
     shipped = read_configuration(path)
     check_patch(build_training_network(shipped), shipped.patch)

@@ -9,7 +9,7 @@ import pytest
 from pydicom.sr._concepts_dict import concepts
 
 from LightMedSegLib.learning.labelmap_indices import ids_in_order
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.training.configuration.reader import read_configuration
 from LightMedSegLib.training.networks import build_training_network, check_patch
 from LightMedSegLib.training.packaging import card_content

@@ -17,7 +17,7 @@ from LightMedSegLib.learning.averaging import WeightAverage
 from LightMedSegLib.learning.checkpoint import load_checkpoint, read_weights
 from LightMedSegLib.learning.configuration import OptimizerSection
 from LightMedSegLib.learning.schedule import learning_rate, run_progress
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.package import load_model
 from LightMedSegLib.training.run import load_run_network, run_training
 from LightMedSegLib.training.split import Split
 from LightMedSegLib.training.trainer import Trainer

@@ -12,7 +12,7 @@ from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.io.datasets import find_cases
 from LightMedSegLib.learning.checkpoint import load_checkpoint
 from LightMedSegLib.learning.prepared_case import prepare_case, prepare_cases, read_prepared
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.package import load_model
 from LightMedSegLib.training.__main__ import main
 from LightMedSegLib.training.configuration.reader import configuration_as_dict, parse_configuration
 from LightMedSegLib.training.configuration.writer import configuration_as_toml

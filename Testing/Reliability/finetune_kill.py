@@ -26,7 +26,7 @@ from LightMedSegLib.core.user_folders import user_data_folder
 from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.finetuning.job.folders import clean_up, jobs_folder, last_result
 from LightMedSegLib.gui.finetune.process import LocalProcess
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.atomic_files import is_temporary
 
 ROW, COUNT = "finetune_kill", 20

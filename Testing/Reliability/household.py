@@ -23,8 +23,8 @@ from LightMedSegLib.finetuning.job.description import JOB_FILE, JobDescription
 from LightMedSegLib.finetuning.job.work_folder import WorkFolder
 from LightMedSegLib.io.montage import write_montage
 from LightMedSegLib.io.segmentation_files import read_segmentation, write_segmentation
-from LightMedSegLib.models.package import Model, load_model
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.package import Model, load_model
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.atomic_files import is_temporary
 
 NAME = "test-model"

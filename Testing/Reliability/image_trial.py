@@ -22,7 +22,7 @@ from model_factory import make_model
 from patience import Patience
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.models import package
+from LightMedSegLib.model import package
 from Reliability.batches import child_main
 from Reliability.dicom_mutations import ORIGIN, spoiled_series
 from Reliability.image_mutations import EITHER, REFUSED, SAME, STEP, Spoiled, sound_array, sound_image, spoiled_file

@@ -29,9 +29,9 @@ from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.finetuning.gate.reference_set import encode_reference, read_reference
 from LightMedSegLib.inference.segmentation import segment
 from LightMedSegLib.learning.prepared_case import PreparedCase
-from LightMedSegLib.models.package import Model, load_model
-from LightMedSegLib.models.package_folder import REFERENCE_FILE
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.package import Model, load_model
+from LightMedSegLib.model.package_folder import REFERENCE_FILE
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.safetensors_file import write_tensors
 from Reliability.batches import child_main
 from Reliability.package_mutations import PLANTED, REFERENCE, WEIGHTS, spoil_card, spoil_tensors

@@ -120,7 +120,7 @@ class _Place:
         from finetuning_factory import quick_job
 
         from LightMedSegLib.finetuning.job.job import CANDIDATE_FOLDER, run_job
-        from LightMedSegLib.models.package import load_model
+        from LightMedSegLib.model.package import load_model
 
         self.turn += 1
         job = self.folder / f"job{self.turn}"

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from LightMedSegLib.learning.prepared_case import read_prepared
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.package import load_model
 from LightMedSegLib.network.cpu import accelerate
 from LightMedSegLib.training.calibration import Voxels, expected_calibration_error, fit_temperature, sample_voxels
 from LightMedSegLib.training.configuration.reader import read_configuration

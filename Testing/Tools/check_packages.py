@@ -24,7 +24,7 @@ def wanted_files() -> dict[str, Path]:
     files = {
         path.relative_to(REPOSITORY).as_posix(): path
         for path in (REPOSITORY / "LightMedSegLib").rglob("*")
-        if path.suffix in (".py", ".json")
+        if path.is_file() and path.name != "CMakeLists.txt"
     }
     for folder in ("Models", "SampleData"):
         for path in (REPOSITORY / "Resources" / folder).rglob("*"):
@@ -66,7 +66,7 @@ def check_source(source: Path) -> list[str]:
     with tarfile.open(source) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
     wanted = {path.relative_to(REPOSITORY).as_posix() for path in wanted_files().values()}
-    wanted |= {"README.md", "LICENSE.txt", "pyproject.toml"}
+    wanted |= {"README.md", "LICENSE.txt", "pyproject.toml", "setup.py"}
     return [f"{source.name} lacks {name}" for name in sorted(wanted - names)]
 
 

@@ -22,7 +22,7 @@ import torch
 from LightMedSegLib.inference.postprocessing import postprocess
 from LightMedSegLib.learning.grid_inference import predict_labels
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase, read_prepared
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.package import load_model
 from LightMedSegLib.network.cpu import accelerate
 from LightMedSegLib.training.configuration.reader import read_configuration
 from LightMedSegLib.training.packaging import update_package

@@ -46,8 +46,8 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """README.md, Documentation/ and the READMEs of folders."""
-    found = [REPOSITORY / "README.md", *sorted((REPOSITORY / "Documentation").glob("*.md"))]
+    """README.md and what lies beside it, Documentation/ and the READMEs of folders."""
+    found = [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "Documentation").glob("*.md"))]
     return found + sorted((*REPOSITORY.glob("Resources/**/*.md"), *REPOSITORY.glob("Testing/**/*.md")))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from generated_page import write_or_check
 
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "Documentation" / "fine-tuning"

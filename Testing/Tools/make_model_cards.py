@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
 from LightMedSegLib.core.labels import Code, Label  # noqa: E402
-from LightMedSegLib.models.card import ModelCard  # noqa: E402
+from LightMedSegLib.model.card import ModelCard  # noqa: E402
 
 PAGE = REPOSITORY / "Documentation" / "model-cards.md"
 MODELS = REPOSITORY / "Resources" / "Models"

@@ -42,8 +42,8 @@ from LightMedSegLib.finetuning.gate.reference_set import encode_labelmaps, encod
 from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap  # noqa: E402
 from LightMedSegLib.learning.configuration import TrainingConfiguration  # noqa: E402
 from LightMedSegLib.learning.prepared_case import PreparedCase, read_prepared  # noqa: E402
-from LightMedSegLib.models.package import Model, load_model  # noqa: E402
-from LightMedSegLib.models.package_folder import CARD_FILE, REFERENCE_FILE  # noqa: E402
+from LightMedSegLib.model.package import Model, load_model  # noqa: E402
+from LightMedSegLib.model.package_folder import CARD_FILE, REFERENCE_FILE  # noqa: E402
 from LightMedSegLib.storage.atomic_files import atomic_write  # noqa: E402
 from LightMedSegLib.storage.safetensors_file import write_tensors  # noqa: E402
 from LightMedSegLib.training.configuration.reader import read_configuration  # noqa: E402

@@ -30,7 +30,7 @@ class BlockSegment:
         import SimpleITK as sitk
 
         from LightMedSegLib.inference.segmentation import Segmentation
-        from LightMedSegLib.models.store import resolve_model
+        from LightMedSegLib.model.store import resolve_model
 
         card = resolve_model(model).card
         for step in range(20):
@@ -156,7 +156,7 @@ class PanelStates:
 
     def _install(self, model: str, word: str) -> str:
         """A version in the store as a fine-tuning leaves it."""
-        from LightMedSegLib.models.package import save_model
+        from LightMedSegLib.model.package import save_model
 
         store = self._panel.logic.store
         entry = next(entry for entry in store.list() if entry.identifier == model)

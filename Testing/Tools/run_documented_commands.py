@@ -120,7 +120,7 @@ def make_run(folder: Path) -> None:
 def make_model(folder: Path) -> None:
     """The shipped model under another name, as a zip file."""
     sys.path.insert(0, str(REPOSITORY))
-    from LightMedSegLib.models.package import load_model, save_model
+    from LightMedSegLib.model.package import load_model, save_model
     from LightMedSegLib.storage.zip_archive import write_zip
 
     model = load_model(MODEL)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from LightMedSegLib.models import card
+from LightMedSegLib.model import card
 
 SCHEMA_FILE = Path(card.__file__).with_name("card_schema.json")
 

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 
 PACKAGE = "lightmedseg_monai"
 """Name of the package in the bundle that holds the copied sources."""

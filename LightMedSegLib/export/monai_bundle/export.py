@@ -8,7 +8,7 @@ from pathlib import Path
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.export.monai_bundle.configuration import PACKAGE, inference, metadata
 from LightMedSegLib.export.monai_bundle.sources import copied_sources
-from LightMedSegLib.models.package import Model
+from LightMedSegLib.model.package import Model
 from LightMedSegLib.storage.atomic_files import atomic_folder
 
 _MODULES = ["export.monai_bundle.parts", "network"]

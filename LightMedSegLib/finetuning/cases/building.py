@@ -20,14 +20,15 @@ from LightMedSegLib.finetuning.cases.stored_case import StoredCase
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from LightMedSegLib.models.card import ModelCard
-    from LightMedSegLib.models.package import Model
+    from LightMedSegLib.io.input_volumes import InputVolume
+    from LightMedSegLib.model.card import ModelCard
+    from LightMedSegLib.model.package import Model
 
 _NOT_YET = "0" * 64  # the store fills in id, numbers and hash
 
 
 def build_case(
-    image: sitk.Image | Sequence[sitk.Image],
+    image: InputVolume | Sequence[InputVolume],
     correction: sitk.Image,
     model: Model,
     *,
@@ -42,7 +43,7 @@ def build_case(
     """A case ready for :meth:`case_store.CaseStore.add`.
 
     Args:
-        image: the volume, or one per channel of the model.
+        image: the volume, or one per channel of the model: files, DICOM folders or SimpleITK images.
         correction: labelmap on the volume's grid, with the model's label values and those of new_labels.
         model: the model that made the segmentation, loaded.
         reviewed_labels: the values that the person looked at; None for all of the model and new_labels. What the
@@ -62,12 +63,10 @@ def build_case(
     import SimpleITK as sitk
 
     from LightMedSegLib.inference.engine import ROI_MARGIN_MM
-    from LightMedSegLib.inference.preprocessing import as_images, prepare_labelmap, prepare_volume
-    from LightMedSegLib.io.volume_checks import check_volume
+    from LightMedSegLib.inference.preprocessing import prepare_labelmap, prepare_volume
+    from LightMedSegLib.io.input_volumes import input_volumes
 
-    images = as_images(image)
-    for volume in images:
-        check_volume(volume)
+    images = input_volumes(image)
     grid = Grid.of(images[0])
     labels = _all_labels(model.card, new_labels)
     values = tuple(sorted(reviewed_labels if reviewed_labels is not None else labels))

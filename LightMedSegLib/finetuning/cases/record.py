@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.models.card import ModelCard, card_schema
+from LightMedSegLib.model.card import ModelCard, card_schema
 from LightMedSegLib.storage.json_schema import find_violation
 from LightMedSegLib.storage.strict_json import parse_json
 

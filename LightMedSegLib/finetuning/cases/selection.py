@@ -8,7 +8,7 @@ from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.finetuning.cases.record import CaseRecord
 from LightMedSegLib.finetuning.cases.store import CaseStore
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 
 
 def usable_records(store: CaseStore, wanted: Sequence[str], card: ModelCard) -> list[CaseRecord]:

@@ -25,8 +25,8 @@ from LightMedSegLib.finetuning.tuning.training_grid import resized
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.labelmap_indices import ids_in_order
 from LightMedSegLib.learning.prepared_case import PreparedCase
-from LightMedSegLib.models.package import Model
-from LightMedSegLib.models.package_folder import FILE_LIMITS, RECIPE_FILE, REFERENCE_FILE, read_file
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.package_folder import FILE_LIMITS, RECIPE_FILE, REFERENCE_FILE, read_file
 from LightMedSegLib.storage.safetensors_file import parse_tensors
 from LightMedSegLib.training.configuration.reader import read_configuration
 from LightMedSegLib.training.synthesis.images import synthetic_cases

@@ -11,8 +11,8 @@ from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.user_folders import user_data_folder
 from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.finetuning.job.description import JOB_FILE, LOCK_FILE, RESULT_FILE, STOP_FILE, WORK_FOLDER
-from LightMedSegLib.models.active_versions import remove_leftovers
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.active_versions import remove_leftovers
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.atomic_files import remove_stale
 from LightMedSegLib.storage.file_lock import exclusive
 from LightMedSegLib.storage.strict_json import parse_json

@@ -47,9 +47,9 @@ from LightMedSegLib.finetuning.tuning.training_grid import coarsened, training_g
 from LightMedSegLib.finetuning.tuning.tuner import Task
 from LightMedSegLib.finetuning.versions import adopt, candidate_card, install, next_version, write_candidate
 from LightMedSegLib.learning.prepared_case import PreparedCase
-from LightMedSegLib.models.active_versions import remove_leftovers
-from LightMedSegLib.models.package import Model
-from LightMedSegLib.models.store import ModelStore, resolve_model
+from LightMedSegLib.model.active_versions import remove_leftovers
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.store import ModelStore, resolve_model
 from LightMedSegLib.storage.atomic_files import atomic_write, remove_stale
 from LightMedSegLib.storage.file_lock import LockedError, exclusive
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from LightMedSegLib.core.progress import ProgressCallback
 
 Curve = list[tuple[float, float]]
 """Points (training steps done in the whole job, value)."""
@@ -89,3 +91,16 @@ class JobProgress:
         self.loss.append((self.done, float(event["loss"])))
         if self._first is None:
             self._first = (self.done, time.monotonic())
+
+
+def steps_shown(progress: ProgressCallback) -> Callable[[Mapping[str, Any]], None]:
+    """A receiver of a job's events that calls progress(steps done, steps of the whole job, message)."""
+    state = JobProgress()
+
+    def take(event: Mapping[str, Any]) -> None:
+        state.take(event)
+        if event["event"] == "step":
+            message = f"turn {state.part} of {state.parts}, loss {event['loss']:.3f}"
+            progress(state.done, state.total, message)
+
+    return take

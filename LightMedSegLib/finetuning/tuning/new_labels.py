@@ -9,7 +9,7 @@ import torch
 
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.finetuning.cases.record import CaseRecord
-from LightMedSegLib.models.package import Model
+from LightMedSegLib.model.package import Model
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.head import classes_of_block
 

@@ -16,7 +16,7 @@ import torch.nn.functional as functional
 
 from LightMedSegLib.inference.windows import Shape
 from LightMedSegLib.learning.prepared_case import PreparedCase
-from LightMedSegLib.models.card import InputSpec
+from LightMedSegLib.model.card import InputSpec
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from LightMedSegLib.gui.finetune.steps import TRAIN
 from LightMedSegLib.gui.finetune.texts import dice_text
 from LightMedSegLib.gui.parameters import chosen_volumes
 from LightMedSegLib.gui.torch_setup import torch_installed
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.jobs.case_job import case_job, case_of
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, is_unedited

@@ -14,7 +14,7 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.finetuning.cases.own_labels import make_label
 from LightMedSegLib.gui.widgets.tables import fit_height, set_up_table
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.jobs.case_job import Review
 from LightMedSegLib.mrml.segmentations.reading import match_labels
 from LightMedSegLib.mrml.volumes import VolumeSnapshot

@@ -13,7 +13,7 @@ from LightMedSegLib.finetuning.versions import adopt
 from LightMedSegLib.gui.finetune.steps import ADD, DECIDE
 from LightMedSegLib.gui.finetune.texts import verdict_sections, verdict_text, verdict_title
 from LightMedSegLib.gui.widgets.tables import fill_sections, set_up_table
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 
 
 class VerdictSection:

@@ -15,7 +15,7 @@ from LightMedSegLib.mrml.segmentations.result_record import is_unedited
 from LightMedSegLib.mrml.volumes import check_volume_node, volume_grid
 
 if TYPE_CHECKING:
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
 _COARSE = 2.0
 

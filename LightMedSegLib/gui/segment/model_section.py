@@ -14,7 +14,7 @@ from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.gui.parameters import EXTRA_VOLUMES
 from LightMedSegLib.gui.segment import model_texts
 from LightMedSegLib.gui.segment.processing import usable_models
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 
 
 class ModelSection:

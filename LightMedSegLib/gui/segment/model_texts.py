@@ -9,8 +9,8 @@ from slicer.i18n import tr as _
 from LightMedSegLib.finetuning.versions import gate_report
 
 if TYPE_CHECKING:
-    from LightMedSegLib.models.card import ModelCard
-    from LightMedSegLib.models.store import ModelEntry
+    from LightMedSegLib.model.card import ModelCard
+    from LightMedSegLib.model.store import ModelEntry
 
 _SHOWN_STRUCTURES = 40
 

@@ -13,9 +13,9 @@ from LightMedSegLib.core.errors import InputImageError, ModelPackageError
 from LightMedSegLib.gui.segment.checks import input_problem, region_shape
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.preview import is_worth_it
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.package import Model, load_model
-from LightMedSegLib.models.store import ModelEntry, ModelStore
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.package import Model, load_model
+from LightMedSegLib.model.store import ModelEntry, ModelStore
 from LightMedSegLib.mrml.jobs.job_state import Job
 from LightMedSegLib.mrml.jobs.segment_job import Outcome, segmentation_job
 from LightMedSegLib.mrml.volumes import volume_grid

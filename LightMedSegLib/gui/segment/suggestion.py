@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.gui.segment import guess
-from LightMedSegLib.models.suggestion import Appearance, Suggestion, appearance_of, suggest
+from LightMedSegLib.model.suggestion import Appearance, Suggestion, appearance_of, suggest
 from LightMedSegLib.mrml.volumes import check_volume_node, volume_grid, voxels
 
 _KNOWN_MODALITIES = ("CT", "MR")

@@ -17,7 +17,7 @@ from LightMedSegLib.gui.segment.processing import usable_models
 from LightMedSegLib.gui.self_test.panel import opened
 from LightMedSegLib.gui.self_test.waiting import wait_until
 from LightMedSegLib.gui.torch_setup import torch_installed
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 
 _STEPS = 5
 _LONG = 600.0

@@ -22,7 +22,7 @@ from LightMedSegLib.gui.self_test.stand_in_model import ThresholdSegment, save_s
 from LightMedSegLib.gui.self_test.versions import a_new_version_is_adopted_and_rolled_back
 from LightMedSegLib.gui.self_test.waiting import wait_until
 from LightMedSegLib.gui.torch_setup import torch_installed
-from LightMedSegLib.models.store import ModelStore
+from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.mrml.segmentations.reading import read_labelmap
 
 _LONG = 30.0

@@ -12,8 +12,8 @@ import numpy as np
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.segmentation import Segmentation
-from LightMedSegLib.models.package import save_model
-from LightMedSegLib.models.store import resolve_model
+from LightMedSegLib.model.package import save_model
+from LightMedSegLib.model.store import resolve_model
 
 STEPS = 20
 

@@ -17,7 +17,7 @@ from LightMedSegLib.core.torch_loading import load_torch_quietly
 from LightMedSegLib.finetuning.cases.record import CaseRecord
 from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
 from LightMedSegLib.finetuning.cases.store import CaseStore
-from LightMedSegLib.models.package import load_model
+from LightMedSegLib.model.package import load_model
 from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
 from LightMedSegLib.mrml.segmentations.result_record import PREFIX, ResultRecord, region_box, written_content
 from LightMedSegLib.mrml.segmentations.segments_snapshot import SegmentsSnapshot, snapshot_steps

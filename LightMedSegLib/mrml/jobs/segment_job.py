@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from LightMedSegLib.inference.segmentation import Segmentation
-    from LightMedSegLib.models.package import Model
+    from LightMedSegLib.model.package import Model
 
 _PREVIEW_SHARE = 0.15
 """Of the time of a run with a preview."""

@@ -17,7 +17,7 @@ from LightMedSegLib.mrml.segmentations.shared_labelmap import layer_array, layer
 
 if TYPE_CHECKING:
     from LightMedSegLib.core.geometry import Box
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
 PREFIX = "LightMedSeg."
 _CONTENT, _SEGMENTS, _STAMP, _EDITED = (PREFIX + name for name in ("Content", "Segments", "Stamp", "EditedStamp"))

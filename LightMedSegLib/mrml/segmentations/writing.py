@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import vtk
 
     from LightMedSegLib.core.geometry import Box
-    from LightMedSegLib.models.card import ModelCard
+    from LightMedSegLib.model.card import ModelCard
 
 
 @dataclass(frozen=True)

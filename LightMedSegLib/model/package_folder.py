@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from LightMedSegLib.core.errors import ModelPackageError
-from LightMedSegLib.models.card import ModelCard
+from LightMedSegLib.model.card import ModelCard
 
 CARD_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"

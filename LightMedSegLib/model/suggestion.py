@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.cross_sections import cross_sections, runs
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.cross_sections import cross_sections, runs
 
 HEAD_EXTENT_MM = ((100.0, 90.0, 60.0), (330.0, 330.0, 330.0))
 """Least and largest extent, sorted from the longest axis down, of a volume that may show a head."""

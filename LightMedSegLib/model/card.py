@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.record_types import Day, Limits, Line, ModelName, Orientation, Sha256, Text, VersionText
-from LightMedSegLib.models.card_items import (
+from LightMedSegLib.model.card_items import (
     Argument,
     Extent,
     FillHoles,
@@ -24,7 +24,7 @@ from LightMedSegLib.models.card_items import (
     Window,
     ZScore,
 )
-from LightMedSegLib.models.card_rules import broken_rule
+from LightMedSegLib.model.card_rules import broken_rule
 from LightMedSegLib.storage.record_schema import record_schema
 from LightMedSegLib.storage.records import read_record, record_json, refused_as
 from LightMedSegLib.storage.strict_json import parse_json, plain_values

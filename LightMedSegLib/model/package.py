@@ -16,8 +16,8 @@ import numpy as np
 
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.torch_loading import import_torch
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.package_folder import (
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.package_folder import (
     CARD_FILE,
     FILE_LIMITS,
     WEIGHTS_FILE,
@@ -49,6 +49,9 @@ class Model:
     folder: Path
     # Keeps the folder of an unpacked zip alive as long as the model.
     _unpacked: _UnpackedFolder | None = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.card.identifier}>"
 
     def weights(self) -> dict[str, np.ndarray[Any, Any]]:
         """The weights by name; raises ModelPackageError if they are not, to the byte, those of the card."""

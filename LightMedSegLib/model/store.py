@@ -17,10 +17,10 @@ from pathlib import Path
 from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError, OutputError
 from LightMedSegLib.core.semver import Version
 from LightMedSegLib.core.user_folders import shipped_models_folder, user_models_folder
-from LightMedSegLib.models.active_versions import active_version, choose_version
-from LightMedSegLib.models.card import ModelCard
-from LightMedSegLib.models.package import Model, export_zip, load_model
-from LightMedSegLib.models.package_folder import copy_package, package_files, read_card
+from LightMedSegLib.model.active_versions import active_version, choose_version
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.package import Model, export_zip, load_model
+from LightMedSegLib.model.package_folder import copy_package, package_files, read_card
 from LightMedSegLib.storage.atomic_files import atomic_folder, is_temporary, remove_stale, sync, temporary_name
 
 
@@ -37,6 +37,9 @@ class ModelEntry:
     def identifier(self) -> str:
         """``name@version``, or the folder's name if there is no readable card."""
         return self.card.identifier if self.card else self.folder.name
+
+    def __repr__(self) -> str:
+        return f"<ModelEntry {self.identifier}{f': {self.problem}' if self.problem else ''}>"
 
 
 # Inside the class, "list" is its method.
@@ -181,10 +184,21 @@ class ModelStore:
         return present
 
 
+def installed_models() -> list[ModelEntry]:
+    """The models on this computer: shipped ones first, then by name and version; a broken one has a problem."""
+    return ModelStore().list()
+
+
 def resolve_model(model: str | Path | Model, store: ModelStore | None = None) -> Model:
-    """A model from itself, its folder, its zip file, or its name in the store (``name`` or ``name@version``)."""
+    """The model of a name (``name`` or ``name@version``), a folder or a zip file; a loaded Model is returned as it is.
+
+    store: where names are looked up; None for the models on this computer. Raises ModelPackageError.
+    """
     if isinstance(model, Model):
         return model
+    if not isinstance(model, (str, Path)):
+        kind = type(model).__name__
+        raise ModelPackageError(f"A model is given by its name, folder or zip file, not by an object of type {kind}.")
     if isinstance(model, Path) or _looks_like_a_path(model):
         return load_model(model)
     try:

@@ -1,0 +1,160 @@
+"""Fine-tuning on corrected segmentations in files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from LightMedSegLib.core.errors import DependencyError, TrainingDataError
+from LightMedSegLib.finetuning.job.description import JOB_FILE, RESULT_FILE, JobDescription
+from LightMedSegLib.finetuning.job.progress import steps_shown
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.model.package import Model
+
+if TYPE_CHECKING:
+    from LightMedSegLib.core.progress import CancelToken, ProgressCallback
+    from LightMedSegLib.finetuning.cases.record import CaseRecord
+    from LightMedSegLib.finetuning.job.job import JobResult
+
+OnCase = Callable[[str, "CaseRecord", Sequence[str]], None]
+"""Called with a case's name in the files, its record, and sentences about it, once it is stored."""
+
+
+def finetune(
+    model: str | Path | Model,
+    cases: str | Path | None,
+    out: str | Path,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    new_labels: Sequence[str] = (),
+    install: bool = False,
+    adopt: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+    **settings: float,
+) -> JobResult:
+    """Fine-tune a model, and return what the tests of the new version say: accepted or not, and why.
+
+    Args:
+        model: name, "name@version", folder or zip of the parent, or a loaded Model.
+        cases: folder with images/ and labels/ of equal names, or a CSV file with the columns case, image, labelmap and
+            optionally labelled (reviewed label values); None for the cases that were added in 3D Slicer.
+        out: folder of this run, which receives the new version as out/candidate unless it is installed.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        threads: processor threads; None for all but one.
+        new_labels: names of structures that follow the model's last label.
+        install: put the new version into the user's models.
+        adopt: install it, and use it in place of its parent if the tests accept it.
+        progress: called as progress(step, steps, message).
+        cancel: a token that any thread may set.
+        settings: numbers of FinetuneSettings, such as steps, learning_rate and seed.
+
+    A run that was interrupted goes on when it is called again with the same arguments.
+
+    Raises TrainingDataError, InputImageError, ModelPackageError, DeviceError, DependencyError, OutputError or
+    CancelledError.
+    """
+    try:
+        from LightMedSegLib.finetuning.job.job import run_job
+    except ModuleNotFoundError as error:
+        raise DependencyError(f"Fine-tuning needs the Python package {error.name}; install it first.") from error
+    folder, files = Path(out).expanduser(), _files(cases)
+    job = describe_job(
+        model, files, folder, device=device, threads=threads, install=install, adopt=adopt, settings=settings
+    )
+    prepare_job(job, files, folder, new_labels)
+    return run_job(job, folder, steps_shown(progress) if progress else None, cancel)
+
+
+def describe_job(
+    model: str | Path | Model,
+    files: Path | None,
+    folder: Path,
+    *,
+    device: str,
+    threads: int | None,
+    install: bool,
+    adopt: bool,
+    settings: Mapping[str, float],
+) -> JobDescription:
+    """The job in folder that finetune does for these arguments; raises TrainingDataError for a wrong one."""
+    return JobDescription(
+        model=str(model.folder if isinstance(model, Model) else model),
+        device=device,
+        threads=threads or 0,
+        adopt="if_better" if adopt else "ask",
+        install=install or adopt,
+        settings=FinetuneSettings.from_json(settings),
+        cases_folder=None if files is None else str(folder / "cases"),
+    )
+
+
+def prepare_job(
+    job: JobDescription, files: Path | None, folder: Path, new_labels: Sequence[str] = (), on_case: OnCase | None = None
+) -> None:
+    """Store the cases of files in job.cases_folder and write the job into folder, unless a run there goes on.
+
+    files: as cases of finetune; None for a job on cases that are stored already.
+
+    The job's file is written last, so that a folder that has one is complete. Raises TrainingDataError where folder
+    holds another run or a finished one, and for cases that cannot be used.
+    """
+    if (folder / RESULT_FILE).exists():
+        raise TrainingDataError(f"{folder} holds a finished run; choose another folder.")
+    if (folder / JOB_FILE).exists():
+        if JobDescription.read(folder / JOB_FILE) != job:
+            raise TrainingDataError(f"{folder} holds a run with other settings; choose another folder.")
+        return
+    if files is not None and job.cases_folder:
+        _store_cases(job, files, Path(job.cases_folder), new_labels, on_case)
+    job.write(folder)
+
+
+def _files(cases: str | Path | None) -> Path | None:
+    if cases is None:
+        return None
+    if not isinstance(cases, (str, os.PathLike)):
+        raise TrainingDataError(
+            f"Cases are given as a folder or a CSV file, not as an object of type {type(cases).__name__}."
+        )
+    return Path(cases).expanduser()
+
+
+def _store_cases(
+    job: JobDescription, files: Path, folder: Path, new_labels: Sequence[str], on_case: OnCase | None
+) -> None:
+    import SimpleITK as sitk
+
+    from LightMedSegLib.finetuning.cases.building import build_case
+    from LightMedSegLib.finetuning.cases.own_labels import make_label
+    from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
+    from LightMedSegLib.finetuning.cases.store import CaseStore
+    from LightMedSegLib.io.datasets import find_cases
+    from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.model.store import resolve_model
+
+    model = resolve_model(job.model)
+    first = model.card.num_classes
+    labels = [make_label(first + number, name) for number, name in enumerate(new_labels)]
+    layout = "csv" if files.suffix.lower() == ".csv" else "decathlon"
+    found = find_cases(files, layout, model.card.in_channels)
+    # What an interrupted run left would be learnt from twice.
+    shutil.rmtree(folder, ignore_errors=True)
+    store = CaseStore(folder)
+    for case in found:
+        built = build_case(
+            case.images,
+            sitk.Cast(read_volume(case.labelmap), sitk.sitkInt32),
+            model,
+            reviewed_labels=case.labelled,
+            new_labels=labels,
+            device=job.device,
+        )
+        record = store.add(built)
+        if on_case:
+            known = [entry.record for entry in store.list()]
+            on_case(case.name, record, same_scan_notes(known, record, None))
