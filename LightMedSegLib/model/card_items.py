@@ -10,7 +10,8 @@ Spacing = tuple[Millimetres, Millimetres, Millimetres]
 Extent = Annotated[float, Limits(minimum=1, maximum=10_000)]
 PatchSize = Annotated[int, Limits(minimum=1, maximum=1024)]
 Percentile = Annotated[float, Limits(minimum=0, maximum=100)]
-Width = Annotated[float, Limits(minimum=-1024, maximum=1024)]
+Width = Annotated[Any, Limits(type="number", minimum=-1024, maximum=1024)]
+"""Left as it is: a whole number may be a size."""
 Argument = Annotated[
     bool | Annotated[str, Limits(maxLength=64)] | Width | Annotated[list[Width], Limits(maxItems=16)] | None,
     Limits(description="Small enough that no card can ask for a network that fills the computer's memory."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,14 +94,14 @@ def _check_object(
         if name in properties:
             yield from _violations(item, properties[name], root, member_path(path, name))
         elif schema.get("additionalProperties") is False:
-            yield Violation(member_path(path, name), f"is not known{_suggestion(name, properties)}")
+            yield Violation(member_path(path, name), f"is not known; {_suggestion(name, properties)}")
         elif isinstance(schema.get("additionalProperties"), dict):
             yield from _violations(item, schema["additionalProperties"], root, member_path(path, name))
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
+def _suggestion(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, 1, 0.75)
-    return f"; the nearest item that is known is {near[0]}" if near else ""
+    return f"the nearest that is known is {near[0]}" if near else f"known are {', '.join(known)}"
 
 
 def _check_array(

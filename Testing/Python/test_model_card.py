@@ -73,6 +73,7 @@ def test_a_card_shares_nothing_with_what_it_was_made_from_or_gives_out() -> None
     data["network"]["arguments"]["width"].append(2)
     card.to_json()["network"]["arguments"]["width"].append(3)
     assert card.network.arguments == {"width": [1]}
+    assert type(card.network.arguments["width"][0]) is int, "sizes stay whole numbers"
 
 
 def test_tuples_and_whole_floats_are_accepted_from_python() -> None:

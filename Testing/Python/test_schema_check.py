@@ -155,7 +155,8 @@ def test_the_violation_names_the_item_and_the_reason() -> None:
 @pytest.mark.parametrize("key", ["a\nb", "\x1b[31m", "", "a.b"])
 def test_an_odd_key_cannot_break_the_message(key: str) -> None:
     message = str(find_violation({**FULL_CARD, key: 1}, card_schema()))
-    assert message == f"{key!r} is not known"
+    assert message.startswith(f"{key!r} is not known; known are schema_version, name")
+    assert message.isprintable()
 
 
 def test_among_alternatives_the_one_that_was_meant_is_explained() -> None:
