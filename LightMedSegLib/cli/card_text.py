@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.cli.tables import format_table
@@ -94,5 +95,5 @@ def _by(numbers: Any) -> str:
     return " x ".join(f"{number:g}" for number in numbers)
 
 
-def _cases(counts: dict[str, int]) -> str:
+def _cases(counts: Mapping[str, object]) -> str:
     return ", ".join(f"{count} {part}" for part, count in counts.items())

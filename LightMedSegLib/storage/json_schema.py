@@ -81,6 +81,8 @@ def _check_number(value: float, schema: Mapping[str, Any], path: str) -> Iterato
         yield Violation(path, f"is {value}, it must be above {schema['exclusiveMinimum']}")
     if "maximum" in schema and value > schema["maximum"]:
         yield Violation(path, f"is {value}, the most allowed is {schema['maximum']}")
+    if "exclusiveMaximum" in schema and value >= schema["exclusiveMaximum"]:
+        yield Violation(path, f"is {value}, it must be below {schema['exclusiveMaximum']}")
 
 
 def _check_object(
@@ -208,7 +210,7 @@ _TYPE_WORDS = {
 _KEYWORDS = frozenset(
     {
         *("$ref", "type", "const", "enum", "anyOf", "oneOf"),
-        *("minLength", "maxLength", "pattern", "minimum", "exclusiveMinimum", "maximum"),
+        *("minLength", "maxLength", "pattern", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"),
         *("required", "properties", "additionalProperties", "minItems", "maxItems", "uniqueItems", "items"),
     }
 )

@@ -28,7 +28,7 @@ class Item:
 
 
 @functools.cache
-def items_of(kind: type) -> tuple[Item, ...]:
+def items_of(kind: Any) -> tuple[Item, ...]:
     """The items of a dataclass or a TypedDict, in their order."""
     hints = typing.get_type_hints(kind, include_extras=True)
     if typing.is_typeddict(kind):
@@ -49,7 +49,6 @@ def items_of(kind: type) -> tuple[Item, ...]:
     return tuple(found)
 
 
-@functools.cache
 def record_schema(kind: Any) -> dict[str, Any]:
     """The schema of a record, or of any type that an item may have; it must not be changed.
 
@@ -59,6 +58,11 @@ def record_schema(kind: Any) -> dict[str, Any]:
 
     Raises TypeError for another type.
     """
+    return _whole_schema(kind)
+
+
+@functools.cache
+def _whole_schema(kind: Any) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     schema = _object(kind, definitions) if is_object(kind) else _schema(kind, definitions)
     return {**schema, "$defs": definitions} if definitions else schema

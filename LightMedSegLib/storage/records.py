@@ -40,9 +40,10 @@ def check_record(record: Any) -> None:
 
 def record_json(record: Any) -> dict[str, Any]:
     """The record as the JSON object that read_record reads; it shares nothing with the record."""
+    kind: Any = type(record)
     return {
         item.key: _plain(value)
-        for item in items_of(type(record))
+        for item in items_of(kind)
         if not ((value := getattr(record, item.name)) is None and item.omit_none)
     }
 

@@ -131,6 +131,7 @@ def test_the_schema_itself_is_valid_and_the_full_card_follows_it() -> None:
         ({"minLength": 2, "maxLength": 3, "pattern": "^a"}, ["a", "ab", "ba", "abcd", 7]),
         ({"minimum": 0, "maximum": 1}, [-1, 0, 0.5, 1, 2, True, "5"]),
         ({"exclusiveMinimum": 0}, [0, -0.0, 1e-300, -1]),
+        ({"exclusiveMaximum": 1}, [1, 1.0, 0.999, 2]),
         ({"required": ["a"], "properties": {"a": {"type": "null"}}}, [{}, {"a": None}, {"a": 1}, {"b": 1, "a": None}]),
         ({"properties": {"a": {}}, "additionalProperties": False}, [{"a": 1}, {"b": 1}, []]),
         ({"additionalProperties": {"type": "string"}}, [{"a": "x"}, {"a": 1}]),
