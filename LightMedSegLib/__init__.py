@@ -8,10 +8,12 @@ name brings what it needs when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+# Importing typing takes a hundredth of a second, in which the program could not yet end quietly after Ctrl+C.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from LightMedSegLib.core.errors import LightMedSegError
     from LightMedSegLib.evaluation.comparison import evaluate
     from LightMedSegLib.finetuning.job.from_files import finetune
@@ -49,6 +51,8 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     module, inner = _PLACES[name]
     return getattr(import_module(f"{__name__}.{module}"), inner)
 

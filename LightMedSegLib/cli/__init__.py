@@ -1,11 +1,13 @@
 """The command line ``lightmedseg``.
 
-Exit codes: 0 done; 2 the user can do something about it (one sentence on standard error); 130 interrupted.
-Anything else is a defect of ours and shows its traceback.
+Exit codes: 0 done; 2 the user can do something about it (one sentence on standard error); 3 a scan that no model suits;
+130 interrupted (128 and the signal's number); 141 nobody reads the output any more. Anything else is a defect of ours
+and shows its traceback.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -13,10 +15,11 @@ from LightMedSegLib import __version__
 from LightMedSegLib.cli import auto, cases, evaluate, export, finetune, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
 from LightMedSegLib.core.errors import CancelledError, LightMedSegError
+from LightMedSegLib.core.process import interruption
+from LightMedSegLib.core.process.standard_streams import CLOSED_PIPE, complain
 from LightMedSegLib.core.torch_loading import let_waiting_threads_sleep
 
 USER_ERROR = 2
-INTERRUPTED = 130
 
 _DESCRIPTION = "Light-weight 3D segmentation of medical images. For research; not a medical device."
 
@@ -28,18 +31,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser(words).parse_args(words)
         return int(arguments.run(arguments))
-    except CancelledError as error:
-        print(f"lightmedseg: {error}", file=sys.stderr)
-        return INTERRUPTED
-    except LightMedSegError as error:
-        print(f"lightmedseg: {error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("lightmedseg: interrupted; nothing was written.", file=sys.stderr)
-        return INTERRUPTED
     except SystemExit as request:
         # argparse ends the program itself for --help, --version and wrong arguments.
         return request.code if isinstance(request.code, int) else USER_ERROR
+    except CancelledError as error:
+        complain(str(error))
+        return interruption.exit_code()
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) or interruption.received():
+            complain(interruption.SENTENCE)
+            return interruption.exit_code()
+        if isinstance(error, BrokenPipeError):
+            return CLOSED_PIPE
+        sentence = _sentence(error)
+        if not sentence:
+            raise
+        complain(sentence)
+        return USER_ERROR
+
+
+def _sentence(error: BaseException) -> str:
+    """What to tell about an error that is no defect of ours; "" for any other."""
+    if isinstance(error, LightMedSegError):
+        return str(error)
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        return f"{os.fsdecode(error.filename)} cannot be used: {reason}." if error.filename else f"{reason}."
+    return ""
 
 
 def _help(parser: SentenceParser) -> int:

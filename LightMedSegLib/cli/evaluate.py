@@ -11,6 +11,7 @@ from LightMedSegLib.cli.parser import Commands, file_path, positive_float
 from LightMedSegLib.cli.tables import format_number, format_table
 from LightMedSegLib.evaluation.comparison import evaluate
 from LightMedSegLib.evaluation.metrics import LabelMetrics, mean_without_nan
+from LightMedSegLib.io.results.output_checks import check_inputs_stay
 from LightMedSegLib.io.segmentation_files import check_output_path
 
 
@@ -33,11 +34,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the table, write the JSON file."""
     if arguments.json:
         check_output_path(arguments.json)
+        check_inputs_stay([arguments.json], [arguments.prediction, arguments.reference])
     with without_native_messages():
         results = evaluate(arguments.prediction, arguments.reference, arguments.model, tolerance_mm=arguments.tolerance)
-    print(_table(results, arguments.tolerance))
+    # The file first: the reader of what is printed may go away.
     if arguments.json:
         write_json(arguments.json, _report(results, arguments.tolerance))
+    print(_table(results, arguments.tolerance))
     return 0
 
 

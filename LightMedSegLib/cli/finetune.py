@@ -13,6 +13,7 @@ from LightMedSegLib.cli.parser import Commands, file_path, positive_float, posit
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_number, format_table
 from LightMedSegLib.core.errors import DependencyError
+from LightMedSegLib.core.torch_loading import import_torch
 
 if TYPE_CHECKING:
     from LightMedSegLib.finetuning.cases.record import CaseRecord
@@ -61,6 +62,7 @@ def add_command(commands: Commands[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fine-tune and print the table; exit code 0 also for a version that was not accepted."""
     try:
+        import_torch()
         from LightMedSegLib.finetuning.job.job import run_job
         from LightMedSegLib.finetuning.job.progress import steps_shown
     except ModuleNotFoundError as error:

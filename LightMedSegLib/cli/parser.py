@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
+from LightMedSegLib.core.user_folders import expanded
+
 Commands = argparse._SubParsersAction
 """What add_subparsers returns; argparse has no public name for it."""
 
@@ -48,5 +50,5 @@ def fraction(text: str) -> float:
 
 
 def file_path(text: str) -> Path:
-    """A path with ~ expanded."""
-    return Path(text).expanduser()
+    """A path with ~ expanded, where there is such a home folder."""
+    return expanded(Path(text))

@@ -15,11 +15,18 @@ from LightMedSegLib.cli.segment_folder import is_folder_run, run_folder
 from LightMedSegLib.cli.segment_report import report_text, segmentation_report
 from LightMedSegLib.core.errors import ModelPackageError, OutputError
 from LightMedSegLib.core.progress import StageTimer
-from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, check_dicom_seg, write_dicom_seg
+from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, DicomSegWriter
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.montage import check_montage_path, write_montage
+from LightMedSegLib.io.results.output_checks import check_can_hold, check_inputs_stay
+from LightMedSegLib.io.results.result_rescue import kept_anyway
 from LightMedSegLib.io.sample_data import SAMPLES, sample_path
-from LightMedSegLib.io.segmentation_files import SEGMENTATION_SUFFIXES, check_output_path, check_segmentation_path
+from LightMedSegLib.io.segmentation_files import (
+    SEGMENTATION_SUFFIXES,
+    check_output_path,
+    check_segmentation_path,
+    write_segmentation,
+)
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.model.store import ModelStore, resolve_model
@@ -85,28 +92,44 @@ def run(arguments: argparse.Namespace) -> int:
     timer = StageTimer()
     with timer.stage("read"), without_native_messages():
         images = [read_volume(path, arguments.series) for path in paths]
+        check_can_hold(arguments.output, images[0].GetSize())
+        dicom = _dicom_writer(arguments, model, paths[0])
 
     from LightMedSegLib.inference.segmentation import segment_with
 
     with ProgressBar(sys.stderr) as progress:
         result = segment_with(images if len(images) > 1 else images[0], model, _options(arguments), progress)
     timer.seconds.update(result.timings)
+    if dicom and dicom.note:
+        result.notes.append(dicom.note)
     with timer.stage("write"):
-        if arguments.output.suffix == DICOM_SUFFIX:
-            write_dicom_seg(arguments.output, result.labelmap, model.card, paths[0], arguments.series)
-        else:
-            result.save(arguments.output)
-        if arguments.montage:
-            write_montage(arguments.montage, images[0], result.labelmap, model.card.labels)
-    report = segmentation_report(result, timer)
-    if arguments.json:
-        write_json(arguments.json, report)
+        attributes = {"LightMedSeg_Model": model.card.identifier}
+        with kept_anyway(arguments.output, result.labelmap, model.card.labels, attributes):
+            if dicom:
+                dicom.write(result.labelmap)
+            else:
+                write_segmentation(arguments.output, result.labelmap, model.card.labels, attributes)
+    try:
+        with timer.stage("write"):
+            if arguments.montage:
+                write_montage(arguments.montage, images[0], result.labelmap, model.card.labels)
+        report = segmentation_report(result, timer)
+        if arguments.json:
+            write_json(arguments.json, report)
+    except (OutputError, OSError) as error:
+        raise OutputError(f"{str(error).rstrip('.')}; the segmentation is complete: {arguments.output}.") from error
     print(report_text(report))
     return 0
 
 
 def _options(arguments: argparse.Namespace) -> SegmentOptions:
     return SegmentOptions(arguments.device, arguments.roi, arguments.overlap, arguments.mirror, arguments.threads)
+
+
+def _dicom_writer(arguments: argparse.Namespace, model: Model, source: Path) -> DicomSegWriter | None:
+    if arguments.output.suffix != DICOM_SUFFIX:
+        return None
+    return DicomSegWriter(arguments.output, model.card, source, arguments.series)
 
 
 def _input_path(text: str) -> Path:
@@ -120,11 +143,8 @@ def _check_outputs(arguments: argparse.Namespace, inputs: list[Path]) -> None:
     names = {path.resolve() for path in outputs}
     if len(names) < len(outputs):
         raise OutputError("The segmentation, the montage and the JSON file need three different names.")
-    for path in inputs:
-        if path.resolve() in names:
-            raise OutputError(f"{path} is an input and would be overwritten; choose another output.")
+    check_inputs_stay(outputs, inputs)
     if arguments.output.suffix == DICOM_SUFFIX:
-        check_dicom_seg(arguments.output, inputs[0])
         check_output_path(arguments.output)
     else:
         check_segmentation_path(arguments.output)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import signal
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +12,18 @@ import SimpleITK as sitk
 
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
+from LightMedSegLib.cli.parser import file_path
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.core.errors import CancelledError, InputImageError, OutputError
 from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.labels import Label
+from LightMedSegLib.core.process import interruption
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.batch import FAILED, NOT_STARTED, SEGMENTED, SKIPPED, Batch, Outcome
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.nnunet_labels import DATASET_FILE, dataset_values
+from LightMedSegLib.io.results.output_checks import check_inputs_stay, make_output_folder
 from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, find_scans
 from LightMedSegLib.io.segmentation_files import check_output_path
 from LightMedSegLib.io.volume_files import read_volume
@@ -35,21 +36,22 @@ def is_folder_run(arguments: argparse.Namespace) -> bool:
     """Whether a folder is to be segmented into a folder: one input, and an output without a file's ending."""
     return (
         len(arguments.inputs) == 1
-        and Path(arguments.inputs[0]).expanduser().is_dir()
-        and (arguments.output.is_dir() or not arguments.output.suffix)
+        and os.path.isdir(file_path(arguments.inputs[0]))  # noqa: PTH112 - no error for what may not be seen
+        and (os.path.isdir(arguments.output) or not arguments.output.suffix)  # noqa: PTH112
     )
 
 
 def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOptions) -> int:
     """Segment every scan, print a line for each and a summary; raises InputImageError if any failed."""
-    folder, output = Path(arguments.inputs[0]).expanduser(), arguments.output
+    folder, output = file_path(arguments.inputs[0]), arguments.output
     _check(arguments, folder, output)
     scans = find_scans(folder, model.card.in_channels)
     dataset = folder.parent if folder.name == IMAGES_FOLDER else folder
     values = dataset_values(dataset, model.card.labels)
-    _make_folder(output)
+    make_output_folder(output)
     if arguments.json:
         check_output_path(arguments.json)
+        check_inputs_stay([arguments.json], [path for scan in scans for path in scan.images])
 
     from LightMedSegLib.inference.segmentation import Engine
 
@@ -67,7 +69,8 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
         print(_about_values(model.card.labels, values))
     cancel = CancelToken()
     rows = []
-    with _interruptible(cancel), ProgressBar(sys.stderr) as progress:
+    # The scan in work ends within a second, instead of being torn down.
+    with interruption.calling(cancel.cancel), ProgressBar(sys.stderr) as progress:
         for outcome in batch.run(scans, progress, cancel):
             print(_line(outcome), flush=True)
             rows.append(_row(outcome))
@@ -92,32 +95,9 @@ def _check(arguments: argparse.Namespace, folder: Path, output: Path) -> None:
         raise OutputError(f"{output} holds the scans; choose another folder for the results.")
 
 
-def _make_folder(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder {output} cannot be made: {error.strerror}.") from error
-
-
 def _read_quietly(path: Path) -> sitk.Image:
     with without_native_messages():
         return read_volume(path)
-
-
-@contextmanager
-def _interruptible(cancel: CancelToken) -> Iterator[None]:
-    """Ctrl+C ends the scan in work within a second instead of tearing the program down; a second one does that."""
-
-    def on_interrupt(number: int, frame: Any) -> None:
-        if cancel.cancelled:
-            raise KeyboardInterrupt
-        cancel.cancel()
-
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _about_values(labels: tuple[Label, ...], values: dict[int, int]) -> str:

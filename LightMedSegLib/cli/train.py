@@ -6,6 +6,7 @@ from typing import Any
 
 from LightMedSegLib.cli.parser import Commands
 from LightMedSegLib.core.errors import DependencyError
+from LightMedSegLib.core.torch_loading import import_torch
 
 NAME = "train"
 
@@ -20,6 +21,7 @@ def add_command(commands: Commands[Any], chosen: bool) -> None:
     if not chosen:
         return
     try:
+        import_torch()
         from LightMedSegLib.training import command
     except ModuleNotFoundError as error:
         raise DependencyError(f"Training needs the Python package {error.name}; install it first.") from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from LightMedSegLib.core.errors import DependencyError, first_line
+from LightMedSegLib.core.process.interruption import held_back
 
 _RTLD_NOW = 2
 _BLOCK_BYTES = 2**22
@@ -23,7 +24,9 @@ _turn = threading.Lock()
 def import_torch() -> Any:
     """The module torch. Raises DependencyError, which says whether it is missing or broken."""
     try:
-        import torch
+        # In the middle of its initialisation an interrupt would look like a broken installation, or crash it.
+        with held_back():
+            import torch
     except ModuleNotFoundError as error:
         if error.name == "torch":
             raise DependencyError("PyTorch is not installed; install the package torch to run a model.") from error

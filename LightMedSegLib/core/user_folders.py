@@ -8,6 +8,9 @@ from pathlib import Path
 
 HOME_VARIABLE = "LIGHTMEDSEG_HOME"
 
+NO_HOME = Path(os.devnull)
+"""Stands for the home folder of an account without one: there is nothing below it, and nothing can be made there."""
+
 
 def shipped_models_folder() -> Path | None:
     """The models that came with the program, or None if there are none.
@@ -30,16 +33,34 @@ def user_models_folder() -> Path:
 
 
 def user_data_folder() -> Path:
-    """The program's folder in the user's data: as the platform has it, or LIGHTMEDSEG_HOME if that is set."""
+    """The program's folder in the user's data: as the platform has it, or LIGHTMEDSEG_HOME if that is set.
+
+    An account without a home folder gets one below NO_HOME: it is empty, and what has to write there says why not.
+    """
     chosen = os.environ.get(HOME_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return expanded(Path(chosen)).absolute()
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        base = Path(os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
+        base = _home() / "Library" / "Application Support"
     else:
         # The specification of XDG folders says that a relative path must be ignored.
         configured = Path(os.environ.get("XDG_DATA_HOME") or "")
-        base = configured if configured.is_absolute() else Path.home() / ".local" / "share"
+        base = configured if configured.is_absolute() else _home() / ".local" / "share"
     return base / "LightMedSeg"
+
+
+def expanded(path: Path) -> Path:
+    """path with ~ expanded; like a shell, path itself where nobody has such a home folder."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # Containers run as users who have no name, and no variable HOME.
+        return NO_HOME

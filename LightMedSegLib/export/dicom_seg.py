@@ -6,7 +6,10 @@ standard asks for. It is meant for the archive that the series came from, and is
 
 from __future__ import annotations
 
-import warnings
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,7 @@ import numpy as np
 from LightMedSegLib import __version__
 from LightMedSegLib.core.errors import DependencyError, InputImageError, OutputError
 from LightMedSegLib.core.labels import Code, Label
+from LightMedSegLib.export.dicom_header import discreet, missing_attribute, tidy
 from LightMedSegLib.io.dicom_series import series_files
 from LightMedSegLib.storage.atomic_files import atomic_write
 
@@ -27,63 +31,102 @@ DICOM_SUFFIX = ".dcm"
 SERIES_NUMBER = 300
 """Of the new series; viewers sort by it, and scanners rarely count so far."""
 
-_REQUIRED_EMPTY = (
-    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
-    "AccessionNumber", "ReferringPhysicianName",
-)  # fmt: skip
-"""What the standard wants to be present although it may be empty; series from research often lack some."""
-
-_REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
-"""Without these no object can refer to a slice or lie in its space; converters to DICOM sometimes forget them."""
+_TRIED_SLICES = 4
 
 
-def check_dicom_seg(path: Path, source: Path) -> None:
-    """Raise DependencyError or InputImageError unless a SEG of the DICOM folder source can be written to path."""
-    if not source.is_dir():
-        raise InputImageError(
-            f"{path.name} would be a DICOM segmentation, but {source} is no DICOM folder; let the output's name end in "
-            ".seg.nrrd or .nii.gz."
-        )
-    _packages()
+class DicomSegWriter:
+    """Writes the SEG file of a DICOM series; what its header does not allow shows when it is made.
+
+    path: of the file. card: of the model. source: folder of the series. series: which one of several, from 1.
+    note: a sentence for the user about what had to be changed in the header; "" where nothing had.
+
+    Raises DependencyError without the packages of the extra "dicomseg", InputImageError for a source that is no DICOM
+    folder and for a series that cannot be referred to.
+    """
+
+    def __init__(self, path: str | Path, card: ModelCard, source: str | Path, series: int | None = None) -> None:
+        self._path, self._card, self._source = Path(path), card, Path(source)
+        if not self._source.is_dir():
+            raise InputImageError(
+                f"{self._path.name} would be a DICOM segmentation, but {source} is no DICOM folder; let the output's "
+                "name end in .seg.nrrd or .nii.gz."
+            )
+        _packages()
+        with _refusing(self._source):
+            self._slices = self._read(series)
+            self.note = tidy(self._slices[0])
+            self._try()
+
+    def write(self, labelmap: sitk.Image) -> None:
+        """Write labelmap, made by the model from the series: name, colour, terminology and algorithm of each segment.
+
+        Segments that are empty are left out. Raises InputImageError for an empty labelmap, OutputError if the file
+        cannot be written.
+        """
+        frames, labels = _numbered(labelmap, self._card.labels)
+        if not labels:
+            raise InputImageError(
+                f"{self._path.name} is not written: the segmentation is empty, and a DICOM SEG cannot be."
+            )
+        with _refusing(self._source):
+            made = _segmentation(self._slices, frames, labels, self._card)
+        with atomic_write(self._path) as temporary:
+            try:
+                made.save_as(temporary)
+            except OSError as error:
+                raise OutputError(f"{self._path} cannot be written: {error.strerror or error}.") from error
+
+    def _read(self, series: int | None) -> list[Any]:
+        _, pydicom = _packages()
+        files = series_files(self._source, series)
+        slices = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
+        for one in slices:
+            missing = missing_attribute(one)
+            if missing:
+                raise InputImageError(_refusal(self._source, missing))
+            if not one.get("SliceThickness"):
+                one.SliceThickness = f"{_distance(slices):.6g}"
+        return slices
+
+    def _try(self) -> None:
+        """Make the object of a few slices, with every segment, and throw it away."""
+        slices = self._slices[:_TRIED_SLICES]
+        frames = np.zeros((len(slices), int(slices[0].Rows), int(slices[0].Columns)), dtype=np.uint8)
+        labels = list(self._card.labels[: frames.size])
+        frames.reshape(-1)[: len(labels)] = np.arange(1, len(labels) + 1)
+        _segmentation(slices, frames, labels, self._card).save_as(BytesIO())
 
 
 def write_dicom_seg(
     path: str | Path, labelmap: sitk.Image, card: ModelCard, source: str | Path, series: int | None = None
 ) -> None:
-    """Write labelmap, made by the card's model from the DICOM series in the folder source, as a SEG file.
+    """Write labelmap as the SEG file path at once; raises what :class:`DicomSegWriter` raises."""
+    DicomSegWriter(path, card, source, series).write(labelmap)
 
-    Segments that are empty are left out. Each has its name, colour, coded terminology, and the model as the algorithm.
 
-    Raises DependencyError without the packages of the extra "dicomseg", InputImageError for an empty labelmap or a
-    series that cannot be referred to, OutputError if path cannot be written.
-    """
-    highdicom, pydicom = _packages()
-    path, source = Path(path), Path(source)
-    frames, labels = _numbered(labelmap, card.labels)
-    if not labels:
-        raise InputImageError(f"{path.name} is not written: the segmentation is empty, and a DICOM SEG cannot be.")
-    slices = [pydicom.dcmread(file, stop_before_pixels=True) for file in series_files(source, series)]
-    for one in slices:
-        missing = [name for name in _REQUIRED if not one.get(name)]
-        if missing:
-            raise InputImageError(_refusal(source, f"a slice has no {missing[0]}"))
-        for name in _REQUIRED_EMPTY:
-            if name not in one:
-                setattr(one, name, "")
-        if not one.get("SliceThickness"):
-            one.SliceThickness = f"{labelmap.GetSpacing()[2]:.6g}"
+@contextmanager
+def _refusing(source: Path) -> Iterator[None]:
+    """Turn what pydicom and highdicom complain about in the block into an InputImageError without any value."""
     try:
-        # Its warnings would show the patient's name.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            made = _segmentation(highdicom, slices, frames, labels, card)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputImageError(_refusal(source, str(error).rstrip("."))) from error
-    with atomic_write(path) as temporary:
-        try:
-            made.save_as(temporary)
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+        with discreet():
+            yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InputImageError(_refusal(source, _wrong_attribute(error))) from None
+
+
+def _distance(slices: list[Any]) -> float:
+    """Distance in mm between the first two slices."""
+    first, second = (np.array([float(x) for x in one.ImagePositionPatient]) for one in slices[:2])
+    return float(np.linalg.norm(second - first))
+
+
+def _wrong_attribute(error: Exception) -> str:
+    """What highdicom complains about, by the attribute's name only: the rest may hold the patient's data."""
+    from pydicom.datadict import tag_for_keyword
+
+    words = re.findall(r"[A-Z]\w+", str(error))
+    name = next((word for word in words if tag_for_keyword(word) is not None), "")
+    return f"its {name} is missing or not as DICOM asks for" if name else "its header is not as DICOM asks for"
 
 
 def _refusal(source: Path, reason: str) -> str:
@@ -103,7 +146,8 @@ def _numbered(labelmap: sitk.Image, labels: tuple[Label, ...]) -> tuple[np.ndarr
     return numbers[array], present
 
 
-def _segmentation(highdicom: Any, slices: list[Any], frames: Any, labels: list[Label], card: ModelCard) -> Any:
+def _segmentation(slices: list[Any], frames: Any, labels: list[Label], card: ModelCard) -> Any:
+    highdicom, _ = _packages()
     return highdicom.seg.Segmentation(
         source_images=slices,
         pixel_array=frames,

@@ -11,6 +11,8 @@ from LightMedSegLib.core.errors import CancelledError, LightMedSegError
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, part_of
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.io.nnunet_labels import with_dataset_values
+from LightMedSegLib.io.results.output_checks import check_can_hold
+from LightMedSegLib.io.results.result_rescue import kept_anyway
 from LightMedSegLib.io.scan_folders import Scan
 from LightMedSegLib.io.segmentation_files import check_segmentation_path, write_segmentation
 from LightMedSegLib.io.volume_files import read_volume
@@ -70,21 +72,26 @@ class Batch:
 
     def _segment(self, scan: Scan, progress: ProgressCallback | None, cancel: CancelToken) -> Outcome:
         path = self.output / f"{scan.name}{self.suffix}"
-        if path.exists() and not self.overwrite:
-            return Outcome(path.name, SKIPPED)
         try:
+            if path.exists() and not self.overwrite:
+                return Outcome(path.name, SKIPPED)
             cancel.raise_if_cancelled()
             check_segmentation_path(path)
             images = [self.read(image) for image in scan.images]
+            check_can_hold(path, images[0].GetSize())
             result = self.engine.segment(images, self.options, progress, cancel)
             labelmap, labels = result.labelmap, result.card.labels
             if self.values:
                 labelmap, labels = with_dataset_values(labelmap, labels, self.values)
-            write_segmentation(path, labelmap, labels, {"LightMedSeg_Model": result.card.identifier})
+            attributes = {"LightMedSeg_Model": result.card.identifier}
+            with kept_anyway(path, labelmap, labels, attributes):
+                write_segmentation(path, labelmap, labels, attributes)
         except CancelledError:
             return Outcome(path.name, NOT_STARTED)
         except LightMedSegError as error:
             return Outcome(path.name, FAILED, _without_folders(str(error), (*scan.images, path)))
+        except OSError as error:
+            return Outcome(path.name, FAILED, f"{error.strerror or error}.")
         return Outcome(path.name, SEGMENTED, result=result)
 
 

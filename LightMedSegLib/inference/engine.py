@@ -16,6 +16,7 @@ from LightMedSegLib.core.devices import select_device
 from LightMedSegLib.core.errors import DeviceError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
 from LightMedSegLib.core.label_volumes import label_volumes
+from LightMedSegLib.core.process.forked import one_thread_if_forked
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
@@ -132,6 +133,7 @@ class Engine:
         check_resolution(images[0].GetSpacing(), spec.spacing)
         grid = Grid.of(images[0])
         whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
+        forked = one_thread_if_forked(self.device.name)
         run = _Run(
             spec=spec,
             overlap=spec.overlap if options.overlap is None else options.overlap,
@@ -141,10 +143,10 @@ class Engine:
             timer=StageTimer(),
             cancel=cancel or CancelToken(),
             plan=WorkPlan(progress or (lambda done, total, message: None)),
-            notes=[],
+            notes=[forked] if forked else [],
         )
         run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
-        with self._turn, _thread_count(options.threads):
+        with self._turn, _thread_count(None if forked else options.threads):
             return self._segment(images, grid, run)
 
     def _seen(self, options: SegmentOptions) -> tuple[InputSpec, Sequence[str]]:

@@ -81,6 +81,12 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
     return image
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether the file has DICOM's mark; raises OSError where it cannot be read."""
+    with path.open("rb") as stream:
+        return stream.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
+
+
 def series_files(folder: Path, series: int | None = None) -> tuple[str, ...]:
     """The files of the series that :func:`read_dicom_folder` reads: file k is slice k. Raises InputImageError."""
     return _choose(folder, list_series(folder), series).files
@@ -88,6 +94,7 @@ def series_files(folder: Path, series: int | None = None) -> tuple[str, ...]:
 
 def list_series(folder: Path) -> list[DicomSeries]:
     """The DICOM series directly in folder, longest first. Raises InputImageError if there is none."""
+    _refuse_unreadable(folder)
     with _without_itk_warnings():
         uids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
         found = [
@@ -97,6 +104,20 @@ def list_series(folder: Path) -> list[DicomSeries]:
     if not found:
         raise InputImageError(f"{folder} is a folder without DICOM images; give the folder that holds the slices.")
     return sorted(found, key=lambda one: (-len(one.files), one.uid))
+
+
+def _refuse_unreadable(folder: Path) -> None:
+    """Raise InputImageError for a folder or a file in it that may not be read: GDCM passes over it without a word."""
+    try:
+        for path in folder.iterdir():
+            if path.is_file():
+                with path.open("rb"):
+                    pass
+    except OSError as error:
+        raise InputImageError(
+            f"{error.filename or folder} cannot be read ({error.strerror or error}), and without it a slice may be "
+            "missing; ask for the permission, or copy the series."
+        ) from error
 
 
 def _refuse_damaged(folder: Path, found: Sequence[DicomSeries]) -> None:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.dicom_series import is_dicom
 from LightMedSegLib.io.volume_files import VOLUME_SUFFIXES
 
 IMAGES_FOLDER = "imagesTs"
+_OF_THE_SYSTEM = ("lost+found", "System Volume Information", "$RECYCLE.BIN")
+"""Folders of a drive that are nobody's scans, and that often nobody but the system may look into."""
+
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 
 
@@ -34,7 +38,7 @@ def find_scans(folder: Path, channels: int) -> list[Scan]:
         raise InputImageError(f"{folder} is no folder.")
     images = folder / IMAGES_FOLDER if (folder / IMAGES_FOLDER).is_dir() else folder
     found: dict[str, dict[int, Path]] = {}
-    for path in sorted(images.iterdir()):
+    for path in _inside(images):
         name = _scan_name(path)
         if name is None:
             continue
@@ -63,7 +67,7 @@ def find_scans(folder: Path, channels: int) -> list[Scan]:
 
 def _scan_name(path: Path) -> str | None:
     """The name of a scan without its ending; None for anything else."""
-    if path.name.startswith("."):
+    if path.name.startswith(".") or path.name in _OF_THE_SYSTEM:
         return None
     if path.is_dir():
         return path.name if _holds_dicom(path) else None
@@ -71,11 +75,16 @@ def _scan_name(path: Path) -> str | None:
     return path.name[: -len(suffix)] if suffix and len(path.name) > len(suffix) else None
 
 
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise InputImageError(f"{folder} cannot be read: {error.strerror or error}.") from error
+
+
 def _holds_dicom(folder: Path) -> bool:
-    """Whether any file directly in folder has DICOM's mark."""
-    for path in folder.iterdir():
-        if path.is_file():
-            with path.open("rb") as stream:
-                if stream.read(132)[128:] == b"DICM":
-                    return True
-    return False
+    """Whether any file directly in folder has DICOM's mark; true where that cannot be seen, as reading it says why."""
+    try:
+        return any(path.is_file() and is_dicom(path) for path in folder.iterdir())
+    except OSError:
+        return True

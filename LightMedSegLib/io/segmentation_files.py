@@ -7,6 +7,7 @@ developer guide of 3D Slicer, "Segmentations file format".
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def check_segmentation_path(path: Path) -> None:
 
 def check_output_path(path: Path) -> None:
     """Raise OutputError unless a file can be written at path; leaves nothing there."""
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - pathlib's method raises an error for a name that is too long
         raise OutputError(f"{path} cannot be written: it is a folder.")
     try:
         with atomic_write(path):

@@ -29,8 +29,9 @@ def active_version(folder: Path, name: str) -> str | None:
 def choose_version(folder: Path, name: str, version: str | None) -> None:
     """Choose a version, or with None the newest release again; complete or not at all. Raises OutputError."""
     path = folder / f"{name}{_SUFFIX}"
-    with exclusive(folder / _LOCK_FILE):
-        _remove_leftovers(folder)
+    with exclusive(folder / _LOCK_FILE) as alone:
+        if alone:
+            _remove_leftovers(folder)
         if version is not None:
             with atomic_write(path) as temporary:
                 temporary.write_text(f"{version}\n", encoding="ascii")
@@ -45,8 +46,9 @@ def choose_version(folder: Path, name: str, version: str | None) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Remove what a crash left of choices, unless a process is choosing just now."""
     if folder.is_dir():
-        with contextlib.suppress(OutputError), exclusive(folder / _LOCK_FILE, wait_seconds=0.0):
-            _remove_leftovers(folder)
+        with contextlib.suppress(OutputError), exclusive(folder / _LOCK_FILE, wait_seconds=0.0) as alone:
+            if alone:
+                _remove_leftovers(folder)
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -130,7 +130,13 @@ def load_model(source: str | Path) -> Model:
         return _load_folder(path)
     if not path.is_file():
         raise ModelPackageError(f"There is no model package at {path}.")
-    unpacked = _UnpackedFolder()
+    try:
+        unpacked = _UnpackedFolder()
+    except OSError as error:
+        raise ModelPackageError(
+            f"{path.name} cannot be unpacked: no temporary folder can be made ({error.strerror or error}); set TMPDIR "
+            "to a folder that can be written."
+        ) from error
     try:
         extract_zip(path, unpacked.path, FILE_LIMITS)
         return _load_folder(unpacked.path, unpacked, shown=path.name)

@@ -150,9 +150,11 @@ class ModelStore:
         return [_verified(entry) for entry in self.list()]
 
     def _entries(self, folder: Path | None, shipped: bool) -> Iterator[ModelEntry]:
-        if folder is None or not folder.exists():
+        if folder is None:
             return
         try:
+            if not folder.exists():
+                return
             children = sorted(child for child in folder.iterdir() if child.is_dir() and not is_temporary(child))
         except OSError as error:
             yield ModelEntry(None, folder, shipped, f"The model folder {folder} cannot be read: {error.strerror}.")
@@ -162,6 +164,9 @@ class ModelStore:
                 card = read_card(child)
             except ModelPackageError as error:
                 yield ModelEntry(None, child, shipped, str(error))
+                continue
+            except OSError as error:
+                yield ModelEntry(None, child, shipped, f"{child.name} cannot be read: {error.strerror or error}.")
                 continue
             yield ModelEntry(card, child, shipped, None if shipped else self._misplaced(card, child))
 

@@ -16,11 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.core.user_folders import HOME_VARIABLE, NO_HOME
 
 TEMPORARY_PREFIX = ".lightmedseg-tmp-"
 STALE_AFTER_SECONDS = 24 * 3600
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
+
+_LONGEST_ENDING = 10
+"""Characters of what a writer chooses the format by, as .seg.nrrd; a name with a dot may have a longer last part."""
 
 
 @contextlib.contextmanager
@@ -37,7 +41,7 @@ def atomic_write(path: str | Path, private: bool = False) -> Iterator[Path]:
         real = Path(os.path.realpath(target))
         if real.exists() and not stat.S_ISREG(real.stat().st_mode):
             raise OutputError(f"{target} cannot be written: it exists and is not a plain file.")
-        temporary = real.with_name(temporary_name("".join(real.suffixes[-2:])))
+        temporary = real.with_name(temporary_name(_ending(real)))
         try:
             # Created here, so that a missing folder or permission shows before any work is done.
             temporary.touch(mode=_PRIVATE_FILE if private else 0o666, exist_ok=False)
@@ -62,7 +66,7 @@ def atomic_folder(path: str | Path, private: bool = False) -> Iterator[Path]:
     if target.exists():
         raise FileExistsError(errno.EEXIST, "it exists already", str(target))
     with _explained(target):
-        _make_folders(target.parent)
+        make_folder(target.parent)
         temporary = target.with_name(temporary_name())
         try:
             temporary.mkdir(mode=_PRIVATE_FOLDER if private else 0o777)
@@ -93,10 +97,37 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing; raises OutputError where that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(f"{folder} cannot be written: it is not a folder.") from None
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {why_not_written(error, folder)}.") from error
+
+
 def make_private_folder(folder: Path) -> None:
     """Make a folder that nobody but the user can look into; one that is there already stays as it is."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+
+
+def why_not_written(error: OSError, target: Path) -> str:
+    """In a few words why the system refused to write target."""
+    if NO_HOME in target.parents:
+        return f"this account has no home folder; set {HOME_VARIABLE} to a folder of yours"
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return "the disk is full"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "there is no permission to write there"
+    if error.errno == errno.EROFS:
+        return "the disk is read-only"
+    if error.errno == errno.ENAMETOOLONG:
+        return "its name is too long for the disk"
+    if error.errno == errno.ENOENT:
+        return f"the folder {target.parent} does not exist"
+    return error.strerror or str(error)
 
 
 def temporary_name(suffix: str = "") -> str:
@@ -126,11 +157,10 @@ def remove_stale(folder: Path, older_than: float = STALE_AFTER_SECONDS) -> None:
                 path.unlink()
 
 
-def _make_folders(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise OutputError(f"{folder} cannot be written: it is not a folder.") from None
+def _ending(path: Path) -> str:
+    """The last two suffixes of path, or the last, or none: the temporary name must not be longer than a disk allows."""
+    endings = ("".join(path.suffixes[-2:]), path.suffix)
+    return next((ending for ending in endings if len(ending) <= _LONGEST_ENDING), "")
 
 
 def _rename_new(source: Path, target: Path) -> None:
@@ -153,7 +183,7 @@ def _explained(target: Path) -> Iterator[None]:
     except OSError as error:
         if not _is_about(error, target):
             raise
-        raise OutputError(f"{target} cannot be written: {_reason(error, target)}.") from error
+        raise OutputError(f"{target} cannot be written: {why_not_written(error, target)}.") from error
 
 
 def _is_about(error: OSError, target: Path) -> bool:
@@ -167,15 +197,3 @@ def _is_about(error: OSError, target: Path) -> bool:
         if named == real or named in real.parents or any(is_temporary(path) for path in (named, *named.parents)):
             return True
     return False
-
-
-def _reason(error: OSError, target: Path) -> str:
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return "the disk is full"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return "there is no permission to write there"
-    if error.errno == errno.EROFS:
-        return "the disk is read-only"
-    if error.errno == errno.ENOENT:
-        return f"the folder {target.parent} does not exist"
-    return error.strerror or str(error)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.storage.atomic_files import make_folder, why_not_written
 
 _RETRY_SECONDS = 0.05
+
+_HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK, errno.EINTR}
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
 class LockedError(OutputError):
@@ -18,43 +23,48 @@ class LockedError(OutputError):
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, wait_seconds: float = 10.0) -> Iterator[None]:
-    """Hold the lock file at path, which stays behind empty, for the with-block.
+def exclusive(path: Path, wait_seconds: float = 10.0) -> Iterator[bool]:
+    """Hold the lock file at path, which stays behind empty, for the with-block; whether there is a lock at all.
+
+    Some file systems have none (NFS without its lock service): the block is run all the same, as nothing else in the
+    library needs a lock to write whole files, but must not remove what may be another process's unfinished work.
 
     Raises LockedError if another process holds it for longer than wait_seconds, OutputError if path cannot be written.
     """
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise OutputError(f"{path.parent} cannot be written: {error.strerror or error}.") from error
+        raise OutputError(f"{path.parent} cannot be written: {why_not_written(error, path)}.") from error
     try:
-        deadline = time.monotonic() + wait_seconds
-        while not _try_lock(handle):
-            if time.monotonic() >= deadline:
-                raise LockedError(f"{path.parent} is in use by another process; wait until that has ended.")
-            time.sleep(_RETRY_SECONDS)
-        yield
+        yield _locked(handle, path.parent, time.monotonic() + wait_seconds)
     finally:
         os.close(handle)
+
+
+def _locked(handle: int, folder: Path, deadline: float) -> bool:
+    while True:
+        try:
+            _lock(handle)
+            return True
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return False
+            if error.errno not in _HELD:
+                raise OutputError(f"{folder} cannot be locked: {error.strerror or error}.") from error
+        if time.monotonic() >= deadline:
+            raise LockedError(f"{folder} is in use by another process; wait until that has ended.")
+        time.sleep(_RETRY_SECONDS)
 
 
 if os.name == "nt":
     import msvcrt
 
-    def _try_lock(handle: int) -> bool:
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
-            return False
-        return True
+    def _lock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
 
 else:
     import fcntl
 
-    def _try_lock(handle: int) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,11 +10,14 @@ from LightMedSegLib.training.command import add_arguments, run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the arguments, train, and return the exit code (2: a problem that the user can act on)."""
+    """Parse the arguments, train, and return the exit code (2: a problem that the user can act on; 130: Ctrl+C)."""
     parser = argparse.ArgumentParser(prog="python -m LightMedSegLib.training", description=__doc__)
     add_arguments(parser)
     try:
         return run(parser.parse_args(arguments))
+    except KeyboardInterrupt:
+        print("lightmedseg: interrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
+        return 130
     except LightMedSegError as error:
         print(f"lightmedseg: {error}", file=sys.stderr)
         return 2

@@ -160,7 +160,7 @@ def test_an_interrupt_ends_with_code_130(
 
     monkeypatch.setattr(segmentation, "segment_with", interrupted)
     assert main(["segment", str(scan), str(no_leftovers / "out.nrrd")]) == 130
-    assert capsys.readouterr().err == "lightmedseg: interrupted; nothing was written.\n"
+    assert capsys.readouterr().err == "lightmedseg: interrupted; no file is half written.\n"
     assert not (no_leftovers / "out.nrrd").exists()
 
 

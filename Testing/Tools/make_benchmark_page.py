@@ -49,6 +49,14 @@ class Table:
     shown: Callable[[dict[str, str]], bool] = lambda row: True
 
 
+_COMPARED = {"plain float32", "fast float32", "fast bfloat16", "channels-last bfloat16"}
+
+
+def _readable(row: dict[str, str]) -> bool:
+    """Return whether a row of networks.csv is one that a person compares: as users run it, or in our engine."""
+    return not row["network"].startswith("lightmedseg-") and f"{row['engine']} {row['precision']}" in _COMPARED
+
+
 TABLES = (
     Table(
         "networks.csv",
@@ -63,7 +71,7 @@ TABLES = (
             "ratio_to_ours": "times ours",
             "peak_mb": "peak memory (MB)",
         },
-        lambda row: row["edge"] == "128",
+        lambda row: row["edge"] == "128" and _readable(row),
     ),
     Table("cuda-networks.csv", "128 voxels cubed (milliseconds)", {}),
     Table("cuda-scans.csv", "Whole scans, warm, from image to labelmap (seconds)", {}),

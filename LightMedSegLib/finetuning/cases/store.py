@@ -131,7 +131,9 @@ class CaseStore:
 
     def clean(self) -> None:
         """Remove what a crash left half done, unless a process is writing just now."""
-        with contextlib.suppress(OutputError), self._locked(wait_seconds=0.0):
+        with contextlib.suppress(OutputError), self._locked(wait_seconds=0.0) as alone:
+            if not alone:
+                return
             remove_stale(self.folder, older_than=-1.0)
             for folder in self._folders():
                 remove_stale(folder, older_than=-1.0)
@@ -146,21 +148,24 @@ class CaseStore:
         return None
 
     @contextlib.contextmanager
-    def _locked(self, wait_seconds: float = 30.0) -> Iterator[None]:
+    def _locked(self, wait_seconds: float = 30.0) -> Iterator[bool]:
         # Where that fails, taking the lock says why.
         with contextlib.suppress(OSError):
             make_private_folder(self.folder)
-        with exclusive(self.folder / _LOCK_FILE, wait_seconds):
-            yield
+        with exclusive(self.folder / _LOCK_FILE, wait_seconds) as alone:
+            yield alone
 
     def _case_folders(self) -> _Folders:
         # A folder without a revision is one whose first was never finished.
         return [folder for folder in self._folders() if self._newest(folder)]
 
     def _folders(self) -> _Folders:
-        if not self.folder.is_dir():
-            return []
-        return sorted(item for item in self.folder.iterdir() if item.is_dir() and ID_PATTERN.fullmatch(item.name))
+        try:
+            if not self.folder.is_dir():
+                return []
+            return sorted(item for item in self.folder.iterdir() if item.is_dir() and ID_PATTERN.fullmatch(item.name))
+        except OSError as error:
+            raise TrainingDataError(f"The cases in {self.folder} cannot be read: {error.strerror or error}.") from error
 
     def _newest(self, folder: Path) -> int:
         numbers = [int(item.name) for item in folder.iterdir() if item.name.isdigit()] if folder.is_dir() else []

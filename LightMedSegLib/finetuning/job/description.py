@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.record_types import Limits
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
-from LightMedSegLib.storage.atomic_files import atomic_write
+from LightMedSegLib.storage.atomic_files import atomic_write, make_folder
 from LightMedSegLib.storage.records import check_record, read_record, record_json, refused_as
 from LightMedSegLib.storage.strict_json import parse_json
 
@@ -70,8 +70,8 @@ class JobDescription:
         return record_json(self)
 
     def write(self, folder: Path) -> Path:
-        """Write the job file into its folder, for ``python -m LightMedSegLib.finetuning``."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the job file into its folder, for ``python -m LightMedSegLib.finetuning``; raises OutputError."""
+        make_folder(folder)
         with atomic_write(folder / JOB_FILE) as temporary:
             temporary.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
         return folder / JOB_FILE

@@ -55,7 +55,9 @@ def clean_up(folder: Path, models: ModelStore, cases: CaseStore) -> None:
         with contextlib.suppress(OutputError, OSError):
             if not job.is_dir():
                 continue
-            with exclusive(job / LOCK_FILE, wait_seconds=0.0):
+            with exclusive(job / LOCK_FILE, wait_seconds=0.0) as alone:
+                if not alone:
+                    continue
                 (job / STOP_FILE).unlink(missing_ok=True)
                 for place in (job, job / WORK_FOLDER, *(job / WORK_FOLDER).glob("*/")):
                     remove_stale(place, older_than=-1.0)

@@ -12,6 +12,7 @@ from LightMedSegLib.core.errors import DependencyError, TrainingDataError
 from LightMedSegLib.finetuning.job.description import JOB_FILE, RESULT_FILE, JobDescription
 from LightMedSegLib.finetuning.job.progress import steps_shown
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.io.results.output_checks import make_output_folder
 from LightMedSegLib.model.package import Model
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def prepare_job(
         if JobDescription.read(folder / JOB_FILE) != job:
             raise TrainingDataError(f"{folder} holds a run with other settings; choose another folder.")
         return
+    make_output_folder(folder)
     if files is not None and job.cases_folder:
         _store_cases(job, files, Path(job.cases_folder), new_labels, on_case)
     job.write(folder)
@@ -142,6 +144,9 @@ def _store_cases(
     labels = [make_label(first + number, name) for number, name in enumerate(new_labels)]
     layout = "csv" if files.suffix.lower() == ".csv" else "decathlon"
     found = find_cases(files, layout, model.card.in_channels)
+    kept = folder.resolve()
+    if any(kept in path.resolve().parents for case in found for path in (*case.images, case.labelmap)):
+        raise TrainingDataError(f"{folder} holds the cases, and this run would replace it; choose another folder.")
     # What an interrupted run left would be learnt from twice.
     shutil.rmtree(folder, ignore_errors=True)
     store = CaseStore(folder)

@@ -17,6 +17,7 @@ import torch
 
 from LightMedSegLib.core.devices import select_device
 from LightMedSegLib.core.errors import ModelPackageError
+from LightMedSegLib.core.process.forked import one_thread_if_forked
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.finetuning.cases.same_scan import by_scan
 from LightMedSegLib.finetuning.cases.selection import reviewed_values, usable_records
@@ -50,7 +51,7 @@ from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.model.active_versions import remove_leftovers
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.model.store import ModelStore, resolve_model
-from LightMedSegLib.storage.atomic_files import atomic_write, remove_stale
+from LightMedSegLib.storage.atomic_files import atomic_write, make_folder, remove_stale
 from LightMedSegLib.storage.file_lock import LockedError, exclusive
 
 CANDIDATE_FOLDER = "candidate"
@@ -73,12 +74,14 @@ def run_job(
     Raises TrainingDataError for cases that cannot be used, CancelledError (the job can go on later), and what
     loading the model or choosing the device raise; OutputError if another process does this very job.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with _only_process(folder):
-        remove_stale(folder, older_than=-1.0)
+    make_folder(folder)
+    with _only_process(folder) as alone:
+        if alone:
+            remove_stale(folder, older_than=-1.0)
         before = torch.get_num_threads()
         # Of many processors one stays free: a job of low priority whose threads wait for each other is slower with it.
         torch.set_num_threads(description.threads or max(min(2, before), before - 1))
+        one_thread_if_forked(description.device)
         # Gradients of certain voxels are so small that a processor would take a hundred times as long for each.
         torch.set_flush_denormal(True)
         try:
@@ -89,16 +92,16 @@ def run_job(
 
 
 @contextlib.contextmanager
-def _only_process(folder: Path) -> Iterator[None]:
+def _only_process(folder: Path) -> Iterator[bool]:
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(exclusive(folder / LOCK_FILE, wait_seconds=0.0))
+            alone = stack.enter_context(exclusive(folder / LOCK_FILE, wait_seconds=0.0))
         except LockedError:
             # The usual sentence names the folder, which means nothing to somebody in front of a panel.
             raise LockedError(
                 "This fine-tuning runs in another window, or is just being stopped; wait until that has ended."
             ) from None
-        yield
+        yield alone
 
 
 class _Job:

@@ -46,12 +46,12 @@ class LossWatch:
         if len(losses) >= _LOST and all(math.isinf(value) for value in losses[-_LOST:]):
             return True
         sudden = len(losses) >= SHORT and self.median(SHORT) > 3 * self.lowest + 0.5
-        return sudden or (len(losses) == LONG and self.median() > 2 * self.lowest + 0.25)
+        return sudden or (len(losses) == LONG and self.median() > 1.5 * self.lowest + 0.15)
 
     @property
     def healthy(self) -> bool:
         """True when the median is near the lowest one: what the network knows now is worth keeping."""
-        return len(self._losses) == LONG and self.median() <= 1.2 * self.lowest + 0.05
+        return len(self._losses) == LONG and self.median() <= 1.1 * self.lowest + 0.03
 
     def forget(self, lowest: float) -> None:
         """Leave out the losses so far, and take lowest for the reference; infinite where there is none."""

@@ -1,0 +1,66 @@
+"""What is known of an output before any computing: whether it can hold the result, and harms nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.io.dicom_series import is_dicom
+from LightMedSegLib.io.segmentation_files import check_output_path
+from LightMedSegLib.storage.atomic_files import make_folder
+
+_MOST_OF_NIFTI = 2**15 - 1
+"""Voxels along an axis: the format counts them in 16 bits."""
+
+_BEST_COMPRESSION = 1032
+"""zlib never makes anything smaller by more than this factor: what must fit on the disk at the very least."""
+
+_LEAST_BYTES = 4096
+
+
+def check_can_hold(path: Path, size: Sequence[int]) -> None:
+    """Raise OutputError unless the format that path names, and its disk, can hold a labelmap of so many voxels."""
+    nifti = path.name.endswith((".nii", ".nii.gz"))
+    if nifti and max(size) > _MOST_OF_NIFTI:
+        raise OutputError(
+            f"{path} cannot be written: NIfTI holds at most {_MOST_OF_NIFTI} voxels along an axis, and the volume has "
+            f"{max(size)}; let the name end in .seg.nrrd."
+        )
+    least = max(_LEAST_BYTES, math.prod(size) // (1 if path.suffix == ".nii" else _BEST_COMPRESSION))
+    with contextlib.suppress(OSError):
+        disk = shutil.disk_usage(path.parent)
+        # Some network disks say that they have no room at all, used or free.
+        if disk.total and disk.free < least:
+            raise OutputError(
+                f"{path} cannot be written: the disk is full; it has {disk.free / 1e6:.1f} MB left, and the labelmap "
+                f"takes at least {least / 1e6:.1f} MB."
+            )
+
+
+def make_output_folder(folder: Path) -> None:
+    """Make the folder of results where it is missing; raises OutputError unless files can be written in it."""
+    make_folder(folder)
+    check_output_path(folder / "writable")
+
+
+def check_inputs_stay(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
+    """Raise OutputError if an output would replace an input, or a DICOM file in a folder that is an input."""
+    for output in filter(None, outputs):
+        for path in inputs:
+            if _same(output, path):
+                raise OutputError(f"{path} is an input and would be overwritten; choose another output.")
+            if path.is_dir() and _same(output.parent, path) and output.is_file() and is_dicom(output):
+                raise OutputError(
+                    f"{output} is a DICOM file of the input folder and would be overwritten; choose another output."
+                )
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
