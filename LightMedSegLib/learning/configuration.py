@@ -235,10 +235,11 @@ class TrainingConfiguration:
             )
 
     def _check_synthesis(self) -> None:
-        if self.synthesis.active != (self.data.layout == "labelmaps"):
+        layouts = ("labelmaps",) if self.synthesis.active else ("decathlon", "csv")
+        if self.data.layout not in layouts:
             raise TrainingDataError(
-                "data.layout must be 'labelmaps' where [synthesis] has label_ids, and only there, "
-                f"not {self.data.layout!r}."
+                f"data.layout must be one of {', '.join(layouts)}, not {self.data.layout!r}; "
+                "labelmaps go with the label_ids of [synthesis]."
             )
         if not self.synthesis.active:
             return

@@ -58,7 +58,7 @@ def test_the_written_configuration_names_no_folder_of_the_machine_that_trained()
         ({"augmentation": {"scaling": [0.9]}}, "augmentation.scaling"),
         ({"augmentation": {"mirror_axes": ["left"]}}, "left"),
         ({"data": {"layout": "bids"}}, "data.layout must be one of 'decathlon', 'csv', 'labelmaps', not 'bids'"),
-        ({"data": {"layout": "labelmaps"}}, "data.layout must be 'labelmaps' where"),
+        ({"data": {"layout": "labelmaps"}}, "data.layout must be one of decathlon, csv, not 'labelmaps'"),
         ({"augmentation": {"mirror_label_swaps": [[1, 1]]}}, "mirror_label_swaps"),
         ({"augmentation": {"mirror_label_swaps": [[1, 7]]}}, "mirror_label_swaps"),
         ({"loss": {"class_weights": [1.0, 2.0]}}, "class_weights"),
