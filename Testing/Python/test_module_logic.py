@@ -197,6 +197,15 @@ def test_a_large_volume_gets_a_preview_first_where_the_card_allows_it(
     assert len(sees.options) == 5, "no preview without the card, without being asked, or for a small volume"
 
 
+@pytest.mark.parametrize("option", [{"overlap": 2.0}, {"mirror": ("w",)}, {"threads": 0}])
+def test_an_impossible_option_is_refused_before_a_run_begins(bench: Bench, option: dict[str, Any]) -> None:  # noqa: F811
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
+
+    with pytest.raises(LightMedSegError, match=next(iter(option))):
+        bench.panel.logic.process(make_volume(), model=bench.model, wait=False, **option)
+    assert bench.panel.logic.job is None
+
+
 def test_a_preview_shows_the_model_larger_voxels(tmp_path: Path) -> None:
     """The real library: the same structures, roughly, on the input's own grid."""
     from LightMedSegLib.inference.segmentation import segment_with
