@@ -12,8 +12,6 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from LightMedSegLib.core.errors import LightMedSegError
     from LightMedSegLib.evaluation.comparison import evaluate
     from LightMedSegLib.finetuning.job.from_files import finetune
@@ -48,7 +46,7 @@ _PLACES = {
 """Public name to module and name there."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

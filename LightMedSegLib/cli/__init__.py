@@ -1,8 +1,8 @@
 """The command line ``lightmedseg``.
 
-Exit codes: 0 done; 2 the user can do something about it (one sentence on standard error); 3 a scan that no model suits;
-130 interrupted (128 and the signal's number); 141 nobody reads the output any more. Anything else is a defect of ours
-and shows its traceback.
+Exit codes: 0 done; 2 the user can do something about it (one sentence on standard error); 3 no model suits a scan, or
+a warning with --strict; 130 interrupted (128 and the signal's number); 141 nobody reads the output any more. Anything
+else is a defect of ours and shows its traceback.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ from collections.abc import Sequence
 from LightMedSegLib import __version__
 from LightMedSegLib.cli import auto, cases, evaluate, export, finetune, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
-from LightMedSegLib.core.errors import CancelledError, LightMedSegError
+from LightMedSegLib.core.console import print_every_character
+from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError
 from LightMedSegLib.core.process import interruption
 from LightMedSegLib.core.process.standard_streams import CLOSED_PIPE, complain
 from LightMedSegLib.core.torch_loading import let_waiting_threads_sleep
 
 USER_ERROR = 2
+DOUBTFUL = 3
 
 _DESCRIPTION = "Light-weight 3D segmentation of medical images. For research; not a medical device."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; argv are the words after the program's name."""
+    print_every_character()
     let_waiting_threads_sleep()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -47,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not sentence:
             raise
         complain(sentence)
-        return USER_ERROR
+        return DOUBTFUL if isinstance(error, DoubtfulResultError) else USER_ERROR
 
 
 def _sentence(error: BaseException) -> str:

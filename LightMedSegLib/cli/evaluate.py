@@ -9,8 +9,9 @@ from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float
 from LightMedSegLib.cli.tables import format_number, format_table
-from LightMedSegLib.evaluation.comparison import evaluate
+from LightMedSegLib.evaluation.comparison import compare
 from LightMedSegLib.evaluation.metrics import LabelMetrics, mean_without_nan
+from LightMedSegLib.io.headers.header_geometry import header_geometry
 from LightMedSegLib.io.results.output_checks import check_inputs_stay
 from LightMedSegLib.io.segmentation_files import check_output_path
 
@@ -36,11 +37,17 @@ def run(arguments: argparse.Namespace) -> int:
         check_output_path(arguments.json)
         check_inputs_stay([arguments.json], [arguments.prediction, arguments.reference])
     with without_native_messages():
-        results = evaluate(arguments.prediction, arguments.reference, arguments.model, tolerance_mm=arguments.tolerance)
+        found = compare(arguments.prediction, arguments.reference, arguments.model, tolerance_mm=arguments.tolerance)
+    headers = [
+        f"{which}: {note}"
+        for which, path in (("Prediction", arguments.prediction), ("Reference", arguments.reference))
+        for note in header_geometry(path).notes
+    ]
+    notes = [*found.notes, *headers]
     # The file first: the reader of what is printed may go away.
     if arguments.json:
-        write_json(arguments.json, _report(results, arguments.tolerance))
-    print(_table(results, arguments.tolerance))
+        write_json(arguments.json, {**_report(found.labels, arguments.tolerance), "notes": notes})
+    print("\n".join([_table(found.labels, arguments.tolerance), *([""] if notes else []), *notes]))
     return 0
 
 

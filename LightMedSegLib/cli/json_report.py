@@ -7,16 +7,22 @@ import math
 from pathlib import Path
 from typing import Any
 
+from LightMedSegLib.core.console import printable
 from LightMedSegLib.storage.atomic_files import atomic_write
 
 
 def write_json(path: Path, report: dict[str, Any]) -> None:
-    """Write strict JSON, complete or not at all; numbers that JSON lacks (nan, infinity) become null."""
+    """Write strict JSON, complete or not at all.
+
+    Numbers that JSON lacks (nan, infinity) become null, and bytes of file names that are no text become escapes.
+    """
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(_strict(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _strict(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
     if isinstance(value, dict):
         return {key: _strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

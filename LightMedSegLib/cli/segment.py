@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from LightMedSegLib.cli.auto import model_for, model_for_all, only_model
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path, fraction, positive_int
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.segment_folder import is_folder_run, run_folder
 from LightMedSegLib.cli.segment_report import report_text, segmentation_report
-from LightMedSegLib.core.errors import ModelPackageError, OutputError
+from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, DicomSegWriter
 from LightMedSegLib.inference.options import SegmentOptions
@@ -29,7 +30,7 @@ from LightMedSegLib.io.segmentation_files import (
 )
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.model.package import Model
-from LightMedSegLib.model.store import ModelStore, resolve_model
+from LightMedSegLib.model.store import resolve_model
 
 SAMPLE_PREFIX = "sample:"
 
@@ -58,7 +59,7 @@ def add_command(commands: Commands[Any]) -> None:
         help=f"segmentation to write ({', '.join(SEGMENTATION_SUFFIXES)}; {DICOM_SUFFIX}, a DICOM segmentation, for a "
         "DICOM folder), or a folder",
     )
-    parser.add_argument("--model", help="name, name@version, folder or zip file (default: the only one that fits)")
+    parser.add_argument("--model", help="name, name@version, folder or zip file (default: what auto suggests)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default auto)")
     parser.add_argument(
         "--roi", type=_roi, metavar="i0,i1,j0,j1,k0,k1", help="segment only these voxels, ends excluded"
@@ -77,6 +78,9 @@ def add_command(commands: Commands[Any]) -> None:
         default=".nii.gz",
         help="of the results of a folder (default .nii.gz)",
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="a warning about the scan or the result is an error, with exit code 3"
+    )
     parser.add_argument("--overwrite", action="store_true", help="in a folder: segment again what has a result")
     parser.set_defaults(run=run)
 
@@ -84,21 +88,27 @@ def add_command(commands: Commands[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Segment, write what was asked for, print the tables."""
     if is_folder_run(arguments):
-        return run_folder(arguments, _choose_model(arguments.model, 1), _options(arguments))
+        every = resolve_model(arguments.model) if arguments.model else model_for_all(1)
+        return run_folder(arguments, every, _options(arguments))
     paths = [_input_path(text) for text in arguments.inputs]
     # Before any computing: a wrong output name should not cost the wait for a result.
     _check_outputs(arguments, paths)
-    model = _choose_model(arguments.model, len(paths))
+    model = resolve_model(arguments.model) if arguments.model else only_model(len(paths))
+    chosen: list[str] = []
     timer = StageTimer()
     with timer.stage("read"), without_native_messages():
         images = [read_volume(path, arguments.series) for path in paths]
         check_can_hold(arguments.output, images[0].GetSize())
+        if model is None:
+            model, reason = model_for(images)
+            chosen.append(reason)
         dicom = _dicom_writer(arguments, model, paths[0])
 
     from LightMedSegLib.inference.segmentation import segment_with
 
     with ProgressBar(sys.stderr) as progress:
         result = segment_with(images if len(images) > 1 else images[0], model, _options(arguments), progress)
+    result.notes.extend(chosen)
     timer.seconds.update(result.timings)
     if dicom and dicom.note:
         result.notes.append(dicom.note)
@@ -123,7 +133,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _options(arguments: argparse.Namespace) -> SegmentOptions:
-    return SegmentOptions(arguments.device, arguments.roi, arguments.overlap, arguments.mirror, arguments.threads)
+    return SegmentOptions(
+        arguments.device, arguments.roi, arguments.overlap, arguments.mirror, arguments.threads, arguments.strict
+    )
 
 
 def _dicom_writer(arguments: argparse.Namespace, model: Model, source: Path) -> DicomSegWriter | None:
@@ -153,27 +165,6 @@ def _check_outputs(arguments: argparse.Namespace, inputs: list[Path]) -> None:
         check_output_path(arguments.montage)
     if arguments.json:
         check_output_path(arguments.json)
-
-
-def _choose_model(name: str | None, channels: int) -> Model:
-    """The model asked for, or else the newest version of the only one that takes so many volumes."""
-    if name:
-        return resolve_model(name)
-    store = ModelStore()
-    names = sorted(
-        {
-            entry.card.name
-            for entry in store.list()
-            if entry.card and not entry.problem and entry.card.in_channels == channels
-        }
-    )
-    if not names:
-        raise ModelPackageError(
-            f"No installed model takes {channels} volume(s); give --model, or install one: lightmedseg models import."
-        )
-    if len(names) > 1:
-        raise ModelPackageError(f"Several models fit; choose one with --model: {', '.join(names)}.")
-    return store.find(names[0])
 
 
 def _roi(text: str) -> Roi:

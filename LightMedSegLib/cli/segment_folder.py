@@ -15,20 +15,22 @@ from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import file_path
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_table
-from LightMedSegLib.core.errors import CancelledError, InputImageError, OutputError
+from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, InputImageError, OutputError
 from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.process import interruption
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.batch import FAILED, NOT_STARTED, SEGMENTED, SKIPPED, Batch, Outcome
+from LightMedSegLib.inference.batch import DOUBTFUL, FAILED, NOT_STARTED, SEGMENTED, SKIPPED, Batch, Outcome
 from LightMedSegLib.inference.options import SegmentOptions
-from LightMedSegLib.io.nnunet_labels import DATASET_FILE, dataset_values
+from LightMedSegLib.io.cases.dataset_description import DATASET_FILE
+from LightMedSegLib.io.nnunet_labels import dataset_values
 from LightMedSegLib.io.results.output_checks import check_inputs_stay, make_output_folder
 from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, find_scans
 from LightMedSegLib.io.segmentation_files import check_output_path
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.model.package import Model
 
+_STATES = (SEGMENTED, SKIPPED, DOUBTFUL, FAILED, NOT_STARTED)
 _FOR_ONE_SCAN = ("roi", "series", "montage")
 
 
@@ -42,7 +44,10 @@ def is_folder_run(arguments: argparse.Namespace) -> bool:
 
 
 def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOptions) -> int:
-    """Segment every scan, print a line for each and a summary; raises InputImageError if any failed."""
+    """Segment every scan, print a line for each and a summary.
+
+    Raises InputImageError if any failed, DoubtfulResultError if any got a warning and --strict was given.
+    """
     folder, output = file_path(arguments.inputs[0]), arguments.output
     _check(arguments, folder, output)
     scans = find_scans(folder, model.card.in_channels)
@@ -77,12 +82,19 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
     if arguments.json:
         write_json(arguments.json, {"model": model.card.identifier, "scans": rows})
     states = [row["state"] for row in rows]
+    warned = sum(bool(row.get("warnings")) for row in rows)
     print(f"\n{_counts(states)}\n\nThe results are in {output}.")
+    if warned:
+        print(f"{warned} of them {'has' if warned == 1 else 'have'} warnings: see the lines above.")
     if cancel.cancelled:
         raise CancelledError("Interrupted: finished results stay, and the same command goes on with the rest.")
     if FAILED in states:
         raise InputImageError(
             f"{states.count(FAILED)} of {len(states)} scans could not be segmented; the lines above say why."
+        )
+    if DOUBTFUL in states:
+        raise DoubtfulResultError(
+            f"{states.count(DOUBTFUL)} of {len(states)} scans got a warning and no result; the lines above say why."
         )
     return 0
 
@@ -109,7 +121,9 @@ def _about_values(labels: tuple[Label, ...], values: dict[int, int]) -> str:
 
 
 def _line(outcome: Outcome) -> str:
-    return f"{outcome.name}: {outcome.state}{f': {outcome.reason}' if outcome.reason else ''}"
+    warnings = outcome.result.warnings if outcome.result else []
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    return "\n".join([f"{outcome.name}: {outcome.state}{reason}", *(f"  Warning: {text}" for text in warnings)])
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
@@ -122,9 +136,10 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         row["segments"] = label_volumes(result.labelmap, result.card.labels)
         row["seconds"] = {**result.timings, "total": sum(result.timings.values())}
         row["notes"] = list(result.notes)
+        row["warnings"] = list(result.warnings)
     return row
 
 
 def _counts(states: list[str]) -> str:
-    rows = [[state, str(states.count(state))] for state in (SEGMENTED, SKIPPED, FAILED, NOT_STARTED) if state in states]
+    rows = [[state, str(states.count(state))] for state in _STATES if state in states]
     return format_table(["Scans", "Count"], rows)

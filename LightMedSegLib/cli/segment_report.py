@@ -21,11 +21,12 @@ def segmentation_report(result: Segmentation, timer: StageTimer) -> dict[str, An
         "segments": label_volumes(result.labelmap, result.card.labels),
         "seconds": {**timer.seconds, "total": timer.total},
         "notes": list(result.notes),
+        "warnings": list(result.warnings),
     }
 
 
 def report_text(report: dict[str, Any]) -> str:
-    """The report for people: device, volume of every segment, seconds of every stage, notes."""
+    """The report for people: device, volume of every segment, seconds of every stage, notes with warnings marked."""
     volumes = format_table(
         ["Segment", "Voxels", "Volume (ml)"],
         [[one["name"], str(one["voxels"]), f"{one['ml']:.3f}"] for one in report["segments"]],
@@ -34,4 +35,5 @@ def report_text(report: dict[str, Any]) -> str:
         ["Stage", "Seconds"], [[stage, f"{seconds:.2f}"] for stage, seconds in report["seconds"].items()]
     )
     lines = [f"Model {report['model']} on {report['device']}", "", volumes, "", times]
-    return "\n".join([*lines, *(["", *report["notes"]] if report["notes"] else [])])
+    notes = [f"{'Warning: ' if note in report['warnings'] else ''}{note}" for note in report["notes"]]
+    return "\n".join([*lines, *(["", *notes] if notes else [])])

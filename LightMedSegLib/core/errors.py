@@ -16,6 +16,10 @@ class InputImageError(LightMedSegError):
     """The volume cannot be segmented: format, dimension, geometry, values or modality."""
 
 
+class DoubtfulResultError(LightMedSegError):
+    """The volume or the result got a warning, and the caller asked for that to be an error; nothing was written."""
+
+
 class ModelPackageError(LightMedSegError):
     """A model package is missing, incomplete, tampered with, or made for a newer program."""
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.evaluation import metrics
 from LightMedSegLib.evaluation.metrics import LabelMetrics
-from LightMedSegLib.io.segmentation_files import as_labelmap, read_segmentation
+from LightMedSegLib.io.labelmaps.placing import on_common_grid, on_grid
+from LightMedSegLib.io.labelmaps.reading import Labelmap, Meaning, labelmap_of, read_labelmap
+from LightMedSegLib.io.labelmaps.two import with_names_of
+from LightMedSegLib.io.labelmaps.values import present_values
 from LightMedSegLib.model.store import resolve_model
 
 if TYPE_CHECKING:
+    from LightMedSegLib.core.labels import Label
     from LightMedSegLib.model.card import ModelCard
     from LightMedSegLib.model.package import Model
 
@@ -51,52 +58,69 @@ def evaluate(
         model: compare the labels of this model; None for all labels that the two name or contain.
         tolerance_mm: of NSD.
 
-    Labels are matched by value and come in the order of their values. The conventions are those of
-    LightMedSegLib.metrics.
+    Segments with names are matched by these, all others by value; they come in the order of their values. A .seg.nrrd
+    file that was cut to its segments is compared where it lies. The conventions are those of LightMedSegLib.metrics.
 
-    Raises InputImageError: a file that is no segmentation, different grids, one value with two names, both empty.
-    ModelPackageError: a model that does not exist.
+    Raises InputImageError: a file that is no segmentation, different grids, names and values that contradict each
+    other, values that the model does not have, both empty. ModelPackageError: a model that does not exist.
     """
-    first, first_names = _read(segmentation, "segmentation")
-    second, second_names = _read(reference, "reference")
-    if model is not None:
-        names = {label.value: label.name for label in resolve_model(model).card.labels}
-    else:
-        names = _common_names(first_names, second_names)
-        for value in sorted(_values(first) | _values(second)):
-            names.setdefault(value, f"Label {value}")
+    return compare(segmentation, reference, model, tolerance_mm=tolerance_mm).labels
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The metrics of each label, and sentences about labels that were not as expected."""
+
+    labels: list[LabelMetrics]
+    notes: tuple[str, ...]
+
+
+def compare(
+    segmentation: AnySegmentation,
+    reference: AnySegmentation,
+    model: str | Path | Model | None = None,
+    *,
+    tolerance_mm: float = 1.0,
+) -> Comparison:
+    """As evaluate, with notes."""
+    labels = resolve_model(model).card.labels if model is not None else None
+    first = _read(segmentation, "segmentation", labels)
+    second = _read(reference, "reference", labels)
+    if labels is None:
+        first = with_names_of(second, first)
+    names = dict(sorted({**second.names, **first.names}.items()))
+    for value in sorted({*present_values(first.image), *present_values(second.image)}):
+        names.setdefault(value, f"Label {value}")
     if not names:
         raise InputImageError("Both segmentations are empty: there is nothing to compare.")
-    return metrics.evaluate(first, second, names, tolerance_mm)
+    results = metrics.evaluate(*_on_one_grid(first, second), names, tolerance_mm)
+    return Comparison(results, (*first.notes, *second.notes))
 
 
-def _read(source: AnySegmentation, name: str) -> tuple[sitk.Image, dict[int, str]]:
-    """The labelmap, and the names of its values where they are known."""
+def _read(source: AnySegmentation, name: str, labels: Sequence[Label] | None) -> Labelmap:
+    """The labelmap with the values of labels, where these are given."""
+    meaning = Meaning(labels) if labels is not None else None
     if isinstance(source, (str, os.PathLike)):
-        return read_segmentation(Path(source).expanduser())
+        return read_labelmap(Path(source).expanduser(), meaning=meaning)
     if isinstance(source, sitk.Image):
-        return as_labelmap(source, f"The {name}")
+        return labelmap_of(source, f"The {name}", meaning=meaning)
     if isinstance(source, Labelled):
-        return source.labelmap, {label.value: label.name for label in source.card.labels}
+        own = {label.value: label.name for label in source.card.labels}
+        if labels is not None:
+            return labelmap_of(source.labelmap, f"The {name}", meaning=Meaning(labels, own, f"The {name}"))
+        return replace(labelmap_of(source.labelmap, f"The {name}"), names=own)
     raise InputImageError(
         f"The {name} is an object of type {type(source).__name__}; give a file, a SimpleITK labelmap or a result of "
         "segment."
     )
 
 
-def _common_names(predicted: dict[int, str], reference: dict[int, str]) -> dict[int, str]:
-    """Names of both; raises InputImageError where one value means two things."""
-    for value in predicted.keys() & reference.keys():
-        if predicted[value] != reference[value]:
-            raise InputImageError(
-                f"Label {value} is {predicted[value]!r} in the prediction and {reference[value]!r} in the reference; "
-                "give both the same label values."
-            )
-    return dict(sorted({**predicted, **reference}.items()))
-
-
-def _values(labelmap: sitk.Image) -> set[int]:
-    statistics = sitk.LabelShapeStatisticsImageFilter()
-    statistics.ComputePerimeterOff()
-    statistics.Execute(labelmap)
-    return set(statistics.GetLabels())
+def _on_one_grid(first: Labelmap, second: Labelmap) -> tuple[sitk.Image, sitk.Image]:
+    """Both labelmaps; where a segmentation was cut to its segments, on the grid that both need."""
+    if first.cut and second.cut:
+        return on_common_grid(first.image, second.image)
+    if first.cut:
+        return on_grid(first.image, Grid.of(second.image), "The segmentation", cut=True), second.image
+    if second.cut:
+        return first.image, on_grid(second.image, Grid.of(first.image), "The reference", cut=True)
+    return first.image, second.image

@@ -20,6 +20,7 @@ from LightMedSegLib.core.errors import DependencyError, InputImageError, OutputE
 from LightMedSegLib.core.labels import Code, Label
 from LightMedSegLib.export.dicom_header import discreet, missing_attribute, tidy
 from LightMedSegLib.io.dicom_series import series_files
+from LightMedSegLib.io.labelmaps.values import as_labelmap, check_known
 from LightMedSegLib.storage.atomic_files import atomic_write
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ def _numbered(labelmap: sitk.Image, labels: tuple[Label, ...]) -> tuple[np.ndarr
     """Frames (k, j, i) with the segment numbers 1, 2, ... that a SEG wants, and their labels."""
     import SimpleITK as sitk
 
+    labelmap = as_labelmap(labelmap, "The segmentation")
+    check_known(labelmap, [label.value for label in labels], "The segmentation")
     array = sitk.GetArrayViewFromImage(labelmap)
     counts = np.bincount(array.ravel(), minlength=256)
     present = [label for label in labels if counts[label.value]]

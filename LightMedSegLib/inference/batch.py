@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from LightMedSegLib.core.errors import CancelledError, LightMedSegError
+from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, part_of
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.io.nnunet_labels import with_dataset_values
@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
     from LightMedSegLib.inference.engine import Engine, Segmentation
 
-SEGMENTED, SKIPPED, FAILED, NOT_STARTED = "segmented", "exists already", "failed", "not started"
+SEGMENTED, SKIPPED, DOUBTFUL, FAILED, NOT_STARTED = (
+    "segmented", "exists already", "doubtful", "failed", "not started",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of one scan.
 
-    name: the result's file name. state: one of the four above. reason: of a failure, a sentence that names no path.
+    name: the result's file name. state: one of the five above; doubtful is what got a warning in a strict run. reason:
+    of a failure or a doubt, in sentences that name no path.
     result: large; whoever keeps outcomes of many scans should not keep it.
     """
 
@@ -88,6 +91,8 @@ class Batch:
                 write_segmentation(path, labelmap, labels, attributes)
         except CancelledError:
             return Outcome(path.name, NOT_STARTED)
+        except DoubtfulResultError as error:
+            return Outcome(path.name, DOUBTFUL, str(error))
         except LightMedSegError as error:
             return Outcome(path.name, FAILED, _without_folders(str(error), (*scan.images, path)))
         except OSError as error:

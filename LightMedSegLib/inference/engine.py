@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.devices import select_device
-from LightMedSegLib.core.errors import DeviceError
+from LightMedSegLib.core.errors import DeviceError, DoubtfulResultError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
 from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.process.forked import one_thread_if_forked
@@ -47,8 +47,9 @@ class Segmentation:
     """A result.
 
     labelmap: UInt8 image on exactly the input's grid, 0 is background. card: the model's. timings: seconds for each
-    of STAGES. device: where the network ran. notes: sentences for the user about anything done otherwise than asked.
-    explanation: a sentence on how the network ran there, for the log; "" where there is nothing to say.
+    of STAGES. device: where the network ran. notes: sentences for the user, first the warnings, then anything done
+    otherwise than asked. warnings: those that doubt the volume or the result. explanation: a sentence on how the
+    network ran there, for the log; "" where there is nothing to say.
     """
 
     labelmap: sitk.Image
@@ -57,6 +58,7 @@ class Segmentation:
     device: str
     notes: list[str] = field(default_factory=list)
     explanation: str = ""
+    warnings: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         size = " x ".join(str(n) for n in self.labelmap.GetSize())
@@ -81,7 +83,7 @@ class _Run:
     """What one call of Engine.segment carries through its stages.
 
     spec: how the network sees the volume. box: where labels are wanted. margin_mm: what the network sees around it.
-    search: this is the coarse pass.
+    strict: a warning is an error. search: this is the coarse pass.
     """
 
     spec: InputSpec
@@ -92,8 +94,16 @@ class _Run:
     timer: StageTimer
     cancel: CancelToken
     plan: WorkPlan
-    notes: list[str]
+    strict: bool
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     search: bool = False
+
+    def warn(self, sentences: Iterable[str]) -> None:
+        """Take warnings, each once; raises DoubtfulResultError for the first ones in a strict run."""
+        self.warnings.extend(one for one in dict.fromkeys(sentences) if one not in self.warnings)
+        if self.strict and self.warnings:
+            raise DoubtfulResultError(" ".join(self.warnings))
 
 
 class Engine:
@@ -126,7 +136,9 @@ class Engine:
         cancel: CancelToken | None = None,
     ) -> Segmentation:
         """As :func:`LightMedSegLib.inference.segmentation.segment`, with this engine's model and device."""
+        from LightMedSegLib.checks.scan_warnings import image_warnings
         from LightMedSegLib.io.volume_checks import check_resolution
+        from LightMedSegLib.io.volume_notes import notes_of
 
         images = input_volumes(image)
         spec, mirror = self._seen(options)
@@ -143,8 +155,11 @@ class Engine:
             timer=StageTimer(),
             cancel=cancel or CancelToken(),
             plan=WorkPlan(progress or (lambda done, total, message: None)),
-            notes=[forked] if forked else [],
+            strict=options.strict,
+            notes=list(dict.fromkeys([*([forked] if forked else []), *(n for one in images for n in notes_of(one))])),
         )
+        if len(images) == self.card.in_channels:
+            run.warn(image_warnings(images, self.card, None if options.roi is None else run.box))
         run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
         with self._turn, _thread_count(None if forked else options.threads):
             return self._segment(images, grid, run)
@@ -157,8 +172,10 @@ class Engine:
         return spec, self.card.test_time_mirroring if options.mirror is None else options.mirror
 
     def _segment(self, images: list[sitk.Image], grid: Grid, run: _Run) -> Segmentation:
+        from LightMedSegLib.checks.result_warnings import result_warnings
         from LightMedSegLib.inference.postprocessing import postprocess
 
+        asked = run.box
         run.cancel.raise_if_cancelled()
         labels = np.zeros(grid.shape, dtype=np.uint8)
         searches = is_worth_it(grid, run.box, run.spec, run.overlap)
@@ -176,11 +193,13 @@ class Engine:
             (x0, x1), (y0, y1), (z0, z1) = run.box
             postprocess(labels[z0:z1, y0:y1, x0:x1], self.card.postprocessing, voxel_ml, run.cancel)
             run.cancel.raise_if_cancelled()
+            run.warn(result_warnings(labels, grid, self.card, asked))
             labelmap = grid.image(labels)
             labelmap.CopyInformation(images[0])
         pace_of(device).learn("finish", labels.size, run.timer.seconds["postprocess"])
         run.plan.end("Done")
-        return Segmentation(labelmap, self.card, run.timer.seconds, device, run.notes, self._explanation(device))
+        notes, why = [*run.warnings, *run.notes], self._explanation(device)
+        return Segmentation(labelmap, self.card, run.timer.seconds, device, notes, why, list(run.warnings))
 
     def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
         """Plan the parts of a run by the voxels of each; what cannot be known yet is taken as large."""
@@ -199,16 +218,19 @@ class Engine:
 
     def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, run: _Run) -> str:
         """Fill run.box of labels on the engine's device, or on the CPU where that fails; return the device's name."""
+        from LightMedSegLib.inference.padding_labels import clear_padding
         from LightMedSegLib.inference.preprocessing import prepare_volume
 
         run.plan.at("search preparation" if run.search else "preparation", 0.0, "Preparing the volume")
         before = run.timer.seconds["preprocess"]
         with run.timer.stage("preprocess"):
             prepared = prepare_volume(images, run.spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
+        run.warn(prepared.notes)
         pace_of(self.device.name).learn("preparation", labels.size, run.timer.seconds["preprocess"] - before)
         for device in dict.fromkeys((self.device.name, "cpu")):
             try:
                 self._label_on(device, prepared, labels, run)
+                run.warn(clear_padding(labels, prepared, self.card) if not run.search else ())
                 return device
             except (RuntimeError, MemoryError) as error:
                 reason = _why_it_failed(error, device)

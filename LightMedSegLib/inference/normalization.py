@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LARGEST_SAMPLE = 4_000_000
-_SMALLEST_DEVIATION = 1e-6
+_SMALLEST_DEVIATION = 1e-7
+"""As a share of the largest value: below it lies float32's rounding of a constant volume."""
 
 
 def normalize(volume: NDArray[np.float32], normalization: Mapping[str, Any]) -> None:
@@ -45,8 +46,10 @@ def percentiles(volume: NDArray[np.float32], values: tuple[float, float]) -> tup
 
 
 def _zscore(volume: NDArray[np.float32], clip_percentiles: tuple[float, float]) -> None:
-    np.clip(volume, *percentiles(volume, clip_percentiles), out=volume)
+    lower, upper = percentiles(volume, clip_percentiles)
+    np.clip(volume, lower, upper, out=volume)
     mean = float(volume.mean(dtype=np.float64))
     volume -= np.float32(mean)
     deviation = float(np.sqrt(np.mean(np.square(volume), dtype=np.float64)))
-    volume /= np.float32(max(deviation, _SMALLEST_DEVIATION))
+    smallest = _SMALLEST_DEVIATION * max(abs(lower), abs(upper))
+    volume /= np.float32(max(deviation, smallest) or 1.0)

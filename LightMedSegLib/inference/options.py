@@ -25,6 +25,7 @@ class SegmentOptions:
     overlap: fraction of a window shared with its neighbour, 0 to 0.9.
     mirror: axes of "x", "y", "z" whose mirror images are averaged in; () for none.
     threads: processor threads for the call.
+    strict: whether a warning about the volume or the result is an error.
     preview_spacing: (x, y, z) in mm of larger voxels for one quick coarse pass, without mirror images, instead of the
         full one.
 
@@ -36,6 +37,7 @@ class SegmentOptions:
     overlap: float | None = None
     mirror: Sequence[str] | None = None
     threads: int | None = None
+    strict: bool = False
     preview_spacing: Triple | None = None
 
     def __post_init__(self) -> None:

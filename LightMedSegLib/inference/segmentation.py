@@ -38,6 +38,7 @@ def segment(
     overlap: float | None = None,
     mirror: Sequence[str] | None = None,
     threads: int | None = None,
+    strict: bool = False,
 ) -> Segmentation:
     """Return the segmentation of a volume on exactly its voxel grid.
 
@@ -53,12 +54,14 @@ def segment(
         overlap: fraction of a window shared with its neighbour, 0 to 0.9, instead of the card's.
         mirror: axes of "x", "y", "z" whose mirror images are averaged in, instead of the card's; () for none.
         threads: processor threads for this call.
+        strict: whether a warning about the volume or the result, else found in the result's warnings, is an error.
 
     The models of the last two calls stay in memory, so that the next call need not load them.
 
-    Raises InputImageError, ModelPackageError, DeviceError, DependencyError or CancelledError.
+    Raises InputImageError, ModelPackageError, DeviceError, DependencyError or CancelledError; strict calls also
+    DoubtfulResultError, before any computing where the volume alone is the reason.
     """
-    return segment_with(image, model, SegmentOptions(device, roi, overlap, mirror, threads), progress, cancel)
+    return segment_with(image, model, SegmentOptions(device, roi, overlap, mirror, threads, strict), progress, cancel)
 
 
 def segment_with(

@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
-from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.errors import InputImageError, TrainingDataError
+from LightMedSegLib.io.cases.case import Case
+from LightMedSegLib.io.cases.case_list import cases_of_csv
+from LightMedSegLib.io.cases.dataset_description import DATASET_FILE, declared_channels, declared_labels
+from LightMedSegLib.storage.file_names import comparable_name
 
-VOLUME_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One volume (one file per channel) with its labelmap.
-
-    labelled holds the label values that the annotator looked for; None means all of them. A structure
-    that is not in it may be present in the image without being marked, so the loss leaves it out.
-    """
-
-    name: str
-    images: tuple[Path, ...]
-    labelmap: Path
-    labelled: tuple[int, ...] | None = None
+VOLUME_ENDINGS = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
 def find_cases(folder: Path, layout: str, channels: int) -> list[Case]:
     """The labelled cases below folder (or in the CSV file), sorted by name.
 
     layout "decathlon": imagesTr/ and labelsTr/ (nnU-Net's ``_0000`` channel endings are understood, as is
-    Decathlon's one file a case), or images/ and labels/ with equal file names. layout "csv": folder is a
-    CSV file with the columns case, image (or image_0, image_1, ...), labelmap and optionally labelled, a
-    list of label values separated by spaces; paths are relative to the CSV file. layout "labelmaps": the
-    volumes of the folder, or of its folder labels/, each a case without an image.
+    Decathlon's one file a case), or images/ and labels/ with equal file names. layout "csv", and any file: a CSV file
+    with the columns case, image (or image_0, image_1, ...), labelmap and optionally labelled, a list of label values;
+    paths are relative to the CSV file. layout "labelmaps": the volumes of the folder, or of its folder labels/, each a
+    case without an image.
 
-    Raises TrainingDataError when a file is missing or the folder holds no case.
+    Raises TrainingDataError when a file is missing, two files are one case, or the folder holds no case.
     """
     if not folder.exists():
         raise TrainingDataError(f"The training data {folder} does not exist.")
     if layout == "labelmaps":
         cases = _labelmaps_of_folder(folder)
     else:
-        cases = _cases_of_csv(folder, channels) if layout == "csv" else _cases_of_folder(folder, channels)
+        listed = layout == "csv" or folder.is_file()
+        cases = cases_of_csv(folder, channels) if listed else _cases_of_folder(folder, channels)
     if not cases:
         raise TrainingDataError(f"The training data {folder} holds no labelled case.")
     names = [case.name for case in cases]
@@ -74,60 +62,58 @@ def _cases_of_folder(folder: Path, channels: int) -> list[Case]:
         raise TrainingDataError(
             f"The training data {folder} needs the folders imagesTr and labelsTr, or images and labels."
         )
-    _check_dataset_file(folder, channels)
+    labels_of_dataset = _checked_dataset(folder, channels)
     volumes = _volumes_by_name(folder / images)
-    cases = []
+    cases: list[Case] = []
     for name, labelmap in sorted(_volumes_by_name(folder / labels).items()):
-        files = [volumes.get(f"{name}_{channel:04d}") for channel in range(channels)]
-        if channels == 1 and files[0] is None:
-            files = [volumes.get(name)]
-        if any(file is None for file in files):
+        files = _images_of_case(name, volumes, channels)
+        if len(files) < channels:
             raise TrainingDataError(f"The labelmap {labelmap.name} has no image of {channels} channel(s) in {images}.")
-        cases.append(Case(name, tuple(file for file in files if file is not None), labelmap))
+        others = [case.labelmap.name for case in cases if set(case.images) & set(files)]
+        if others:
+            raise TrainingDataError(
+                f"The labelmaps {others[0]} and {labelmap.name} would both belong to {files[0].name}; keep one of them."
+            )
+        cases.append(Case(name, files, labelmap, dataset_labels=labels_of_dataset, dataset_file=folder / DATASET_FILE))
     return cases
 
 
-def _volumes_by_name(folder: Path) -> dict[str, Path]:
-    return {case_name(path): path for path in sorted(folder.iterdir()) if case_name(path) and path.name[0] != "."}
-
-
-def _check_dataset_file(folder: Path, channels: int) -> None:
-    path = folder / "dataset.json"
-    if not path.is_file():
-        return
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise TrainingDataError(f"The file {path} is not valid JSON.") from None
-    declared = content.get("channel_names", content.get("modality")) if isinstance(content, dict) else None
-    if isinstance(declared, dict) and len(declared) != channels:
+def _images_of_case(name: str, volumes: dict[str, Path], channels: int) -> tuple[Path, ...]:
+    """The files of all channels, or fewer if one is missing."""
+    numbered = [volumes[key] for key in (f"{name}_{channel:04d}" for channel in range(channels)) if key in volumes]
+    plain = volumes.get(name)
+    if channels > 1 or plain is None:
+        return tuple(numbered)
+    if numbered:
         raise TrainingDataError(
-            f"The file {path} declares {len(declared)} channel(s), but the training configuration has {channels}."
+            f"The case {name!r} has two images, {plain.name} and {numbered[0].name}; keep one of them."
         )
+    return (plain,)
 
 
-def _cases_of_csv(path: Path, channels: int) -> list[Case]:
-    image_columns = ["image"] if channels == 1 else [f"image_{channel}" for channel in range(channels)]
+def _volumes_by_name(folder: Path) -> dict[str, Path]:
+    """Volumes by case name. Raises TrainingDataError for two files of one case in two formats."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        name = comparable_name(case_name(path))
+        if not name or path.name[0] == ".":
+            continue
+        if name in found:
+            raise TrainingDataError(
+                f"{folder} has two files for the case {name!r}, {found[name].name} and {path.name}; keep one of them."
+            )
+        found[name] = path
+    return found
+
+
+def _checked_dataset(folder: Path, channels: int) -> tuple[tuple[int, str], ...]:
+    """Values and names of the labels by the dataset's description, where there is one."""
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TrainingDataError(f"The list of cases {path.name} cannot be read: {error}.") from None
-    return [_case_of_row(row, path, number, image_columns) for number, row in enumerate(rows, start=2)]
-
-
-def _case_of_row(row: dict[str, str | None], path: Path, number: int, image_columns: list[str]) -> Case:
-    place = f"Line {number} of {path.name}"
-    for column in ["case", "labelmap", *image_columns]:
-        if not row.get(column):
-            raise TrainingDataError(f"{place} has no value in the column {column!r}.")
-    files = [path.parent / str(row[column]) for column in [*image_columns, "labelmap"]]
-    for file in files:
-        if not file.is_file():
-            raise TrainingDataError(f"{place} names the file {file}, which does not exist.")
-    written = row.get("labelled")
-    try:
-        labelled = None if written is None or not written.strip() else tuple(int(value) for value in written.split())
-    except ValueError:
-        raise TrainingDataError(f"{place} must list whole numbers in the column 'labelled', not {written!r}.") from None
-    return Case(str(row["case"]), tuple(files[:-1]), files[-1], labelled)
+        declared, labels = declared_channels(folder), declared_labels(folder)
+    except InputImageError as error:
+        raise TrainingDataError(str(error)) from None
+    if declared not in (None, channels):
+        raise TrainingDataError(
+            f"The file {folder / DATASET_FILE} declares {declared} channel(s), but {channels} are asked for."
+        )
+    return tuple((value, name) for name, value in labels.items() if value)

@@ -1,6 +1,6 @@
 """A volume from a folder of DICOM slices, refused where slices are missing or ambiguous.
 
-Only geometry and slice counts are looked at; no patient data is read out, shown or kept.
+Only geometry, slice counts and the kind of scan are looked at; no patient data is read out, shown or kept.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.dicom.copies import readable_files
+from LightMedSegLib.io.dicom.stack import stack_of
+from LightMedSegLib.io.headers.stated_geometry import settle_geometry
+from LightMedSegLib.io.scan_tags import keep_tags, scan_tags
+from LightMedSegLib.storage.file_names import check_readable_name
 
 _SERIES_NUMBER = "0020|0011"
 _MODALITY = "0008|0060"
-_POSITION = "0020|0032"
-_ORIENTATION = "0020|0037"
-_PIXEL_SPACING = "0028|0030"
 
 # In the file's own header, which is the same in every transfer syntax: the kind of object, here CT, MR and PET slices.
 _MAGIC_AT, _MAGIC = 128, b"DICM"
@@ -29,16 +30,10 @@ _SLICE_CLASS = re.compile(rb"\x02\x00\x02\x00UI..1\.2\.840\.10008\.5\.1\.4\.1\.1
 
 _LARGE_PIXELS, _STRONGEST_COMPRESSION = 2**24, 1000
 
-SPACING_TOLERANCE = 0.1
-"""Distances between slices may differ by this fraction of their median (scanners round positions)."""
-
-TILT_TOLERANCE = 0.01
-"""Allowed sideways shift of a slice against the first, as a fraction of the distance along the normal."""
-
 
 @dataclass(frozen=True)
 class DicomSeries:
-    """One series of a folder: its identifier and files, sorted by position along the slice normal."""
+    """One series of a folder: its identifier and files."""
 
     uid: str
     files: tuple[str, ...]
@@ -57,10 +52,14 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
             "(convert a multi-frame object to NIfTI or NRRD first)."
         )
     _refuse_absurd_size(folder, chosen.files[0])
+    stack = stack_of(folder, chosen.files)
     reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(chosen.files)
-    reader.MetaDataDictionaryArrayUpdateOn()
-    with _without_itk_warnings():
+    with readable_files(stack.slices, folder) as files, _without_itk_warnings():
+        reader.SetFileNames(files)
+        reader.MetaDataDictionaryArrayUpdateOn()
+        if len({(one.slope, one.intercept) for one in stack.slices}) > 1:
+            # ITK would take the first slice's type for all, and cut off what the others' values have more.
+            reader.SetOutputPixelType(sitk.sitkFloat64)
         try:
             image = reader.Execute()
         except (RuntimeError, MemoryError) as error:
@@ -68,16 +67,8 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
                 f"{folder} holds a DICOM series that cannot be read as one volume: a file is damaged, or its "
                 "slices differ in size."
             ) from error
-    slices = range(len(chosen.files))
-    _check_slices(
-        folder,
-        [_numbers(reader, n, _POSITION, 3, folder, "position and orientation") for n in slices],
-        [_numbers(reader, n, _ORIENTATION, 6, folder, "position and orientation") for n in slices],
-    )
-    # ITK takes 1 mm where the spacing is missing, and the first slice's for all.
-    spacings = np.array([_numbers(reader, n, _PIXEL_SPACING, 2, folder, "pixel spacing") for n in slices])
-    if np.abs(spacings - spacings[0]).max() > 1e-3 * spacings[0].max():
-        raise InputImageError(f"{folder} has DICOM slices of different pixel spacing; give a folder with one stack.")
+    settle_geometry(image, stack.stated, str(folder))
+    keep_tags(image, scan_tags(lambda key: reader.GetMetaData(0, key) if reader.HasMetaDataKey(0, key) else ""))
     return image
 
 
@@ -89,7 +80,7 @@ def is_dicom(path: Path) -> bool:
 
 def series_files(folder: Path, series: int | None = None) -> tuple[str, ...]:
     """The files of the series that :func:`read_dicom_folder` reads: file k is slice k. Raises InputImageError."""
-    return _choose(folder, list_series(folder), series).files
+    return stack_of(folder, _choose(folder, list_series(folder), series).files).files
 
 
 def list_series(folder: Path) -> list[DicomSeries]:
@@ -100,6 +91,8 @@ def list_series(folder: Path) -> list[DicomSeries]:
         found = [
             DicomSeries(uid, tuple(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid))) for uid in uids
         ]
+    for file in (file for one in found for file in one.files):
+        check_readable_name(Path(file), InputImageError)
     _refuse_damaged(folder, found)
     if not found:
         raise InputImageError(f"{folder} is a folder without DICOM images; give the folder that holds the slices.")
@@ -177,44 +170,9 @@ def _describe(one: DicomSeries) -> str:
     return f"series number {number}, {modality}, {len(one.files)} slices"
 
 
-def _numbers(reader: sitk.ImageSeriesReader, index: int, key: str, count: int, folder: Path, what: str) -> np.ndarray:
-    try:
-        values = np.array([float(text) for text in reader.GetMetaData(index, key).split("\\")])
-    except (RuntimeError, ValueError):
-        values = np.empty(0)
-    if values.shape != (count,) or not np.isfinite(values).all():
-        raise InputImageError(f"{folder} has a DICOM slice without {what}; it is no 3D series.")
-    return values
-
-
-def _check_slices(folder: Path, positions: Sequence[np.ndarray], orientations: Sequence[np.ndarray]) -> None:
-    """Raise InputImageError unless the slices are parallel, evenly spaced and stacked at right angles."""
-    if np.abs(np.array(orientations) - orientations[0]).max() > 1e-3:
-        raise InputImageError(f"{folder} has DICOM slices that are not parallel; give a folder with one stack.")
-    normal = np.cross(orientations[0][:3], orientations[0][3:])
-    offsets = np.array(positions) - positions[0]
-    along = offsets @ normal
-    steps = np.abs(np.diff(along))
-    step = float(np.median(steps))
-    if steps.min() <= 1e-3 or step <= 1e-3:
-        raise InputImageError(
-            f"{folder} has several DICOM slices at one position (time points or echoes?); keep one of each."
-        )
-    if np.abs(steps - step).max() > SPACING_TOLERANCE * step:
-        raise InputImageError(
-            f"{folder} has DICOM slices at uneven distances ({steps.min():.2f} to {steps.max():.2f} mm): slices are "
-            "missing or belong to different stacks."
-        )
-    sideways = np.linalg.norm(offsets - np.outer(along, normal), axis=1)
-    if sideways.max() > TILT_TOLERANCE * np.abs(along).max():
-        raise InputImageError(
-            f"{folder} has DICOM slices stacked at a slant (tilted gantry); resample it to a rectangular grid first."
-        )
-
-
 @contextmanager
 def _without_itk_warnings() -> Iterator[None]:
-    """Silence ITK's remarks on the console; what matters in them is checked and said here."""
+    """Silence ITK's remarks on the console; what matters in them is checked by stack_of and settle_geometry."""
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:

@@ -1,4 +1,4 @@
-"""Checks of a MetaImage file that ITK leaves out."""
+"""The header of a MetaImage file, and checks of it that ITK leaves out."""
 
 from __future__ import annotations
 
@@ -21,22 +21,38 @@ def check_metaimage(path: Path) -> None:
     would be whatever was in memory), and a pattern of file names that is more than a number in a name (ITK hands it to
     printf, which reads and writes memory as it says).
     """
-    with path.open("rb") as stream:
-        lines = stream.read(_HEADER_BYTES).splitlines()
-    for line in lines:
-        key, mark, value = (part.strip() for part in line.partition(b"="))
-        if not mark:
-            continue
+    for key, value in _lines(path):
         if key == b"NDims" and not (value.isdigit() and 1 <= int(value) <= _MOST_AXES):
             raise InputImageError(f"{path} has a MetaImage header with an impossible number of axes.")
         if key == b"CompressedData" and value.lower() not in (b"true", b"false"):
             raise InputImageError(f"{path} has a MetaImage header that does not say whether its voxels are compressed.")
-        if key == b"ElementDataFile":
-            if is_dangerous_pattern(value):
-                raise InputImageError(f"{path} has a MetaImage header with an impossible pattern of file names.")
-            return
+        if key == b"ElementDataFile" and is_dangerous_pattern(value):
+            raise InputImageError(f"{path} has a MetaImage header with an impossible pattern of file names.")
+
+
+def metaimage_fields(path: Path) -> dict[str, str]:
+    """The fields of the header, by their names. Raises InputImageError for a field with two values."""
+    fields: dict[str, str] = {}
+    for name, value in _lines(path):
+        key, text = name.decode("latin-1"), value.decode("utf-8", "replace")
+        if fields.setdefault(key, text) != text:
+            raise InputImageError(f"{path} has a MetaImage header with two values of {key}; export it again.")
+    return fields
 
 
 def is_dangerous_pattern(names: bytes) -> bool:
     """Whether a pattern of file names, which ITK hands to printf, has more in it than a number of a few digits."""
     return b"%" in names and not _NUMBERED_FILES.fullmatch(names)
+
+
+def _lines(path: Path) -> list[tuple[bytes, bytes]]:
+    """The header's fields and values; ElementDataFile is the last."""
+    found = []
+    with path.open("rb") as stream:
+        for line in stream.read(_HEADER_BYTES).splitlines():
+            key, mark, value = (part.strip() for part in line.partition(b"="))
+            if mark:
+                found.append((key, value))
+            if mark and key == b"ElementDataFile":
+                break
+    return found

@@ -1,4 +1,4 @@
-"""Checks of a NIfTI file that ITK leaves out.
+"""The header of a NIfTI file, and checks of the file that ITK leaves out.
 
 ITK's NIfTI reader returns an image without complaint when the file ends early (the missing voxels hold
 whatever was in memory) and replaces a zero voxel spacing by 1 mm. Both would give a plausible wrong
@@ -11,8 +11,11 @@ import gzip
 import math
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from LightMedSegLib.core.errors import InputImageError
 
@@ -22,33 +25,70 @@ _GZIP_MAGIC = b"\x1f\x8b"
 # Byte offsets in the header of NIfTI-1, https://nifti.nimh.nih.gov/nifti-1.
 _HEADER_BYTES = 348
 _NIFTI_2_HEADER_BYTES = 540
-_DIM, _BITS, _PIXDIM, _DATA_OFFSET = 40, 72, 76, 108
+_DIM, _BITS, _PIXDIM, _DATA_OFFSET, _UNITS = 40, 72, 76, 108, 123
 _FORM_CODES, _QUATERNION, _AFFINE = 252, 256, 280
+_MAGIC, _MAGICS = 344, (b"n+1\0", b"ni1\0")
+_UNIT_OF_LENGTH = 7
+
+
+@dataclass(frozen=True)
+class NiftiHeader:
+    """What a NIfTI-1 header says about its voxels.
+
+    size: voxels along x, y, z. spacing: pixdim 1 to 3. handedness: pixdim 0. quaternion: b, c, d and the qform's
+    offset x, y, z. affine: the sform, row-major, 3 x 4. unit: the code of the unit of length. length: bytes that the
+    file must have.
+    """
+
+    size: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    handedness: float
+    qform_code: int
+    sform_code: int
+    quaternion: tuple[float, ...]
+    affine: tuple[float, ...]
+    unit: int
+    length: int
 
 
 def check_nifti(path: Path) -> None:
     """Raise InputImageError if the .nii or .nii.gz file at path is not NIfTI, damaged, cut short or without spacing."""
+    with _content(path) as (content, compressed):
+        header = _parsed(content.read(_HEADER_BYTES), path)
+        if compressed:
+            # Reading on to the end also verifies the checksum.
+            length = content.tell() + sum(len(chunk) for chunk in iter(lambda: content.read(_CHUNK_BYTES), b""))
+        else:
+            length = path.stat().st_size
+    if length < header.length:
+        raise InputImageError(
+            f"{path} is cut short: {length} of {header.length} bytes are there; copy or export it again."
+        )
+
+
+def read_nifti_header(path: Path) -> NiftiHeader:
+    """The header of the NIfTI-1 file at path, quickly: the rest is not read. Raises InputImageError."""
+    with _content(path) as (content, _):
+        return _parsed(content.read(_HEADER_BYTES), path)
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[tuple[IO[bytes], bool]]:
+    """The uncompressed bytes of a file, and whether they were compressed, whatever its name says."""
     try:
         with path.open("rb") as stream:
             compressed = stream.read(2) == _GZIP_MAGIC
             stream.seek(0)
-            if compressed:
-                with gzip.open(stream) as content:
-                    expected = _expected_bytes(cast("IO[bytes]", content), path)
-                    # Reading on to the end also verifies the checksum.
-                    length = content.tell() + sum(len(chunk) for chunk in iter(lambda: content.read(_CHUNK_BYTES), b""))
-            else:
-                expected = _expected_bytes(stream, path)
-                length = path.stat().st_size
+            if not compressed:
+                yield stream, False
+                return
+            with gzip.open(stream) as content:
+                yield cast("IO[bytes]", content), True
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputImageError(f"{path} is damaged or incomplete; copy or export it again.") from error
-    if length < expected:
-        raise InputImageError(f"{path} is cut short: {length} of {expected} bytes are there; copy or export it again.")
 
 
-def _expected_bytes(stream: IO[bytes], path: Path) -> int:
-    """Uncompressed length that the header promises; the header itself is checked."""
-    header = stream.read(_HEADER_BYTES)
+def _parsed(header: bytes, path: Path) -> NiftiHeader:
     order = next((o for o in "<>" if header[:4] == struct.pack(o + "i", _HEADER_BYTES)), None)
     if order is None:
         if header[:4] in (struct.pack(o + "i", _NIFTI_2_HEADER_BYTES) for o in "<>"):
@@ -56,21 +96,43 @@ def _expected_bytes(stream: IO[bytes], path: Path) -> int:
         raise InputImageError(f"{path} is not a NIfTI file, whatever its name says.")
     if len(header) < _HEADER_BYTES:
         raise InputImageError(f"{path} is damaged or incomplete; copy or export it again.")
+    if header[_MAGIC:] not in _MAGICS:
+        # An Analyze header looks alike, but says nothing of how the scan lies.
+        raise InputImageError(f"{path} is not a NIfTI file, whatever its name says.")
     axes, *sizes = struct.unpack_from(order + "8h", header, _DIM)
     if not 1 <= axes <= 7 or min(sizes[:axes]) < 1:
         raise InputImageError(f"{path} has a NIfTI header with impossible dimensions.")
-    spacing = struct.unpack_from(order + "8f", header, _PIXDIM)[1 : min(axes, 3) + 1]
-    if not all(math.isfinite(s) and s != 0 for s in spacing):
-        shown = ", ".join(f"{s:g}" for s in spacing)
+    handedness, *spacing = struct.unpack_from(order + "8f", header, _PIXDIM)
+    used = spacing[: min(axes, 3)]
+    if not all(math.isfinite(s) and s != 0 for s in used):
+        shown = ", ".join(f"{s:g}" for s in used)
         raise InputImageError(f"{path} has voxel spacing ({shown}) mm in its header; every spacing must be positive.")
     quaternion_code, affine_code = struct.unpack_from(order + "2h", header, _FORM_CODES)
-    quaternion = struct.unpack_from(order + "6f", header, _QUATERNION) if quaternion_code else ()
-    affine = struct.unpack_from(order + "12f", header, _AFFINE) if affine_code else ()
-    if not all(map(math.isfinite, (*quaternion, *affine))):
+    quaternion = struct.unpack_from(order + "6f", header, _QUATERNION)
+    affine = struct.unpack_from(order + "12f", header, _AFFINE)
+    in_use = (*(quaternion if quaternion_code else ()), *(affine if affine_code else ()))
+    if not all(map(math.isfinite, in_use)):
         # ITK's decomposition of such a matrix never ends.
         raise InputImageError(f"{path} has a NIfTI header whose place in space is not finite; export it again.")
+    if min(quaternion_code, affine_code) < 0:
+        raise InputImageError(f"{path} has a NIfTI header with an impossible qform or sform code; export it again.")
     (bits,) = struct.unpack_from(order + "h", header, _BITS)
     (offset,) = struct.unpack_from(order + "f", header, _DATA_OFFSET)
     if not math.isfinite(offset):
         raise InputImageError(f"{path} has a NIfTI header that does not say where its voxels begin.")
-    return int(offset) + math.prod(sizes[:axes]) * bits // 8
+    return NiftiHeader(
+        size=_first_three(sizes[: min(axes, 3)]),
+        spacing=_first_three(used),
+        handedness=handedness,
+        qform_code=quaternion_code,
+        sform_code=affine_code,
+        quaternion=quaternion,
+        affine=affine,
+        unit=header[_UNITS] & _UNIT_OF_LENGTH,
+        length=int(offset) + math.prod(sizes[:axes]) * bits // 8,
+    )
+
+
+def _first_three(values: list[Any]) -> tuple[Any, Any, Any]:
+    x, y, z = (*values, 1, 1, 1)[:3]
+    return (x, y, z)

@@ -1,4 +1,4 @@
-"""Checks of a NRRD file that ITK leaves out."""
+"""The header of a NRRD file, and checks of it that ITK leaves out."""
 
 from __future__ import annotations
 
@@ -19,11 +19,30 @@ def check_nrrd(path: Path) -> None:
     of file names that is more than a number in a name (ITK hands it to printf, which reads and writes memory as it
     says).
     """
-    with path.open("rb") as stream:
-        header = stream.read(_HEADER_BYTES).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-    for line in header.split(b"\n"):
+    for line in _lines(path):
         if len(line) > _LONGEST_FIELD and b":=" not in line and not line.startswith(b"#"):
             raise InputImageError(f"{path} has a NRRD header with a field of {len(line)} characters; it is damaged.")
         field, _, value = line.partition(b":")
         if field.strip().lower() in (b"data file", b"datafile") and is_dangerous_pattern(value):
             raise InputImageError(f"{path} has a NRRD header with an impossible pattern of file names.")
+
+
+def nrrd_fields(path: Path) -> dict[str, str]:
+    """The fields of the header, names in lower case; comments and key:=value lines are left out.
+
+    Raises InputImageError for a field with two values.
+    """
+    fields: dict[str, str] = {}
+    for line in _lines(path)[1:]:
+        name, mark, value = line.partition(b":")
+        if mark and not value.startswith(b"=") and not line.startswith(b"#"):
+            key, text = name.decode("latin-1").strip().lower(), value.decode("utf-8", "replace").strip()
+            if fields.setdefault(key, text) != text:
+                raise InputImageError(f"{path} has a NRRD header with two values of {key}; export it again.")
+    return fields
+
+
+def _lines(path: Path) -> list[bytes]:
+    with path.open("rb") as stream:
+        header = stream.read(_HEADER_BYTES).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    return header.split(b"\n")

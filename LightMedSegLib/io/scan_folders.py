@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.cases.dataset_description import declared_channels
 from LightMedSegLib.io.dicom_series import is_dicom
 from LightMedSegLib.io.volume_files import VOLUME_SUFFIXES
 
@@ -14,7 +15,9 @@ IMAGES_FOLDER = "imagesTs"
 _OF_THE_SYSTEM = ("lost+found", "System Volume Information", "$RECYCLE.BIN")
 """Folders of a drive that are nobody's scans, and that often nobody but the system may look into."""
 
-_CHANNEL = re.compile(r"(.+)_(\d{4})")
+_CHANNEL = re.compile(r"(.+)_([0-9]{4})")
+_MOST_CHANNELS = 8
+"""No study has more; what counts further counts scans."""
 
 
 @dataclass(frozen=True)
@@ -30,23 +33,17 @@ def find_scans(folder: Path, channels: int) -> list[Scan]:
 
     Looked at is folder/imagesTs where that exists (the layout of nnU-Net and the Medical Segmentation Decathlon),
     else folder itself: its volume files and, for models of one channel, its folders of DICOM slices. nnU-Net's endings
-    _0000, _0001, ... number the channels of a case; files without them are cases of one channel.
+    _0000, _0001, ... number the channels of a case; files without them are cases of one channel. Other endings of four
+    digits, such as a year or a scan's own number, are a part of its name.
 
-    Raises InputImageError if there is none, or if a case does not have the model's number of channels.
+    Raises InputImageError if there is none, if a case does not have the model's number of channels, or if two files are
+    one case.
     """
     if not folder.is_dir():
         raise InputImageError(f"{folder} is no folder.")
     images = folder / IMAGES_FOLDER if (folder / IMAGES_FOLDER).is_dir() else folder
-    found: dict[str, dict[int, Path]] = {}
-    for path in _inside(images):
-        name = _scan_name(path)
-        if name is None:
-            continue
-        numbered = _CHANNEL.fullmatch(name) if path.is_file() else None
-        case, channel = (numbered[1], int(numbered[2])) if numbered else (name, 0)
-        if channel in found.setdefault(case, {}):
-            raise InputImageError(f"{images} has two volumes for the case {case}; keep one of them.")
-        found[case][channel] = path
+    declared = declared_channels(images.parent if images.name == IMAGES_FOLDER else images)
+    found = _cases_of(_named_scans(images), channels, declared, images)
     if not found and _holds_dicom(images):
         raise InputImageError(
             f"{images} holds one DICOM scan: let the output's name end in .seg.nrrd, or give the folder above."
@@ -59,10 +56,60 @@ def find_scans(folder: Path, channels: int) -> list[Scan]:
     for case, files in found.items():
         if sorted(files) != list(range(channels)):
             raise InputImageError(
-                f"The case {case} has {len(files)} volume(s), but the model reads {channels}; let their names end in "
-                f"_0000 to _{channels - 1:04d}."
+                f"The case {case} has {len(files)} volume(s), but the model reads {channels}; {_advice(channels)}."
             )
     return [Scan(case, tuple(files[channel] for channel in range(channels))) for case, files in sorted(found.items())]
+
+
+def _named_scans(images: Path) -> dict[str, Path]:
+    """The scans directly in a folder by their names without ending."""
+    found: dict[str, Path] = {}
+    for path in _inside(images):
+        name = _scan_name(path)
+        if name is None:
+            continue
+        if name in found:
+            raise InputImageError(
+                f"{images} has two volumes for the case {name}, {found[name].name} and {path.name}; keep one."
+            )
+        found[name] = path
+    return found
+
+
+def _cases_of(scans: dict[str, Path], channels: int, declared: int | None, images: Path) -> dict[str, dict[int, Path]]:
+    """The files of each case by channel."""
+    numbers: dict[str, set[int]] = {}
+    endings = {name: match for name in scans if scans[name].is_file() and (match := _CHANNEL.fullmatch(name))}
+    for match in endings.values():
+        numbers.setdefault(match[1], set()).add(int(match[2]))
+    found: dict[str, dict[int, Path]] = {}
+    for name, path in scans.items():
+        case, channel = name, 0
+        if name in endings and _number_channels(numbers[endings[name][1]], channels, declared):
+            case, channel = endings[name][1], int(endings[name][2])
+        files = found.setdefault(case, {})
+        if channel in files:
+            raise InputImageError(
+                f"{images} has two volumes for the case {case}, {files[channel].name} and {path.name}; keep one."
+            )
+        files[channel] = path
+    return found
+
+
+def _number_channels(numbers: set[int], channels: int, declared: int | None) -> bool:
+    """Whether these endings of one name number channels, not scans.
+
+    A dataset's description decides; without one, channels count from 0 and are few.
+    """
+    if (declared or channels) > 1:
+        return True
+    return numbers == {0} if declared else 0 in numbers and max(numbers) < _MOST_CHANNELS
+
+
+def _advice(channels: int) -> str:
+    if channels > 1:
+        return f"let their names end in _0000 to _{channels - 1:04d}"
+    return "leave one of them, or let the names of scans not end in _0000, _0001, ..."
 
 
 def _scan_name(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Segmentations in files: labelmaps, and .seg.nrrd as 3D Slicer writes it.
+"""Writing segmentations to files: labelmaps, and .seg.nrrd as 3D Slicer writes it; io.labelmaps reads both.
 
 A .seg.nrrd file is a labelmap in NRRD with key/value fields that name each segment, its colour and its coded
 terminology; Slicer opens it as a segmentation, other programs as a labelmap. Its fields are described in the
@@ -14,16 +14,17 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from LightMedSegLib.core.errors import InputImageError, OutputError
+from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.io.volume_checks import check_geometry, check_layout
-from LightMedSegLib.io.volume_files import read_image
 from LightMedSegLib.storage.atomic_files import atomic_write
+from LightMedSegLib.storage.decimal_point import decimal_points
+from LightMedSegLib.storage.file_names import check_readable_name
 
 SEGMENTATION_SUFFIXES = (".seg.nrrd", ".nrrd", ".nii.gz", ".nii", ".mha")
 _EMPTY_EXTENT = "0 -1 0 -1 0 -1"
 
 
+@decimal_points
 def write_segmentation(
     path: str | Path,
     labelmap: sitk.Image,
@@ -62,6 +63,8 @@ def check_segmentation_path(path: Path) -> None:
     if not path.name.endswith(SEGMENTATION_SUFFIXES):
         known = ", ".join(SEGMENTATION_SUFFIXES)
         raise OutputError(f"{path} has no known segmentation format; let its name end in one of {known}.")
+    # Written under a plain temporary name, so only the folder's counts.
+    check_readable_name(path.parent, OutputError)
     check_output_path(path)
 
 
@@ -105,58 +108,6 @@ def segment_fields(labelmap: sitk.Image, labels: Sequence[Label]) -> dict[str, s
             }
         )
     return fields
-
-
-def read_segmentation(path: str | Path) -> tuple[sitk.Image, dict[int, str]]:
-    """A labelmap (UInt8 or UInt16) and the names of its values where the file has them.
-
-    Raises InputImageError for what read_volume refuses too, for values that are not whole numbers from 0 to
-    65535, and for .seg.nrrd files whose segments overlap (several layers). An empty labelmap is allowed.
-    """
-    path = Path(path)
-    if _has_layers(path):
-        raise InputImageError(
-            f"{path} has overlapping segments in several layers; export it from 3D Slicer as a labelmap."
-        )
-    return as_labelmap(read_image(path), str(path))
-
-
-def as_labelmap(image: sitk.Image, name: str) -> tuple[sitk.Image, dict[int, str]]:
-    """As read_segmentation, from an image in memory; name begins the messages of InputImageError."""
-    check_layout(image.GetDimension(), image.GetSize(), image.GetNumberOfComponentsPerPixel(), name)
-    check_geometry(image.GetSpacing(), image.GetOrigin(), image.GetDirection(), name)
-    array = sitk.GetArrayViewFromImage(image)
-    if np.issubdtype(array.dtype, np.floating) and not np.array_equal(array, np.round(array)):
-        raise InputImageError(f"{name} is no segmentation: it has values that are not whole numbers.")
-    low, high = array.min(), array.max()
-    if low < 0 or high > 65535:
-        raise InputImageError(f"{name} is no segmentation: its values go from {low:g} to {high:g}, not 0 to 65535.")
-    labelmap = sitk.Cast(image, sitk.sitkUInt8 if high <= 255 else sitk.sitkUInt16)
-    return labelmap, _segment_names(image)
-
-
-def _segment_names(image: sitk.Image) -> dict[int, str]:
-    names = {}
-    for key in image.GetMetaDataKeys():
-        if key.startswith("Segment") and key.endswith("_LabelValue"):
-            name_key = key.removesuffix("LabelValue") + "Name"
-            value = image.GetMetaData(key)
-            if value.isdigit() and image.HasMetaDataKey(name_key):
-                names[int(value)] = image.GetMetaData(name_key)
-    return dict(sorted(names.items()))
-
-
-def _has_layers(path: Path) -> bool:
-    """Whether a .seg.nrrd file keeps its segments in several layers, which ITK shows as vector components."""
-    if not path.name.endswith(".seg.nrrd") or not path.is_file():
-        return False
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        return False  # read_image says what is wrong with it.
-    return reader.GetNumberOfComponents() > 1 or reader.GetDimension() > 3
 
 
 def _verify(temporary: Path, written: sitk.Image, path: Path) -> None:

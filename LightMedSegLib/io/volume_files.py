@@ -2,63 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.dicom_series import read_dicom_folder
+from LightMedSegLib.io.headers.header_geometry import METAIMAGE_SUFFIXES, NIFTI_SUFFIXES, NRRD_SUFFIXES, header_geometry
+from LightMedSegLib.io.headers.stated_geometry import settle_geometry
+from LightMedSegLib.io.lone_file import alone
 from LightMedSegLib.io.metaimage_header import check_metaimage
 from LightMedSegLib.io.nifti_header import check_nifti
 from LightMedSegLib.io.nrrd_header import check_nrrd
 from LightMedSegLib.io.volume_checks import check_layout, check_resolution, check_volume
+from LightMedSegLib.storage.decimal_point import decimal_points
+from LightMedSegLib.storage.file_names import check_readable_name
 
-VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, *NRRD_SUFFIXES, *METAIMAGE_SUFFIXES)
+
+Layout = Callable[[int, Sequence[int], int, str], None]
+"""Raises InputImageError for a number of axes, size and number of components that a reader cannot use; and the name."""
 
 __all__ = ["VOLUME_SUFFIXES", "check_resolution", "check_volume", "read_image", "read_volume"]
 
 
+@decimal_points
 def read_volume(path: str | Path, series: int | None = None) -> sitk.Image:
     """The scalar 3D volume in a file or DICOM folder, on the grid and with the values that the file has.
 
     Spacing and origin are in mm, directions in ITK's LPS. ``series`` chooses among several series of a
     DICOM folder: the number that the error message about them lists. A NaN in a NIfTI file is read as 0:
-    ITK's reader does so, and the programs that write such files mean it.
+    ITK's reader does so, and the programs that write such files mean it. Where the file contradicts itself and a rule
+    of its format decides, the volume carries a note (volume_notes.notes_of), which becomes one of the result's notes.
 
     Raises InputImageError, naming the file, for anything that check_volume refuses and for whatever cannot
     be read: missing, empty, truncated or damaged files and unknown formats.
+
+    A DICOM series brings its modality and body part along, for :func:`scan_tags.tags_of`.
     """
     path = Path(path)
+    if path.is_dir():
+        check_readable_name(path, InputImageError)
     image = read_dicom_folder(path, series) if path.is_dir() else read_image(path)
     check_volume(image, str(path))
     return image
 
 
-def read_image(path: Path) -> sitk.Image:
-    """The scalar 3D image in a file, its layout checked but not its geometry and values.
+@decimal_points
+def read_image(path: Path, layout: Layout = check_layout) -> sitk.Image:
+    """The image in a file, its layout checked but not its values; its place is what its header says.
 
-    A fourth axis of length one, which some programs write, is dropped. Raises InputImageError.
+    A fourth axis of length one, which some programs write, is dropped. layout is called before the voxels are read, as
+    check_layout, which lets scalar 3D images pass. Raises InputImageError.
     """
     _check_file(path)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
-        size = list(reader.GetSize())
-        while len(size) > 3 and size[-1] == 1:
-            size.pop()
-        check_layout(len(size), size, reader.GetNumberOfComponents(), str(path))
-        if len(size) < reader.GetDimension():
-            # An extraction size of 0 makes ITK drop that axis.
-            reader.SetExtractSize([*size, *([0] * (reader.GetDimension() - len(size)))])
-        return reader.Execute()
+        with alone(path) as lone:
+            image = _read(lone, str(path), layout)
     except (RuntimeError, MemoryError) as error:
         raise InputImageError(_explain(path, str(error))) from error
+    settle_geometry(image, header_geometry(path), str(path))
+    return image
+
+
+def _read(path: Path, name: str, layout: Layout) -> sitk.Image:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    size = list(reader.GetSize())
+    while len(size) > 3 and size[-1] == 1:
+        size.pop()
+    layout(len(size), size, reader.GetNumberOfComponents(), name)
+    if len(size) < reader.GetDimension():
+        # An extraction size of 0 makes ITK drop that axis.
+        reader.SetExtractSize([*size, *([0] * (reader.GetDimension() - len(size)))])
+    return reader.Execute()
 
 
 def _check_file(path: Path) -> None:
     if not path.exists():
         raise InputImageError(f"{path} does not exist.")
+    check_readable_name(path, InputImageError)
     name = path.name.lower()
     if name.endswith(".dcm"):
         raise InputImageError(f"{path} is one DICOM file; give the folder that holds the whole series.")
@@ -71,11 +96,11 @@ def _check_file(path: Path) -> None:
                 raise InputImageError(f"{path} is an empty file.")
     except OSError as error:
         raise InputImageError(f"{path} cannot be opened: {error.strerror}.") from error
-    if name.endswith((".nii", ".nii.gz")):
+    if name.endswith(NIFTI_SUFFIXES):
         check_nifti(path)
-    if name.endswith((".nrrd", ".nhdr")):
+    if name.endswith(NRRD_SUFFIXES):
         check_nrrd(path)
-    if name.endswith((".mha", ".mhd")):
+    if name.endswith(METAIMAGE_SUFFIXES):
         check_metaimage(path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.labels import Label
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.model.card import InputSpec
 from LightMedSegLib.storage.records import read_record, refused_as
@@ -17,3 +18,8 @@ def input_spec(configuration: TrainingConfiguration) -> InputSpec:
     """Return the input description that preprocessing reads; raises TrainingDataError for one no card can have."""
     with refused_as(TrainingDataError, "The section [input] of the training configuration"):
         return read_record(InputSpec, {**INPUT_DEFAULTS, **configuration.input})
+
+
+def learnt_labels(configuration: TrainingConfiguration) -> tuple[Label, ...]:
+    """Return the labels that a run learns."""
+    return tuple(Label.from_json(label) for label in configuration.labels)

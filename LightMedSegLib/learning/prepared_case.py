@@ -9,7 +9,7 @@ and the input description that the arrays were made with).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.errors import InputImageError, TrainingDataError
 from LightMedSegLib.core.progress import ProgressCallback
-from LightMedSegLib.io.datasets import Case
+from LightMedSegLib.io.cases.case import Case
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.labelmap_indices import cut_to_content, ids_in_order, indices_of
-from LightMedSegLib.learning.model_input import input_spec
+from LightMedSegLib.learning.model_input import input_spec, learnt_labels
 from LightMedSegLib.storage.atomic_files import make_private_folder
 
 INDEX_FILE = "cases.json"
@@ -54,44 +54,64 @@ def prepare_cases(
     configuration: TrainingConfiguration,
     folder: Path,
     progress: ProgressCallback | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> list[PreparedCase]:
     """Read, resample and normalise the cases as inference does, store them in folder, and return them.
 
-    Raises TrainingDataError for a labelmap on another grid than its image or with undeclared values.
+    note is called with each new sentence about labels that were not as expected.
+
+    Raises TrainingDataError for a labelmap on another grid than its image or with undeclared values, and if no case
+    shows any structure.
     """
-    prepared = []
+    prepared: list[PreparedCase] = []
+    told: set[str] = set()
+
+    def once(text: str) -> None:
+        if note is not None and text not in told:
+            note(text)
+        told.add(text)
+
     for number, case in enumerate(cases):
-        prepared.append(prepare_case(case, configuration))
+        prepared.append(prepare_case(case, configuration, once))
         if progress is not None:
             progress(number + 1, len(cases), case.name)
+    if not any(((case.labels > 0) & (case.labels != IGNORED)).any() for case in prepared):
+        raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     write_prepared(folder, prepared, configuration)
     return prepared
 
 
-def prepare_case(case: Case, configuration: TrainingConfiguration) -> PreparedCase:
-    """One case on the model grid, by the same steps as inference; for synthesis, the labelmap's indices alone."""
+def prepare_case(
+    case: Case, configuration: TrainingConfiguration, note: Callable[[str], None] = lambda text: None
+) -> PreparedCase:
+    """One case on the model grid, by the same steps as inference; for synthesis, the labelmap's indices alone.
+
+    note is called with sentences about labels that were not as expected. Raises TrainingDataError.
+    """
     if configuration.synthesis.active:
         return _prepare_label_map(case, configuration)
     import SimpleITK as sitk
 
     from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap
+    from LightMedSegLib.io.labelmaps.case_labels import read_case_labels
     from LightMedSegLib.io.volume_files import read_volume
 
     volumes = [read_volume(path) for path in case.images]
-    labelmap = read_volume(case.labelmap)
-    for other in (*volumes[1:], labelmap):
+    for other in volumes[1:]:
         if not _same_grid(volumes[0], other):
             raise TrainingDataError(f"The volumes of the case {case.name!r} are not all on the same grid.")
-    values = np.unique(sitk.GetArrayViewFromImage(labelmap))
-    allowed = {*range(configuration.num_classes), IGNORED}
-    undeclared = [value for value in values.tolist() if value not in allowed]
-    if undeclared:
-        raise TrainingDataError(
-            f"The labelmap of the case {case.name!r} holds the value {undeclared[0]}, which no label declares."
-        )
+    outside = [value for value in case.labelled or () if not 0 < value < configuration.num_classes]
+    if outside:
+        raise TrainingDataError(f"The case {case.name!r} is labelled for the value {outside[0]}, which no label has.")
+    try:
+        reading = read_case_labels(case, volumes[0], learnt_labels(configuration), (IGNORED,))
+    except InputImageError as error:
+        raise TrainingDataError(f"The case {case.name!r} cannot be used: {error}") from error
+    for text in reading.notes:
+        note(text)
     spec = input_spec(configuration)
     image, grid = prepare(volumes[0] if len(volumes) == 1 else volumes, spec)
-    labels = prepare_labelmap(sitk.Cast(labelmap, sitk.sitkUInt8), grid)
+    labels = prepare_labelmap(sitk.Cast(reading.image, sitk.sitkUInt8), grid)
     return PreparedCase(case.name, image.astype(np.float16), np.asarray(labels, dtype=np.uint8), case.labelled)
 
 
@@ -100,13 +120,11 @@ def _prepare_label_map(case: Case, configuration: TrainingConfiguration) -> Prep
 
     Raises TrainingDataError for an id that the configuration does not name.
     """
-    import SimpleITK as sitk
-
     from LightMedSegLib.core.geometry import Grid, map_to_model_grid
     from LightMedSegLib.inference.preprocessing import prepare_labelmap
-    from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.io.labelmaps.reading import read_labelmap
 
-    labelmap = sitk.Cast(read_volume(case.labelmap), sitk.sitkInt32)
+    labelmap = read_labelmap(case.labelmap).image
     spec = input_spec(configuration)
     grid = map_to_model_grid(Grid.of(labelmap), spec.spacing, spec.orientation).model
     indices = indices_of(prepare_labelmap(labelmap, grid), configuration.synthesis, case.name)

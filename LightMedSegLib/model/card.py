@@ -25,6 +25,7 @@ from LightMedSegLib.model.card_items import (
     ZScore,
 )
 from LightMedSegLib.model.card_rules import broken_rule
+from LightMedSegLib.model.label_ranges import LabelRange
 from LightMedSegLib.storage.record_schema import record_schema
 from LightMedSegLib.storage.records import read_record, record_json, refused_as
 from LightMedSegLib.storage.strict_json import parse_json, plain_values
@@ -71,7 +72,7 @@ class InputSpec:
             ),
         ]
         | None
-    ) = field(default=None, metadata={"key": "preview_spacing_mm", "omit_none": True})
+    ) = field(default=None, metadata={"key": "preview_spacing_mm", "omit_empty": True})
     largest_extent: (
         Annotated[
             tuple[Extent, Extent, Extent],
@@ -80,7 +81,7 @@ class InputSpec:
             ),
         ]
         | None
-    ) = field(default=None, metadata={"key": "largest_extent_mm", "omit_none": True})
+    ) = field(default=None, metadata={"key": "largest_extent_mm", "omit_empty": True})
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,15 @@ class ModelCard:
     intended_use: Text
     limits: Text
     weights: WeightsInfo
-    reference: ReferenceInfo | None = field(default=None, metadata={"omit_none": True})
+    reference: ReferenceInfo | None = field(default=None, metadata={"omit_empty": True})
+    ranges: Annotated[
+        tuple[LabelRange, ...],
+        Limits(
+            description="Plausible volumes and places of structures; a result outside them gets a warning.",
+            minItems=1,
+            maxItems=255,
+        ),
+    ] = field(default=(), metadata={"omit_empty": True})
 
     @property
     def num_classes(self) -> int:

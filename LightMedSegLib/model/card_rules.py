@@ -103,6 +103,24 @@ def _postprocessing_names_known_labels(card: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _ranges_are_of_known_labels(card: Mapping[str, Any]) -> str | None:
+    count, seen = len(card["labels"]), set()
+    for index, entry in enumerate(card.get("ranges", ())):
+        value, item = entry["value"], f"ranges[{index}]"
+        unknown = [label for label in (value, entry.get("origin", value)) if label > count]
+        if unknown:
+            return f"{item} names label {unknown[0]}, but the labels end at {count}"
+        if value in seen:
+            return f"{item} is a second one for label {value}"
+        seen.add(value)
+        if ("origin" in entry) != ("offset_mm" in entry) or entry.get("origin") == value:
+            return f"{item} needs an offset_mm together with an origin, which is another label"
+        for low, high in (entry["volume_ml"], *entry.get("offset_mm", ())):
+            if not low < high:
+                return f"{item}: the lower limit {low} is not below the upper limit {high}"
+    return None
+
+
 def _parent_is_another_model(card: Mapping[str, Any]) -> str | None:
     parent = card["parent"]
     if parent and (parent["name"], parent["version"]) == (card["name"], card["version"]):
@@ -120,5 +138,6 @@ _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
     _label_values_run_from_one,
     _labels_can_be_told_apart,
     _postprocessing_names_known_labels,
+    _ranges_are_of_known_labels,
     _parent_is_another_model,
 )

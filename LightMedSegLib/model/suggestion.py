@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from LightMedSegLib.core.measured_values import measured_values, sample_of
+from LightMedSegLib.model.body_regions import contradicts, regions_of
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.cross_sections import cross_sections, runs
 
@@ -28,6 +30,7 @@ _NECK_LENGTH_MM = 25.0
 _HEAD_LENGTH_MM = 60.0
 _AIR_BELOW = -500.0
 _AIR_FRACTION = 0.01
+_LOWEST_HOUNSFIELD = -5_000
 _SAMPLES = 96
 
 
@@ -45,7 +48,7 @@ class Appearance:
 
     modality: DICOM's code, or "" where it is not known. extent_mm: size along its axes. body_areas_mm2: of a CT, the
     cross-section of the largest body in each slice from the feet up, airways: whether an airway runs through it, and
-    slice_mm their distance; empty otherwise.
+    slice_mm their distance; empty otherwise. body_part: DICOM's code, or "".
     """
 
     modality: str
@@ -53,6 +56,7 @@ class Appearance:
     body_areas_mm2: tuple[float, ...] = ()
     slice_mm: float = 1.0
     airways: tuple[bool, ...] = ()
+    body_part: str = ""
 
 
 def suggest(appearance: Appearance, cards: Sequence[ModelCard]) -> Suggestion:
@@ -86,10 +90,10 @@ def appearance_of(array: NDArray[Any], spacing: Sequence[float], upward: int = 2
         modality: DICOM's code if headers tell it; else "CT" and "MR" are told apart by intensities.
     """
     extent = (array.shape[2] * spacing[0], array.shape[1] * spacing[1], array.shape[0] * spacing[2])
-    sample, steps = _sample(array)
-    modality = modality or _modality_of(sample)
+    modality = modality or modality_by_intensity(array)
     if modality != "CT":
         return Appearance(modality, extent)
+    sample, steps = _sample(array)
     sample = np.moveaxis(sample, 2 - upward, 0)
     across = [axis for axis in (2, 1, 0) if axis != upward]
     pixel = float(np.prod([spacing[axis] * steps[2 - axis] for axis in across]))
@@ -100,7 +104,32 @@ def appearance_of(array: NDArray[Any], spacing: Sequence[float], upward: int = 2
 
 def modality_by_intensity(array: NDArray[Any]) -> str:
     """ "CT" or "MR" by intensities, "" where they do not tell: only CT has air near -1000 and nothing far below."""
-    return _modality_of(_sample(array)[0])
+    values = sample_of(array)
+    measured = measured_values(values)
+    values = values[(values > measured.above) & (values < measured.below)]
+    if not len(values):
+        return ""
+    if values[0] >= 0:
+        return "MR" if values[-1] > 1 else ""
+    air = np.searchsorted(values, _AIR_BELOW) / len(values)
+    return "CT" if air >= _AIR_FRACTION and values[0] > _LOWEST_HOUNSFIELD else ""
+
+
+def anatomy_problem(appearance: Appearance, card: ModelCard) -> str:
+    """Why a volume of the model's modality cannot show what its card names, in words; "" where that is not known.
+
+    A volume for the head may be a part of one, but not larger; one for the neck must show it.
+    """
+    regions = regions_of(card.body_region)
+    if card.input.largest_extent is not None:
+        return ""
+    if card.modality == "CT" and "neck" in regions:
+        fits, reason = _shows_neck(appearance, card)
+        return "" if fits else f"{reason}."
+    extent = sorted(appearance.extent_mm, reverse=True)
+    if regions == {"head"} and any(value > limit for value, limit in zip(extent, HEAD_EXTENT_MM[1], strict=True)):
+        return f"The volume measures {_size_text(extent)} mm, more than a head, but the model is for the region Head."
+    return ""
 
 
 def _sample(array: NDArray[Any]) -> tuple[NDArray[Any], list[int]]:
@@ -109,26 +138,39 @@ def _sample(array: NDArray[Any]) -> tuple[NDArray[Any], list[int]]:
     return np.ascontiguousarray(array[:: steps[0], :: steps[1], :: steps[2]]), steps
 
 
-def _modality_of(sample: NDArray[Any]) -> str:
-    lowest = float(sample.min())
-    if lowest >= 0:
-        return "MR" if float(sample.max()) > 1 else ""
-    air = float(np.count_nonzero(sample < _AIR_BELOW)) / sample.size
-    return "CT" if air >= _AIR_FRACTION and lowest > -5_000 else ""
-
-
 def _generality(card: ModelCard) -> float:
     return float(np.prod(card.input.largest_extent)) if card.input.largest_extent else float("inf")
 
 
 def _suits(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
+    fits, reason = _field_of_view(appearance, card)
+    # A neck that is seen counts more than a code that somebody chose.
+    if fits and card.modality != "CT" and contradicts(appearance.body_part, card.body_region):
+        return (
+            False,
+            f"{card.title} is for the region {card.body_region}, and this is recorded as {appearance.body_part}",
+        )
+    return fits, reason
+
+
+def _knows_field_of_view(card: ModelCard) -> bool:
+    wanted = {"CT": {"head", "neck"}, "MR": {"head"}}.get(card.modality, set())
+    return bool(wanted & regions_of(card.body_region))
+
+
+def _field_of_view(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
     extent = sorted(appearance.extent_mm, reverse=True)
-    size = " x ".join(f"{length:.0f}" for length in extent)
+    size = _size_text(extent)
     if card.input.largest_extent is not None:
         limits = sorted(card.input.largest_extent, reverse=True)
         if all(value <= limit for value, limit in zip(extent, limits, strict=True)):
             return True, f"An {appearance.modality} volume of only {size} mm, a crop as this model expects"
         return False, f"{card.title} needs a crop around the structure, and this volume measures {size} mm"
+    if not _knows_field_of_view(card):
+        return (
+            False,
+            f"{card.title} must be chosen by you, as nothing is known here about the region {card.body_region}",
+        )
     if card.modality == "CT":
         return _shows_neck(appearance, card)
     low, high = HEAD_EXTENT_MM
@@ -160,3 +202,7 @@ def _is_long(run: tuple[int, int], appearance: Appearance) -> bool:
 
 def _trunk(areas: NDArray[np.float64]) -> bool:
     return bool((areas > TRUNK_AREA_MM2).any())
+
+
+def _size_text(lengths: Sequence[float]) -> str:
+    return " x ".join(f"{length:.0f}" for length in lengths)

@@ -8,7 +8,7 @@ that transform hardened give the same labels, and anatomy stands upright for the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,9 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.io.scan_tags import ScanTags, keep_tags
 from LightMedSegLib.io.volume_checks import check_geometry, check_layout
+from LightMedSegLib.mrml.dicom_tags import node_tags
 from LightMedSegLib.mrml.transforms import Matrix, ijk_to_ras, ijk_to_world
 
 if TYPE_CHECKING:
@@ -32,15 +34,18 @@ _SLAB_BYTES = 2**21
 class VolumeSnapshot:
     """A volume detached from the scene: safe to use in any thread.
 
-    array: voxels (z, y, x). grid: their place in the world, LPS, mm.
+    array: voxels (z, y, x). grid: their place in the world, LPS, mm. tags: what DICOM headers say.
     """
 
     array: NDArray[Any]
     grid: Grid
+    tags: ScanTags = field(default_factory=ScanTags)
 
     def image(self) -> sitk.Image:
-        """The volume as an image of its own type; a copy."""
-        return self.grid.image(self.array)
+        """The volume as an image of its own type, with its tags; a copy."""
+        image = self.grid.image(self.array)
+        keep_tags(image, self.tags)
+        return image
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def copy_steps(volume_node: Any) -> Iterator[VolumeSnapshot | None]:
         # Fetched again each time: a view of replaced voxels would point at freed memory.
         array[part] = voxels(volume_node)[part]
         yield None
-    yield VolumeSnapshot(array, grid)
+    yield VolumeSnapshot(array, grid, node_tags(volume_node))
 
 
 def slabs(array: NDArray[Any]) -> Iterator[slice]:

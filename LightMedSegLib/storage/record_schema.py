@@ -17,14 +17,14 @@ _SCALARS: dict[Any, str] = {bool: "boolean", int: "integer", float: "number", st
 class Item:
     """One item of a record: attribute, its key in the file, its type hint, and what a file may leave out.
 
-    omit_none: None is not written.
+    omit_empty: None and () are not written.
     """
 
     name: str
     key: str
     hint: Any
     required: bool
-    omit_none: bool = False
+    omit_empty: bool = False
 
 
 @functools.cache
@@ -43,7 +43,7 @@ def items_of(kind: Any) -> tuple[Item, ...]:
                 given.get("key", field.name),
                 hints[field.name],
                 given.get("required", needed),
-                given.get("omit_none", False),
+                given.get("omit_empty", False),
             )
         )
     return tuple(found)
@@ -54,7 +54,7 @@ def record_schema(kind: Any) -> dict[str, Any]:
 
     An item is of the type bool, int, float, str, Any, Literal, tuple, list, dict with texts as keys, dataclass or
     TypedDict, or a union of these; limits stand in Annotated. A dataclass field's metadata may hold "key", the item's
-    name in the file, "required", although it has a default, and "omit_none".
+    name in the file, "required", although it has a default, and "omit_empty".
 
     Raises TypeError for another type.
     """

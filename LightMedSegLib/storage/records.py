@@ -44,7 +44,7 @@ def record_json(record: Any) -> dict[str, Any]:
     return {
         item.key: _plain(value)
         for item in items_of(kind)
-        if not ((value := getattr(record, item.name)) is None and item.omit_none)
+        if not ((value := getattr(record, item.name)) in (None, ()) and item.omit_empty)
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from LightMedSegLib.core.console import print_every_character
 from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.training.command import add_arguments, run
 
@@ -13,6 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse the arguments, train, and return the exit code (2: a problem that the user can act on; 130: Ctrl+C)."""
     parser = argparse.ArgumentParser(prog="python -m LightMedSegLib.training", description=__doc__)
     add_arguments(parser)
+    print_every_character()
     try:
         return run(parser.parse_args(arguments))
     except KeyboardInterrupt:

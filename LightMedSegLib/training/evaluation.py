@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 from LightMedSegLib.core.progress import ProgressCallback
 from LightMedSegLib.evaluation.metrics import LabelMetrics, evaluate
-from LightMedSegLib.io.datasets import Case
+from LightMedSegLib.io.cases.case import Case
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.storage.atomic_files import atomic_write
@@ -38,6 +38,7 @@ def evaluate_with_engine(
 ) -> list[CaseScore]:
     """Segment the cases' own files as a user would, and compare on their own grids."""
     from LightMedSegLib.inference.segmentation import Engine
+    from LightMedSegLib.io.labelmaps.case_labels import read_case_labels
     from LightMedSegLib.io.volume_files import read_volume
 
     engine = Engine(model, device)
@@ -46,7 +47,7 @@ def evaluate_with_engine(
     for number, case in enumerate(cases):
         images = [read_volume(path) for path in case.images]
         result = engine.segment(images[0] if len(images) == 1 else images)
-        reference = sitk.Cast(read_volume(case.labelmap), sitk.sitkUInt8)
+        reference = sitk.Cast(read_case_labels(case, images[0], model.card.labels, (IGNORED,)).image, sitk.sitkUInt8)
         scores += _score(case.name, result.labelmap, reference, names, case.labelled)
         if progress is not None:
             progress(number + 1, len(cases), case.name)

@@ -42,7 +42,7 @@ def prepare(configuration: TrainingConfiguration, data: Path, folder: Path, repo
         if done % 20 == 0 or done == total:
             report(f"prepared {done} of {total} cases")
 
-    prepare_cases(cases, configuration, folder, progress)
+    prepare_cases(cases, configuration, folder, progress, report)
 
 
 def run_training(

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.storage.file_names import comparable_name
+from LightMedSegLib.storage.strict_json import parse_json
+from LightMedSegLib.storage.text_files import read_text
 
 PARTS = ("train", "validation", "test")
 
@@ -64,14 +67,14 @@ def draw_split(names: Iterable[str], validation: int, test: int, seed: int) -> S
 def read_split(path: Path) -> Split:
     """The split in a JSON file with the keys train, validation and test."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_text(path))
     except OSError as error:
         raise TrainingDataError(f"The split file {path.name} cannot be read: {error.strerror}.") from None
-    except ValueError:
-        raise TrainingDataError(f"The split file {path.name} is not valid JSON.") from None
+    except ValueError as error:
+        raise TrainingDataError(f"The split file {path.name} cannot be used: {error}.") from None
     if not isinstance(content, dict) or any(not _is_list_of_names(content.get(part)) for part in PARTS):
         raise TrainingDataError(f"The split file {path.name} needs lists of case names for {', '.join(PARTS)}.")
-    return Split(**{part: tuple(content[part]) for part in PARTS})
+    return Split(**{part: tuple(map(comparable_name, content[part])) for part in PARTS})
 
 
 def write_split(path: Path, split: Split) -> None:

@@ -79,6 +79,42 @@ def test_a_new_structure_becomes_the_next_label(words: list[str], tmp_path: Path
     assert (labels[-1].value, labels[-1].name) == (3, "Tumour")
 
 
+def test_a_case_without_a_structure_is_learnt_from(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "data" / "labels" / "DOE_JANE_1.nii.gz"
+    empty = sitk.ReadImage(str(path)) * 0
+    sitk.WriteImage(empty, str(path))
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert "DOE_JANE_1: no voxel of Structure 1, Structure 2; taken as not in the scan." in shown
+    assert "is empty, although" not in shown
+    records = [json.loads(file.read_text()) for file in (tmp_path / "out" / "cases").rglob("case.json")]
+    assert sorted(record["absent"] for record in records) == [[], [1, 2]]
+    sitk.WriteImage(empty, str(path.with_name("DOE_JANE_0.nii.gz")))
+    words[6] = str(tmp_path / "again")
+    assert main(words) == 2
+    assert "None of the cases has a voxel of any structure" in capsys.readouterr().err
+
+
+def test_labels_that_are_no_labelmap_or_contradict_the_model_are_refused(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "data" / "labels" / "DOE_JANE_1.nii.gz"
+    labelmap = sitk.ReadImage(str(path))
+    for image, reason in (
+        (sitk.Cast(labelmap, sitk.sitkFloat32) * 0.9999, "values that are not whole numbers"),
+        (labelmap * 3, "holds the value 3, which no label has"),
+    ):
+        sitk.WriteImage(image, str(path))
+        assert main(words) == 2
+        assert reason in capsys.readouterr().err
+    sitk.WriteImage(labelmap, str(path))
+    (tmp_path / "data" / "dataset.json").write_text(json.dumps({"labels": {"Liver": 1, "Spleen": 2}}))
+    assert main(words) == 2
+    assert "has 'Liver' with the value 1, but no label" in capsys.readouterr().err
+
+
 def test_mistakes_are_one_sentence_and_exit_code_2(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

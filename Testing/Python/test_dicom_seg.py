@@ -150,12 +150,28 @@ def test_nothing_about_the_patient_is_printed(
     assert "Secret" not in printed.out + printed.err + "".join(str(one.message) for one in recwarn)
 
 
-@pytest.mark.parametrize("package", ["highdicom", "pydicom"])
 def test_a_missing_package_is_named_with_its_extra(
-    series: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+    series: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(
-        DependencyError, match=rf"needs the Python package {package}; pip install 'lightmedseg\[dicomseg\]'"
+        DependencyError, match=r"needs the Python package highdicom; pip install 'lightmedseg\[dicomseg\]'"
     ):
         write_dicom_seg(tmp_path / "out.dcm", labelled(series), card(), series)
+
+
+def test_labels_that_are_no_labelmap_of_the_model_are_refused(series: Path, tmp_path: Path) -> None:
+    labelmap = labelled(series)
+    for image, reason in (
+        (sitk.Cast(labelmap, sitk.sitkFloat32) * 0.5, "not whole numbers"),
+        (labelmap * 2, "holds the value 6, which no label has"),
+    ):
+        with pytest.raises(InputImageError, match=reason):
+            write_dicom_seg(tmp_path / "labels.dcm", image, card(), series)
+    assert not (tmp_path / "labels.dcm").exists()
+
+
+def test_a_series_cannot_be_read_without_pydicom(series: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(DependencyError, match="A DICOM series needs the Python package pydicom; pip install pydicom"):
+        read_volume(series)

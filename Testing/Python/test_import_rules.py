@@ -31,6 +31,7 @@ ROOMS = (
     "network",
     "io",
     "model",
+    "checks",
     "inference",
     "evaluation",
     "learning",

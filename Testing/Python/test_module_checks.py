@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from model_factory import make_card
 from runtime_fixtures import slicer_runtime  # noqa: F401
+from stated_files import nifti_file
 
 
 def card(**changes: Any) -> Any:
@@ -17,10 +19,12 @@ def card(**changes: Any) -> Any:
 
 
 def volume(low: int, high: int, shape: tuple[int, int, int] = (32, 32, 32), spacing: float = 1.0) -> Any:
-    """Random intensities from low to high; the first plane is air at low."""
+    """Random intensities up to high, as of soft tissue where low is below 0; the first planes are air at low."""
     import slicer
 
-    array = np.random.default_rng(0).integers(low // 10, high, shape).astype(np.int16)
+    generator = np.random.default_rng(0)
+    tissue = generator.normal(20, 40, shape) if low < 0 else generator.integers(low, high, shape)
+    array = np.clip(tissue, low, high).astype(np.int16)
     array[:8] = low
     node = slicer.util.addVolumeFromArray(array, name="Scan")
     node.SetSpacing(spacing, spacing, spacing)
@@ -39,8 +43,8 @@ def test_a_fitting_volume_gives_no_warning(slicer_runtime: Any) -> None:  # noqa
 
 
 def test_a_ct_for_an_mr_model_and_the_reverse(slicer_runtime: Any) -> None:  # noqa: F811
-    assert warnings(volume(-1000, 500), card()) == "'Scan' looks like CT, but the model was trained on MR."
-    assert "'Scan' does not look like CT (no negative values)" in warnings(volume(0, 500), card(modality="CT"))
+    assert warnings(volume(-1000, 500), card()) == "The volume looks like CT, but the model was trained on MR."
+    assert "The volume does not look like CT (no negative values)" in warnings(volume(0, 500), card(modality="CT"))
 
 
 def test_intensities_that_do_not_tell_give_no_warning(slicer_runtime: Any) -> None:  # noqa: F811
@@ -82,6 +86,14 @@ def test_dicom_headers_count_more_than_intensities(
     node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
     found = warnings(node, card())
     assert (sentence in found) if sentence else found == ""
+
+
+def test_a_file_that_contradicts_the_scene_is_named_first(slicer_runtime: Any, tmp_path: Path) -> None:  # noqa: F811
+    import slicer
+
+    sform = np.column_stack([np.diag((20.0, 20.0, 20.0)), np.zeros(3)])
+    node = slicer.util.loadVolume(str(nifti_file(tmp_path / "Scan.nii", sform=sform, codes=(0, 1))))
+    assert warnings(node, card()).startswith("The voxels of 'Scan' are 20 x 20 x 20 mm by its file, but 1 x 1 x 1 mm")
 
 
 def test_voxels_much_longer_than_the_models(slicer_runtime: Any) -> None:  # noqa: F811
@@ -162,3 +174,34 @@ def test_another_volume_is_shown_than_the_one_to_segment(slicer_runtime: Any) ->
 def test_what_cannot_be_segmented_is_the_only_sentence(slicer_runtime: Any) -> None:  # noqa: F811
     found = warnings(volume(-1000, 500, shape=(1, 32, 32)), card())
     assert found.startswith("'Scan' is a single slice") and "\n" not in found
+
+
+def test_a_script_and_the_panel_are_told_the_same(slicer_runtime: Any) -> None:  # noqa: F811
+    from LightMedSegLib.checks.scan_warnings import image_warnings
+    from LightMedSegLib.mrml.volumes import volume_to_image
+
+    node, model = volume(-1000, 500, spacing=3.0), card()
+    found = warnings(node, model)
+    assert found == "\n".join(image_warnings([volume_to_image(node)], model)) and found.count("\n") == 1
+
+
+def test_headers_travel_with_a_copy_of_the_volume(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    import slicer
+
+    from LightMedSegLib.io.scan_tags import ScanTags, tags_of
+    from LightMedSegLib.mrml.volumes import volume_to_image
+
+    monkeypatch.setattr(slicer, "dicomDatabase", Database(modality="PT", part="LEG"), raising=False)
+    node = volume(0, 500)
+    assert tags_of(volume_to_image(node)) == ScanTags()
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3")
+    assert tags_of(volume_to_image(node)) == ScanTags("PT", "LEG")
+
+
+def test_changed_voxels_are_looked_at_again(slicer_runtime: Any) -> None:  # noqa: F811
+    import slicer
+
+    node, model = volume(0, 500), card()
+    assert warnings(node, model) == ""
+    slicer.util.updateVolumeFromArray(node, slicer.util.arrayFromVolume(volume(-1000, 500)).copy())
+    assert "looks like CT" in warnings(node, model)

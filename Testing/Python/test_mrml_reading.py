@@ -19,6 +19,7 @@ from mrml_fixtures import (
     put_under,
     slicer,
 )
+from vtk.util.numpy_support import numpy_to_vtk
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.model.card import ModelCard
@@ -200,3 +201,25 @@ def test_slicer_reads_the_file_that_the_library_writes_as_the_same_segments(
     assert loaded.GetSegmentation().GetNthSegment(0).GetTerminology() == (
         node.GetSegmentation().GetNthSegment(0).GetTerminology()
     )
+
+
+def test_segments_are_matched_by_their_names_before_their_identifiers(
+    scan: Any, labels: np.ndarray, card: ModelCard
+) -> None:
+    """Renaming is how a person corrects two labels that are swapped; 3D Slicer keeps the identifiers."""
+    node = write_result(scan, labels, card)
+    segmentation = node.GetSegmentation()
+    segmentation.GetSegment("Structure_1").SetName("Structure 2")
+    segmentation.GetSegment("Structure_2").SetName("Structure 1")
+    assert match_labels(node, card.labels) == {"Structure_1": 2, "Structure_2": 1, "Structure_3": 3}
+
+
+def test_a_layer_with_values_that_are_no_labels_is_refused(scan: Any, labels: np.ndarray, card: ModelCard) -> None:
+    node = write_result(scan, labels, card)
+    image = node.GetSegmentation().GetSegment("Structure_1").GetRepresentation("Binary labelmap")
+    for spoiled, reason in ((labels * 0.5, "not whole numbers"), (labels.astype(np.int16) - 5, "not 0 to 65535")):
+        image.GetPointData().SetScalars(numpy_to_vtk(spoiled.ravel(), deep=True))
+        with pytest.raises(InputImageError, match=reason):
+            read_labelmap(node, scan)
+    image.GetPointData().SetScalars(numpy_to_vtk(labels.astype(np.float32).ravel(), deep=True))
+    assert np.array_equal(read_labelmap(node, scan).labels, labels)

@@ -135,10 +135,11 @@ def test_a_seg_nrrd_file_gives_the_same_segments_again(
 def test_the_library_reads_the_file_that_slicer_writes(
     scan: Any, labelmap: sitk.Image, card: ModelCard, tmp_path: Path
 ) -> None:
-    from LightMedSegLib.io.segmentation_files import read_segmentation
+    from LightMedSegLib.io.labelmaps.reading import read_labelmap
 
     save_and_load(write_result(scan, sitk.GetArrayFromImage(labelmap), card), tmp_path / "result.seg.nrrd")
-    found, names = read_segmentation(tmp_path / "result.seg.nrrd")
+    reading = read_labelmap(tmp_path / "result.seg.nrrd")
+    found, names = reading.image, reading.names
     assert np.array_equal(sitk.GetArrayViewFromImage(found), sitk.GetArrayViewFromImage(labelmap))
     assert np.allclose(found.GetOrigin(), labelmap.GetOrigin())
     assert np.allclose(found.GetDirection(), labelmap.GetDirection())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import pkgutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from volumes_on_disk import dicom_series, plain_volume
 
 import LightMedSegLib
 from LightMedSegLib import LightMedSegError, Segmentation, evaluate, finetune, load_model, models, read_volume, segment
+from LightMedSegLib import errors as public_errors
+from LightMedSegLib.core import errors as core_errors
 
 MODEL = "hippocampus-t1-mr"
 SAMPLE = REPOSITORY / "Resources" / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"
@@ -218,3 +221,17 @@ def test_a_fine_tuning_that_cannot_begin_says_why_and_leaves_nothing(
     with pytest.raises(LightMedSegError, match=words):
         finetune(**{"model": MODEL, "cases": tmp_path, "out": tmp_path / "out", **changes})
     assert not (tmp_path / "out" / "job.json").exists()
+
+
+@pytest.mark.parametrize("module", ["errors", "sample_data", "segmentation", "volume_files", "finetuning.case_store"])
+def test_a_module_for_scripts_offers_what_it_names(module: str) -> None:
+    found = importlib.import_module(f"LightMedSegLib.{module}")
+    assert found.__all__ == sorted(found.__all__)
+    assert {name for name in vars(found) if not name.startswith("_")} == set(found.__all__)
+
+
+def test_the_errors_for_scripts_are_all_there_are() -> None:
+    defined = {name for name, value in vars(core_errors).items() if isinstance(value, type)}
+    assert set(public_errors.__all__) == {
+        name for name in defined if issubclass(getattr(core_errors, name), LightMedSegError)
+    }

@@ -33,7 +33,7 @@ class Box(TypedDict):
 class Part:
     shape: Ball | Box
     material: str | None
-    weight: Annotated[float, Limits(exclusiveMinimum=0)] | None = field(default=None, metadata={"omit_none": True})
+    weight: Annotated[float, Limits(exclusiveMinimum=0)] | None = field(default=None, metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from model_factory import make_labels
 from volumes_on_disk import dicom_series
 
@@ -53,7 +56,7 @@ def test_plain_files_and_dicom_folders_are_scans_and_other_things_are_not(tmp_pa
     ("files", "channels", "reason"),
     [
         ([], 1, "holds no scan; give a folder with volumes"),
-        (["a.nii.gz", "a.nrrd"], 1, "has two volumes for the case a; keep one of them"),
+        (["a.nii.gz", "a.nrrd"], 1, r"has two volumes for the case a, a\.nii\.gz and a\.nrrd; keep one"),
         (["a_0000.nii.gz"], 2, r"has 1 volume\(s\), but the model reads 2; let their names end in _0000 to _0001"),
         (["a_0000.nii.gz", "a_0001.nii.gz"], 1, "The case a has 2"),
     ],
@@ -61,6 +64,37 @@ def test_plain_files_and_dicom_folders_are_scans_and_other_things_are_not(tmp_pa
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path, files: list[str], channels: int, reason: str) -> None:
     with pytest.raises(InputImageError, match=reason):
         find_scans(touch(tmp_path / "scans", *files), channels)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    numbers=st.lists(st.integers(0, 9999), min_size=1, max_size=6, unique=True),
+    others=st.lists(st.sampled_from(["other", "scan_20210405", "x_01", "2021_0001_a"]), unique=True),
+)
+def test_a_scan_may_be_numbered_or_dated(numbers: list[int], others: list[str]) -> None:
+    """Only endings that count channels from 0 are channels."""
+    names = [*(f"amos_{number:04d}" for number in numbers), *others]
+    with tempfile.TemporaryDirectory() as folder:
+        touch(Path(folder), *(f"{name}.nii.gz" for name in names))
+        if 0 not in numbers or max(numbers) >= 8:
+            assert [scan.name for scan in find_scans(Path(folder), 1)] == sorted(names)
+        elif numbers == [0]:
+            assert [scan.name for scan in find_scans(Path(folder), 1)] == sorted(["amos", *others])
+        else:
+            with pytest.raises(InputImageError, match=r"The case amos has .* let the names of scans not end in _0000"):
+                find_scans(Path(folder), 1)
+
+
+def test_a_dataset_description_decides_whether_numbers_are_channels(tmp_path: Path) -> None:
+    touch(tmp_path / "imagesTs", "amos_0000.nii.gz", "amos_0001.nii.gz")
+    (tmp_path / "dataset.json").write_text(json.dumps({"modality": {"0": "CT"}}))
+    assert [scan.name for scan in find_scans(tmp_path, 1)] == ["amos_0000", "amos_0001"]
+    (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1", "1": "FLAIR"}}))
+    with pytest.raises(InputImageError, match="The case amos has 2"):
+        find_scans(tmp_path, 1)
+    (tmp_path / "imagesTs" / "amos_0000.nii.gz").unlink()
+    with pytest.raises(InputImageError, match=r"The case amos has 1 volume\(s\)"):
+        find_scans(tmp_path, 1)
 
 
 def test_one_dicom_series_is_not_taken_for_a_folder_of_scans(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from LightMedSegLib.core.geometry import Box, Grid
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.segmentation import Segmentation
 from LightMedSegLib.io.dicom_series import list_series
-from LightMedSegLib.io.segmentation_files import read_segmentation
+from LightMedSegLib.io.labelmaps.reading import read_labelmap
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.model.package import load_model
 from LightMedSegLib.mrml.jobs.job_state import JobState
@@ -220,7 +220,8 @@ def test_saved_as_seg_nrrd_and_loaded_again_it_is_equal(case: Case, tmp_path: Pa
         for item in ("Name", "LabelValue", "Terminology"):
             assert getattr(new, f"Get{item}")() == getattr(old, f"Get{item}")()
         assert np.allclose(new.GetColor(), old.GetColor(), atol=1e-4)
-    labelmap, names = read_segmentation(path)
+    reading = read_labelmap(path)
+    labelmap, names = reading.image, reading.names
     assert np.array_equal(sitk.GetArrayViewFromImage(labelmap), labels_of(case.node))
     assert list(names.values()) == [label.name for label in load_model(HIPPOCAMPUS).card.labels]
 

@@ -19,7 +19,8 @@ from patience import limit
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.io import segmentation_files
-from LightMedSegLib.io.segmentation_files import check_segmentation_path, read_segmentation, write_segmentation
+from LightMedSegLib.io.labelmaps.reading import read_labelmap
+from LightMedSegLib.io.segmentation_files import check_segmentation_path, write_segmentation
 
 LABELS = [Label.from_json(label) for label in make_labels(3)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,7 @@ def test_a_labelmap_comes_back_with_its_values_and_its_place_in_space(
 ) -> None:
     path = no_leftovers / f"result{suffix}"
     write_segmentation(path, labelmap, LABELS)
-    found, names = read_segmentation(path)
+    found, names = read_labelmap(path).image, read_labelmap(path).names
     assert found.GetPixelID() == sitk.sitkUInt8
     np.testing.assert_array_equal(sitk.GetArrayFromImage(found), sitk.GetArrayFromImage(labelmap))
     for what in ("GetSpacing", "GetOrigin", "GetDirection"):
@@ -172,20 +173,25 @@ def test_an_impossible_output_is_refused_before_anything_is_computed(
 def test_a_labelmap_stored_as_float_is_read_and_a_scan_is_not(tmp_path: Path, labelmap: sitk.Image) -> None:
     path = tmp_path / "reference.nii.gz"
     sitk.WriteImage(sitk.Cast(labelmap, sitk.sitkFloat64), str(path))
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_segmentation(path)[0]), sitk.GetArrayFromImage(labelmap))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_labelmap(path).image), sitk.GetArrayFromImage(labelmap))
     sitk.WriteImage(sitk.Cast(labelmap, sitk.sitkFloat32) + 0.5, str(path))
     with pytest.raises(InputImageError, match="not whole numbers"):
-        read_segmentation(path)
+        read_labelmap(path)
     sitk.WriteImage(sitk.Cast(labelmap, sitk.sitkInt16) - 5, str(path))
     with pytest.raises(InputImageError, match="values go from -5 to -3"):
-        read_segmentation(path)
+        read_labelmap(path)
 
 
 def test_segments_in_overlapping_layers_are_refused(tmp_path: Path, labelmap: sitk.Image) -> None:
     path = tmp_path / "overlapping.seg.nrrd"
-    sitk.WriteImage(sitk.Compose(labelmap, labelmap), str(path))
+    image = sitk.Compose(labelmap, labelmap)
+    for number in range(4):
+        image.SetMetaData(f"Segment{number}_Name", f"Structure {number}")
+        image.SetMetaData(f"Segment{number}_LabelValue", str(number % 2 + 1))
+        image.SetMetaData(f"Segment{number}_Layer", str(number // 2))
+    sitk.WriteImage(image, str(path))
     with pytest.raises(InputImageError, match="overlapping segments"):
-        read_segmentation(path)
+        read_labelmap(path)
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:

@@ -146,6 +146,43 @@ def test_preparation_turns_resamples_and_normalises_as_inference_does(tmp_path):
     assert finer.labels.shape == tuple(2 * size for size in truth.shape)
 
 
+def test_a_case_without_a_structure_and_one_full_of_it_are_cases(tmp_path):
+    write_decathlon_folder(tmp_path, 3)
+    first, second = (tmp_path / "labelsTr" / f"case_{number:02d}.nii.gz" for number in (1, 2))
+    labels = sitk.ReadImage(str(first))
+    sitk.WriteImage(labels * 0, str(first))
+    sitk.WriteImage(labels * 0 + 1, str(second))
+    cases = find_cases(tmp_path, "decathlon", 1)
+    prepared = prepare_cases(cases, configuration(), tmp_path / "prepared")
+    assert [np.unique(case.labels).tolist() for case in prepared] == [[0, 1, 2], [0], [1]]
+    with pytest.raises(TrainingDataError, match="None of the cases has a voxel of any structure"):
+        prepare_cases(cases[1:2], configuration(), tmp_path / "nothing")
+
+
+def test_labels_are_learnt_by_the_names_of_the_dataset(tmp_path):
+    write_decathlon_folder(tmp_path, 2)
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"0": "background", "1": "bright ball", "2": "Ball"}}))
+    notes = []
+    prepared = prepare_cases(
+        find_cases(tmp_path, "decathlon", 1), configuration(), tmp_path / "prepared", note=notes.append
+    )
+    truth = ball_case(0)[1]
+    np.testing.assert_array_equal(prepared[0].labels, np.array([0, 2, 1])[truth])
+    assert len(notes) == 1 and "1 to 2 (bright ball), 2 to 1 (Ball)" in notes[0]
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "Tumour": 1, "Ball": 2}}))
+    with pytest.raises(TrainingDataError, match=r"case_00.*'Tumour' with the value 1, but no label"):
+        prepare_cases(find_cases(tmp_path, "decathlon", 1), configuration(), tmp_path / "other")
+
+
+@pytest.mark.parametrize("value", [0, -1, 3])
+def test_a_case_that_is_labelled_for_no_label_is_refused(tmp_path, value):
+    write_decathlon_folder(tmp_path, 1)
+    row = f"a,imagesTr/case_00.nii.gz,labelsTr/case_00.nii.gz,{value}"
+    (tmp_path / "cases.csv").write_text(f"case,image,labelmap,labelled\n{row}\n")
+    with pytest.raises(TrainingDataError, match=f"labelled for the value {value}"):
+        prepare_cases(find_cases(tmp_path / "cases.csv", "csv", 1), configuration(), tmp_path / "prepared")
+
+
 def test_labelmaps_on_another_grid_or_with_undeclared_values_are_refused(tmp_path):
     write_decathlon_folder(tmp_path, 1)
     path = tmp_path / "labelsTr" / "case_00.nii.gz"

@@ -67,6 +67,32 @@ def test_an_uncompressed_nifti_file_called_gz_is_still_read(tmp_path: Path) -> N
     assert read_volume(tmp_path / "scan.nii.gz").GetSize() == (20, 18, 16)
 
 
+@pytest.mark.parametrize("suffix", [".nii", ".img", ".NII"])
+def test_the_voxels_of_a_file_beside_a_compressed_one_are_not_taken_for_its_own(tmp_path: Path, suffix: str) -> None:
+    """ITK's NIfTI reader looks for SCAN.nii first, whichever of the two it is asked for."""
+    sitk.WriteImage(plain_volume(seed=1), str(tmp_path / "other.nii"))
+    sitk.WriteImage(plain_volume(seed=2), str(tmp_path / "scan.nii.gz"))
+    (tmp_path / "other.nii").rename(tmp_path / f"scan{suffix}")
+    found = sitk.GetArrayFromImage(read_volume(tmp_path / "scan.nii.gz"))
+    np.testing.assert_array_equal(found, sitk.GetArrayFromImage(plain_volume(seed=2)))
+
+
+def test_a_neighbour_s_voxels_are_not_read_where_links_are_forbidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*arguments: object) -> None:
+        raise OSError("A required privilege is not held by the client.")
+
+    sitk.WriteImage(plain_volume(seed=1), str(tmp_path / "scan.nii"))
+    sitk.WriteImage(plain_volume(seed=2), str(tmp_path / "scan.nii.gz"))
+    monkeypatch.setattr(Path, "symlink_to", forbidden)
+    found = sitk.GetArrayFromImage(read_volume(tmp_path / "scan.nii.gz"))
+    np.testing.assert_array_equal(found, sitk.GetArrayFromImage(plain_volume(seed=2)))
+    monkeypatch.setattr("shutil.copyfile", forbidden)
+    with pytest.raises(InputImageError, match=r"while scan\.nii lies beside it"):
+        read_volume(tmp_path / "scan.nii.gz")
+
+
 def test_a_big_endian_nifti_file_is_read(tmp_path: Path) -> None:
     sitk.WriteImage(plain_volume(), str(tmp_path / "little.nii"))
     content = (tmp_path / "little.nii").read_bytes()

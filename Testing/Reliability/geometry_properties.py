@@ -18,7 +18,8 @@ from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.inference.engine import ROI_MARGIN_MM
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.segmentation import segment
-from LightMedSegLib.io.segmentation_files import read_segmentation, write_segmentation
+from LightMedSegLib.io.labelmaps.reading import read_labelmap
+from LightMedSegLib.io.segmentation_files import write_segmentation
 from LightMedSegLib.mrml.jobs.job_state import JobState
 from LightMedSegLib.mrml.jobs.segment_job import segmentation_job
 from LightMedSegLib.mrml.jobs.worker import Worker
@@ -50,7 +51,7 @@ def labels_lie_in_place(case: ImageCase, folder: Path) -> None:
     assert_in_place(sitk.GetArrayFromImage(result.labelmap), height, step, case, Grid.of(image), case.box)
     path = folder / "result.seg.nrrd"
     write_segmentation(path, result.labelmap, result.card.labels)
-    again, _ = read_segmentation(path)
+    again = read_labelmap(path).image
     assert np.array_equal(sitk.GetArrayViewFromImage(again), sitk.GetArrayViewFromImage(result.labelmap))
     assert np.allclose([*again.GetSpacing(), *again.GetOrigin()], [*image.GetSpacing(), *image.GetOrigin()], rtol=1e-9)
     assert np.allclose(again.GetDirection(), image.GetDirection(), atol=1e-9)

@@ -21,8 +21,9 @@ from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.finetuning.job.description import JOB_FILE, JobDescription
 from LightMedSegLib.finetuning.job.work_folder import WorkFolder
+from LightMedSegLib.io.labelmaps.reading import read_labelmap
 from LightMedSegLib.io.montage import write_montage
-from LightMedSegLib.io.segmentation_files import read_segmentation, write_segmentation
+from LightMedSegLib.io.segmentation_files import write_segmentation
 from LightMedSegLib.model.package import Model, load_model
 from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.atomic_files import is_temporary
@@ -119,7 +120,7 @@ class Household:
             return f"{type(error).__name__}: {error}"
 
     def _problem(self) -> str:
-        labels = sitk.GetArrayFromImage(read_segmentation(self.result)[0])
+        labels = sitk.GetArrayFromImage(read_labelmap(self.result).image)
         if not any(np.array_equal(labels, sitk.GetArrayViewFromImage(one)) for one in self.supplies.labels):
             return "the result is neither the old nor the new one"
         sitk.ReadImage(str(self.result.with_name("montage.png")))

@@ -34,6 +34,7 @@ ROWS = (
     Row("geometry", 100),
     Row("model_packages", 20),
     Row("image_files", 60),
+    Row("contradictions", 80),
     Row("faults", 0),
     Row("soak", 14),
     Row("privacy", 0),

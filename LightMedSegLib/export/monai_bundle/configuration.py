@@ -18,6 +18,7 @@ def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:
     """configs/inference.json. The keys are those that MONAI's bundle specification names."""
     spec = card.input
     grid = {"spacing": list(spec.spacing), "orientation": spec.orientation}
+    normalizations = [dict(channel.normalization) for channel in spec.channels]
     return {
         "imports": ["$import sys", "$import glob", "$import os"],
         "initialize": ["$sys.path.insert(1, @bundle_root)"],
@@ -39,12 +40,8 @@ def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:
             "transforms": [
                 {"_target_": "LoadImaged", "keys": "image"},
                 {"_target_": "EnsureChannelFirstd", "keys": "image"},
-                {"_target_": f"{_PARTS}.ToModelGridd", "keys": "image", **grid},
-                {
-                    "_target_": f"{_PARTS}.NormalizeAsCardd",
-                    "keys": "image",
-                    "normalizations": [dict(channel.normalization) for channel in spec.channels],
-                },
+                {"_target_": f"{_PARTS}.ToModelGridd", "keys": "image", **grid, "normalizations": normalizations},
+                {"_target_": f"{_PARTS}.NormalizeAsCardd", "keys": "image", "normalizations": normalizations},
             ],
         },
         "dataset": {

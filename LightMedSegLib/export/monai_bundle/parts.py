@@ -18,6 +18,7 @@ from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Grid, GridMap, map_to_model_grid
+from LightMedSegLib.inference.intensity_repair import repaired
 from LightMedSegLib.inference.logit_resampling import LabelPlanes
 from LightMedSegLib.inference.normalization import normalize
 from LightMedSegLib.inference.postprocessing import postprocess
@@ -36,10 +37,14 @@ class ToModelGridd(MapTransform):  # type: ignore[misc]
     """Volumes (channel, x, y, z) of any grid to (channel, z, y, x) on the model's.
 
     spacing: mm along x, y, z of the oriented grid. orientation: where those axes point to, such as "LPS".
+    normalizations: what is applied afterwards, one entry a channel; padding and spikes are replaced to suit it.
     """
 
-    def __init__(self, keys: Any, spacing: Sequence[float], orientation: str) -> None:
+    def __init__(
+        self, keys: Any, spacing: Sequence[float], orientation: str, normalizations: Sequence[Mapping[str, Any]]
+    ) -> None:
         super().__init__(keys)
+        self._normalizations = normalizations
         x, y, z = spacing
         self._spacing, self._orientation = (float(x), float(y), float(z)), orientation
 
@@ -51,7 +56,9 @@ class ToModelGridd(MapTransform):  # type: ignore[misc]
             affine = np.asarray(volume.affine, dtype=np.float64)
             grid = _grid(affine, volume.shape[1:])
             grid_map = map_to_model_grid(grid, self._spacing, self._orientation)
-            channels = [grid_map.order.to_model(resample(channel.T, grid_map.axes)) for channel in np.asarray(volume)]
+            pairs = zip(np.asarray(volume), self._normalizations, strict=False)
+            sound = [repaired(channel.T, normalization).array for channel, normalization in pairs]
+            channels = [grid_map.order.to_model(resample(channel, grid_map.axes)) for channel in sound]
             meta = {**_other_entries(volume.meta), _AFFINE: affine, _SHAPE: np.asarray(grid.size)}
             array = torch.from_numpy(np.ascontiguousarray(np.stack(channels), dtype=np.float32))
             result[key] = MetaTensor(array, affine=torch.from_numpy(_affine(grid_map.model)), meta=meta)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.errors import InputImageError, TrainingDataError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.evaluation.metrics import GRID_TOLERANCE, dice
 from LightMedSegLib.finetuning.cases.record import CaseRecord, TestThenTrain, input_description
 from LightMedSegLib.finetuning.cases.same_scan import array_hash, volume_hash
 from LightMedSegLib.finetuning.cases.stored_case import StoredCase
+from LightMedSegLib.io.labelmaps.values import as_labelmap, check_known
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -58,7 +59,7 @@ def build_case(
         device: for that prediction.
 
     Only the reviewed part and as much around it as the network looks at is kept. Raises TrainingDataError for a
-    correction on another grid, an unknown value or nothing reviewed, InputImageError for an unusable volume.
+    correction on another grid, values that no label has or nothing reviewed, InputImageError for an unusable volume.
     """
     import SimpleITK as sitk
 
@@ -125,10 +126,12 @@ def _checked_values(
     pairs = ((grid.spacing, other.spacing), (grid.origin, other.origin), (grid.direction, other.direction))
     if grid.size != other.size or any(not np.allclose(a, b, atol=GRID_TOLERANCE) for a, b in pairs):
         raise TrainingDataError("The correction is not on the volume's grid; resample it to the volume first.")
-    truth = np.asarray(sitk.GetArrayViewFromImage(correction))
-    unknown = [value for value in np.unique(truth).tolist() if value not in {0, *labels}]
-    if unknown:
-        raise TrainingDataError(f"The correction holds the value {unknown[0]}, which no label has.")
+    try:
+        correction = as_labelmap(correction, "The correction")
+        check_known(correction, labels, "The correction")
+    except InputImageError as error:
+        raise TrainingDataError(str(error)) from None
+    truth = sitk.GetArrayFromImage(correction)
     for value in (*reviewed, *absent):
         if value not in labels:
             raise TrainingDataError(f"There is no label {value} that could be reviewed.")

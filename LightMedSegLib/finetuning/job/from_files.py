@@ -129,37 +129,51 @@ def _files(cases: str | Path | None) -> Path | None:
 def _store_cases(
     job: JobDescription, files: Path, folder: Path, new_labels: Sequence[str], on_case: OnCase | None
 ) -> None:
-    import SimpleITK as sitk
-
     from LightMedSegLib.finetuning.cases.building import build_case
     from LightMedSegLib.finetuning.cases.own_labels import make_label
     from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
     from LightMedSegLib.finetuning.cases.store import CaseStore
     from LightMedSegLib.io.datasets import find_cases
+    from LightMedSegLib.io.labelmaps.case_labels import absent_labels, read_case_labels
+    from LightMedSegLib.io.labelmaps.values import present_values
     from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.io.volume_notes import notes_of
     from LightMedSegLib.model.store import resolve_model
 
     model = resolve_model(job.model)
     first = model.card.num_classes
-    labels = [make_label(first + number, name) for number, name in enumerate(new_labels)]
-    layout = "csv" if files.suffix.lower() == ".csv" else "decathlon"
-    found = find_cases(files, layout, model.card.in_channels)
+    added = [make_label(first + number, name) for number, name in enumerate(new_labels)]
+    labels = [*model.card.labels, *added]
+    found = find_cases(files, "decathlon", model.card.in_channels)
     kept = folder.resolve()
     if any(kept in path.resolve().parents for case in found for path in (*case.images, case.labelmap)):
         raise TrainingDataError(f"{folder} holds the cases, and this run would replace it; choose another folder.")
+    # All are checked before the first is segmented, which takes a while for each.
+    present = [present_values(read_case_labels(case, read_volume(case.images[0]), labels).image) for case in found]
+    if not any(present):
+        raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     # What an interrupted run left would be learnt from twice.
     shutil.rmtree(folder, ignore_errors=True)
-    store = CaseStore(folder)
+    store, told = CaseStore(folder), set[str]()
     for case in found:
+        volumes = [read_volume(path) for path in case.images]
+        reading = read_case_labels(case, volumes[0], labels)
+        absent = absent_labels(reading, case.labelled)
+        about = dict.fromkeys(note for volume in volumes for note in notes_of(volume))
         built = build_case(
-            case.images,
-            sitk.Cast(read_volume(case.labelmap), sitk.sitkInt32),
+            volumes,
+            reading.image,
             model,
             reviewed_labels=case.labelled,
-            new_labels=labels,
+            new_labels=added,
+            absent=list(absent),
             device=job.device,
         )
         record = store.add(built)
         if on_case:
             known = [entry.record for entry in store.list()]
-            on_case(case.name, record, same_scan_notes(known, record, None))
+            notes = [note for note in (*about, *reading.notes) if note not in told]
+            told.update(notes)
+            if absent:
+                notes.append(f"no voxel of {', '.join(absent.values())}; taken as not in the scan.")
+            on_case(case.name, record, [*notes, *same_scan_notes(known, record, None)])

@@ -168,7 +168,8 @@ class _Job:
         """The case with the most to see, where all are of one scan."""
         if len(self._scans()) > 1:
             return None
-        return shop.load(max(self._records, key=lambda record: record.reviewed_voxels).case_id)
+        shown = max(self._records, key=lambda one: (len(one.reviewed) > len(one.absent), one.reviewed_voxels))
+        return shop.load(shown.case_id)
 
     def _tuned(self, shop: Workshop, number: int, share: float) -> torch.nn.Module:
         """The network of the training number, with that share of what was learnt, as exact as it will be kept."""

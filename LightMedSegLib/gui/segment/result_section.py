@@ -43,7 +43,7 @@ class ResultSection:
         """A run has delivered: choose its segmentation, keep its warnings, and write its numbers into the table."""
         # The panel may not be in use, but the scene still has its parameters.
         parameters = self._panel.parameters or self._panel.logic.getParameterNode()
-        outcome.node.SetAttribute(_WARNINGS, "\n".join([*warnings, *outcome.notes]) or None)
+        outcome.node.SetAttribute(_WARNINGS, "\n".join(dict.fromkeys([*warnings, *outcome.notes])) or None)
         if not outcome.preview:
             table = _table(parameters, outcome.node)
             table.RemoveAttribute(_CORRECTED)

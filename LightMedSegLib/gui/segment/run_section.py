@@ -180,7 +180,7 @@ class RunSection:
 
     def _on_outcome(self, outcome: Outcome) -> None:
         self._panel.ui.overwriteCheckBox.checked = False
-        self._notes = outcome.notes
+        self._notes = [note for note in outcome.notes if note not in self._warnings]
         self._panel.result.take(outcome, self._warnings)
 
     def _on_end(self, job: Job) -> None:

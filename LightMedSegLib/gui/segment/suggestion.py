@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from slicer.i18n import tr as _
 
+from LightMedSegLib.checks.scan_facts import look_at
 from LightMedSegLib.core.errors import LightMedSegError
-from LightMedSegLib.gui.segment import guess
-from LightMedSegLib.model.suggestion import Appearance, Suggestion, appearance_of, suggest
+from LightMedSegLib.model.suggestion import Suggestion, suggest
+from LightMedSegLib.mrml.dicom_tags import node_tags
 from LightMedSegLib.mrml.volumes import check_volume_node, volume_grid, voxels
-
-_KNOWN_MODALITIES = ("CT", "MR")
 
 
 class SuggestionButton:
@@ -52,22 +50,10 @@ class SuggestionButton:
 
 
 def suggestion_for(volume_node: Any, cards: Any) -> Suggestion:
-    """The library's suggestion for a volume node."""
-    return suggest(appearance(volume_node), cards)
-
-
-def appearance(volume_node: Any) -> Appearance:
-    """What a volume node looks like; headers tell the modality where Slicer knows them.
+    """The library's suggestion for a volume node; headers tell the modality where Slicer knows them.
 
     Raises InputImageError for a node without usable voxels.
     """
     check_volume_node(volume_node)
-    grid, array = volume_grid(volume_node), voxels(volume_node)
-    modality = guess.dicom_value(volume_node, guess.MODALITY_TAG)
-    if modality and modality not in _KNOWN_MODALITIES:
-        return Appearance(modality, (0.0, 0.0, 0.0))
-    toward_head = np.reshape(grid.direction, (3, 3))[2]
-    upward = int(np.abs(toward_head).argmax())
-    if toward_head[upward] < 0:
-        array = np.flip(array, 2 - upward)
-    return appearance_of(array, grid.spacing, upward, modality)
+    facts = look_at(voxels(volume_node), volume_grid(volume_node), node_tags(volume_node))
+    return suggest(facts.appearance, cards)

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import slicer
 import vtk
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.labels import Label
+from LightMedSegLib.io.labelmaps.matching import match_segments
+from LightMedSegLib.io.labelmaps.placing import shifted
+from LightMedSegLib.io.labelmaps.segments import Segment
+from LightMedSegLib.io.labelmaps.values import label_array
 from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP, layer_array
 from LightMedSegLib.mrml.transforms import Matrix, between_nodes, ijk_to_ras, to_array
 
@@ -104,20 +107,17 @@ def segment_images(segmentation_node: Any, segment_ids: Sequence[str] | None = N
 def match_labels(segmentation_node: Any, labels: Sequence[Label]) -> dict[str, int]:
     """Which segment is which label of a model: segment identifier to label value.
 
-    By identifier, else by name, else by coded type and modifier; a segment that matches none is left out, and no
-    label is given twice.
+    By the rules for segmentation files (labelmaps.matching.match_segments); a segment that matches none is left out.
     """
     segmentation = segmentation_node.GetSegmentation()
-    found: dict[str, int] = {}
-    for same in (_same_identifier, _same_name, _same_codes):
-        for segment_id in segmentation.GetSegmentIDs():
-            free = [label for label in labels if label.value not in found.values()]
-            if segment_id not in found:
-                segment = segmentation.GetSegment(segment_id)
-                matching = [label.value for label in free if same(segment_id, segment, label)]
-                if matching:
-                    found[segment_id] = matching[0]
-    return found
+    segments = []
+    for segment_id in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(segment_id)
+        segments.append(
+            Segment(segment.GetLabelValue(), str(segment.GetName()), segment_id, segment.GetTerminology() or "")
+        )
+    values = match_segments(segments, labels)
+    return {segment.identifier: value for segment, value in zip(segments, values, strict=True) if value is not None}
 
 
 def volume_to_layer(volume_node: Any, segmentation_node: Any, image: Any) -> Matrix:
@@ -137,28 +137,20 @@ def volume_to_layer(volume_node: Any, segmentation_node: Any, image: Any) -> Mat
 
 
 def on_volume(layer: NDArray[Any], to_layer: Matrix, shape: tuple[int, int, int]) -> NDArray[Any]:
-    """The values of a layer (z, y, x) on an array of the volume's shape, 0 outside the layer; in any thread."""
+    """The values of a layer (z, y, x) on an array of the volume's shape, 0 outside the layer; in any thread.
+
+    Raises InputImageError for values that no labelmap may hold.
+    """
     if layer.size == 0:
         return np.zeros(shape, dtype=np.uint8)
+    layer = label_array(layer, "The segmentation")
     offset = np.round(to_layer[:3, 3])
     same = np.eye(4)
     same[:3, 3] = offset
     difference = np.abs(to_layer - same)
     if (difference[:3, :3] @ shape[::-1] + difference[:3, 3]).max() < _SAME_GRID_VOXELS:
-        return _shifted(layer, offset.astype(int)[::-1], shape)
+        return shifted(layer, offset.astype(np.int64)[::-1], shape)
     return _resampled(layer, to_layer, shape)
-
-
-def _shifted(layer: NDArray[Any], offset: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
-    """result[i] = layer[i + offset] where both exist."""
-    result = np.zeros(shape, dtype=layer.dtype)
-    target, source = [], []
-    for shift, size, available in zip(offset.tolist(), shape, layer.shape, strict=True):
-        first, last = max(0, -shift), max(0, -shift, min(size, available - shift))
-        target.append(slice(first, last))
-        source.append(slice(first + shift, last + shift))
-    result[tuple(target)] = layer[tuple(source)]
-    return result
 
 
 def _resampled(layer: NDArray[Any], to_layer: Matrix, shape: tuple[int, int, int]) -> NDArray[Any]:
@@ -183,25 +175,3 @@ def _first_index(image: Any) -> Matrix:
     matrix = np.eye(4)
     matrix[:3, 3] = image.GetExtent()[::2]
     return matrix
-
-
-def _same_identifier(segment_id: str, segment: Any, label: Label) -> bool:
-    return segment_id == label.segment_id
-
-
-def _same_name(segment_id: str, segment: Any, label: Label) -> bool:
-    return str(segment.GetName()).strip().casefold() == label.name.strip().casefold()
-
-
-def _same_codes(segment_id: str, segment: Any, label: Label) -> bool:
-    entry, wanted = slicer.vtkSlicerTerminologyEntry(), slicer.vtkSlicerTerminologyEntry()
-    logic = slicer.vtkSlicerTerminologiesModuleLogic
-    if not logic.DeserializeTerminologyEntry(segment.GetTerminology() or "", entry):
-        return False
-    logic.DeserializeTerminologyEntry(label.terminology.to_slicer(), wanted)
-    return _codes(entry) == _codes(wanted)
-
-
-def _codes(entry: Any) -> list[tuple[str | None, str | None]]:
-    parts = (entry.GetTypeObject(), entry.GetTypeModifierObject(), entry.GetRegionObject())
-    return [(part.GetCodingSchemeDesignator(), part.GetCodeValue()) if part else (None, None) for part in parts]

@@ -11,6 +11,7 @@ from LightMedSegLib.core.errors import DependencyError, TrainingDataError
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.storage.records import read_record, record_json, refused_as
 from LightMedSegLib.storage.strict_json import parse_json
+from LightMedSegLib.storage.text_files import read_text
 
 
 def read_configuration(path: Path) -> TrainingConfiguration:
@@ -19,9 +20,11 @@ def read_configuration(path: Path) -> TrainingConfiguration:
     Raises TrainingDataError when the file is missing, malformed, or holds an unknown key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except OSError as error:
         raise TrainingDataError(f"The training configuration {path.name} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise TrainingDataError(f"The training configuration {path.name} cannot be read: {error}.") from None
     return parse_configuration(text, path.name)
 
 

@@ -1,0 +1,71 @@
+"""What a volume looks like before any model is asked: the facts that suggestions and warnings are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.checks.hounsfield import looks_like_hounsfield
+from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.core.measured_values import measured_values, plateau_amid, sample_of
+from LightMedSegLib.io.scan_tags import ScanTags, tags_of
+from LightMedSegLib.model.suggestion import Appearance, appearance_of
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+_SHOWN_IN_PLANES = ("CT", "MR", "")
+
+
+@dataclass(frozen=True)
+class ScanFacts:
+    """appearance: modality, extent and cross-sections. recorded: whether headers tell the modality.
+
+    spacing: mm along x, y, z. negative: whether values below zero were measured. hounsfield: whether they may be
+    Hounsfield units. plateau: a value amid the measured ones that far too many voxels have, with their share.
+    """
+
+    appearance: Appearance
+    recorded: bool
+    spacing: tuple[float, float, float]
+    negative: bool
+    hounsfield: bool
+    plateau: tuple[float, float] | None = None
+
+
+def look_at(array: NDArray[Any], grid: Grid, tags: ScanTags | None = None) -> ScanFacts:
+    """The facts of voxels (z, y, x) of any numeric type on a grid. Quick: only a thin sample is read."""
+    tags = tags or ScanTags()
+    values = sample_of(array)
+    measured = measured_values(values)
+    own = values[(values > measured.above) & (values < measured.below)]
+    appearance = replace(_appearance(array, grid, tags.modality), body_part=tags.body_part)
+    return ScanFacts(
+        appearance,
+        bool(tags.modality),
+        grid.spacing,
+        bool(len(own) and own[0] < 0),
+        looks_like_hounsfield(own, appearance.extent_mm),
+        plateau_amid(values, measured),
+    )
+
+
+def look_at_image(image: sitk.Image, tags: ScanTags | None = None) -> ScanFacts:
+    """The facts of an image; without tags with those that its headers told when it was read."""
+    import SimpleITK as sitk
+
+    return look_at(np.asarray(sitk.GetArrayViewFromImage(image)), Grid.of(image), tags or tags_of(image))
+
+
+def _appearance(array: NDArray[Any], grid: Grid, modality: str) -> Appearance:
+    if modality not in _SHOWN_IN_PLANES:
+        x, y, z = (count * length for count, length in zip(grid.size, grid.spacing, strict=True))
+        return Appearance(modality, (x, y, z))
+    toward_head = np.reshape(grid.direction, (3, 3))[2]
+    upward = int(np.abs(toward_head).argmax())
+    if toward_head[upward] < 0:
+        array = np.flip(array, 2 - upward)
+    return appearance_of(array, grid.spacing, upward, modality)

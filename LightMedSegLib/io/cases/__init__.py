@@ -1,0 +1,1 @@
+"""Cases to learn from: their files, lists of them, and descriptions of datasets."""

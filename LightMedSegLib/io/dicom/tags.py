@@ -1,0 +1,190 @@
+"""What each slice of a DICOM series says of its place and its values, read with pydicom.
+
+The image reader looks for these in few classes of objects only, and not in the functional groups of enhanced ones;
+there it takes 1 mm at (0, 0, 0). No patient data is read out, shown or kept.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.core.errors import DependencyError, InputImageError
+from LightMedSegLib.io.headers.stated_geometry import SAME_LENGTH
+from LightMedSegLib.io.volume_checks import ORTHOGONALITY_TOLERANCE
+
+_GROUPS = {
+    "ImagePositionPatient": "PlanePositionSequence",
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SpacingBetweenSlices": "PixelMeasuresSequence",
+    "RescaleSlope": "PixelValueTransformationSequence",
+    "RescaleIntercept": "PixelValueTransformationSequence",
+}
+"""The functional group that has each of these in an enhanced object."""
+
+_GROUP_SEQUENCES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+_DETECTORS = "DetectorInformationSequence"
+"""Where slices of nuclear medicine have their place."""
+
+_TAGS = [
+    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, "FrameOfReferenceUID", "ImagerPixelSpacing", "Modality", "NumberOfFrames",
+    "PhotometricInterpretation", "SOPClassUID",
+]  # fmt: skip
+
+_UNIT_TOLERANCE = 0.01
+"""Of the length of direction cosines, which some programs write with two or three digits."""
+
+
+@dataclass(frozen=True)
+class SliceTags:
+    """One slice. Directions and position are LPS, lengths mm.
+
+    row, column: directions of x and y, unit vectors at right angles. spacing: (x, y). imager_spacing: the same on the
+    detector, None if it is not given. distance: SpacingBetweenSlices, None if it is not given. slope and intercept:
+    from stored values to those that are meant. frame: the identifier of the space of the position. photometric,
+    modality and classes (of the object and of its file, which should be the same): as the object says.
+    """
+
+    file: str
+    position: NDArray[np.float64]
+    row: NDArray[np.float64]
+    column: NDArray[np.float64]
+    spacing: NDArray[np.float64]
+    imager_spacing: NDArray[np.float64] | None
+    distance: float | None
+    slope: float
+    intercept: float
+    frame: str
+    photometric: str
+    modality: str
+    classes: frozenset[str]
+
+
+def read_slice_tags(file: str, folder: Path) -> SliceTags:
+    """What the slice in file says; raises InputImageError, beginning with folder, if it is no slice of a 3D series."""
+    one = _dataset(file, folder)
+    frames = one.get("NumberOfFrames")
+    if frames is not None and str(frames).strip() not in ("", "1"):
+        raise InputImageError(
+            f"{folder} has a DICOM file of several frames; convert a multi-frame object to NIfTI or NRRD first."
+        )
+    position = _stated(one, "ImagePositionPatient", 3, folder)
+    orientation = _stated(one, "ImageOrientationPatient", 6, folder)
+    if position is None or orientation is None:
+        raise InputImageError(f"{folder} has a DICOM slice without position and orientation; it is no 3D series.")
+    spacing = _stated(one, "PixelSpacing", 2, folder)
+    if spacing is None or (spacing <= 0).any():
+        raise InputImageError(f"{folder} has a DICOM slice without pixel spacing; it is no 3D series.")
+    imager = _stated(one, "ImagerPixelSpacing", 2, folder)
+    distance, slope, intercept = (
+        None if values is None else float(values[0])
+        for values in (
+            _stated(one, key, 1, folder) for key in ("SpacingBetweenSlices", "RescaleSlope", "RescaleIntercept")
+        )
+    )
+    row, column = _at_right_angles(orientation, folder)
+    classes = one.get("SOPClassUID"), one.file_meta.get("MediaStorageSOPClassUID")
+    return SliceTags(
+        file=file,
+        position=position,
+        row=row,
+        column=column,
+        # DICOM gives the distance between rows first.
+        spacing=spacing[::-1],
+        imager_spacing=None if imager is None else imager[::-1],
+        distance=distance,
+        slope=1.0 if slope is None else slope,
+        intercept=intercept or 0.0,
+        frame=str(one.get("FrameOfReferenceUID", "")).strip(),
+        photometric=str(one.get("PhotometricInterpretation", "")).strip(),
+        modality=str(one.get("Modality", "")).strip(),
+        classes=frozenset(str(uid).strip() for uid in classes if uid),
+    )
+
+
+def pydicom_package() -> Any:
+    """The package pydicom; raises DependencyError."""
+    try:
+        import pydicom
+    except ImportError as error:
+        raise DependencyError("A DICOM series needs the Python package pydicom; pip install pydicom.") from error
+    return pydicom
+
+
+def _dataset(file: str, folder: Path) -> Any:
+    pydicom = pydicom_package()
+    try:
+        # Its warnings would show values of the header.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+    except Exception as error:  # A damaged header makes pydicom raise almost anything.
+        raise InputImageError(f"{folder} has a damaged DICOM slice; copy or export the series again.") from error
+
+
+def _stated(one: Any, keyword: str, count: int, folder: Path) -> NDArray[np.float64] | None:
+    """The numbers that an object gives at one or several places, None if nowhere.
+
+    Raises InputImageError where they are no numbers, or differ.
+    """
+    found: list[NDArray[np.float64]] = []
+    for place in _places(one, keyword):
+        values = _numbers(place, keyword)
+        if values is None:
+            continue
+        if values.shape != (count,) or not np.isfinite(values).all():
+            raise InputImageError(f"{folder} has a DICOM slice whose {keyword} is damaged; export the series again.")
+        if found and not np.allclose(values, found[0], rtol=SAME_LENGTH, atol=SAME_LENGTH):
+            raise InputImageError(
+                f"{folder} has a DICOM slice that gives two different values of {keyword}; export the series again."
+            )
+        found.append(values)
+    return found[0] if found else None
+
+
+def _places(one: Any, keyword: str) -> Iterator[Any]:
+    yield one
+    if keyword not in _GROUPS:
+        return
+    yield from (one.get(_DETECTORS) or [])[:1]
+    for sequence in _GROUP_SEQUENCES:
+        for groups in (one.get(sequence) or [])[:1]:
+            yield from (groups.get(_GROUPS[keyword]) or [])[:1]
+
+
+def _numbers(place: Any, keyword: str) -> NDArray[np.float64] | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = place.get(keyword)
+            if value is None or (not isinstance(value, (int, float)) and len(value) == 0):
+                return None
+            return np.array(value, dtype=np.float64).ravel()
+    except (AttributeError, TypeError, ValueError, ArithmeticError):
+        return np.array([np.nan])
+
+
+def _at_right_angles(orientation: NDArray[np.float64], folder: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Directions of row and column; rounding is taken out of them."""
+    row, column = orientation[:3], orientation[3:]
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    if any(abs(length - 1) > _UNIT_TOLERANCE for length in lengths):
+        raise InputImageError(
+            f"{folder} has a DICOM slice whose ImageOrientationPatient has no direction cosines; export the series "
+            "again."
+        )
+    row, column = row / lengths[0], column / lengths[1]
+    along = float(row @ column)
+    if abs(along) > 10 * ORTHOGONALITY_TOLERANCE:
+        raise InputImageError(
+            f"{folder} has a DICOM slice whose rows and columns are not at right angles; export the series again."
+        )
+    column = column - along * row
+    return row, column / np.linalg.norm(column)

@@ -1,0 +1,18 @@
+"""What the DICOM headers of the series that a volume node was loaded from say, where Slicer's database knows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+from LightMedSegLib.io.scan_tags import ScanTags, scan_tags
+
+
+def node_tags(volume_node: Any) -> ScanTags:
+    """Modality and body part; without any where the node does not come from Slicer's DICOM database."""
+    uids = (volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    database = getattr(slicer, "dicomDatabase", None)
+    if not uids or database is None:
+        return ScanTags()
+    return scan_tags(lambda key: str(database.instanceValue(uids[0], key.replace("|", ",")) or ""))

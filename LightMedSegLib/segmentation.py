@@ -1,0 +1,6 @@
+"""Segmenting volumes, for scripts: once, or many with an engine that stays ready."""
+
+from LightMedSegLib.inference.engine import Engine, Segmentation
+from LightMedSegLib.inference.segmentation import segment
+
+__all__ = ["Engine", "Segmentation", "segment"]
