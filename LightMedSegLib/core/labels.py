@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from LightMedSegLib.core.record_types import CodePart, LabelValue, Limits, Line
+from LightMedSegLib.core.records.item_types import CodePart, LabelValue, Line
+from LightMedSegLib.core.records.limits import Limits
 
 Intensity = Annotated[int, Limits(minimum=0, maximum=255)]
 Color = tuple[Intensity, Intensity, Intensity]

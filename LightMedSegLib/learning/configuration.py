@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.errors import TrainingDataError
-from LightMedSegLib.core.record_types import Limits
+from LightMedSegLib.core.records.limits import Limits
 from LightMedSegLib.learning.synthesis_section import SynthesisSection
 from LightMedSegLib.storage.records import check_record, refused_as
 

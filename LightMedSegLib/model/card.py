@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.core.record_types import Day, Limits, Line, ModelName, Orientation, Sha256, Text, VersionText
+from LightMedSegLib.core.records.item_types import Day, Line, ModelName, Orientation, Sha256, Text, VersionText
+from LightMedSegLib.core.records.limits import Limits
 from LightMedSegLib.model.card_items import (
     Argument,
     Extent,

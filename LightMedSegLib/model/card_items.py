@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypedDict
 
-from LightMedSegLib.core.record_types import Count, LabelValue, Limits, Line, Millimetres, Sha256, Text
+from LightMedSegLib.core.records.item_types import Count, LabelValue, Line, Millimetres, Sha256, Text
+from LightMedSegLib.core.records.limits import Limits
 
 Spacing = tuple[Millimetres, Millimetres, Millimetres]
 Extent = Annotated[float, Limits(minimum=1, maximum=10_000)]

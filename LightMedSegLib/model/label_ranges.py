@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from LightMedSegLib.core.record_types import LabelValue
+from LightMedSegLib.core.records.item_types import LabelValue
 
 Range = tuple[float, float]
 

@@ -8,7 +8,7 @@ import types
 import typing
 from typing import Annotated, Any, Literal, Union
 
-from LightMedSegLib.core.record_types import Limits
+from LightMedSegLib.core.records.limits import Limits
 
 _SCALARS: dict[Any, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
 

@@ -177,7 +177,8 @@ def test_a_large_volume_gets_a_preview_first_where_the_card_allows_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from LightMedSegLib.gui.self_test.scenarios import make_volume
-    from LightMedSegLib.inference import preview, segmentation
+    from LightMedSegLib.inference import segmentation
+    from LightMedSegLib.mrml.jobs import preview
 
     sees, outcomes = Sees(), []
     monkeypatch.setattr(segmentation, "segment_with", sees)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LightMedSegLib.core.record_types import Limits
+from LightMedSegLib.core.records.limits import Limits
 from LightMedSegLib.storage.json_schema import find_violation
 from LightMedSegLib.storage.record_schema import record_schema
 from LightMedSegLib.storage.records import check_record, read_record, record_json, refused_as

@@ -23,7 +23,7 @@ from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.label_ranges import LabelRange
 from LightMedSegLib.model.package import load_model
-from LightMedSegLib.storage.records import read_record
+from LightMedSegLib.storage.records import read_record, record_json
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "Testing" / "Tools"))
 import measure_ranges
@@ -191,7 +191,7 @@ def test_the_ranges_of_a_card_are_measured_from_its_training_cases(tmp_path: Pat
     assert -10 < x0 < 10 < 12 < x1 < 30 and y0 < 0 < y1
     assert load_model(model.folder).card.to_json() == {
         **model.card.to_json(),
-        "ranges": [first.to_json(), second.to_json()],
+        "ranges": [record_json(first), record_json(second)],
     }
 
 

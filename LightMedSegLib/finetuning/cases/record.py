@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.core.record_types import Day, LabelValue, Limits, Orientation, Sha256, ShortHash
+from LightMedSegLib.core.records.item_types import Day, LabelValue, Orientation, Sha256, ShortHash
+from LightMedSegLib.core.records.limits import Limits
 from LightMedSegLib.model.card import Channel, ModelCard
 from LightMedSegLib.model.card_items import Spacing
 from LightMedSegLib.storage.records import read_record, record_json

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.errors import TrainingDataError
-from LightMedSegLib.core.record_types import Limits
+from LightMedSegLib.core.records.limits import Limits
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.storage.atomic_files import atomic_write, make_folder
 from LightMedSegLib.storage.records import check_record, read_record, record_json, refused_as

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from LightMedSegLib.core.errors import TrainingDataError
-from LightMedSegLib.core.record_types import Limits
+from LightMedSegLib.core.records.limits import Limits
 from LightMedSegLib.storage.records import check_record, read_record, record_json, refused_as
 
 

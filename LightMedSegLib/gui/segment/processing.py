@@ -12,11 +12,11 @@ from slicer.i18n import tr as _
 from LightMedSegLib.core.errors import InputImageError, ModelPackageError
 from LightMedSegLib.gui.segment.checks import input_problem, region_shape
 from LightMedSegLib.inference.options import SegmentOptions
-from LightMedSegLib.inference.preview import is_worth_it
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.package import Model, load_model
 from LightMedSegLib.model.store import ModelEntry, ModelStore
 from LightMedSegLib.mrml.jobs.job_state import Job
+from LightMedSegLib.mrml.jobs.preview import is_worth_it
 from LightMedSegLib.mrml.jobs.segment_job import Outcome, segmentation_job
 from LightMedSegLib.mrml.volumes import volume_grid
 

@@ -1,19 +1,10 @@
-"""Types of the items that records hold: what may stand in a file, beside the type's name.
-
-A record is a frozen dataclass that is read from a file by its type hints; see storage/records.py.
-"""
+"""Types of items that several records hold, with their limits."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-
-class Limits:
-    """Limits of a value, in JSON Schema's own words: ``Annotated[int, Limits(minimum=1)]``."""
-
-    def __init__(self, **keywords: Any) -> None:
-        self.keywords = keywords
-
+from LightMedSegLib.core.records.limits import Limits
 
 _END = "(?![\\s\\S])"
 """The end of the text: a plain $ may also match before a final line break."""
