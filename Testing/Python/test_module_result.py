@@ -98,7 +98,7 @@ def test_the_warnings_of_a_run_stay_with_its_result(bench: Bench, tmp_path: Path
 
     bench.parameters.model = bench.add_model("ct", modality="CT")
     bench.choose_volume()
-    warning = "'Scan' does not look like CT (no negative values), but the model was trained on CT."
+    warning = "The volume does not look like CT (no negative values), but the model was trained on CT."
     assert bench.ui.checksLabel.text == warning and not bench.ui.segmentButton.icon.isNull()
     bench.run()
     assert bench.ui.notesLabel.text == "", "it stands above already"
