@@ -108,7 +108,7 @@ def longest_poll(volume: Any, labels: np.ndarray, card: ModelCard) -> float:
     """Polls as the module's timer does, while a stand-in for the network runs twice: new node, then replaced."""
     labelmap = sitk.GetImageFromArray(labels)
 
-    def segment(image: Any, model: Any, device: str, roi: Any, progress: Any, cancel: Any, **_: Any) -> Segmentation:
+    def segment(image: Any, model: Any, options: Any, progress: Any, cancel: Any) -> Segmentation:
         time.sleep(1.0)
         return Segmentation(labelmap, card, {}, "cpu")
 

@@ -16,9 +16,10 @@ from patience import Patience
 
 from LightMedSegLib.core.devices import Device
 from LightMedSegLib.inference import engine
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.sliding_window import predictor
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
-from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.segment_job import segmentation_job
 from LightMedSegLib.mrml.jobs.worker import Worker
 from Reliability.household import Supplies
 from Reliability.tally import Tally
@@ -104,7 +105,7 @@ class _Bench:
         self.model = stub_model(patch=[16, 16, 16], spacing_mm=[1.0, 1.0, 1.0])
 
     def run(self, device: str, segment: Any = None) -> Job:
-        job = segmentation_job(self.volume, self.model, options=RunOptions(device=device), segment=segment)
+        job = segmentation_job(self.volume, self.model, options=SegmentOptions(device=device), segment=segment)
         self.worker.submit(job)
         self.worker.wait(job, on_idle=Patience(60).check)
         return job

@@ -16,11 +16,12 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box
 from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.inference.engine import ROI_MARGIN_MM
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.segmentation import segment
 from LightMedSegLib.io.labelmaps.reading import read_labelmap
 from LightMedSegLib.io.segmentation_files import write_segmentation
 from LightMedSegLib.mrml.jobs.job_state import JobState
-from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.segment_job import segmentation_job
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.transforms import to_array
 from LightMedSegLib.mrml.volumes import volume_grid
@@ -202,7 +203,7 @@ def _roi(scene: Any, box: Box, grid: Grid) -> Any:
 
 def _run(node: Any, model: Any, roi: Any) -> Any:
     worker = Worker()
-    job = segmentation_job(node, model, roi_node=roi, options=RunOptions(device="cpu"))
+    job = segmentation_job(node, model, roi_node=roi, options=SegmentOptions(device="cpu"))
     worker.submit(job)
     worker.wait(job, on_idle=Patience(60).check)
     assert worker.close()

@@ -109,7 +109,7 @@ def _module(folder: Path) -> None:
     slicer.mrmlScene.Clear(0)
 
 
-def _fails(image: Any, *arguments: Any, **settings: Any) -> None:
+def _fails(*arguments: Any) -> None:
     raise RuntimeError("a defect")
 
 

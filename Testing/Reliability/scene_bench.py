@@ -26,9 +26,7 @@ class HeldSegment(ThresholdSegment):
         self.go = threading.Event()
         self.waiting = threading.Event()
 
-    def __call__(
-        self, image: Any, model: Any, device: str, roi: Any, progress: Any, cancel: Any, **settings: Any
-    ) -> Any:
+    def __call__(self, image: Any, model: Any, options: Any, progress: Any, cancel: Any) -> Any:
         """As ThresholdSegment, after go."""
         self.waiting.set()
         try:
@@ -36,7 +34,7 @@ class HeldSegment(ThresholdSegment):
                 cancel.raise_if_cancelled()
         finally:
             self.waiting.clear()
-        return super().__call__(image, model, device, roi, progress, cancel, **settings)
+        return super().__call__(image, model, options, progress, cancel)
 
 
 class SceneBench:

@@ -21,9 +21,11 @@ from LightMedSegLib.checks.result_warnings import found_labels, result_warnings
 from LightMedSegLib.core.errors import DoubtfulResultError, ModelPackageError
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.label_ranges import LabelRange
 from LightMedSegLib.model.package import load_model
+from LightMedSegLib.storage.records import read_record, record_json
 
 RANGES: list[dict[str, Any]] = [
     {"value": 1, "volume_ml": [0.2, 0.4]},
@@ -137,7 +139,7 @@ def blobs() -> sitk.Image:
 
 def engine(ranges: list[dict[str, Any]]) -> Engine:
     model = stub_model()
-    entries = tuple(LabelRange.from_json(entry) for entry in ranges)
+    entries = tuple(read_record(LabelRange, entry) for entry in ranges)
     return Engine(dataclasses.replace(model, card=dataclasses.replace(model.card, ranges=entries)), device="cpu")
 
 
@@ -147,8 +149,8 @@ def test_the_engine_tells_and_a_strict_call_raises() -> None:
     result = wrong.segment(blobs())
     assert result.warnings == result.notes and "Structure 1 has 0.343 ml" in result.notes[0]
     with pytest.raises(DoubtfulResultError, match="Structure 1 has"):
-        wrong.segment(blobs(), strict=True)
-    assert engine(RANGES).segment(blobs(), strict=True).warnings == []
+        wrong.segment(blobs(), SegmentOptions(strict=True))
+    assert engine(RANGES).segment(blobs(), SegmentOptions(strict=True)).warnings == []
 
 
 def test_a_strict_call_refuses_a_doubtful_volume_before_any_computing() -> None:
@@ -156,7 +158,7 @@ def test_a_strict_call_refuses_a_doubtful_volume_before_any_computing() -> None:
     coarse.SetSpacing((3.0, 3.0, 3.0))
     one = engine(RANGES)
     with pytest.raises(DoubtfulResultError, match=r"up to 3\.0 mm long"):
-        one.segment(coarse, strict=True)
+        one.segment(coarse, SegmentOptions(strict=True))
     assert one.model.built == 0
 
 
@@ -188,7 +190,7 @@ def test_the_ranges_of_a_card_are_measured_from_its_training_cases(tmp_path: Pat
     assert -10 < x0 < 10 < 12 < x1 < 30 and y0 < 0 < y1
     assert load_model(model.folder).card.to_json() == {
         **model.card.to_json(),
-        "ranges": [first.to_json(), second.to_json()],
+        "ranges": [record_json(first), record_json(second)],
     }
 
 

@@ -276,12 +276,12 @@ def test_what_was_done_otherwise_than_asked_is_told(place: Place, capsys: pytest
     """That CUDA out of memory leads to the CPU and to this note is a test of the engine."""
     from LightMedSegLib.inference import segmentation
 
-    real = segmentation.segment
+    real = segmentation.segment_with
 
     def with_note(*arguments: Any, **options: Any) -> Any:
         return replace(real(*arguments, **options), notes=["CUDA ran out of memory; the CPU was used."])
 
-    place.patch.setattr(segmentation, "segment", with_note)
+    place.patch.setattr(segmentation, "segment_with", with_note)
     words = ["segment", str(place.scan), str(place.folder / "out/result.nrrd"), "--model", str(place.model)]
     assert main(words) == 0
     assert "CUDA ran out of memory; the CPU was used." in capsys.readouterr().out

@@ -18,6 +18,7 @@ from patience import limit
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.store import ModelStore
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
@@ -70,20 +71,20 @@ def test_overlap_and_mirroring_reach_the_engine(
 ) -> None:
     from LightMedSegLib.inference import segmentation
 
-    seen: list[dict[str, object]] = []
-    real = segmentation.segment
+    seen: list[object] = []
+    real = segmentation.segment_with
 
-    def spy(*arguments: object, **options: object) -> object:
-        seen.append(options)
-        return real(*arguments, **options)  # type: ignore[arg-type]
+    def spy(*arguments: object) -> object:
+        seen.append(arguments[2])
+        return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(segmentation, "segment", spy)
+    monkeypatch.setattr(segmentation, "segment_with", spy)
     words = ["segment", str(scan), str(tmp_path / "out.nrrd")]
     assert main([*words, "--overlap", "0.25", "--mirror", "x,z", "--threads", "1"]) == 0
-    assert main([*words, "--mirror", "none"]) == 0
+    assert main([*words, "--mirror", "none", "--device", "cpu", "--roi", "0,9,0,9,0,9"]) == 0
     assert seen == [
-        {"overlap": 0.25, "mirror": ("x", "z"), "threads": 1, "strict": False},
-        {"overlap": None, "mirror": (), "threads": None, "strict": False},
+        SegmentOptions(overlap=0.25, mirror=("x", "z"), threads=1),
+        SegmentOptions("cpu", roi=((0, 9), (0, 9), (0, 9)), mirror=()),
     ]
 
 
@@ -157,7 +158,7 @@ def test_an_interrupt_ends_with_code_130(
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(segmentation, "segment", interrupted)
+    monkeypatch.setattr(segmentation, "segment_with", interrupted)
     assert main(["segment", str(scan), str(no_leftovers / "out.nrrd")]) == 130
     assert capsys.readouterr().err == "lightmedseg: interrupted; no file is half written.\n"
     assert not (no_leftovers / "out.nrrd").exists()
@@ -169,7 +170,7 @@ def test_a_defect_of_ours_keeps_its_traceback(scan: Path, installed: str, monkey
     def defective(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(segmentation, "segment", defective)
+    monkeypatch.setattr(segmentation, "segment_with", defective)
     with pytest.raises(ZeroDivisionError):
         main(["segment", str(scan), str(scan.with_name("out.nrrd"))])
 

@@ -21,6 +21,7 @@ from LightMedSegLib.export.monai_bundle.export import export_monai_bundle
 from LightMedSegLib.export.monai_bundle.sources import copied_sources
 from LightMedSegLib.finetuning.gate.reference_set import read_reference
 from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.package import Model, load_model
 
 SHIPPED = sorted(folder for folder in (REPOSITORY / "Resources" / "Models").iterdir() if folder.is_dir())
@@ -106,7 +107,7 @@ def test_every_shipped_model_gives_the_same_labels_in_monai(tmp_path: Path) -> N
     )
     assert done.returncode == 0, done.stderr
     for name, model in models.items():
-        expected = Engine(model, "cpu", cpu_path="reference").segment(scans[name], threads=1).labelmap
+        expected = Engine(model, "cpu", cpu_path="reference").segment(scans[name], SegmentOptions(threads=1)).labelmap
         found = sitk.ReadImage(str(tmp_path / "results" / name / "scan_seg.nii.gz"))
         assert found.GetSize() == expected.GetSize()
         np.testing.assert_allclose(found.GetDirection(), expected.GetDirection(), atol=1e-6)

@@ -269,14 +269,16 @@ def test_no_identifier_is_in_any_byte_of_a_job(tmp_path: Path, monkeypatch: pyte
 
 def test_a_job_file_says_what_is_wrong_with_it(tmp_path: Path) -> None:
     for content, reason in (
-        ({}, "must name its model"),
-        ({"model": "a", "speed": 1}, "no item 'speed'"),
-        ({"model": "a", "cases": [1]}, "list of identifiers"),
-        ({"model": "a", "install": 1}, "'install'"),
-        ({"model": "a", "threads": True}, "'threads'"),
-        ({"model": "a", "adopt": "always"}, "adopt must be one of"),
+        ({}, "model is missing"),
+        ({"model": "a", "speed": 1}, "speed is not known"),
+        ({"model": "a", "cases": [1]}, r"cases\[0\] must be a text, not 1"),
+        ({"model": "a", "install": 1}, "install must be true or false, not 1"),
+        ({"model": "a", "threads": True}, "threads must be a whole number, not true"),
+        ({"model": "a", "adopt": "always"}, "adopt must be one of 'ask', 'if_better', not 'always'"),
+        ({"model": "a", "threads": 2000}, "threads is 2000, the most allowed is 1024"),
+        ([], "must be an object, not a list"),
         ({"model": "a", "adopt": "if_better", "install": False}, "installed"),
-        ({"model": "a", "settings": {"steps": -1}}, "steps must be between"),
+        ({"model": "a", "settings": {"steps": -1}}, "settings.steps is -1, the least allowed is 1"),
     ):
         (tmp_path / "job.json").write_text(json.dumps(content))
         with pytest.raises(TrainingDataError, match=reason):

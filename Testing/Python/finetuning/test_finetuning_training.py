@@ -161,9 +161,9 @@ def test_settings_outside_their_range_are_refused_by_name() -> None:
     for content, reason in (
         ({"steps": 0}, "steps"),
         ({"learning_rate": float("nan")}, "learning_rate"),
-        ({"speed": 3}, "no fine-tuning setting 'speed'"),
-        ({"steps": "many"}, "must be a number"),
-        ({"rehearsal": True}, "must be a number"),
+        ({"colour": 3}, "colour is not known; known are steps, batch"),
+        ({"steps": "many"}, "steps must be a whole number, not 'many'"),
+        ({"rehearsal": True}, "rehearsal must be a number, not true"),
     ):
         with pytest.raises(TrainingDataError, match=reason):
             FinetuneSettings.from_json(content)

@@ -12,6 +12,7 @@ from panel_bench import MODULE_FILE, Bench, blocks, segment_names, segmentation_
 from paths import REPOSITORY
 
 from LightMedSegLib.core.errors import CancelledError, InputImageError, LightMedSegError, ModelPackageError
+from LightMedSegLib.inference.options import SegmentOptions
 
 
 def test_process_waits_and_returns_the_segmentation(bench: Bench) -> None:
@@ -151,25 +152,21 @@ def test_the_documented_example_runs(slicer_runtime: Any, capsys: pytest.Capture
 
 
 class Sees:
-    """Stands for LightMedSegLib.inference.preview.segment: notes the spacing that was asked for."""
+    """Stands for LightMedSegLib.inference.segmentation.segment_with: notes the options."""
 
     def __init__(self) -> None:
-        self.spacings: list[tuple[float, ...]] = []
-        self.mirrors: list[Any] = []
+        self.options: list[SegmentOptions] = []
 
-    def __call__(self, image: Any, model: Any, *args: Any, mirror: Any = None, **settings: Any) -> Any:
+    def __call__(self, image: Any, model: Any, options: SegmentOptions, progress: Any, cancel: Any) -> Any:
         import SimpleITK as sitk
 
         from LightMedSegLib.inference.segmentation import Segmentation
-
-        self.spacings.append(model.card.input.spacing if hasattr(model, "card") else ())
-        self.mirrors.append(mirror)
-        labels = sitk.Image(image.GetSize(), sitk.sitkUInt8)
-        labels.CopyInformation(image)
-        card = model.card if hasattr(model, "card") else None
         from LightMedSegLib.model.package import load_model
 
-        return Segmentation(labels, card or load_model(model).card, {}, "cpu")
+        self.options.append(options)
+        labels = sitk.Image(image.GetSize(), sitk.sitkUInt8)
+        labels.CopyInformation(image)
+        return Segmentation(labels, load_model(model).card, {}, "cpu")
 
 
 COARSE = (3.0, 3.0, 3.0)
@@ -180,17 +177,17 @@ def test_a_large_volume_gets_a_preview_first_where_the_card_allows_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from LightMedSegLib.gui.self_test.scenarios import make_volume
-    from LightMedSegLib.inference import preview
+    from LightMedSegLib.inference import segmentation
+    from LightMedSegLib.mrml.jobs import preview
 
     sees, outcomes = Sees(), []
-    monkeypatch.setattr(preview, "segment", sees)
+    monkeypatch.setattr(segmentation, "segment_with", sees)
     monkeypatch.setattr(preview, "WORTH_IT_VOXELS", 1000)
     bench.panel.logic.segment = None
     model = bench.add_model("coarse", preview_spacing_mm=COARSE)
     logic, volume = bench.panel.logic, make_volume()
     node = logic.process(volume, model=model, preview=True, mirror=("x",), onOutcome=outcomes.append)
-    assert sees.spacings == [COARSE, ()]
-    assert sees.mirrors == [(), ("x",)]
+    assert sees.options == [SegmentOptions(mirror=("x",), preview_spacing=COARSE), SegmentOptions(mirror=("x",))]
     assert [outcome.preview for outcome in outcomes] == [True, False]
     assert {outcome.node.GetID() for outcome in outcomes} == {node.GetID()}
     assert node.GetAttribute("LightMedSeg.Preview") is None
@@ -198,19 +195,28 @@ def test_a_large_volume_gets_a_preview_first_where_the_card_allows_it(
     logic.process(volume, model=model, preview=False)
     monkeypatch.setattr(preview, "WORTH_IT_VOXELS", 10**9)
     logic.process(volume, model=model, preview=True)
-    assert len(sees.spacings) == 5, "no preview without the card, without being asked, or for a small volume"
+    assert len(sees.options) == 5, "no preview without the card, without being asked, or for a small volume"
+
+
+@pytest.mark.parametrize("option", [{"overlap": 2.0}, {"mirror": ("w",)}, {"threads": 0}])
+def test_an_impossible_option_is_refused_before_a_run_begins(bench: Bench, option: dict[str, Any]) -> None:
+    from LightMedSegLib.gui.self_test.scenarios import make_volume
+
+    with pytest.raises(LightMedSegError, match=next(iter(option))):
+        bench.panel.logic.process(make_volume(), model=bench.model, wait=False, **option)
+    assert bench.panel.logic.job is None
 
 
 def test_a_preview_shows_the_model_larger_voxels(tmp_path: Path) -> None:
     """The real library: the same structures, roughly, on the input's own grid."""
-    from LightMedSegLib.inference.preview import segment_at
+    from LightMedSegLib.inference.segmentation import segment_with
     from LightMedSegLib.io.sample_data import sample_path
     from LightMedSegLib.io.volume_files import read_volume
     from LightMedSegLib.model.store import ModelStore
 
     image = read_volume(sample_path("hippocampus"))
     model = ModelStore(REPOSITORY / "Resources" / "Models").find("hippocampus-t1-mr")
-    result = segment_at(image, model, "cpu", spacing=(1.5, 1.5, 1.5), threads=1)
+    result = segment_with(image, model, SegmentOptions("cpu", threads=1, preview_spacing=(1.5, 1.5, 1.5)))
     assert result.labelmap.GetSize() == image.GetSize()
     assert result.card == model.card
 

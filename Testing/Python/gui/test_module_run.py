@@ -11,6 +11,7 @@ import pytest
 from panel_bench import Bench, blocks, segment_names, segmentation_nodes, shown_segments
 
 from LightMedSegLib.core.errors import LightMedSegError
+from LightMedSegLib.inference.options import SegmentOptions
 
 
 def test_click_segment_get_segments(bench: Bench) -> None:
@@ -253,8 +254,8 @@ def test_an_exception_in_the_worker_is_said_in_the_panel(
 def test_notes_of_the_library_are_shown(bench: Bench) -> None:
     """For example that the graphics card had too little memory and the processor did the work."""
 
-    def with_note(*args: Any, **settings: Any) -> Any:
-        result = bench.segment(*args, **settings)
+    def with_note(*arguments: Any) -> Any:
+        result = bench.segment(*arguments)
         result.notes.append("CUDA ran out of memory; the CPU was used.")
         return result
 
@@ -273,13 +274,13 @@ def test_the_settings_reach_the_library(bench: Bench) -> None:
     bench.ui.mirroringSelector.currentIndex = 2
     bench.run()
     call = bench.segment.calls[-1]
-    assert (call["device"], call["threads"], call["overlap"], call["mirror"]) == ("cpu", 3, 0.25, ("x", "y", "z"))
+    assert call == SegmentOptions("cpu", overlap=0.25, mirror=("x", "y", "z"), threads=3)
     bench.ui.ownOverlapCheckBox.checked = False
     bench.ui.mirroringSelector.currentIndex = 0
     bench.ui.threadsSpinBox.value = 0
     bench.run()
     call = bench.segment.calls[-1]
-    assert (call["threads"], call["overlap"], call["mirror"]) == (None, None, None)
+    assert call == SegmentOptions("cpu")
 
 
 def test_only_the_region_of_interest_is_segmented(bench: Bench) -> None:
@@ -293,7 +294,7 @@ def test_only_the_region_of_interest_is_segmented(bench: Bench) -> None:
     assert list(roi.GetSize()) == [12.0, 12.0, 12.0], "a new box gets a place and a size"
     roi.SetCenter((7.5, 7.5, 7.5))
     node = bench.run()
-    (i0, i1), (j0, j1), (k0, k1) = bench.segment.calls[-1]["roi"]
+    (i0, i1), (j0, j1), (k0, k1) = bench.segment.calls[-1].roi
     assert (i0, i1, j0, j1, k0, k1) == (2, 14, 2, 14, 2, 14)
     assert set(np.unique(read_labelmap(node, volume).labels)) == {0, 1}
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from scan_phantoms import HEAD, NECK, ct_body, with_values
 
 from LightMedSegLib.core.measured_values import measured_values, plateau_amid, sample_of
-from LightMedSegLib.inference.engine import Engine, Segmentation
+from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.inference.intensity_repair import repaired
 from LightMedSegLib.inference.normalization import normalize
 from LightMedSegLib.inference.preprocessing import prepare, prepare_volume
+from LightMedSegLib.inference.result import Segmentation
 from LightMedSegLib.io.sample_data import sample_path
 
 ZSCORE = {"kind": "zscore", "clip_percentiles": [0.5, 99.5]}

@@ -207,9 +207,9 @@ def test_a_model_is_fine_tuned_on_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"stepps": 3}, "There is no fine-tuning setting 'stepps'"),
-        ({"steps": 0}, "steps must be between 1 and"),
-        ({"threads": -1}, "number of threads"),
+        ({"stepps": 3}, "stepps is not known; the nearest that is known is steps"),
+        ({"steps": 0}, "steps is 0, the least allowed is 1"),
+        ({"threads": -1}, "threads is -1, the least allowed is 0"),
         ({"cases": ["a.nii.gz"]}, "as a folder or a CSV file, not as an object of type list"),
         ({"cases": "no-such-folder"}, "no-such-folder does not exist"),
         ({"model": None}, "no model 'None'"),

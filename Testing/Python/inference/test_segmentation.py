@@ -28,6 +28,7 @@ from torch import Tensor, nn
 import LightMedSegLib
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.inference import segmentation
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.segmentation import STAGES, Engine, segment
 from LightMedSegLib.inference.sliding_window import windows
 
@@ -92,7 +93,7 @@ def test_outside_the_region_of_interest_everything_is_background_and_inside_noth
     model = stub_model(RandomNetwork(), normalization=IDENTITY_WINDOW, spacing_mm=[1, 1, 1.5], view="whole")
     engine = Engine(model, "cpu")
     box = ((13, 21), (15, 31), (20, 33))
-    whole, part = array_of(engine.segment(image)), array_of(engine.segment(image, roi=box))
+    whole, part = array_of(engine.segment(image)), array_of(engine.segment(image, SegmentOptions(roi=box)))
     inside = np.zeros_like(whole, dtype=bool)
     inside[20:33, 15:31, 13:21] = True
     assert np.array_equal(part, np.where(inside, whole, 0))
@@ -108,7 +109,7 @@ def test_a_region_of_interest_saves_windows() -> None:
     engine.segment(image)
     everything = len(calls)
     calls.clear()
-    engine.segment(image, roi=((30, 34), (30, 34), (30, 34)))
+    engine.segment(image, SegmentOptions(roi=((30, 34), (30, 34), (30, 34))))
     assert 0 < len(calls) < everything / 4
 
 
@@ -168,9 +169,25 @@ def test_mirroring_comes_from_the_card_unless_the_caller_says_otherwise() -> Non
     counts = []
     for mirror in (None, (), ("z",)):
         calls.clear()
-        engine.segment(image, mirror=mirror)
+        engine.segment(image, SegmentOptions(mirror=mirror))
         counts.append(len(calls))
     assert counts == [4, 1, 2]
+
+
+def test_a_preview_is_one_pass_of_the_same_network_on_larger_voxels() -> None:
+    shapes: list[tuple[int, ...]] = []
+    network = RandomNetwork()
+    network.register_forward_pre_hook(lambda module, inputs: shapes.append(tuple(inputs[0].shape[2:])))
+    model = stub_model(network, spacing_mm=[1, 1, 1], view="whole", test_time_mirroring=["x"], **SMALL_PATCH)
+    engine = Engine(model, "cpu")
+    image = make_image(smooth_noise((32, 32, 32)))
+    preview = engine.segment(image, SegmentOptions(mirror=("z",), preview_spacing=(2.0, 2.0, 2.0)))
+    assert shapes == [(16, 16, 16)]
+    assert preview.card == model.card
+    assert_same_grid(preview.labelmap, image)
+    engine.segment(image)
+    assert shapes[1:] == [(32, 32, 32)] * 2
+    assert model.built == 1
 
 
 def test_the_result_carries_stages_device_and_card() -> None:

@@ -63,7 +63,7 @@ def test_the_attributes_are_those_of_the_card() -> None:
     assert (card.identifier, card.num_classes, card.in_channels) == ("test-model@1.0.0", 4, 2)
     assert (card.input.spacing, card.input.patch) == ((0.5, 1.0, 2.0), (8, 16, 24))
     assert [label.value for label in card.labels] == [1, 2, 3]
-    assert (card.network_name, card.network_arguments) == ("lightmedseg-tiny", {})
+    assert (card.network.name, card.network.arguments) == ("lightmedseg-tiny", {})
     assert card.parent is None
 
 
@@ -72,7 +72,8 @@ def test_a_card_shares_nothing_with_what_it_was_made_from_or_gives_out() -> None
     card = ModelCard.from_json(data)
     data["network"]["arguments"]["width"].append(2)
     card.to_json()["network"]["arguments"]["width"].append(3)
-    assert card.network_arguments == {"width": [1]}
+    assert card.network.arguments == {"width": [1]}
+    assert type(card.network.arguments["width"][0]) is int, "sizes stay whole numbers"
 
 
 def test_tuples_and_whole_floats_are_accepted_from_python() -> None:

@@ -10,8 +10,8 @@ import SimpleITK as sitk
 from mrml_job_stubs import PreviewSegment, StubSegment, begin, finish
 from mrml_nodes import add_painted_segment, add_volume, labelmap_image, labels_of
 
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.card import ModelCard
-from LightMedSegLib.mrml.jobs.segment_job import RunOptions
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.segmentations.earlier_results import show_alone
 from LightMedSegLib.mrml.segmentations.result_record import region_box, region_text
@@ -65,7 +65,7 @@ def test_a_run_that_keeps_an_edited_result_hides_it_and_says_so(worker: Worker, 
     first = finish(worker, stub, begin(worker, node, stub)).outcome.node
     labels_of(first)[0, 0, 0] = 1
     labelmap_image(first).Modified()
-    preview = RunOptions(preview_spacing=(2.0, 2.0, 2.0))
+    preview = SegmentOptions(preview_spacing=(2.0, 2.0, 2.0))
     outcome = finish(worker, stub, begin(worker, node, stub, options=preview)).outcome
     assert outcome.node is not first and shown(first, outcome.node) == [False, True]
     assert outcome.notes[-1] == f"The earlier result '{first.GetName()}' is hidden in the views now."

@@ -14,8 +14,8 @@ from paths import REPOSITORY
 from patience import Patience, limit
 
 from LightMedSegLib.core.errors import CancelledError
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.mrml.jobs.job_state import JobState
-from LightMedSegLib.mrml.jobs.segment_job import RunOptions
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.volumes import voxels
 
@@ -27,12 +27,12 @@ def stub() -> StubSegment:
 
 def test_options_arrive_and_notes_come_back(worker: Worker, stub: StubSegment) -> None:
     volume = add_volume(new_scene(), base_image())
-    options = RunOptions(device="cuda:1", overlap=0.25, mirror=("x",), threads=3, preview_spacing=(3, 3, 3))
+    options = SegmentOptions(device="cuda:1", overlap=0.25, mirror=("x",), threads=3)
     job = finish(worker, stub, begin(worker, volume, stub, options=options))
     assert job.outcome.notes == ["CUDA ran out of memory; the CPU was used."]
     (call,) = stub.calls
-    assert call.pop("thread") != threading.get_ident()
-    assert call == {"device": "cuda:1", "roi": None, "overlap": 0.25, "mirror": ("x",), "threads": 3}
+    assert call == options
+    assert stub.threads != [threading.get_ident()]
 
 
 def test_progress_of_the_library_is_seen_on_the_main_thread(worker: Worker, stub: StubSegment) -> None:
@@ -218,8 +218,6 @@ def test_the_fakes_stand_for_the_library(stub: StubSegment) -> None:
     """Were the library's parameters renamed, the tests above would go on passing: here it shows."""
     import inspect
 
-    from LightMedSegLib.inference.segmentation import segment
+    from LightMedSegLib.inference.segmentation import segment_with
 
-    names = list(inspect.signature(segment).parameters)
-    assert names[:6] == ["image", "model", "device", "roi", "progress", "cancel"]
-    assert {"overlap", "mirror", "threads"} <= set(names)
+    assert list(inspect.signature(segment_with).parameters) == list(inspect.signature(stub).parameters)

@@ -30,13 +30,14 @@ from mrml_nodes import (
 from patience import Patience
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
-from LightMedSegLib.mrml.jobs.segment_job import Outcome, RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.segment_job import Outcome, segmentation_job
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.volumes import voxels
 
 ORDERS = [(p, f) for p in permutations(range(3)) for f in product((False, True), repeat=3)]
-CPU = RunOptions(device="cpu")
+CPU = SegmentOptions(device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from mrml_job_stubs import PreviewSegment, begin, finish
 from mrml_nodes import add_volume, slicer
 
 from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.mrml.jobs.job_state import JobState
-from LightMedSegLib.mrml.jobs.segment_job import RunOptions
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.segmentations import kept_predictions
 from LightMedSegLib.mrml.segmentations.kept_predictions import keep, predictions_folder, recall
@@ -133,7 +133,7 @@ def test_a_disk_that_refuses_does_not_spoil_the_segmentation(desk: Desk, monkeyp
 
 def test_a_preview_is_not_kept(worker: Worker, volume: sitk.Image) -> None:
     node, stub = add_volume(slicer.vtkMRMLScene(), volume, "Scan"), PreviewSegment()
-    options = RunOptions(preview_spacing=(2.0, 2.0, 2.0))
+    options = SegmentOptions(preview_spacing=(2.0, 2.0, 2.0))
     finish(worker, stub, begin(worker, node, stub, options=options))
-    assert {"spacing": (2.0, 2.0, 2.0)} in stub.calls
+    assert stub.calls[0] == options
     assert len(list(predictions_folder().iterdir())) == 1

@@ -33,13 +33,14 @@ from patience import Patience
 
 from LightMedSegLib import segment
 from LightMedSegLib.core.geometry import Box, Grid
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.segmentation import Segmentation
 from LightMedSegLib.io.dicom_series import list_series
 from LightMedSegLib.io.labelmaps.reading import read_labelmap
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.model.package import load_model
 from LightMedSegLib.mrml.jobs.job_state import JobState
-from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.segment_job import segmentation_job
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.regions import roi_index_box
 from LightMedSegLib.mrml.volumes import voxels
@@ -127,7 +128,7 @@ def load_volume(scene: Any, path: Path) -> Any:
 
 def run(worker: Worker, volume: Any, **how: Any) -> Any:
     """The segmentation node that the shipped model makes."""
-    job = segmentation_job(volume, HIPPOCAMPUS, options=RunOptions(device="cpu"), **how)
+    job = segmentation_job(volume, HIPPOCAMPUS, options=SegmentOptions(device="cpu"), **how)
     worker.submit(job)
     worker.wait(job, on_idle=Patience(300).check)
     assert job.state is JobState.DONE, job.message

@@ -87,7 +87,7 @@ def test_the_rows_of_whole_scans_say_who_made_them_and_how_long_each_stage_took(
     import SimpleITK as sitk
     from end_to_end import _timed
 
-    from LightMedSegLib.inference.engine import STAGES
+    from LightMedSegLib.inference.result import STAGES
     from LightMedSegLib.io.sample_data import sample_path
     from LightMedSegLib.model.store import resolve_model
 

@@ -14,7 +14,8 @@ from brain_reference import IGNORED, VERSIONS, degraded, map_labels, read_mappin
 from model_factory import make_model
 
 from LightMedSegLib.learning.checkpoint import write_weights
-from LightMedSegLib.training.configuration.reader import configuration_as_dict, read_configuration, with_override
+from LightMedSegLib.storage.records import record_json
+from LightMedSegLib.training.configuration.reader import read_configuration, with_override
 from LightMedSegLib.training.networks import build_training_network
 
 MAPPING = read_mapping(evaluate_brain.MAPPING)
@@ -144,7 +145,7 @@ def test_a_run_without_a_package_is_scored_too(tmp_path):
     configuration = with_override(configuration, "input.patch", "[32, 32, 32]")
     run = tmp_path / "run"
     run.mkdir()
-    (run / "configuration.json").write_text(json.dumps(configuration_as_dict(configuration)))
+    (run / "configuration.json").write_text(json.dumps(record_json(configuration)))
     write_weights(run / "weights.safetensors", build_training_network(configuration).state_dict(), half=True)
     write_scan(tmp_path)
     arguments = [str(run), str(tmp_path), str(tmp_path / "out"), "--device", "cpu", "--versions", "as-is"]

@@ -106,6 +106,12 @@ def test_the_item_that_we_name_is_one_that_jsonschema_names(card: dict[str, Any]
     )
 
 
+def test_the_file_for_other_programs_is_the_schema_of_the_record() -> None:
+    from Tools.write_card_schema import SCHEMA_FILE, schema_text
+
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "run Testing/Tools/write_card_schema.py"
+
+
 def test_the_schema_itself_is_valid_and_the_full_card_follows_it() -> None:
     jsonschema.Draft202012Validator.check_schema(card_schema())
     WITNESS.validate(FULL_CARD)
@@ -125,6 +131,7 @@ def test_the_schema_itself_is_valid_and_the_full_card_follows_it() -> None:
         ({"minLength": 2, "maxLength": 3, "pattern": "^a"}, ["a", "ab", "ba", "abcd", 7]),
         ({"minimum": 0, "maximum": 1}, [-1, 0, 0.5, 1, 2, True, "5"]),
         ({"exclusiveMinimum": 0}, [0, -0.0, 1e-300, -1]),
+        ({"exclusiveMaximum": 1}, [1, 1.0, 0.999, 2]),
         ({"required": ["a"], "properties": {"a": {"type": "null"}}}, [{}, {"a": None}, {"a": 1}, {"b": 1, "a": None}]),
         ({"properties": {"a": {}}, "additionalProperties": False}, [{"a": 1}, {"b": 1}, []]),
         ({"additionalProperties": {"type": "string"}}, [{"a": "x"}, {"a": 1}]),
@@ -149,7 +156,8 @@ def test_the_violation_names_the_item_and_the_reason() -> None:
 @pytest.mark.parametrize("key", ["a\nb", "\x1b[31m", "", "a.b"])
 def test_an_odd_key_cannot_break_the_message(key: str) -> None:
     message = str(find_violation({**FULL_CARD, key: 1}, card_schema()))
-    assert message == f"{key!r} is not known"
+    assert message.startswith(f"{key!r} is not known; known are schema_version, name")
+    assert message.isprintable()
 
 
 def test_among_alternatives_the_one_that_was_meant_is_explained() -> None:

@@ -27,6 +27,7 @@ from model_factory import make_model
 
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.segmentation import Engine
 
 
@@ -69,7 +70,7 @@ def measure(engine: Engine, image: sitk.Image, threads: int | None, with_cancel:
     report: dict[str, object] = {}
     if with_cancel:
         report["cancel_s"] = seconds_to_cancel(engine, image, threads)
-    result = engine.segment(image, threads=threads)
+    result = engine.segment(image, SegmentOptions(threads=threads))
     report["timings"] = {stage: round(seconds, 2) for stage, seconds in result.timings.items()}
     report["labels"] = np.unique(sitk.GetArrayViewFromImage(result.labelmap)).tolist()
     report["peak_gb"] = peak_bytes() / 1e9
@@ -106,7 +107,7 @@ def seconds_to_cancel(engine: Engine, image: sitk.Image, threads: int | None) ->
 
     timer = threading.Timer(0.3, cancel)
     try:
-        engine.segment(image, progress=start_clock, cancel=token, threads=threads)
+        engine.segment(image, SegmentOptions(threads=threads), start_clock, token)
     except CancelledError:
         return time.perf_counter() - moment[0]
     raise AssertionError("The call was not cancelled.")

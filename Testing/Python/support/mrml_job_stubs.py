@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from engine_stubs import make_image, rotation, smooth_noise, stub_card
 from patience import Patience
 
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.segmentation import Segmentation
 from LightMedSegLib.mrml.jobs.job_state import Job, JobContext, JobState
 from LightMedSegLib.mrml.jobs.segment_job import segmentation_job
@@ -28,13 +29,13 @@ class StubSegment:
         self.card = stub_card()
         self.started, self.go = threading.Event(), threading.Event()
         self.labels = labels
-        self.calls: list[dict[str, Any]] = []
+        self.calls: list[SegmentOptions] = []
+        self.threads: list[int] = []
         self.error: BaseException | None = None
 
-    def __call__(
-        self, image: Any, model: Any, device: str, roi: Any, progress: Any, cancel: Any, **settings: Any
-    ) -> Segmentation:
-        self.calls.append({"device": device, "roi": roi, "thread": threading.get_ident(), **settings})
+    def __call__(self, image: Any, model: Any, options: SegmentOptions, progress: Any, cancel: Any) -> Segmentation:
+        self.calls.append(options)
+        self.threads.append(threading.get_ident())
         progress(1, 4, "Segmenting")
         self.started.set()
         patience = Patience(20, "the test to go on")
@@ -51,14 +52,14 @@ class StubSegment:
 
 
 class PreviewSegment(StubSegment):
-    """A segment function that can also work at a coarser spacing; the preview is label 1, the result label 2."""
+    """A segment function that gives a preview at once; the preview is label 1, the result label 2."""
 
-    def __call__(self, *arguments: Any, spacing: Any = None, **settings: Any) -> Segmentation:
-        self.labels = 1 if spacing else 2
-        if spacing:
-            self.calls.append({"spacing": spacing})
-            return self.answer(arguments[0])
-        return super().__call__(*arguments, **settings)
+    def __call__(self, image: Any, model: Any, options: SegmentOptions, progress: Any, cancel: Any) -> Segmentation:
+        self.labels = 2 if options.preview_spacing is None else 1
+        if options.preview_spacing is not None:
+            self.calls.append(options)
+            return self.answer(image)
+        return super().__call__(image, model, options, progress, cancel)
 
 
 def begin(worker: Worker, volume: Any, stub: Any, **how: Any) -> Job:

@@ -14,7 +14,7 @@ from LightMedSegLib.learning.case_stack import stack_cases
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.labelmap_indices import indices_of
 from LightMedSegLib.learning.prepared_case import PreparedCase
-from LightMedSegLib.training.configuration.reader import build_section
+from LightMedSegLib.training.configuration.reader import configuration_of
 from LightMedSegLib.training.synthesis.images import SyntheticBatchSource
 
 LEFT, RIGHT, FLUID, PLEXUS, BONE, SKIN = 2, 41, 24, 136, 515, 511
@@ -110,7 +110,7 @@ def settings(synthesis: dict[str, Any] | None = None, **sections: Any) -> Traini
         network={"name": "lightmedseg-tiny"},
         **sections,
     )
-    return build_section(TrainingConfiguration, {**parsed, "labels": labels}, "")
+    return configuration_of({**parsed, "labels": labels})
 
 
 def head(size: int = 32) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import nn
 
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.prepared_case import PreparedCase
-from LightMedSegLib.training.configuration.reader import build_section
+from LightMedSegLib.training.configuration.reader import configuration_of
 
 torch.set_num_threads(1)
 
@@ -56,7 +56,7 @@ def content(**sections: dict[str, Any]) -> dict[str, Any]:
 
 def configuration(**sections: dict[str, Any]) -> TrainingConfiguration:
     """The configuration of content(**sections)."""
-    return build_section(TrainingConfiguration, content(**sections), "")
+    return configuration_of(content(**sections))
 
 
 def ball_case(number: int, shape: tuple[int, int, int] = (14, 16, 12)) -> tuple[np.ndarray, np.ndarray]:

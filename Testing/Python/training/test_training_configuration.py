@@ -46,7 +46,7 @@ def test_the_written_configuration_names_no_folder_of_the_machine_that_trained()
 @pytest.mark.parametrize(
     ("sections", "named"),
     [
-        ({"optimizer": {"learning_rat": 1e-3}}, "optimizer.learning_rat"),
+        ({"optimizer": {"learning_rat": 1e-3}}, "optimizer.learning_rat is not known; .* learning_rate"),
         ({"surprise": {}}, "surprise"),
         ({"optimizer": {"steps": 10.5}}, "optimizer.steps"),
         ({"optimizer": {"steps": True}}, "optimizer.steps"),
@@ -54,9 +54,11 @@ def test_the_written_configuration_names_no_folder_of_the_machine_that_trained()
         ({"optimizer": {"learning_rate": float("nan")}}, "optimizer.learning_rate"),
         ({"optimizer": {"schedule": "linear"}}, "optimizer.schedule"),
         ({"run": {"compile": 1}}, "run.compile"),
-        ({"run": {"compile": "sometimes"}}, "run.compile must be one of auto, True, False, not 'sometimes'"),
+        ({"run": {"compile": "sometimes"}}, "run.compile must be one of 'auto', true, false, not 'sometimes'"),
         ({"augmentation": {"scaling": [0.9]}}, "augmentation.scaling"),
         ({"augmentation": {"mirror_axes": ["left"]}}, "left"),
+        ({"data": {"layout": "bids"}}, "data.layout must be one of 'decathlon', 'csv', 'labelmaps', not 'bids'"),
+        ({"data": {"layout": "labelmaps"}}, "data.layout must be one of decathlon, csv, not 'labelmaps'"),
         ({"augmentation": {"mirror_label_swaps": [[1, 1]]}}, "mirror_label_swaps"),
         ({"augmentation": {"mirror_label_swaps": [[1, 7]]}}, "mirror_label_swaps"),
         ({"loss": {"class_weights": [1.0, 2.0]}}, "class_weights"),
@@ -80,7 +82,7 @@ def test_label_values_must_run_from_one():
 def test_a_missing_section_is_named():
     incomplete = content()
     del incomplete["labels"]
-    with pytest.raises(TrainingDataError, match="'labels'"):
+    with pytest.raises(TrainingDataError, match=r"run\.json is not valid: labels is missing"):
         parse_configuration(json.dumps(incomplete), "run.json")
 
 

@@ -13,8 +13,9 @@ from LightMedSegLib.io.datasets import find_cases
 from LightMedSegLib.learning.checkpoint import load_checkpoint
 from LightMedSegLib.learning.prepared_case import prepare_case, prepare_cases, read_prepared
 from LightMedSegLib.model.package import load_model
+from LightMedSegLib.storage.records import record_json
 from LightMedSegLib.training.__main__ import main
-from LightMedSegLib.training.configuration.reader import configuration_as_dict, parse_configuration
+from LightMedSegLib.training.configuration.reader import parse_configuration
 from LightMedSegLib.training.configuration.writer import configuration_as_toml
 
 SPLIT = {"train": ["map_0", "map_1"], "validation": ["map_2"], "test": ["map_3"]}
@@ -24,7 +25,7 @@ SPLIT = {"train": ["map_0", "map_1"], "validation": ["map_2"], "test": ["map_3"]
 def run_folder(tmp_path):
     write_labelmaps(tmp_path / "maps" / "labels")
     chosen = settings(optimizer={"steps": 4, "batch": 2}, run={"validation_interval": 2}, data={"split": "split.json"})
-    (tmp_path / "run.json").write_text(json.dumps(configuration_as_dict(chosen)))
+    (tmp_path / "run.json").write_text(json.dumps(record_json(chosen)))
     (tmp_path / "split.json").write_text(json.dumps(SPLIT))
     return tmp_path
 
@@ -48,7 +49,7 @@ def test_a_prepared_folder_of_other_ids_is_refused(run_folder):
     chosen = settings()
     prepare_cases(find_cases(run_folder / "maps", "labelmaps", 1), chosen, run_folder / "prepared")
     assert len(read_prepared(run_folder / "prepared", chosen)) == 4
-    section = configuration_as_dict(chosen)["synthesis"]
+    section = record_json(chosen)["synthesis"]
     other = settings({"merged_ids": [], "tissues": [t for t in section["tissues"] if t["name"] != "plexus"]})
     with pytest.raises(TrainingDataError, match="another input description"):
         read_prepared(run_folder / "prepared", other)
@@ -67,7 +68,7 @@ def test_the_command_trains_resumes_scores_and_packages(run_folder, capsys):
 
 
 def test_labelmaps_without_a_synthesis_section_are_refused():
-    content = configuration_as_dict(settings())
+    content = record_json(settings())
     del content["synthesis"]
     with pytest.raises(TrainingDataError, match=r"data\.layout must be one of decathlon, csv"):
         parse_configuration(json.dumps(content), "a.json")
