@@ -61,9 +61,23 @@ class PanelLogic(Protocol):
         """The parameters of the scene, also while the panel is not in use."""
 
     def process(
-        self, volumeNode: Any, segmentationNode: Any, model: str, roi: Any, device: str, wait: bool, **options: Any
+        self,
+        volumeNode: Sequence[Any],
+        segmentationNode: Any,
+        model: str,
+        roi: Any,
+        device: str,
+        wait: bool,
+        *,
+        overlap: float | None,
+        mirror: Sequence[str] | None,
+        threads: int | None,
+        preview: bool,
+        overwrite: bool,
+        onOutcome: Callable[[Outcome], None],
+        onEnd: Callable[[Job], None],
     ) -> Any:
-        """Segment a volume."""
+        """Segment volumes, one node per channel of the model."""
 
     def cancel(self) -> None:
         """Stop the segmentation."""
