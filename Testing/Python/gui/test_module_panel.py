@@ -122,7 +122,7 @@ def test_a_model_with_two_inputs_asks_for_two_volumes(bench: Bench) -> None:
     assert not bench.ui.segmentButton.enabled
     assert bench.ui.segmentButton.toolTip == "Choose a volume for every input of the model."
     bench.parameters.secondVolume = first
-    assert "same volume is chosen" in bench.ui.checksLabel.text
+    assert "same volume is given" in bench.ui.checksLabel.text
     bench.parameters.secondVolume = make_volume("Flair")
     assert "same volume" not in bench.ui.checksLabel.text
     assert bench.run() is not None
