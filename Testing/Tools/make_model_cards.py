@@ -23,11 +23,11 @@ MODELS = REPOSITORY / "Resources" / "Models"
 
 _INTRODUCTION = """# Model cards
 
-What each model that comes with LightMedSeg segments, on what it was trained, how well it did on cases that neither
-training nor tuning has seen, and where it must not be trusted. **Research software, not a medical device.**
+The structures, training data, accuracy on unseen cases and limits of each model that comes with LightMedSeg. **Research
+software, not a medical device.**
 
-Made from the cards (`Resources/Models/*/model.json`) by `Testing/Tools/make_model_cards.py`; `lightmedseg models show
-NAME` prints the same for any installed model.
+`Testing/Tools/make_model_cards.py` makes this page from the cards (`Resources/Models/*/model.json`); `lightmedseg
+models show NAME` prints the same for any installed model.
 """
 
 
