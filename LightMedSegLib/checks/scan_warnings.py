@@ -109,7 +109,7 @@ def _anatomy(scan: ScanFacts, card: ModelCard, region: Sequence[int] | None) -> 
     own = ("CT",) if card.modality == "CT" and scan.hounsfield else ("MR", "") if card.modality == "MR" else ()
     looked = region is None and seen.modality in own
     problem = anatomy_problem(seen, card) if looked else ""
-    # A neck that is seen counts more than a code that somebody chose.
+    # The visible anatomy counts more than a code that a person chose.
     neck_seen = looked and not problem and card.modality == "CT" and "neck" in regions_of(card.body_region)
     if contradicts(seen.body_part, card.body_region) and not neck_seen:
         yield f"The volume was recorded as {seen.body_part}, but the model is for the region {card.body_region}."

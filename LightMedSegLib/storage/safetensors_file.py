@@ -142,7 +142,7 @@ def _entry(name: str, fields: Any) -> _Entry:
     if dtype is None:
         raise ValueError(f"tensor {shown} has the unsupported dtype {str(fields['dtype'])[:20]!r}")
     shape, offsets = fields["shape"], fields["data_offsets"]
-    # Beside a zero, sizes may be anything without being data, but numpy cannot count with all of them.
+    # If one size is zero, the others can be arbitrarily large without data, but numpy cannot handle all of them.
     if not _are_sizes(shape) or len(shape) > MAX_DIMENSIONS or math.prod(size or 1 for size in shape) >= 2**48:
         raise ValueError(f"tensor {shown} has an impossible shape")
     if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:

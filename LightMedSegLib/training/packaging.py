@@ -28,7 +28,7 @@ _CODE_DEFAULTS: dict[str, Any] = {"modifier": None, "region": None, "region_modi
 def card_content(
     configuration: TrainingConfiguration, split: Split | None, metrics: Mapping[str, Any], created: str | None = None
 ) -> dict[str, Any]:
-    """The model card as JSON-ready data, without the weights' entry, which packaging fills in."""
+    """Return the model card as JSON types, without the entry of the weights, which packaging adds."""
     full = configuration_as_dict(configuration)
     text = full["card"]
     # TOML has no null: what it leaves out is null in the card.

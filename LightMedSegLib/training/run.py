@@ -34,7 +34,7 @@ PACKAGE_FOLDER = "model"
 
 
 def prepare(configuration: TrainingConfiguration, data: Path, folder: Path, report: Report = print) -> None:
-    """Bring the cases below data onto the model grid and store them in folder."""
+    """Resample the cases below data to the model grid and store them in folder."""
     cases = find_cases(data, configuration.data.layout, configuration.in_channels)
 
     def progress(done: int, total: int, name: str) -> None:
@@ -156,8 +156,8 @@ def evaluate_run(
     """Score the run in output on a part of the split; writes evaluation-PART.csv and returns the means.
 
     A packaged model is scored through the inference engine on the cases' own files below data, and its card
-    gets the figures. A peer has no package: it is scored on the prepared cases. A run with synthesis is scored on
-    images made from the labelmaps, and the card calls the part so.
+    gets the metrics. A peer has no package: it is scored on the prepared cases. A run with synthesis is scored on
+    synthetic images of the labelmaps, and the card names the part accordingly.
     """
     from LightMedSegLib.training.evaluation import evaluate_on_grid, evaluate_with_engine, summarise, write_scores
 
@@ -189,14 +189,14 @@ def evaluate_run(
 
 
 def read_run_split(configuration: TrainingConfiguration, folder: Path) -> Split | None:
-    """The split that the configuration names, relative to the folder of its file; None when it names none."""
+    """Return the split that the configuration names, relative to the folder of its file; None if it names none."""
     return read_split(folder / configuration.data.split) if configuration.data.split else None
 
 
 def _held_out(
     configuration: TrainingConfiguration, cases: list[PreparedCase], device: torch.device
 ) -> list[PreparedCase]:
-    """The cases to score on: themselves, or the images that are made from them."""
+    """Return the cases to score on, or the synthetic images of them."""
     return synthetic_cases(configuration, cases, device) if configuration.synthesis.active else cases
 
 
