@@ -52,7 +52,7 @@ class Job:
     Args:
         preparation: steps for the main thread, each a few milliseconds, before the work begins.
         work: called in the worker thread with a :class:`JobContext`; no scene, no widgets.
-        deliver: called on the main thread with each result that work returns or publishes; the flag marks the final one.
+        deliver: called on the main thread with each result of work; the flag marks the final one.
         unwanted: called on the main thread at every poll; returns a sentence once the result is obsolete.
         on_end: called on the main thread when the job has ended, in whatever state.
     """
