@@ -24,7 +24,7 @@ def before_run(records: Sequence[CaseRecord]) -> str:
     """Return what to expect of a job with these cases; "" if the gate can judge it well."""
     if len(by_scan(records)) != 1:
         return ""
-    means = [record.test_then_train.mean for record in records if record.test_then_train is not None]
+    means = [record.baseline_dice.mean for record in records if record.baseline_dice is not None]
     known = [mean for mean in means if not math.isnan(mean)]
     if known and min(known) >= _SMALL_CORRECTION:
         return (

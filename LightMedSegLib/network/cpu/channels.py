@@ -1,4 +1,4 @@
-"""Steps that treat every channel by itself: sums, group normalisation as a factor and an offset, squeeze-excitation."""
+"""Operations per channel: sums, group normalisation as a factor and an offset, squeeze-excitation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ChannelAffine:
 
 
 class ChannelSums:
-    """What group normalisation has to know of a tensor that comes slab by slab."""
+    """Statistics for the group normalisation of a tensor that arrives slab by slab."""
 
     def __init__(self, channels: int):
         self._channels = channels
@@ -74,7 +74,7 @@ class ChannelSums:
 
 
 class ChannelMeans:
-    """Means over the voxels per channel of a tensor that comes slab by slab."""
+    """Means over the voxels per channel of a tensor that arrives slab by slab."""
 
     def __init__(self, channels: int):
         self._channels = channels
@@ -93,9 +93,9 @@ class ChannelMeans:
 
 
 def wide_rows(x: Tensor) -> Tensor:
-    """A channels-last x (1, C, z, y, x) as rows of as many voxels as fit into _ROW values: the same memory.
+    """Return a view of a channels-last x (1, C, z, y, x) as rows of as many voxels as fit into _ROW values.
 
-    Narrow rows would waste the processor's vectors.
+    Narrow rows would waste the vector units of the processor.
     """
     return x.permute(0, 2, 3, 4, 1).view(-1, x.shape[1] * _voxels_in_a_row(x))
 

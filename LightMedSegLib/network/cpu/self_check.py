@@ -1,4 +1,4 @@
-"""Times and agreement of the ways through the network on this computer, on small volumes of noise."""
+"""Times and agreement of the implementations of the network on this computer, on small volumes of noise."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Paths = dict[str, Callable[[Tensor], Tensor]]
 
 
 def self_check() -> dict[str, float]:
-    """Return the median seconds of every path that agrees with the reference; the paths take turns."""
+    """Return the median seconds of every path that agrees with the reference, measured alternately."""
     paths = sound_paths(_paths())
     x = _noise(_TIMED)
     times: dict[str, list[float]] = {name: [] for name in paths}

@@ -1,4 +1,4 @@
-"""Whether two forms of a network compute the same."""
+"""Agreement of the results of two implementations of a network."""
 
 from __future__ import annotations
 
