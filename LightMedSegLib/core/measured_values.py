@@ -52,7 +52,7 @@ class MeasuredValues:
 
     @property
     def spread(self) -> float:
-        """From low to high."""
+        """The difference of high and low."""
         return self.high - self.low
 
 

@@ -1,4 +1,4 @@
-"""From a volume node to the library's image, without a file in between.
+"""Conversion of a volume node to a SimpleITK image, without a file.
 
 The image has the voxel axes of the volume (nothing is resampled here) and its geometry in the scene: direction and
 spacing include the linear parent transform. So a volume under a transform and the same volume with that transform

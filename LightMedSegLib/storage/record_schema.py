@@ -69,7 +69,7 @@ def _whole_schema(kind: Any) -> dict[str, Any]:
 
 
 def is_object(hint: Any) -> bool:
-    """Whether a type hint is a dataclass or a TypedDict."""
+    """Return whether a type hint is a dataclass or a TypedDict."""
     return isinstance(hint, type) and (dataclasses.is_dataclass(hint) or typing.is_typeddict(hint))
 
 
@@ -123,7 +123,7 @@ def _union(arguments: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str,
     branches = [_schema(part, definitions) for part in rest]
     nullable = len(rest) < len(arguments)
     if nullable and len(branches) == 1 and isinstance(branches[0].get("type"), str):
-        # Limits of other types leave null alone, and one list of types is told in words better than alternatives.
+        # Limits of other types leave null alone, and one list of types gives a clearer message than alternatives.
         return {**branches[0], "type": [branches[0]["type"], "null"]}
     exclusive = not nullable and all(is_object(part) for part in rest)
     return {"oneOf" if exclusive else "anyOf": [*([{"type": "null"}] if nullable else []), *branches]}

@@ -68,7 +68,7 @@ def _plain(value: Any) -> Any:
 
 
 def _built(hint: Any, value: Any) -> Any:
-    """What a valid value becomes by its type hint."""
+    """Return a valid value converted to its type hint."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if value is None:
         return None

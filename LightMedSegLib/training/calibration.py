@@ -1,4 +1,4 @@
-"""How far a network's confidence can be trusted, and the temperature that makes it more so.
+"""Calibration of a network's confidence: its expected error, and the temperature that reduces it.
 
 Guo et al., On Calibration of Modern Neural Networks, ICML 2017: expected calibration error and temperature scaling.
 Only voxels near a structure count: the air around a head would make any network look perfect. The logits are those that

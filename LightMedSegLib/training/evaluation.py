@@ -1,4 +1,4 @@
-"""Figures of a trained model on cases that it never saw: through the inference engine, or on the model grid."""
+"""Metrics of a trained model on unseen cases: through the inference engine, or on the model grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a training configuration and weights to a model package."""
+"""Packaging: a model package from a training configuration and weights."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def package_model(
 
 
 def record_metrics(folder: Path, part: str, metrics: Mapping[str, Any]) -> Model:
-    """Put the figures of one part of the split, such as "test", into the card of the package in folder."""
+    """Add the metrics of one part of the split, such as "test", to the card of the package in folder."""
     return update_package(folder, metrics={part: dict(metrics)})
 
 

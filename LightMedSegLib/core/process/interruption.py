@@ -122,7 +122,7 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 
 def _raise_again(problem: Any) -> None:
-    """Where Python cannot raise, as in a destructor, it prints an exception and goes on: here it comes later."""
+    """Raise an interrupt later where Python cannot raise, as in a destructor: it would only print the exception."""
     if not isinstance(problem.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(problem)
         return

@@ -1,4 +1,4 @@
-"""Whether a fine-tuned model may be offered for adoption, and why not, in words."""
+"""The gate: the verdict on whether a fine-tuned model can be adopted, with the reasons as sentences."""
 
 from __future__ import annotations
 

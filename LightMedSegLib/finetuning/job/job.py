@@ -1,4 +1,4 @@
-"""A whole fine-tuning job: baseline, training by turns, gate, candidate."""
+"""A complete fine-tuning job: baseline, cross-validation, gate, candidate."""
 
 from __future__ import annotations
 

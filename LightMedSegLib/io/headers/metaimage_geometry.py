@@ -38,8 +38,7 @@ def metaimage_geometry(fields: Mapping[str, str], name: str) -> StatedGeometry:
     centre = _numbers(fields.get("CenterOfRotation", "0"), name)
     if centre.any() and not np.allclose(directions, np.eye(3)):
         raise InputImageError(
-            f"{name} has a MetaImage header with a CenterOfRotation, of which readers make different things; set it to "
-            "0."
+            f"{name} has a MetaImage header with a CenterOfRotation, which readers interpret differently; set it to 0."
         )
     letters = fields.get("AnatomicalOrientation", "").upper()[:3]
     if len(letters) == 3 and set(letters) <= set(_FROM):

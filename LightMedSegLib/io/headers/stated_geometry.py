@@ -30,7 +30,7 @@ SAME_POSITION = 0.1
 """First voxels may be this fraction of a voxel apart."""
 
 _SHORTEST_MM, _LONGEST_MM = 3.0, 10_000.0
-"""Of the longest side of a scan. A body in metres that pass for mm is shorter, a crop in mm that pass for m longer."""
+"""Range of the longest side of a scan: a body in metres read as mm is shorter, a crop in mm read as m is longer."""
 
 _MISREAD = "The image reader misplaced the voxels; their size and place were taken from the header itself."
 

@@ -17,5 +17,5 @@ WORTH_IT_VOXELS = 4_000_000
 
 
 def is_worth_it(shape: Sequence[int], spacing: Sequence[float], card: ModelCard) -> bool:
-    """Whether a volume, or the region of it, of shape voxels at spacing mm is large enough for a preview."""
+    """Return whether a volume, or its region, of shape voxels at spacing mm is large enough for a preview."""
     return math.prod(shape) * math.prod(spacing) / math.prod(card.input.spacing) >= WORTH_IT_VOXELS

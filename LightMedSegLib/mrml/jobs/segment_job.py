@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.model.package import Model
 
 _PREVIEW_SHARE = 0.15
-"""Of the time of a run with a preview."""
+"""Share of the preview in the time of a run with one."""
 
 SegmentFunction = Callable[..., "Segmentation"]
 """LightMedSegLib.inference.segmentation.segment_with, or something that is called and answers like it."""
@@ -32,7 +32,7 @@ SegmentFunction = Callable[..., "Segmentation"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left in the scene.
+    """The outcome of a run in the scene.
 
     node: the segmentation. preview: True for the coarse first result. notes: sentences for the user. timings:
     seconds per stage. device: where the network ran. statistics: one row per label of the model.
@@ -148,7 +148,7 @@ class _Run:
         return run(replace(options, preview_spacing=None), part_of(context.progress, _PREVIEW_SHARE, 1))
 
     def unwanted(self) -> str:
-        """Why the result is not wanted any more; "" if it is."""
+        """Return why the result is obsolete; "" if it is not."""
         for volume, state in zip(self._volumes, self._states, strict=True):
             name = f"'{volume.GetName()}'"
             if not _in_scene(volume):
@@ -183,7 +183,7 @@ def _packed(result: Segmentation, first: VolumeSnapshot, *, keep_untouched: bool
 
 
 def _in_scene(node: Any) -> bool:
-    """Whether the node is still there; its identifier would not tell, because the next scene may use it again."""
+    """Return whether the node is still in the scene; its identifier is no proof, because another scene may reuse it."""
     return node.GetScene() is not None
 
 

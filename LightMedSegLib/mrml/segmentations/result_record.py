@@ -1,4 +1,4 @@
-"""What a result node remembers about its origin, and whether the user has edited it since."""
+"""The provenance of a result, stored in its node, and the detection of edits."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def written_content(node: Any) -> str:
 
 
 def is_unedited(node: Any) -> bool:
-    """True if the node is a result of ours whose voxels and segment names, colours and codes are as written.
+    """Return whether the node is a LightMedSeg result with the voxels, segment names, colours and codes as written.
 
     At once for a result of this session; otherwise the voxels are compared by their hash, once until they change.
     """

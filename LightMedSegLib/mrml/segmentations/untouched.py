@@ -24,7 +24,7 @@ def remember_untouched(node: Any, key: str) -> None:
 
 
 def untouched_text(node: Any) -> str:
-    """What :func:`untouched_labels` reads in any thread; "" where nothing, or only a coarse preview, is known."""
+    """Return the text for :func:`untouched_labels` in any thread; "" without a prediction or with only a preview."""
     record = ResultRecord.read(node)
     if record is None or record.preview:
         return ""

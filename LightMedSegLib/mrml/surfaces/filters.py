@@ -28,7 +28,7 @@ class SurfaceSettings:
 
     @classmethod
     def of(cls, segmentation: Any) -> SurfaceSettings:
-        """As they are chosen now."""
+        """Return the present parameters of a segmentation."""
         read = segmentation.GetConversionParameter
         return cls(
             float(read("Smoothing factor")), float(read("Decimation factor")), read("Compute surface normals") != "0"

@@ -55,7 +55,7 @@ def surface_job(node: Any, on_end: Callable[[Job], None] = lambda job: None) -> 
 
 
 def has_surfaces(node: Any) -> bool:
-    """Whether any segment of a segmentation node has a closed surface."""
+    """Return whether any segment of a segmentation node has a closed surface."""
     return bool(node.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE))
 
 

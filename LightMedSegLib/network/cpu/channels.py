@@ -21,7 +21,7 @@ class ChannelAffine:
         self._repeated: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
-        """Of x; in out, which may be x, or in new memory."""
+        """Return the result for x in out, which may be x, or in new memory."""
         factor, offset = self._in_rows(x)
         if out is None:
             out = torch.empty_like(x)
@@ -55,7 +55,7 @@ class ChannelSums:
         self._parts.append((len(values), *torch.batch_norm_update_stats(values, None, None, 0.0)))
 
     def group_affine(self, norm: nn.GroupNorm, modulation: tuple[Tensor, Tensor] | None = None) -> ChannelAffine:
-        """What GroupNorm applies, followed by a factor and an offset (C,) of modulation if there is one."""
+        """Return GroupNorm as factor and offset, combined with factor and offset (C,) of a modulation, if any."""
         shape = (-1, self._channels)
         means = torch.cat([mean.view(shape) for _, mean, _ in self._parts]).double()
         variances = torch.cat([variance.view(shape) for _, _, variance in self._parts]).double()

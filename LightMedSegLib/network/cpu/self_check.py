@@ -14,7 +14,7 @@ from LightMedSegLib.network.cpu.convolution import LAST, has_onednn
 from LightMedSegLib.network.cpu.network import accelerate
 
 LARGEST_ERRORS = {"float32": 1e-3, "bfloat16": 5e-2}
-"""Of a path's logits, relative to the reference's (root mean square): ten times what was seen where all is well."""
+"""Largest error of a path's logits relative to the reference (RMS): ten times the error of correct paths."""
 
 _TIMED = (1, 1, 64, 64, 64)
 _COMPARED = (_TIMED, (1, 1, 16, 16, 32))

@@ -55,7 +55,7 @@ def prepare_for_cuda(network: nn.Module) -> nn.Module | RecordedNetwork:
 
 
 def compiler_for(network: LightMedSeg, precision: str, device: torch.device) -> BackgroundCompiler:
-    """What compiles the pass of network in precision on device."""
+    """Return the background compiler for the pass of network in precision on device."""
 
     def task(layout: InputLayout) -> CompileTask:
         return CompileTask.of(network, precision, layout.shape, layout.stride, str(device))

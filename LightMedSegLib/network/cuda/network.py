@@ -64,11 +64,11 @@ class RecordedNetwork:
     def explanation(self) -> str:
         """A sentence for the log and the panel."""
         if self._plain:
-            return f"The network runs on CUDA in {self._precision}; it could not be recorded."
+            return f"The network runs on CUDA in {self._precision}; it could not be captured as a CUDA graph."
         state = f"it is not compiled: {self._why_not_compiled}" if self._why_not_compiled else ""
         if self._compiler is not None:
             state = self._compiler.state
-        return f"The network runs on CUDA as a recording in {self._precision}{'; ' if state else ''}{state}."
+        return f"The network runs on CUDA as a CUDA graph in {self._precision}{'; ' if state else ''}{state}."
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the logits of x. Raises torch's error when memory runs out."""

@@ -54,7 +54,8 @@ def accelerated_step(
                 compile_in_private()
             return record_step(network, loss, shape, bf16, device, choice)
         except Exception as error:  # compilers and networks fail in many ways; the plain step does the same work
-            report(f"The training step cannot be {'compiled' if choice else 'recorded'}: {first_line(error)}")
+            failed = "compiled" if choice else "captured as a CUDA graph"
+            report(f"The training step cannot be {failed}: {first_line(error)}")
         _clean_up(device)
     return None
 
@@ -73,7 +74,7 @@ def record_batches(source: BatchSource, count: int, report: Callable[[str], None
     try:
         source.record(count)
     except RuntimeError as error:
-        report(f"The making of batches cannot be recorded: {first_line(error)}")
+        report(f"The making of batches cannot be captured as a CUDA graph: {first_line(error)}")
 
 
 def _seconds_per_step(

@@ -9,7 +9,7 @@ from LightMedSegLib.learning.synthesis_section import SynthesisSection
 
 
 class IndexTable:
-    """What each index is, as tensors on a device.
+    """The meaning of each index as tensors on a device.
 
     label: int64 (indices,), the label value in the truth. kind: int64 (indices,), the class of equal appearance,
     0 for air. The others are bool (indices,): extracerebral, surrounding, lesion; inner is neither air nor
