@@ -67,7 +67,7 @@ class Grid:
         return np.array(self.origin) + offset
 
     def same_as(self, other: Grid) -> bool:
-        """Return whether both have the same voxels: equal in number, nowhere farther apart than SAME_GRID of a voxel."""
+        """Return whether both have the same voxels: equal in number and within SAME_GRID of a voxel."""
         if self.size != other.size:
             return False
         # The distance between two lattices is greatest at a corner.
