@@ -50,8 +50,8 @@ Maker = Callable[[Path], tuple[Path, list[str]]]
 
 
 def about_the_kind(sentences: list[str]) -> list[str]:
-    """Without remarks on voxel sizes, which differ between these scans."""
-    return [sentence for sentence in sentences if "mm long" not in sentence]
+    """Without remarks on voxel sizes, which differ between these scans, and on the distance that ITK writes."""
+    return [sentence for sentence in sentences if not any(word in sentence for word in ("mm long", "SpacingBetween"))]
 
 
 @pytest.mark.parametrize("make", KINDS)
@@ -66,12 +66,13 @@ def test_every_way_in_says_the_same(
     printed = capsys.readouterr().out
     assert all(f"Warning: {sentence}" in printed for sentence in told.warnings)
     written = json.loads(report.read_text())
-    assert written["warnings"] == written["notes"] == told.warnings
+    assert written["warnings"] == told.warnings
+    assert written["notes"] == told.notes
     for folder in (tmp_path / "imagesTs", tmp_path):  # scans in a folder; an nnU-Net dataset
         assert main(["segment", str(folder), str(tmp_path / f"results-{folder.name}"), "--json", str(report)]) == 0
         printed = capsys.readouterr().out
         (row,) = json.loads(report.read_text())["scans"]
-        assert row["state"] == "segmented" and row["warnings"] == row["notes"] == told.warnings
+        assert row["state"] == "segmented" and row["warnings"] == told.warnings and row["notes"] == told.notes
         assert all(f"  Warning: {sentence}" in printed for sentence in told.warnings)
         assert ("1 of them has warnings" in printed) == bool(told.warnings)
 
@@ -139,7 +140,7 @@ def test_auto_believes_the_user_about_the_modality(tmp_path: Path, capsys: pytes
     scan = dicom_scan(tmp_path / "series", "PT")
     assert main(["auto", str(scan)]) == 3
     assert main(["auto", str(scan), "--modality", "mr"]) == 0
-    assert capsys.readouterr().out.splitlines()[-2] == "hippocampus-t1-mr"
+    assert "hippocampus-t1-mr" in capsys.readouterr().out.splitlines()
 
 
 def test_a_doubtful_result_of_a_strict_run_is_not_written(

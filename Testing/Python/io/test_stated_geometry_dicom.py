@@ -89,10 +89,11 @@ def test_files_are_told_in_the_order_of_the_slices(tmp_path: Path) -> None:
 def test_a_distance_that_the_positions_contradict_is_named_in_the_notes_of_the_result(tmp_path: Path) -> None:
     slices = stack(np.eye(3), (0.0, 0.0, 0.0), (1.0, 1.0, 2.0), SpacingBetweenSlices="3.3")
     image = read_volume(write_series(tmp_path / "series", slices, range(SLICES)))
-    assert segment(image, stub_model(), "cpu").notes[:1] == [
+    note = (
         "The DICOM series gives a SpacingBetweenSlices of 3.3 mm, but its slices lie 2 mm apart by their positions, "
         "which were used."
-    ]
+    )
+    assert note in segment(image, stub_model(), "cpu").notes
 
 
 def test_a_spacing_on_the_detector_gives_way_to_that_in_the_patient_with_a_note(tmp_path: Path) -> None:
