@@ -1,4 +1,4 @@
-"""Segmenting a volume node beside the user interface: copy, run in the worker, write the result."""
+"""A background job that segments a volume node: copy, run in the worker, write the result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PREVIEW_SHARE = 0.15
 """Share of the preview in the time of a run with one."""
 
 SegmentFunction = Callable[..., "Segmentation"]
-"""LightMedSegLib.inference.segmentation.segment_with, or something that is called and answers like it."""
+"""LightMedSegLib.inference.segmentation.segment_with, or a function with the same interface."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclass
 class _Input:
-    """Filled on the main thread, read by the worker."""
+    """The input of the worker, written on the main thread."""
 
     snapshots: list[VolumeSnapshot] = field(default_factory=list)
 
@@ -72,7 +72,7 @@ def segmentation_job(
     on_end: Callable[[Job], None] = lambda job: None,
     segment: SegmentFunction | None = None,
 ) -> Job:
-    """A job for :meth:`Worker.submit` that segments a volume node, or one node per channel of the model.
+    """Return a job for :meth:`Worker.submit` that segments a volume node, or one node per channel of the model.
 
     Args:
         segmentation_node: where the result goes; a new node if it holds edits and overwrite is False. None: an
@@ -158,7 +158,7 @@ class _Run:
         return ""
 
     def deliver(self, finished: _Finished, final: bool) -> Outcome:
-        """On the main thread: put the labels into a node that holds no edits, as of now."""
+        """Write the labels into a node that has no edits at present; on the main thread."""
         result, volume = finished.result, self._volumes[0]
         requested = self._target if self._target is not None and _in_scene(self._target) else None
         node, note = result_node(volume, result.card, requested, region=self._options.roi, overwrite=self._overwrite)
