@@ -45,14 +45,14 @@ _LIVE_WINDOWS = 4
 class FoldContext:
     """The data and settings that all folds of a job share.
 
-    load returns a case by identifier, learnt the same case as training uses it. view: patch size of the evaluation.
-    near_structures: evaluate only near the structures, because segmentation also searches for their region first.
-    coarseness: voxel size in training as a multiple of the model's.
+    load returns a case by identifier, learnt the same case as training uses it. window: size (z, y, x) of the windows
+    in the evaluation. near_structures: evaluate only near the structures, because segmentation also searches for their
+    region first. coarseness: voxel size in training as a multiple of the model's.
     """
 
     task: Task
     coarseness: float
-    view: Shape
+    window: Shape
     near_structures: bool
     settings: FinetuneSettings
     device: torch.device
@@ -96,9 +96,15 @@ def evaluate(context: FoldContext, network: torch.nn.Module, fold: Fold) -> Coun
     for fold_case in fold.test:
         case = context.load(fold_case.case_id)
         # The windows of the whole case: the network must see a half at the positions that a segmentation uses.
-        windows = windows_of(case, context.view, context.near_structures)
+        windows = windows_of(case, context.window, context.near_structures)
         counts[fold_case.case_id] = confusion(
-            network, fold_case.of(case), context.task.num_classes, context.view, context.device, context.cancel, windows
+            network,
+            fold_case.of(case),
+            context.task.num_classes,
+            context.window,
+            context.device,
+            context.cancel,
+            windows,
         )
     return counts
 
@@ -147,7 +153,7 @@ class _LiveDice:
         self._context, self._fold = context, fold
         self._every = max(1, context.settings.steps // _LIVE_TESTS)
         windows = sum(
-            len(windows_of(context.load(fold_case.case_id), context.view, context.near_structures))
+            len(windows_of(context.load(fold_case.case_id), context.window, context.near_structures))
             for fold_case in fold.test
         )
         self._network = context.fresh_network() if 0 < windows <= _LIVE_WINDOWS else None

@@ -223,7 +223,7 @@ class _Job:
         return FoldContext(
             task=Task(grid.patch, spacing, classes, classes - card.num_classes),
             coarseness=grid.coarseness,
-            view=card.input.patch,
+            window=card.input.patch,
             near_structures=card.input.preview_spacing is not None,
             settings=replace(settings, batch=grid.batch, steps=steps),
             device=self._device,
@@ -278,10 +278,10 @@ class _Job:
         for case in self._checked:
             # A crop or a made image that the network can take as it is needs no border that nobody saw.
             shape = (case.labels.shape[0], case.labels.shape[1], case.labels.shape[2])
-            fits = all(side % stride == 0 and side <= most for side, most in zip(shape, context.view, strict=True))
-            view = shape if fits else context.view
-            windows = windows_of(case, view, context.near_structures)
-            total = total + confusion(network, case, classes, view, self._device, self._cancel, windows)
+            fits = all(side % stride == 0 and side <= most for side, most in zip(shape, context.window, strict=True))
+            window = shape if fits else context.window
+            windows = windows_of(case, window, context.near_structures)
+            total = total + confusion(network, case, classes, window, self._device, self._cancel, windows)
         return total
 
     def _verdict(self, before: Counts, after: Counts, old: Confusion, new: Confusion) -> Verdict:

@@ -72,7 +72,7 @@ def case_job(
     """
     for volume in volume_nodes:
         check_volume_node(volume)
-    run = _Run(list(volume_nodes), segmentation_node, model_folder, review, store, device)
+    run = _CaseRun(list(volume_nodes), segmentation_node, model_folder, review, store, device)
     return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
 
 
@@ -91,7 +91,7 @@ def segmented_box(segmentation_node: Any) -> Box | None:
     return None if record is None else region_box(record.region)
 
 
-class _Run:
+class _CaseRun:
     def __init__(
         self, volumes: list[Any], node: Any, model_folder: Path, review: Review, store: CaseStore, device: str
     ) -> None:

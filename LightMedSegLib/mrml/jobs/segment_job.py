@@ -93,11 +93,11 @@ def segmentation_job(
         raise InputImageError("No volume is chosen; load a scan and choose it as the input volume.")
     if roi_node is not None:
         options = replace(options, roi=roi_index_box(roi_node, volumes[0]))
-    run = _Run(volumes, model, segmentation_node, overwrite, options, on_outcome, segment)
+    run = _SegmentRun(volumes, model, segmentation_node, overwrite, options, on_outcome, segment)
     return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
 
 
-class _Run:
+class _SegmentRun:
     def __init__(
         self,
         volumes: list[Any],

@@ -50,7 +50,7 @@ def surface_job(node: Any, on_end: Callable[[Job], None] = lambda job: None) -> 
     surfaces of the node are made for the first time. Job.outcome is the list of their names. The job is dropped if
     the node is removed or its segments change.
     """
-    run = _Run(node)
+    run = _SurfaceRun(node)
     return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
 
 
@@ -72,7 +72,7 @@ def make_surfaces_again(node: Any) -> None:
         node.CreateClosedSurfaceRepresentation()
 
 
-class _Run:
+class _SurfaceRun:
     def __init__(self, node: Any) -> None:
         self._node = node
         self._settings = SurfaceSettings.of(node.GetSegmentation())
