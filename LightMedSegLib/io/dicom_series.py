@@ -1,6 +1,6 @@
-"""A volume from a folder of DICOM slices, refused where slices are missing or ambiguous.
+"""A volume from a folder of DICOM slices; an error if slices are missing or ambiguous.
 
-Only geometry, slice counts and the kind of scan are looked at; no patient data is read out, shown or kept.
+Only geometry, slice counts and the kind of scan are read; no patient data is read, shown or stored.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class DicomSeries:
 
 
 def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
-    """The volume of the one series in folder, or of number ``series`` (from 1) among several.
+    """Return the volume of the only series in folder, or of number ``series`` (from 1) among several.
 
-    Series of a single slice (scouts, structure sets) are left aside where one longer series remains.
+    Series of a single slice (scouts, structure sets) are ignored if one longer series remains.
     Raises InputImageError.
     """
     chosen = _choose(folder, list_series(folder), series)
@@ -73,18 +73,18 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the file has DICOM's mark; raises OSError where it cannot be read."""
+    """Return whether the file has the DICOM prefix; raises OSError if it cannot be read."""
     with path.open("rb") as stream:
         return stream.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
 
 
 def series_files(folder: Path, series: int | None = None) -> tuple[str, ...]:
-    """The files of the series that :func:`read_dicom_folder` reads: file k is slice k. Raises InputImageError."""
+    """Return the files of the series of :func:`read_dicom_folder`; file k is slice k. Raises InputImageError."""
     return stack_of(folder, _choose(folder, list_series(folder), series).files).files
 
 
 def list_series(folder: Path) -> list[DicomSeries]:
-    """The DICOM series directly in folder, longest first. Raises InputImageError if there is none."""
+    """Return the DICOM series directly in folder, longest first. Raises InputImageError if there is none."""
     _refuse_unreadable(folder)
     with _without_itk_warnings():
         uids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
@@ -100,7 +100,7 @@ def list_series(folder: Path) -> list[DicomSeries]:
 
 
 def _refuse_unreadable(folder: Path) -> None:
-    """Raise InputImageError for a folder or a file in it that may not be read: GDCM passes over it without a word."""
+    """Raise InputImageError for a folder or a file in it without read permission: GDCM skips it silently."""
     try:
         for path in folder.iterdir():
             if path.is_file():
@@ -114,9 +114,9 @@ def _refuse_unreadable(folder: Path) -> None:
 
 
 def _refuse_damaged(folder: Path, found: Sequence[DicomSeries]) -> None:
-    """Raise InputImageError if there are slices that GDCM leaves out, as it does with files that are cut short.
+    """Raise InputImageError if there are slices that GDCM leaves out, such as truncated files.
 
-    Without this a series whose first or last file is damaged would pass for a shorter one.
+    Without this check, a series with a damaged first or last file would be read as a shorter one.
     """
     listed = {Path(file).name for one in found for file in one.files}
     damaged = 0
@@ -133,9 +133,9 @@ def _refuse_damaged(folder: Path, found: Sequence[DicomSeries]) -> None:
 
 
 def _refuse_absurd_size(folder: Path, first: str) -> None:
-    """Raise InputImageError if a slice claims far more pixels than any compression could fit into its file.
+    """Raise InputImageError if a slice claims far more pixels than any compression can store in its file.
 
-    ITK takes memory for all slices of the first one's size before it reads them.
+    ITK allocates memory for all slices at the size of the first one before it reads them.
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(first)
@@ -172,7 +172,7 @@ def _describe(one: DicomSeries) -> str:
 
 @contextmanager
 def _without_itk_warnings() -> Iterator[None]:
-    """Silence ITK's remarks on the console; what matters in them is checked by stack_of and settle_geometry."""
+    """Silence ITK's warnings on the console; stack_of and settle_geometry check what matters in them."""
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:

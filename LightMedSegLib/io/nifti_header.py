@@ -1,8 +1,8 @@
-"""The header of a NIfTI file, and checks of the file that ITK leaves out.
+"""The header of a NIfTI file, with checks that ITK does not make.
 
-ITK's NIfTI reader returns an image without complaint when the file ends early (the missing voxels hold
-whatever was in memory) and replaces a zero voxel spacing by 1 mm. Both would give a plausible wrong
-segmentation, so header and length are verified here before ITK reads the file.
+ITK's NIfTI reader returns an image without an error if the file ends early (the missing voxels are uninitialised
+memory) and replaces a zero voxel spacing by 1 mm. Both would give a plausible but wrong segmentation, so header and
+length are verified here before ITK reads the file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNIT_OF_LENGTH = 7
 
 @dataclass(frozen=True)
 class NiftiHeader:
-    """What a NIfTI-1 header says about its voxels.
+    """The fields of a NIfTI-1 header.
 
     size: voxels along x, y, z. spacing: pixdim 1 to 3. handedness: pixdim 0. quaternion: b, c, d and the qform's
     offset x, y, z. affine: the sform, row-major, 3 x 4. unit: the code of the unit of length. length: bytes that the
@@ -67,14 +67,14 @@ def check_nifti(path: Path) -> None:
 
 
 def read_nifti_header(path: Path) -> NiftiHeader:
-    """The header of the NIfTI-1 file at path, quickly: the rest is not read. Raises InputImageError."""
+    """Return the header of the NIfTI-1 file at path without reading the rest. Raises InputImageError."""
     with _content(path) as (content, _):
         return _parsed(content.read(_HEADER_BYTES), path)
 
 
 @contextmanager
 def _content(path: Path) -> Iterator[tuple[IO[bytes], bool]]:
-    """The uncompressed bytes of a file, and whether they were compressed, whatever its name says."""
+    """Yield the uncompressed bytes of a file, and whether they were compressed, independent of its name."""
     try:
         with path.open("rb") as stream:
             compressed = stream.read(2) == _GZIP_MAGIC

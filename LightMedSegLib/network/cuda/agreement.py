@@ -1,11 +1,11 @@
-"""Whether two forms of a network compute the same."""
+"""Agreement of the results of two implementations of a network."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 LARGEST_ERROR = 1e-2
-"""Of the logits, relative to the expected ones (root mean square); float16 itself is a few thousandths off."""
+"""Largest error of the logits relative to the expected ones (RMS); that of float16 is a few thousandths."""
 
 LEAST_AGREEMENT = 0.99
 """Share of voxels with the same label; before training, classes lie closer together than they ever do afterwards."""

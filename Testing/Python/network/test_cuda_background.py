@@ -204,7 +204,7 @@ def test_recording_that_fails_while_the_compiler_works_is_tried_again(monkeypatc
     assert not bench.network._plain
     bench.compiler.close(5)
     bench.call(1, (1, 1, 16, 16, 32))
-    assert bench.network._plain and "could not be recorded" in bench.network.explanation
+    assert bench.network._plain and "could not be captured as a CUDA graph" in bench.network.explanation
 
 
 def test_the_result_says_how_the_network_ran(

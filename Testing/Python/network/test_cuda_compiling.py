@@ -100,7 +100,7 @@ def test_one_setting_switches_compiling_off(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(CUDA_PATH_VARIABLE, path)
         chosen = prepare_for_cuda(network())
         assert isinstance(chosen, RecordedNetwork) and chosen._compiler is None
-        assert chosen.explanation == f"The network runs on CUDA as a recording in {path}."
+        assert chosen.explanation == f"The network runs on CUDA as a CUDA graph in {path}."
 
 
 def test_a_task_survives_json_and_its_key_changes_with_what_it_depends_on() -> None:
