@@ -80,13 +80,20 @@ class LightMedSeg(ScriptedLoadableModule):
 
 
 class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel. Its sections read and write `parameters`, which is None while the panel is not in use."""
+    """The panel. Its sections share `state`: the scene's parameters, which are None while the panel is not in use."""
 
     def __init__(self, parent: Any = None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.parameters: Any = None
+        from LightMedSegLib.gui.panel import PanelState
+
+        self.state = PanelState()
         self._guiTag: int | None = None
+
+    @property
+    def parameters(self) -> Any:
+        """The parameters of the scene; None while the panel is not in use."""
+        return self.state.parameters
 
     def setup(self) -> None:
         """Called when the module is opened for the first time."""
@@ -186,7 +193,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.run.rest()
             self.parameters.disconnectGui(self._guiTag)
             self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self.update)
-        self.parameters = parameters
+        self.state.parameters = parameters
         if parameters is not None:
             self.models.choose_default()
             choose_shown_volume(parameters)
@@ -216,8 +223,9 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 class LightMedSegLogic(ScriptedLoadableModuleLogic):
     """For panel and scripts.
 
-    store: the models. segment: what runs them, None for the library (tests replace it). cases: the corrected cases.
-    jobs_folder, launch, finetune_settings: where and how a fine-tuning runs.
+    store: the models. segment: the function that runs them; None for the library's. torch_ready: returns whether
+    PyTorch is installed. cases: the corrected cases. jobs_folder, launch, finetune_settings: where and how a
+    fine-tuning runs.
     """
 
     def __init__(self) -> None:
@@ -226,11 +234,13 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
         from LightMedSegLib.finetuning.job.settings import FinetuneSettings
         from LightMedSegLib.gui.finetune.process import LocalProcess
         from LightMedSegLib.gui.segment.runner import Runner
+        from LightMedSegLib.gui.torch_setup import torch_installed
         from LightMedSegLib.model.store import ModelStore
 
         ScriptedLoadableModuleLogic.__init__(self)
         self.store = ModelStore()
         self.segment: Callable[..., Any] | None = None
+        self.torch_ready: Callable[[], bool] = torch_installed
         self.runner = Runner()
         self.cases = CaseStore()
         self.case_runner = Runner()
@@ -242,11 +252,6 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
     def job(self) -> Any:
         """The run that has not ended yet, or None."""
         return self.runner.job
-
-    @property
-    def needs_torch(self) -> bool:
-        """False only with a stand-in for the library."""
-        return self.segment is None
 
     def getParameterNode(self) -> Any:
         """The module's parameters in the scene; made if there are none."""

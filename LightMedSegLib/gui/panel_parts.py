@@ -1,9 +1,9 @@
-"""Putting the panel together: the .ui files of its sections, and the objects that drive them."""
+"""Assembles the panel: loads the .ui files of its sections and creates the objects that drive them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import slicer
 
@@ -13,6 +13,7 @@ from LightMedSegLib.gui.finetune.run_section import FinetuneSection
 from LightMedSegLib.gui.finetune.steps import FinetuneSteps
 from LightMedSegLib.gui.finetune.verdict_section import VerdictSection
 from LightMedSegLib.gui.finetune.versions_section import VersionsSection
+from LightMedSegLib.gui.panel import Panel
 from LightMedSegLib.gui.segment.model_section import ModelSection
 from LightMedSegLib.gui.segment.result_section import ResultSection
 from LightMedSegLib.gui.segment.run_section import RunSection
@@ -25,7 +26,7 @@ _PARTS = ("Result", "FineTune", "Advanced")
 
 
 def load_panel(path_of: Callable[[str], str]) -> Any:
-    """The panel's widget with all its sections, in the scene. path_of: where a file of the module's resources is."""
+    """The panel's widget with all its sections, connected to the scene. path_of: the path of a file in Resources."""
     panel = slicer.util.loadUI(path_of("UI/LightMedSeg.ui"))
     panel.setMRMLScene(slicer.mrmlScene)
     for name in _PARTS:
@@ -36,8 +37,25 @@ def load_panel(path_of: Callable[[str], str]) -> Any:
     return panel
 
 
-def add_sections(panel: Any) -> None:
-    """Give the panel its sections, which may use those before them. panel has ui, logic, parameters and update()."""
+class WholePanel(Panel, Protocol):
+    """The panel with all its sections: it fits what each of them asks for."""
+
+    torch: TorchSection
+    models: ModelSection
+    suggestion: SuggestionButton
+    result: ResultSection
+    run: RunSection
+    steps: FinetuneSteps
+    cases: CasesSection
+    addCase: AddCaseSection
+    versions: VersionsSection
+    verdict: VerdictSection
+    finetune: FinetuneSection
+    settings: SettingsSection
+
+
+def add_sections(panel: WholePanel) -> None:
+    """Create the sections of the panel. A constructor may use only the sections that are created before it."""
     panel.torch = TorchSection(panel)
     panel.models = ModelSection(panel)
     panel.suggestion = SuggestionButton(panel)

@@ -1,9 +1,9 @@
-"""What the module keeps in the scene, so that it is there again when the scene is loaded."""
+"""The parameter node: what the module saves with the scene."""
 
 # No "from __future__ import annotations": Slicer's wrapper reads the annotations as types.
 
 import enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import slicer
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
@@ -15,14 +15,14 @@ PARAMETER_NAME = "SlicerParameterName"
 
 
 class Mirroring(enum.Enum):
-    """Whether mirror images of the volume are segmented too; scenes keep the names, so they must not change."""
+    """Test-time mirroring. Scenes store the names of the members, so the names must not change."""
 
     MODEL = 1
     OFF = 2
     ALL = 3
 
     def label(self) -> str:
-        """What the selector shows."""
+        """The text in the selector."""
         texts = {
             Mirroring.MODEL: _("As recommended"),
             Mirroring.OFF: _("Off (fastest)"),
@@ -31,7 +31,7 @@ class Mirroring(enum.Enum):
         return texts[self]
 
     def axes(self) -> tuple[str, ...] | None:
-        """For the library: axes, or None for the model's own choice."""
+        """The axes to mirror; None for those of the model's card."""
         return {Mirroring.MODEL: None, Mirroring.OFF: (), Mirroring.ALL: ("x", "y", "z")}[self]
 
 
@@ -39,8 +39,8 @@ class Mirroring(enum.Enum):
 class LightMedSegParameterNode:
     """Input, model, result and settings of the scene.
 
-    model: ``name@version``, "" for none. reviewedRoi: where a corrected segmentation was looked at. overlap counts only
-    if ownOverlap is set.
+    model: ``name@version``, "" for none. reviewedRoi: the region in which the segmentation was reviewed. overlap is
+    used only if ownOverlap is set.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -56,31 +56,39 @@ class LightMedSegParameterNode:
     ownOverlap: bool = False
     overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.5
     preview: bool = True
+    if TYPE_CHECKING:
+        # Added by the decorator.
+        parameterNode: Any
+
+        def connectParametersToGui(self, widgets: dict[str, Any]) -> int:
+            """Connect widgets to parameters by name; returns the tag for disconnectGui."""
+
+        def disconnectGui(self, tag: int) -> None:
+            """Disconnect the widgets of connectParametersToGui."""
 
 
 EXTRA_VOLUMES = ("secondVolume", "thirdVolume", "fourthVolume")
 """Parameters of the volumes beside the first, for models with several input channels."""
 
 
-def chosen_volumes(parameters: Any, channels: int) -> list[Any]:
-    """The volume node (or None) of each of the model's input channels that the panel has a selector for."""
+def chosen_volumes(parameters: LightMedSegParameterNode, channels: int) -> list[Any]:
+    """The volume node, or None, of each input channel of the model, as far as the panel has selectors."""
     volumes = [parameters.inputVolume, *(getattr(parameters, name) for name in EXTRA_VOLUMES)]
     return volumes[:channels]
 
 
-def choose_shown_volume(parameters: Any) -> None:
-    """Begin with the volume that the slice views show, if none is chosen."""
+def choose_shown_volume(parameters: LightMedSegParameterNode) -> None:
+    """Choose the volume that the slice views show, if none is chosen."""
     shown = slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID()
     node = slicer.mrmlScene.GetNodeByID(shown) if shown else None
     if parameters.inputVolume is None and node is not None and node.GetClassName() == "vtkMRMLScalarVolumeNode":
         parameters.inputVolume = node
 
 
-def connect_widgets(parameters: Any, ui: Any) -> int:
-    """Tie the widgets that name a parameter to it; returns the tag for disconnectGui.
+def connect_widgets(parameters: LightMedSegParameterNode, ui: Any) -> int:
+    """Connect each widget that names a parameter to it; returns the tag for disconnectGui.
 
-    Slicer's connectGui does the same, but up to 5.12 it forgets to return the tag.
+    Slicer's connectGui does the same, but up to 5.12 it does not return the tag.
     """
     named = {widget.property(PARAMETER_NAME): widget for widget in vars(ui).values() if hasattr(widget, "property")}
-    tag: int = parameters.connectParametersToGui({name: widget for name, widget in named.items() if name})
-    return tag
+    return parameters.connectParametersToGui({name: widget for name, widget in named.items() if name})

@@ -1,4 +1,4 @@
-"""Loading the library again when a developer reloads the module."""
+"""Reloads the library together with the module, for developers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import sys
 
 
 def forget_library() -> None:
-    """Drop the library from Python's list of modules, so that the next import reads its files again."""
+    """Remove the library from sys.modules, so that the next import reads its files again."""
     for name in [name for name in sys.modules if name.split(".")[0] == "LightMedSegLib"]:
         del sys.modules[name]

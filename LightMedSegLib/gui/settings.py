@@ -1,4 +1,4 @@
-"""What the program remembers of its user across scenes: where to run, with how many threads, and who adopts."""
+"""The user's settings, the same for all scenes: device, threads, and whether better versions are adopted at once."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ def device() -> str:
 
 
 def set_device(name: str) -> None:
-    """Remember one of DEVICES."""
+    """Store one of DEVICES."""
     qt.QSettings().setValue(_DEVICE, name)
 
 
 def threads() -> int:
-    """Processor threads, 0 for the program's own choice."""
+    """The number of processor threads; 0 lets the program choose."""
     try:
         return max(0, slicer.util.settingsValue(_THREADS, 0, converter=int))
     except (TypeError, ValueError):
-        # Settings are a text file that people edit.
+        # The settings are a text file that users can edit.
         return 0
 
 
 def set_threads(count: int) -> None:
-    """Remember the number of threads, 0 for the program's own choice."""
+    """Store the number of processor threads; 0 lets the program choose."""
     qt.QSettings().setValue(_THREADS, int(count))
 
 
@@ -41,5 +41,5 @@ def adopts_at_once() -> bool:
 
 
 def set_adopts_at_once(wanted: bool) -> None:
-    """Remember that choice."""
+    """Store whether such a version is used without a click."""
     qt.QSettings().setValue(_ADOPTION, bool(wanted))

@@ -1,21 +1,26 @@
-"""Device and threads, which are remembered for the user and not in the scene; and what the program says of itself."""
+"""The section Advanced: device and threads, which belong to the user and not to the scene, and the version."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Protocol
 
 from slicer.i18n import tr as _
 
 from LightMedSegLib import __version__
 from LightMedSegLib.core.user_folders import user_models_folder
 from LightMedSegLib.gui import settings
+from LightMedSegLib.gui.panel import Panel, WithModels
+
+
+class _Panel(Panel, WithModels, Protocol):
+    """The panel with the sections that this one asks."""
 
 
 class SettingsSection:
-    """panel has ui, parameters and models (the ModelSection)."""
+    """Connects the widgets of the section Advanced."""
 
-    def __init__(self, panel: Any) -> None:
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self._ui = panel.ui
         self._devices = [name for name in settings.DEVICES if name != "mps" or sys.platform == "darwin"]
@@ -37,15 +42,15 @@ class SettingsSection:
         )
 
     def show(self) -> None:
-        """Settings that have no effect now cannot be changed."""
+        """Disable the settings that have no effect for the chosen model."""
         card = self._panel.models.card
-        self._ui.overlapSlider.enabled = self._panel.parameters.ownOverlap
+        self._ui.overlapSlider.enabled = self._panel.state.current.ownOverlap
         allowed = card is not None and card.input.preview_spacing is not None
         self._ui.previewCheckBox.enabled = allowed
         self._ui.previewCheckBox.toolTip = (
             _("For large scans: a quick coarse result first, which the full one replaces.")
             if allowed
-            else _("This model gives no coarse results that are good enough to look at.")
+            else _("The coarse results of this model are not accurate enough to be shown.")
         )
 
     def _on_device(self, index: int) -> None:

@@ -1,8 +1,6 @@
-"""What the panel shows while PyTorch is missing."""
+"""The frame that offers to install PyTorch."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import qt
 import slicer
@@ -10,17 +8,18 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import DependencyError
 from LightMedSegLib.gui import torch_setup
+from LightMedSegLib.gui.panel import Panel
 
 
 class TorchSection:
-    """panel has ui and update()."""
+    """Shows and drives the frame that offers to install PyTorch."""
 
-    def __init__(self, panel: Any) -> None:
+    def __init__(self, panel: Panel) -> None:
         self._panel = panel
         panel.ui.installTorchButton.connect("clicked()", self.install)
 
     def show(self) -> None:
-        """Visible only while torch is missing."""
+        """Show the frame while PyTorch is missing; hide it otherwise."""
         missing = not torch_setup.torch_installed()
         self._panel.ui.torchFrame.visible = missing
         if missing:
@@ -28,9 +27,9 @@ class TorchSection:
             self._panel.ui.installTorchButton.text = torch_setup.button_text()
 
     def install(self) -> None:
-        """Install what is missing, as the user asked for by the button; a failure is shown in words."""
+        """Install what is missing; a dialog shows why if that fails."""
         ui = self._panel.ui
-        ui.torchLabel.text = _("Installing. This may take some minutes, in which Slicer does not react.")
+        ui.torchLabel.text = _("Installing. This may take some minutes, during which Slicer does not respond.")
         ui.installTorchButton.enabled = False
         slicer.app.processEvents(qt.QEventLoop.ExcludeUserInputEvents)
         try:

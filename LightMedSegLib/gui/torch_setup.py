@@ -1,4 +1,4 @@
-"""PyTorch inside Slicer: whether it is there, and installing it on the user's click through the PyTorch extension."""
+"""Finds PyTorch in Slicer, and installs it through the PyTorch extension when the user clicks."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ EXTENSION = "PyTorch"
 
 
 def torch_installed() -> bool:
-    """Whether torch can be imported; it is not imported for that."""
+    """Whether torch can be imported, without importing it."""
     return importlib.util.find_spec("torch") is not None
 
 
 def extension_installed() -> bool:
-    """Whether Slicer's PyTorch extension is there."""
+    """Whether Slicer's PyTorch extension is installed."""
     return hasattr(slicer.modules, "pytorchutils")
 
 
 def version_requirement() -> str:
-    """The versions of torch to ask for on this computer."""
+    """The version specifier of torch for this computer."""
     if sys.platform == "darwin" and platform.machine() == "x86_64":
-        # Nothing newer than 2.2 was ever made for Intel's macOS, which Slicer's own Python is built for.
+        # 2.2 is the last release for macOS on Intel processors, for which Slicer's own Python is built.
         return ">=2.1.2"
     if sys.platform == "win32":
-        # From 2.13 on, the paths of its licence files are too long for Windows.
+        # From 2.13 on, the paths of torch's licence files are too long for Windows.
         return ">=2.6,!=2.9.*,<2.13"
     return ">=2.6,!=2.9.*"
 
 
 def missing_text() -> str:
-    """What the panel says while torch is missing."""
+    """The text above the button while PyTorch is missing."""
     if extension_installed():
         return _(
-            "PyTorch is not installed yet. It runs the models, is needed once, and is a download of 200 MB or more."
+            "PyTorch is not installed yet. It runs the models and is installed once; the download is 200 MB or more."
         )
     return _(
         "PyTorch is not installed yet. It runs the models. Slicer's extension PyTorch installs it: click the button, "
@@ -51,14 +51,14 @@ def missing_text() -> str:
 
 
 def button_text() -> str:
-    """What the panel's button offers."""
+    """The text of the button."""
     return _("Install PyTorch") if extension_installed() else _("Install the PyTorch extension")
 
 
 def install() -> bool:
-    """What the button does: install torch, or first the extension for it; True when torch is there.
+    """Install PyTorch, or first the extension that installs it; returns whether torch is installed then.
 
-    Raises DependencyError in words when it fails, whatever the reason.
+    Raises DependencyError with a sentence for the user, whatever fails.
     """
     if torch_installed():
         return True
@@ -77,7 +77,7 @@ def install() -> bool:
             ).format(code=error.returncode)
         ) from error
     except Exception as error:
-        # Of Slicer's or the extension's own parts, or of a torch that does not run on this computer.
+        # From Slicer, from the extension, or from a torch that does not run on this computer.
         logging.exception("LightMedSeg: installing PyTorch failed.")
         raise DependencyError(
             _("PyTorch could not be installed ({reason}); look at the Python console for details.").format(
@@ -97,7 +97,7 @@ def _install_extension() -> None:
                 "console (View / Python Console) to install PyTorch, then restart Slicer."
             ).format(versions=version_requirement())
         )
-    # The click on the button was the answer to Slicer's questions; a restart is left to the user.
+    # The click has answered Slicer's questions already; the user decides when to restart.
     asks, manager.interactive = manager.interactive, False
     try:
         installed = manager.installExtensionFromServer(EXTENSION, False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from slicer.i18n import tr as _
 
@@ -12,18 +12,22 @@ from LightMedSegLib.gui.finetune.region_section import RegionSection
 from LightMedSegLib.gui.finetune.review_table import ReviewTable
 from LightMedSegLib.gui.finetune.steps import TRAIN
 from LightMedSegLib.gui.finetune.texts import dice_text
+from LightMedSegLib.gui.panel import Panel, WithCases, WithModels, WithResult, WithRun, WithSteps
 from LightMedSegLib.gui.parameters import chosen_volumes
-from LightMedSegLib.gui.torch_setup import torch_installed
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.jobs.case_job import case_job, case_of
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, is_unedited
 
 
-class AddCaseSection:
-    """panel has ui, logic, parameters, models, result, run and cases (the CasesSection)."""
+class _Panel(Panel, WithModels, WithResult, WithRun, WithCases, WithSteps, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class AddCaseSection:
+    """Makes a case from the chosen segmentation."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self.table = ReviewTable(panel.ui.reviewTable)
         self.region = RegionSection(panel)
@@ -32,22 +36,22 @@ class AddCaseSection:
 
     @property
     def adding(self) -> bool:
-        """True until the case that is being added is in the store."""
+        """Whether a case is being added."""
         return self._panel.logic.case_runner.job is not None
 
     @property
     def card(self) -> ModelCard | None:
-        """Of the model that made the segmentation, if it is still there; else of the chosen one."""
-        node, models = self._panel.parameters.outputSegmentation, self._panel.models
+        """The card of the model that made the segmentation, if it is installed; else of the chosen model."""
+        node, models = self._panel.state.current.outputSegmentation, self._panel.models
         record = ResultRecord.read(node) if node is not None else None
         made_by = models.card_of(f"{record.model}@{record.version}") if record is not None else None
         return made_by if made_by is not None else models.card
 
     def missing(self) -> str:
-        """What has to be there before a case can be added, "" if nothing."""
+        """What the user has to do before a case can be added; "" if nothing."""
         panel = self._panel
-        node = panel.parameters.outputSegmentation
-        if panel.logic.needs_torch and not torch_installed():
+        node = panel.state.current.outputSegmentation
+        if not panel.logic.torch_ready():
             return _("Install PyTorch first (see above).")
         if node is None or not node.GetSegmentation().GetNumberOfSegments():
             return _("Segment a scan and correct the result first.")
@@ -63,8 +67,8 @@ class AddCaseSection:
         return ""
 
     def show(self) -> None:
-        """Bring table, texts and button in line with the chosen segmentation."""
-        ui, node = self._panel.ui, self._panel.parameters.outputSegmentation
+        """Update table, texts and button for the chosen segmentation."""
+        ui, node = self._panel.ui, self._panel.state.current.outputSegmentation
         missing = self.missing()
         self.table.show(node if not missing else None, self.card)
         self.region.show()
@@ -78,12 +82,12 @@ class AddCaseSection:
             widget.visible = not missing
 
     def add(self) -> None:
-        """Begin to add the case; what is wrong is shown below the button."""
+        """Start adding the case; problems are shown below the button."""
         panel = self._panel
-        card = self.card if panel.parameters is not None else None
+        card = self.card if panel.state.in_use else None
         if card is None or self.adding or self.missing():
             return
-        node, volumes = panel.parameters.outputSegmentation, self._volumes()
+        node, volumes = panel.state.current.outputSegmentation, self._volumes()
         try:
             review = self.table.review(node, self.region.region(volumes[0]))
             folder = next(entry.folder for entry in panel.logic.store.list() if entry.identifier == card.identifier)
@@ -106,13 +110,13 @@ class AddCaseSection:
         else:
             self._say(_("The case was not added. {reason}").format(reason=job.message))
         self._panel.cases.reload()
-        if self._panel.parameters is not None:
+        if self._panel.state.in_use:
             self._panel.update()
 
     def _volumes(self) -> list[Any]:
-        """The scan that the segmentation was made from, and further channels as they are chosen now."""
+        """The scan that the segmentation was made from, then the chosen volumes of the other channels."""
         channels = self.card.in_channels if self.card is not None else 1
-        return [self._panel.result.volume(), *chosen_volumes(self._panel.parameters, channels)[1:]]
+        return [self._panel.result.volume(), *chosen_volumes(self._panel.state.current, channels)[1:]]
 
     def _source_text(self, node: Any) -> str:
         text = _("'{segmentation}' on the scan '{volume}'.").format(

@@ -1,8 +1,8 @@
-"""Step 2 of fine-tuning: the list of cases, with how good the model was on each before it saw the correction."""
+"""Step 2 of fine-tuning: the list of cases, each with the Dice of the untouched prediction."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import slicer
 from slicer.i18n import tr as _
@@ -10,13 +10,18 @@ from slicer.i18n import tr as _
 from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.finetuning.cases.store import CaseEntry
 from LightMedSegLib.gui.finetune.texts import cases_text, number_text, size_text
+from LightMedSegLib.gui.panel import Panel, WithModels
 from LightMedSegLib.gui.widgets.tables import fill_table, set_up_table
 
 
-class CasesSection:
-    """panel has ui, logic, models and parameters (None while the panel is not in use)."""
+class _Panel(Panel, WithModels, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class CasesSection:
+    """Lists the cases of the chosen model."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self._entries: list[CaseEntry] = []
         self._shown: list[CaseEntry] = []
@@ -27,12 +32,12 @@ class CasesSection:
 
     @property
     def identifiers(self) -> set[str]:
-        """Of all cases."""
+        """The identifiers of all cases."""
         return {entry.case_id for entry in self._entries}
 
     @property
     def usable(self) -> list[CaseEntry]:
-        """The cases that the chosen model can learn from."""
+        """The cases that the chosen model can be trained on."""
         card = self._panel.models.card
         return [entry for entry in self._entries if card and entry.record and entry.record.fits(card)]
 
@@ -41,7 +46,7 @@ class CasesSection:
         self._entries = self._panel.logic.cases.list()
 
     def show(self) -> None:
-        """The cases of the chosen model, and damaged ones, which can only be deleted."""
+        """Show the cases of the chosen model, and damaged ones, which can only be deleted."""
         ui = self._panel.ui
         shown = [entry for entry in self._entries if entry in self.usable or entry.record is None]
         if shown != self._shown or ui.casesTable.rowCount != len(shown):
@@ -52,7 +57,7 @@ class CasesSection:
         self._show_button()
 
     def delete(self) -> None:
-        """Remove the selected case, after a question."""
+        """Delete the selected case after a confirmation."""
         row = self._panel.ui.casesTable.currentRow()
         if not 0 <= row < len(self._shown):
             return

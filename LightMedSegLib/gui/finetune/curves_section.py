@@ -1,4 +1,4 @@
-"""Two Slicer plots of a running fine-tuning: Dice on what is held out, and the loss."""
+"""Two plots of a running fine-tuning: Dice on held-out corrections, and the training loss."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LightMedSegLib.finetuning.job.progress import JobProgress
+from LightMedSegLib.gui.panel import Panel
 from LightMedSegLib.mrml.progress_plot import Curve, ProgressPlot
 
 _HEIGHT = 170
@@ -18,15 +19,15 @@ _BLUE, _ORANGE, _GREY = (0.12, 0.47, 0.71), (0.90, 0.45, 0.0), (0.5, 0.5, 0.5)
 
 
 class CurvesSection:
-    """panel has ui and parameters (None while the panel is not in use). Two, as the scales have nothing in common.
+    """Draws the progress of a job, in two plots because Dice and loss have different scales.
 
-    views: the plots; titles: the line above each, which is its legend too.
+    views: the plots; titles: the labels above them, which are their legends too.
     """
 
-    def __init__(self, panel: Any) -> None:
+    def __init__(self, panel: Panel) -> None:
         self._panel, self._drawn = panel, -1
         x_title = _("Training step")
-        self._titles = [_("Dice where the corrections were kept out of the training"), _("Training loss")]
+        self._titles = [_("Dice on corrections held out from the training"), _("Training loss")]
         names = ["LightMedSegDice", "LightMedSegLoss"]
         self._plots = [ProgressPlot(name, title, x_title) for name, title in zip(names, self._titles, strict=True)]
         self.views: list[Any] = []
@@ -34,9 +35,9 @@ class CurvesSection:
         panel.ui.plotFrame.visible = False
 
     def show(self, progress: JobProgress) -> None:
-        """Draw what has not been drawn yet; nothing while the panel is not in use."""
+        """Draw new points; does nothing while the panel is not in use."""
         points = len(progress.loss) + len(progress.dice)
-        if self._panel.parameters is None or points == self._drawn:
+        if not self._panel.state.in_use or points == self._drawn:
             return
         self._drawn = points
         self._panel.ui.plotFrame.visible = points > 0
@@ -53,16 +54,16 @@ class CurvesSection:
             self._plots[index].draw(curves, total)
             self.titles[index].text = _title_text(self._titles[index], curves)
             self.views[index].setMRMLScene(slicer.mrmlScene)
-            self.views[index].setMRMLPlotViewNode(self._plots[index].view(self._panel.parameters.parameterNode))
+            self.views[index].setMRMLPlotViewNode(self._plots[index].view(self._panel.state.current.parameterNode))
 
     def scene_is_closing(self) -> None:
-        """The nodes go; new ones are made in the next scene if a job still runs."""
+        """Release the nodes of the scene; if a job still runs, new ones are made in the next scene."""
         self._let_go()
         for plot in self._plots:
             plot.forget()
 
     def close(self) -> None:
-        """The panel is thrown away."""
+        """Remove the plots; called before the panel is destroyed."""
         self._let_go()
         for plot in self._plots:
             plot.remove()
@@ -73,7 +74,7 @@ class CurvesSection:
         self._drawn = -1
 
     def _make_widgets(self) -> None:
-        # Plots are costly to make, and most users never need them.
+        # Plots are slow to create, and most users never need them.
         while len(self.views) < len(self._plots):
             title = qt.QLabel()
             title.textFormat, title.wordWrap = qt.Qt.RichText, True
@@ -88,7 +89,7 @@ class CurvesSection:
 
 
 def _title_text(title: str, curves: Mapping[str, Curve]) -> str:
-    """What a plot shows, and where there are several curves which colour is which."""
+    """The title of a plot, with a legend if it has several curves."""
     text = f"<b>{html.escape(title)}</b>"
     if len(curves) < 2:
         return text

@@ -1,4 +1,4 @@
-"""The process of a fine-tuning job as the panel sees it."""
+"""The process of a fine-tuning job, as the panel starts, follows and stops it."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from LightMedSegLib.finetuning.__main__ import main; sys.exit(main(sys.argv[2:]))"
 )
-"""With the library's place as an argument: launchers such as PythonSlicer may replace PYTHONPATH."""
+"""The library's folder is an argument, because launchers such as PythonSlicer may replace PYTHONPATH."""
 
 _END_SECONDS = 0.5
-"""How long Slicer's end waits for the job, which ends by itself in any case: its standard input is closed."""
+"""How long closing Slicer waits for the job, which ends by itself in any case: its standard input is closed."""
 
 
 class JobProcess(Protocol):
-    """What the panel needs of a process; nothing here waits, except end() for a moment."""
+    """A process that the panel follows and stops. Only end() waits, for a moment."""
 
     def running(self) -> bool:
-        """Whether the process lives; if not, the next events() are its last."""
+        """Whether the process is alive; if not, the next events() returns the last ones."""
 
     def events(self) -> list[dict[str, Any]]:
         """The events since the last call, oldest first."""
 
     def ask_to_stop(self) -> None:
-        """Cancel: the job keeps a checkpoint and ends; may be asked as often as one likes."""
+        """Cancel the job, which saves a checkpoint and ends; may be called repeatedly."""
 
     def end(self) -> None:
-        """Slicer ends, or the module is reloaded: stop now, going on later is possible."""
+        """Stop now, because Slicer ends or the module is reloaded; the job can be resumed later."""
 
     def last_words(self) -> str:
-        """What a process that broke down left on its standard error."""
+        """The standard error of a process that crashed."""
 
 
 class LocalProcess:
@@ -66,7 +66,7 @@ class LocalProcess:
 
     @property
     def pid(self) -> int:
-        """The number of the process, or of its launcher."""
+        """The identifier of the process, or of its launcher."""
         return self._process.pid
 
     def running(self) -> bool:
@@ -108,7 +108,7 @@ class LocalProcess:
 
 
 def remove_output(folder: Path) -> None:
-    """Take away what the process of a finished job wrote beside its result."""
+    """Delete the event and log files of a finished job."""
     for name in (EVENTS_FILE, LOG_FILE):
         with contextlib.suppress(OSError):
             (folder / name).unlink()

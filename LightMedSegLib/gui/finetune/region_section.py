@@ -1,9 +1,9 @@
-"""Which part of the scan was reviewed: all, a box, or a range of slices."""
+"""The widgets for the reviewed region: the whole scan, a box, or a range of slices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import slicer
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.finetuning.cases.review import reviewed_box
+from LightMedSegLib.gui.panel import Panel, WithResult
 from LightMedSegLib.mrml.regions import roi_index_box
 from LightMedSegLib.mrml.segmentations.reviewed import AXES, reviewed_slab, slice_place
 from LightMedSegLib.mrml.volumes import VolumeSnapshot
@@ -18,15 +19,19 @@ from LightMedSegLib.mrml.volumes import VolumeSnapshot
 WHOLE, BOX, SLICES = range(3)
 
 _VIEWS = (("Red", "S"), ("Green", "A"), ("Yellow", "R"))
-"""Slice views and what their sliders are measured along."""
+"""Slice views, and the RAS axis along which each one's slider moves."""
 
 Region = Callable[[VolumeSnapshot], NDArray[Any]]
 
 
-class RegionSection:
-    """panel has ui, result and parameters (None while the panel is not in use)."""
+class _Panel(Panel, WithResult, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class RegionSection:
+    """Lets the user choose the reviewed region."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         ui = panel.ui
         for text in (
@@ -43,18 +48,18 @@ class RegionSection:
         ui.lastSliceButton.connect("clicked()", lambda: self._take_shown(ui.lastSliceSpinBox))
 
     def show(self) -> None:
-        """Only the widgets of the chosen kind are visible."""
+        """Show the widgets of the chosen kind of region, and hide the others."""
         ui = self._panel.ui
         ui.reviewedRoiSelector.visible = ui.reviewedSelector.currentIndex == BOX
         ui.slicesWidget.visible = ui.reviewedSelector.currentIndex == SLICES
 
     def region(self, volume: Any) -> Region | None:
-        """What makes the mask in the worker; None for everything. Raises InputImageError in words."""
+        """The function that makes the mask in the worker; None for everything. Raises InputImageError without a box."""
         ui, kind = self._panel.ui, self._panel.ui.reviewedSelector.currentIndex
         if kind == WHOLE:
             return None
         if kind == BOX:
-            roi = self._panel.parameters.reviewedRoi
+            roi = self._panel.state.current.reviewedRoi
             if roi is None:
                 raise InputImageError(_("Choose or create the box in which you reviewed the segmentation."))
             box = roi_index_box(roi, volume)
@@ -64,10 +69,10 @@ class RegionSection:
         return lambda snapshot: reviewed_slab(snapshot.grid, axis, first, last)
 
     def _on_kind(self, index: int) -> None:
-        """Slices begin with all that there are."""
+        """Begin with the full range of slices."""
         ui, panel = self._panel.ui, self._panel
         self.show()
-        volume = panel.result.volume() if panel.parameters is not None else None
+        volume = panel.result.volume() if panel.state.in_use else None
         if volume is not None:
             bounds = [0.0] * 6
             volume.GetRASBounds(bounds)

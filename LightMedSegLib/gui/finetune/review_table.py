@@ -1,4 +1,4 @@
-"""What the user checked: for every structure of the model, and every segment it does not know, a choice."""
+"""The review table: a choice for each structure of the model and each segment that the model does not know."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST_NAME = 64
 
 @dataclass(frozen=True)
 class Row:
-    """One structure. label: of the model, None for a segment that it does not know. segment_id: None if it has none."""
+    """One structure. label: None for a segment that the model does not know. segment_id: None without a segment."""
 
     name: str
     label: Label | None
@@ -34,7 +34,7 @@ class Row:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The choices that make sense for it, the usual one first."""
+        """The possible choices, the default first."""
         if self.label is None:
             return (LEFT_OUT, REVIEWED)
         return (REVIEWED, ABSENT, LEFT_OUT) if self.segment_id is not None else (LEFT_OUT, ABSENT)
@@ -49,7 +49,7 @@ class ReviewTable:
         set_up_table(table, 0)
 
     def show(self, node: Any, card: ModelCard | None) -> None:
-        """Show a segmentation node for a model; what was chosen for structures that are still there is kept."""
+        """Show the structures of a model and a segmentation node; choices for structures that remain are kept."""
         rows = _rows(node, card) if node is not None and card is not None else []
         if rows == self.rows:
             return
@@ -75,15 +75,15 @@ class ReviewTable:
         fit_height(self._table)
 
     def choice(self, index: int) -> str:
-        """What is chosen for a row: REVIEWED, ABSENT or LEFT_OUT."""
+        """The choice of a row: REVIEWED, ABSENT or LEFT_OUT."""
         return self.rows[index].choices[self._table.cellWidget(index, 1).currentIndex]
 
     def choose(self, index: int, choice: str) -> None:
-        """Choose for a row."""
+        """Set the choice of a row."""
         self._table.cellWidget(index, 1).currentIndex = self.rows[index].choices.index(choice)
 
     def review(self, node: Any, region: Callable[[VolumeSnapshot], NDArray[Any]] | None) -> Review:
-        """The choices for the library. Raises InputImageError where nothing was reviewed or a name is too long."""
+        """The choices as the library takes them. Raises InputImageError if nothing is checked or a name is unusable."""
         values: dict[str, int] = {}
         labels: list[int] = []
         absent: list[int] = []
@@ -103,7 +103,7 @@ class ReviewTable:
             if choice == ABSENT:
                 absent.append(label.value)
         if not labels:
-            raise InputImageError(_("Nothing is chosen as checked; choose at least one structure."))
+            raise InputImageError(_("No structure is marked as checked; mark at least one."))
         return Review(values, tuple(labels), tuple(absent), tuple(added), region)
 
 

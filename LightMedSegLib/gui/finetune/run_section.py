@@ -1,9 +1,9 @@
-"""Step 2 of fine-tuning: the button, which becomes Cancel, the process behind it, and how far it is."""
+"""Step 2 of fine-tuning: the button that starts and cancels a job, its process, and its progress."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 import qt
 from slicer.i18n import tr as _
@@ -21,15 +21,19 @@ from LightMedSegLib.gui.finetune.curves_section import CurvesSection
 from LightMedSegLib.gui.finetune.process import JobProcess, remove_output
 from LightMedSegLib.gui.finetune.steps import TRAIN
 from LightMedSegLib.gui.finetune.texts import progress_text
-from LightMedSegLib.gui.torch_setup import torch_installed
+from LightMedSegLib.gui.panel import Panel, WithCases, WithModels, WithSteps, WithVerdict
 
 _LOOK_MILLISECONDS = 200
 
 
-class FinetuneSection:
-    """panel has ui, logic, parameters, models, cases, verdict (the VerdictSection) and torch."""
+class _Panel(Panel, WithModels, WithCases, WithSteps, WithVerdict, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class FinetuneSection:
+    """Drives the button Fine-tune and follows the process of its job."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self.process: JobProcess | None = None
         self.progress = JobProgress()
@@ -45,13 +49,13 @@ class FinetuneSection:
 
     @property
     def running(self) -> bool:
-        """True until the process of the job has ended, also while it is being stopped."""
+        """Whether the process of a job has not ended yet, also while it is being stopped."""
         return self.process is not None
 
     def missing(self) -> str:
-        """What has to be there before anything can be learnt, "" if nothing."""
+        """What the user has to do before a job can start; "" if nothing."""
         panel = self._panel
-        if panel.logic.needs_torch and not torch_installed():
+        if not panel.logic.torch_ready():
             return _("Install PyTorch first (see above).")
         if panel.models.card is None:
             return _("Choose a model.")
@@ -60,50 +64,51 @@ class FinetuneSection:
         return ""
 
     def clear_up(self) -> None:
-        """The panel is opened for the first time: clear away what a crash of an earlier Slicer left."""
+        """Remove what a crash of Slicer left behind; called when the panel is opened for the first time."""
         logic = self._panel.logic
         clean_up(logic.jobs_folder, logic.store, logic.cases)
 
     def show(self) -> None:
-        """Bring button, bar and text in line with the state of the job."""
+        """Update button, bar and text for the state of the job."""
         ui, missing = self._panel.ui, self.missing()
         ui.finetuneBar.visible = self.running
-        # While it runs, its plot is what to look at.
+        # While a job runs, its plots matter more than the cases.
         ui.casesGroup.visible = not self.running
         if self.running:
             ui.finetuneButton.text = _("Stopping...") if self._stopping else _("Cancel the fine-tuning")
             ui.finetuneButton.enabled = not self._stopping
-            ui.finetuneButton.toolTip = _("Stop; started again, it goes on where it was.")
+            ui.finetuneButton.toolTip = _("Stop. If you start it again, it resumes where it stopped.")
             return
         interrupted = not missing and was_interrupted(self._folder())
-        ui.finetuneButton.text = _("Go on with the fine-tuning") if interrupted else _("Fine-tune")
+        ui.finetuneButton.text = _("Resume the fine-tuning") if interrupted else _("Fine-tune")
         ui.finetuneButton.enabled = not missing
         ui.finetuneButton.toolTip = missing or _("Train and test a new version on your cases; you can keep working.")
-        hint = _("An earlier fine-tuning was interrupted; with the same cases it goes on where it was.")
+        hint = _("A fine-tuning was interrupted; with the same cases it resumes where it stopped.")
         self._write(self._message or missing or (hint if interrupted else before_run(self._records())))
 
     def toggle(self) -> None:
-        """The button: start, or cancel what runs."""
+        """Start a job, or cancel the one that runs."""
         if self.running:
             self.cancel()
         else:
             self.start()
 
     def start(self) -> None:
-        """Start the job; what is wrong is shown below the button. Does nothing while a job runs."""
+        """Start a job; problems are shown below the button. Does nothing while a job runs."""
         panel = self._panel
-        if panel.parameters is None or self.running or self.missing():
+        if not panel.state.in_use or self.running or self.missing():
             return
-        self._model = panel.parameters.model
+        self._model = panel.state.current.model
         folder = self._folder()
-        panel.verdict.dismiss()
         try:
             self._description().write(folder)
-            forget_result(folder)
             self.process = panel.logic.launch(folder)
         except (LightMedSegError, OSError) as error:
             self._say(str(error) if isinstance(error, LightMedSegError) else str(OutputError(error.strerror or error)))
             return
+        # Only now: if the job cannot start, the last verdict stays. The new one is at least a training away.
+        panel.verdict.dismiss()
+        forget_result(folder)
         self.progress, self._stopping = JobProgress(), False
         panel.ui.finetuneBar.value = 0
         self._timer.start()
@@ -121,7 +126,7 @@ class FinetuneSection:
             self.show()
 
     def close(self) -> None:
-        """Slicer ends, or the module is reloaded: the job stops, and can go on later."""
+        """Stop the job, because Slicer ends or the module is reloaded; it can be resumed later."""
         self._timer.stop()
         self.curves.close()
         if self.process is not None:
@@ -132,7 +137,7 @@ class FinetuneSection:
         return [entry.record for entry in self._panel.cases.usable if entry.record is not None]
 
     def _folder(self) -> Any:
-        return self._panel.logic.jobs_folder / (self._model if self.running else self._panel.parameters.model)
+        return self._panel.logic.jobs_folder / (self._model if self.running else self._panel.state.current.model)
 
     def _description(self) -> JobDescription:
         logic = self._panel.logic
@@ -143,7 +148,7 @@ class FinetuneSection:
             threads=settings.threads(),
             adopt="if_better" if self._panel.ui.adoptCheckBox.checked else "ask",
             settings=logic.finetune_settings,
-            # The user's usual places are not written down: they would name the user.
+            # The default folders are left out: their paths contain the user's name.
             cases_folder=None if logic.cases.folder == CaseStore().folder else str(logic.cases.folder),
             models_folder=None if logic.store.user == user_models_folder() else str(logic.store.user),
         )
@@ -180,16 +185,16 @@ class FinetuneSection:
         elif progress.failure:
             self._say(_("The fine-tuning failed. {reason}").format(reason=progress.failure))
         elif progress.cancelled or self._stopping:
-            self._say(_("Stopped: nothing was changed. Started again, it goes on where it was."))
+            self._say(_("Stopped: nothing was changed. If you start it again, it resumes where it stopped."))
         else:
             logging.error("LightMedSeg: the process of the fine-tuning broke down.\n%s", process.last_words())
             self._say(
                 _(
                     "The fine-tuning broke down; the Python console says where. Nothing was changed. "
-                    "Started again, it goes on where it was."
+                    "If you start it again, it resumes where it stopped."
                 )
             )
-        if panel.parameters is not None:
+        if panel.state.in_use:
             panel.update()
 
     def _say(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The three steps of fine-tuning, of which one is open at a time."""
+"""The three steps of fine-tuning. One is open at a time."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import Any
 
 import qt
 
+from LightMedSegLib.gui.panel import Panel
+
 ADD, TRAIN, DECIDE = range(3)
 
 _LAYOUT_MILLISECONDS = 100
-"""Sections inside of sections need several turns of the event loop until their sizes are final."""
+"""Nested sections need several passes of the event loop until their sizes are final."""
 
 
 class FinetuneSteps:
-    """panel has ui."""
+    """Keeps one of the three steps open."""
 
-    def __init__(self, panel: Any) -> None:
+    def __init__(self, panel: Panel) -> None:
         self._ui = panel.ui
         self._wanted: Any = None
         self._buttons = (self._ui.addCaseGroup, self._ui.trainGroup, self._ui.decideGroup)
@@ -28,17 +30,17 @@ class FinetuneSteps:
         self._timer.connect("timeout()", self._scroll)
 
     def open(self, step: int) -> None:
-        """Open a step, as the work has come to it, and scroll to it."""
+        """Open a step and scroll to it."""
         self._buttons[step].collapsed = False
         self.bring_into_view(self._buttons[step])
 
     def bring_into_view(self, widget: Any) -> None:
-        """Scroll so that a widget is in sight, or begins at the top, once its present changes are laid out."""
+        """Scroll to a widget once pending changes are laid out; one that is not fully visible goes to the top."""
         self._wanted = widget
         self._timer.start()
 
     def close(self) -> None:
-        """The panel is thrown away."""
+        """Stop the timer; called before the panel is destroyed."""
         self._timer.stop()
 
     def _closing_the_others(self, step: int) -> Callable[[bool], None]:

@@ -1,4 +1,4 @@
-"""What the panel says about cases, a running job, its verdict, and versions."""
+"""The texts about cases, a running job, its verdict, and versions."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ _NOTHING = "-"
 
 
 def number_text(value: float | None) -> str:
-    """A Dice value, a dash where there is none."""
+    """A Dice value with three decimals; a dash for None or NaN."""
     return _NOTHING if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def cases_text(count: int) -> str:
-    """A number of cases."""
+    """The number of cases with its noun."""
     return _("1 case") if count == 1 else _("{count} cases").format(count=count)
 
 
 def size_text(size: int) -> str:
-    """Bytes for people."""
+    """A size in bytes, as megabytes."""
     return _("{size:.1f} MB").format(size=size / 1e6)
 
 
 def dice_text(trial: BaselineDice | None) -> str:
-    """How good the untouched prediction was."""
+    """The Dice of the untouched prediction with the correction."""
     if trial is None or math.isnan(trial.mean):
         return _("No structure was in both the prediction and the correction.")
     return _("Dice of the prediction with your correction: {dice}.").format(dice=number_text(trial.mean))
 
 
 def progress_text(progress: JobProgress) -> str:
-    """What a job does, for how long, and how long it will take."""
+    """The stage of a job, the elapsed time, and during training the remaining time."""
     elapsed = duration_text(progress.elapsed)
     stage = _stage_text(progress)
     if progress.remaining is None or progress.phase != "training":
@@ -56,11 +56,11 @@ def _stage_text(progress: JobProgress) -> str:
     if progress.phase == "starting":
         return _("Starting")
     if progress.phase == "comparing":
-        return _("Comparing the present version with your corrections")
+        return _("Comparing the current version with your corrections")
     if progress.phase != "training":
         return _("Testing the new version")
     if progress.part >= progress.parts:
-        return _("Training on everything, step {step} of {steps}").format(step=progress.step, steps=progress.steps)
+        return _("Training on all cases, step {step} of {steps}").format(step=progress.step, steps=progress.steps)
     return _("Test {part} of {parts}: training without a part of your corrections, step {step} of {steps}").format(
         part=max(1, progress.part), parts=progress.parts - 1, step=progress.step, steps=progress.steps
     )
@@ -86,8 +86,8 @@ def verdict_text(result: Mapping[str, Any]) -> str:
     if result["candidate"] and not result["accepted"]:
         steps.append(
             _(
-                "Or keep the new version aside: the present one stays in use, and in the list of versions you can "
-                "still use the new one if you see that it is better."
+                "Or keep the new version aside: the current one stays in use. If you find the new one better, you can "
+                "still use it from the list of versions."
             )
         )
     if steps:
@@ -96,10 +96,10 @@ def verdict_text(result: Mapping[str, Any]) -> str:
 
 
 def verdict_sections(result: Mapping[str, Any]) -> dict[str, list[tuple[str, ...]]]:
-    """For each thing that was tested: structure, Dice before and after, change; the mean first."""
+    """The rows of each test: structure, Dice before and after, change; the mean first."""
     sections = {}
     for key, title in (
-        ("held_out", _("Your corrections, where they were kept out of the training")),
+        ("held_out", _("Your corrections, held out from the training")),
         ("reference", _("What the model knew before")),
     ):
         table = result[key]
@@ -118,7 +118,7 @@ def _verdict_row(name: str, before: float | None, after: float | None) -> tuple[
 
 
 def origin_text(version: TunedVersion) -> str:
-    """Where a version comes from."""
+    """The origin of a version: shipped, imported, or the number of cases; with the date."""
     if version.shipped:
         return _("Came with the program")
     if version.accepted is None:
@@ -128,14 +128,14 @@ def origin_text(version: TunedVersion) -> str:
 
 
 def tests_text(version: TunedVersion) -> str:
-    """Whether the version passed the tests; a dash where nobody tested it."""
+    """Whether the version passed the tests; a dash for an untested one."""
     if version.accepted is None:
         return _NOTHING
     return _("passed") if version.accepted else _("not passed")
 
 
 def gain_text(report: Mapping[str, Any] | None) -> str:
-    """Dice before and after where it was held out."""
+    """Dice on held-out corrections before and after; a dash without a report."""
     if report is None:
         return _NOTHING
     table = report["held_out"]

@@ -1,8 +1,9 @@
-"""The figures of a new version, what the tests say, and the user's decision."""
+"""Step 3 of fine-tuning: the metrics of a new version, the verdict of the tests, and the user's decision."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import slicer
 from slicer.i18n import tr as _
@@ -12,17 +13,23 @@ from LightMedSegLib.finetuning.job.folders import forget_result, last_result
 from LightMedSegLib.finetuning.versions import adopt
 from LightMedSegLib.gui.finetune.steps import ADD, DECIDE
 from LightMedSegLib.gui.finetune.texts import verdict_sections, verdict_text, verdict_title
+from LightMedSegLib.gui.panel import Panel, WithFinetuning, WithModels, WithRun, WithSteps, WithVersions
 from LightMedSegLib.gui.widgets.tables import fill_sections, set_up_table
 from LightMedSegLib.model.card import ModelCard
 
 
-class VerdictSection:
-    """panel has ui, logic, parameters, models, versions and run. Without a result nothing is visible."""
+class _Panel(Panel, WithModels, WithRun, WithSteps, WithVersions, WithFinetuning, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class VerdictSection:
+    """Shows the verdict of the last job and drives the buttons that answer it. Hidden without a result."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self._result: dict[str, Any] | None = None
         self._model = ""
+        self._folder: Path | None = None
         ui = panel.ui
         set_up_table(ui.verdictTable, 0)
         self._show_frame()
@@ -32,15 +39,15 @@ class VerdictSection:
 
     @property
     def candidate(self) -> str | None:
-        """The new version that is shown, as name@version; None if there is none."""
+        """The new version, as name@version; None if there is none."""
         return self._result["candidate"] if self._result is not None else None
 
     def take(self, model: str, result: dict[str, Any]) -> None:
-        """A job of a model came to a verdict."""
+        """Show the verdict of a job that has just ended. model: the parent, as name@version."""
         self._panel.models.reload()
         self._panel.versions.reload()
         self._set(model, result)
-        parameters = self._panel.parameters or self._panel.logic.getParameterNode()
+        parameters = self._panel.state.parameters or self._panel.logic.getParameterNode()
         if result["adopted"]:
             self._forget_file()
             if parameters.model == model:
@@ -48,17 +55,17 @@ class VerdictSection:
         self._fill()
 
     def show(self) -> None:
-        """The result for the chosen model, also of a job that ended while nobody looked, until somebody decides.
+        """Show the last result for the chosen model until the user decides, also if the panel was closed meanwhile.
 
-        Nothing on the disk changes: a file goes only when somebody decides, deletes the version or starts a job.
+        No file is deleted here: that needs the user's decision, the deletion of the version, or the start of a job.
         """
         panel, card = self._panel, self._panel.models.card
         if self._result is not None and (card is None or self._model.split("@")[0] != card.name or self._is_gone()):
-            self._set("", None)
+            self._clear()
         if self._result is None and card is not None and not panel.finetune.running:
-            self._set(card.identifier, last_result(panel.logic.jobs_folder / card.identifier))
+            self._set(card.identifier, last_result(self._jobs_folder_of(card.identifier)))
             if self._is_gone():
-                self._set("", None)
+                self._clear()
             elif self._result is not None:
                 self._fill()
         if self.candidate is not None:
@@ -67,27 +74,27 @@ class VerdictSection:
         self._show_buttons()
 
     def dismiss(self) -> None:
-        """Nothing changes: the new version stays in the list of versions."""
+        """Delete the result that is shown; the new version stays in the list of versions."""
         self._forget_file()
-        self._set("", None)
+        self._clear()
         self._show_frame()
 
     def keep_aside(self) -> None:
-        """The user's answer: not this one; more corrections may make a better one."""
+        """Dismiss the result and open step 1, because more corrections may lead to a better version."""
         self.dismiss()
         self._panel.steps.open(ADD)
 
     def forget_version(self, card: ModelCard) -> None:
-        """Somebody has deleted this version: what its job came to goes with it."""
+        """Delete the result of the job that made a version; called when the version was deleted."""
         if card.parent is None:
             return
-        folder = self._panel.logic.jobs_folder / f"{card.parent.name}@{card.parent.version}"
+        folder = self._jobs_folder_of(f"{card.parent.name}@{card.parent.version}")
         result = last_result(folder)
         if result is not None and result["candidate"] == card.identifier:
             forget_result(folder)
 
     def adopt(self) -> None:
-        """The new version becomes the one in use."""
+        """Put the new version into use."""
         candidate = self.candidate
         if candidate is None:
             return
@@ -99,22 +106,28 @@ class VerdictSection:
         self._forget_file()
         self._panel.models.reload()
         self._panel.versions.reload()
-        self._panel.parameters.model = candidate
+        self._panel.state.current.model = candidate
         self._panel.update()
 
     def segment_again(self) -> None:
-        """Segment the chosen volume with the new version; before it is adopted this is a trial."""
+        """Segment the chosen volume with the new version, which does not adopt it."""
         if self.candidate is not None:
             self._panel.run.start(self.candidate)
 
     def _set(self, model: str, result: dict[str, Any] | None) -> None:
-        self._model, self._result = model, result
+        self._model, self._result, self._folder = model, result, self._jobs_folder_of(model)
+
+    def _clear(self) -> None:
+        self._model, self._result, self._folder = "", None, None
+
+    def _jobs_folder_of(self, identifier: str) -> Path:
+        return self._panel.logic.jobs_folder / identifier
 
     def _is_gone(self) -> bool:
         return self.candidate is not None and self._panel.models.card_of(self.candidate) is None
 
     def _notice_adoption(self, candidate: str) -> None:
-        """The version may have been adopted, or left again, in the list of versions."""
+        """Notice that the version was adopted, or rolled back, in the list of versions."""
         name, _, version = candidate.partition("@")
         in_use = self._panel.logic.store.chosen(name) == version
         if self._result is not None and self._result["adopted"] != in_use:
@@ -122,8 +135,9 @@ class VerdictSection:
             self._fill()
 
     def _forget_file(self) -> None:
-        if self._model:
-            forget_result(self._panel.logic.jobs_folder / self._model)
+        # The folder may have changed since: only the file that was shown is the user's to decide on.
+        if self._folder is not None:
+            forget_result(self._folder)
 
     def _fill(self) -> None:
         assert self._result is not None
@@ -153,7 +167,8 @@ class VerdictSection:
             _("Use the new version from now on; you can go back at any time.")
             if accepted
             else _(
-                "The tests did not accept this version; the reasons are above. The list of versions can still use it."
+                "The tests did not accept this version; the reasons are above. You can still use it from the list of "
+                "versions."
             )
         )
         ui.keepAsideButton.text = _("Close") if adopted or not made else _("Keep aside")

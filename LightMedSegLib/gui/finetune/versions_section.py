@@ -1,8 +1,8 @@
-"""All versions of the chosen model: which is in use, going back, choosing another, deleting."""
+"""The list of versions of the chosen model, with buttons to use, roll back and delete."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import slicer
 from slicer.i18n import tr as _
@@ -10,13 +10,18 @@ from slicer.i18n import tr as _
 from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.finetuning.versions import TunedVersion, adopt, gate_report, list_versions, roll_back
 from LightMedSegLib.gui.finetune.texts import gain_text, origin_text, tests_text
+from LightMedSegLib.gui.panel import Panel, WithModels, WithVerdict
 from LightMedSegLib.gui.widgets.tables import fill_table, set_up_table
 
 
-class VersionsSection:
-    """panel has ui, logic, models and parameters (None while the panel is not in use)."""
+class _Panel(Panel, WithModels, WithVerdict, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class VersionsSection:
+    """Lists the versions of the chosen model and drives the buttons below the list."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self._name = ""
         self._versions: list[TunedVersion] = []
@@ -28,11 +33,11 @@ class VersionsSection:
         ui.deleteVersionButton.connect("clicked()", self.delete)
 
     def reload(self) -> None:
-        """Have the next show() read the store again."""
+        """Make the next show() read the store again."""
         self._name = ""
 
     def show(self) -> None:
-        """The versions of the chosen model, newest first."""
+        """Show the versions of the chosen model, newest first."""
         ui, card = self._panel.ui, self._panel.models.card
         name = card.name if card is not None else ""
         if name != self._name:
@@ -49,12 +54,12 @@ class VersionsSection:
         self._show_buttons()
 
     def use(self) -> None:
-        """Use the selected version; one that did not pass the tests only after a question."""
+        """Use the selected version; one that did not pass the tests only after a confirmation."""
         version = self._selected()
         if version is None:
             return
         if version.accepted is False and not slicer.util.confirmYesNoDisplay(
-            _("Version {version} did not pass the tests. {reasons}\n\nUse it all the same?").format(
+            _("Version {version} did not pass the tests. {reasons}\n\nUse it anyway?").format(
                 version=version.card.version, reasons=" ".join(version.reasons)
             ),
             _("Use a version that did not pass"),
@@ -63,11 +68,11 @@ class VersionsSection:
         self._change(lambda: adopt(self._panel.logic.store, version.card.identifier, against_the_gate=True))
 
     def roll_back(self) -> None:
-        """Go back to what the version in use was made from."""
+        """Go back to the parent of the version in use."""
         self._change(lambda: roll_back(self._panel.logic.store, self._name))
 
     def delete(self) -> None:
-        """Remove the selected version, after a question."""
+        """Delete the selected version after a confirmation."""
         version = self._selected()
         if version is None or version.active or version.shipped:
             return
@@ -82,9 +87,9 @@ class VersionsSection:
         except LightMedSegError as error:
             slicer.util.errorDisplay(str(error))
         in_use = self._in_use()
-        if self._panel.parameters.model == version.card.identifier and in_use is not None:
-            self._panel.parameters.model = in_use.card.identifier
-        self._read_anew()
+        if self._panel.state.current.model == version.card.identifier and in_use is not None:
+            self._panel.state.current.model = in_use.card.identifier
+        self._reload_all()
 
     def _change(self, change: Any) -> None:
         try:
@@ -92,10 +97,10 @@ class VersionsSection:
         except LightMedSegError as error:
             slicer.util.errorDisplay(str(error))
             return
-        self._panel.parameters.model = model.card.identifier
-        self._read_anew()
+        self._panel.state.current.model = model.card.identifier
+        self._reload_all()
 
-    def _read_anew(self) -> None:
+    def _reload_all(self) -> None:
         self._panel.models.reload()
         self.reload()
         self._panel.update()

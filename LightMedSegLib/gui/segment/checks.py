@@ -1,4 +1,4 @@
-"""What is looked at before a run: sentences that warn and say what to do. Nothing here stops anybody."""
+"""Checks before a run: warnings that say what is wrong and what to do. None of them prevents the run."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _seen: dict[str, tuple[Any, ScanFacts]] = {}
 def warnings_before_run(
     volumes: Sequence[Any], card: ModelCard, roi: Any = None, output: Any = None, overwrite: bool = False
 ) -> list[str]:
-    """Everything worth knowing before volumes (one node per channel) are segmented, most important first.
+    """The warnings about volumes (one node per channel) before they are segmented, most important first.
 
-    Quick enough for every change of the panel: of the voxels only a thin sample is read.
+    Fast enough for every change of the panel, because only a sparse sample of the voxels is read.
     """
     problem = input_problem(volumes, roi)
     if problem:
@@ -46,7 +46,7 @@ def warnings_before_run(
 
 
 def input_problem(volumes: Sequence[Any], roi: Any = None) -> str:
-    """Why these volumes and this region cannot be segmented at all, "" if they can."""
+    """The reason why these volumes and this region cannot be segmented; "" if they can."""
     try:
         for volume in volumes:
             check_volume_node(volume)
@@ -58,7 +58,7 @@ def input_problem(volumes: Sequence[Any], roi: Any = None) -> str:
 
 
 def region_shape(volume: Any, roi: Any) -> tuple[int, int, int]:
-    """Voxels (i, j, k) of what will be segmented."""
+    """The size (i, j, k) in voxels of the region that will be segmented."""
     if roi is None:
         i, j, k = volume.GetImageData().GetDimensions()
         return (i, j, k)
@@ -67,7 +67,7 @@ def region_shape(volume: Any, roi: Any) -> tuple[int, int, int]:
 
 
 def _facts(volume: Any) -> ScanFacts:
-    """What the library sees in a volume; looked at again only after the voxels or their place have changed."""
+    """The facts about a volume; determined again only after its voxels or geometry have changed."""
     key = (VolumeState.of(volume), volume_grid(volume), node_tags(volume))
     if _seen.get(volume.GetID(), (None,))[0] != key:
         if len(_seen) >= _KEPT:

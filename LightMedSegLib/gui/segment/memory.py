@@ -1,4 +1,4 @@
-"""How much memory a run needs and how much there is."""
+"""The memory that a run needs, and the memory that is available."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from LightMedSegLib.model.card import ModelCard
 
 _BASE_BYTES = 700 * 2**20
-"""PyTorch itself, the weights, and the windows in work."""
+"""PyTorch itself, the weights, and the windows being processed."""
 
 
 def needed_bytes(shape: Sequence[int], spacing: Sequence[float], card: ModelCard, scalar_bytes: int) -> int:
-    """A careful estimate for a volume (or the region of it) of shape voxels at spacing mm."""
+    """A conservative estimate for a volume, or a region of it. shape: voxels (i, j, k). spacing: mm (i, j, k)."""
     voxels = math.prod(shape)
     model_voxels = voxels * math.prod(spacing) / math.prod(card.input.spacing)
-    # The copy, labels twice, and on the model's grid the intensities in two versions.
+    # A copy of the volume, the labels twice, and the intensities twice on the model's grid.
     return int(_BASE_BYTES + voxels * (scalar_bytes * card.in_channels + 2) + model_voxels * 8 * card.in_channels)
 
 
 def available_bytes() -> int | None:
-    """Physical memory that is free now; None where the system does not tell."""
+    """The physical memory that is available now; None if the system does not report it."""
     if sys.platform == "win32":
         return _available_on_windows()
     if sys.platform == "linux":
         return _available_on_linux()
     try:
-        # macOS counts free pages elsewhere; half of what is built in is a fair guess.
+        # macOS reports free pages elsewhere; half of the installed memory is a fair guess.
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (ValueError, OSError, AttributeError):
         return None
 
 
 def _available_on_linux() -> int | None:
-    """With what the system would give back: free pages alone are few on a computer that has read some files."""
+    """Includes the file cache, which the system gives back: free pages alone would be far too few."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:

@@ -1,16 +1,16 @@
-"""Choosing a model: the selector, what it says about itself, importing and exporting."""
+"""The model: selector, description, import and export."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import LightMedSegError
+from LightMedSegLib.gui.panel import Panel
 from LightMedSegLib.gui.parameters import EXTRA_VOLUMES
 from LightMedSegLib.gui.segment import model_texts
 from LightMedSegLib.gui.segment.processing import usable_models
@@ -18,9 +18,9 @@ from LightMedSegLib.model.card import ModelCard
 
 
 class ModelSection:
-    """panel has ui, logic and parameters (None while the panel is not in use)."""
+    """Lists the installed models, describes the chosen one, and imports and exports models."""
 
-    def __init__(self, panel: Any) -> None:
+    def __init__(self, panel: Panel) -> None:
         self._panel = panel
         self._cards: dict[str, ModelCard] = {}
         self._shipped: set[str] = set()
@@ -33,16 +33,16 @@ class ModelSection:
 
     @property
     def card(self) -> ModelCard | None:
-        """The card of the scene's model; None if there is none, or if it is not on this computer."""
-        parameters = self._panel.parameters
+        """The card of the chosen model; None if none is chosen or it is not installed."""
+        parameters = self._panel.state.parameters
         return self._cards.get(parameters.model) if parameters is not None else None
 
     def card_of(self, identifier: str) -> ModelCard | None:
-        """The card of name@version; None if it is not on this computer."""
+        """The card of name@version; None if it is not installed."""
         return self._cards.get(identifier)
 
     def reload(self) -> None:
-        """Read the store again; broken models are named in the section Advanced."""
+        """Read the store again; the section Advanced lists broken models."""
         entries = self._panel.logic.store.list()
         usable = usable_models(self._panel.logic.store)
         self._cards = {entry.identifier: entry.card for entry in usable if entry.card is not None}
@@ -61,19 +61,19 @@ class ModelSection:
         self._panel.ui.modelProblemsLabel.visible = bool(problems)
 
     def choose_default(self) -> None:
-        """A new scene begins with the first model, in the version that is in use."""
-        if not self._panel.parameters.model and self._cards:
+        """Choose the first model, in the version that is in use, if the scene has none."""
+        if not self._panel.state.current.model and self._cards:
             first, card = next(iter(self._cards.items()))
             adopted = f"{card.name}@{self._panel.logic.store.chosen(card.name)}"
-            self._panel.parameters.model = adopted if adopted in self._cards else first
+            self._panel.state.current.model = adopted if adopted in self._cards else first
 
     def names(self) -> list[str]:
         """Identifiers in the order of the selector."""
         return list(self._cards)
 
     def show(self) -> None:
-        """Bring selector and descriptions in line with the parameters."""
-        ui, parameters, card = self._panel.ui, self._panel.parameters, self.card
+        """Update selector and description for the chosen model."""
+        ui, parameters, card = self._panel.ui, self._panel.state.current, self.card
         blocked = ui.modelSelector.blockSignals(True)
         ui.modelSelector.currentIndex = self.names().index(parameters.model) if card is not None else -1
         ui.modelSelector.blockSignals(blocked)
@@ -92,8 +92,8 @@ class ModelSection:
         self._show_volumes(card)
 
     def _show_volumes(self, card: ModelCard | None) -> None:
-        ui, parameters = self._panel.ui, self._panel.parameters
-        # Who has a scan does not look for one.
+        ui, parameters = self._panel.ui, self._panel.state.current
+        # The sample is for users without a volume.
         ui.tryItButton.visible = parameters.inputVolume is None
         channels = card.input.channels if card is not None else ()
         ui.volumeLabel.text = (
@@ -106,7 +106,7 @@ class ModelSection:
                 label.text = _("Volume ({channel}):").format(channel=channels[index].name)
 
     def _missing_text(self) -> str:
-        wanted = self._panel.parameters.model
+        wanted = self._panel.state.current.model
         if wanted:
             return _(
                 "This scene uses the model {model}, which is not on this computer; import it, or choose another."
@@ -114,11 +114,11 @@ class ModelSection:
         return _("There is no model yet; import one in the section Advanced.")
 
     def _on_chosen(self, index: int) -> None:
-        if self._panel.parameters is not None and index >= 0:
-            self._panel.parameters.model = self.names()[index]
+        if self._panel.state.in_use and index >= 0:
+            self._panel.state.current.model = self.names()[index]
 
     def import_model(self) -> None:
-        """Ask for a package and add it to the user's models."""
+        """Ask for a model package and add it to the user's models."""
         path = qt.QFileDialog.getOpenFileName(
             self._panel.parent, _("Import a model"), "", _("Model packages (*.zip);;All files (*)")
         )
@@ -130,7 +130,7 @@ class ModelSection:
             slicer.util.errorDisplay(_("The model was not imported. {reason}").format(reason=error))
             return
         self.reload()
-        self._panel.parameters.model = model.card.identifier
+        self._panel.state.current.model = model.card.identifier
         self._panel.update()
 
     def export_model(self) -> None:

@@ -1,4 +1,4 @@
-"""What the panel says about a model before it runs."""
+"""The texts that describe a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN_STRUCTURES = 40
 
 
 def choice_text(entry: ModelEntry, *, several: bool) -> str:
-    """A line of the model selector. several: there are more versions of this model, so the version tells them apart."""
+    """The text of an entry in the model selector, with the version if several versions of the model are installed."""
     if entry.card is None:
         return entry.identifier
     if not several:
@@ -25,7 +25,7 @@ def choice_text(entry: ModelEntry, *, several: bool) -> str:
 
 
 def version_text(card: ModelCard, *, shipped: bool) -> str:
-    """Which version of the model is chosen, and where it comes from."""
+    """The version of a model and its origin."""
     if shipped:
         return _("Version {version}").format(version=card.version)
     if gate_report(card) is not None:
@@ -34,7 +34,7 @@ def version_text(card: ModelCard, *, shipped: bool) -> str:
 
 
 def structures_text(card: ModelCard) -> str:
-    """The names of what the model segments."""
+    """The names of the structures that the model segments."""
     names = [label.name for label in card.labels]
     if len(names) > _SHOWN_STRUCTURES:
         more = len(names) - _SHOWN_STRUCTURES
@@ -43,14 +43,14 @@ def structures_text(card: ModelCard) -> str:
 
 
 def licence_text(card: ModelCard) -> str:
-    """Under which terms weights and training data are."""
+    """The licences of weights and training data."""
     return _("Weights: {weights}. Training data: {data} ({notice})").format(
         weights=card.licenses["weights"], data=card.licenses["data"], notice=card.licenses["data_notice"]
     )
 
 
 def input_text(card: ModelCard) -> str:
-    """Modality, body region, channels and voxel size that the model works on."""
+    """Modality, body region, channels and voxel size of the model's input."""
     spacing = " x ".join(f"{value:g}" for value in card.input.spacing)
     channels = ", ".join(channel.name for channel in card.input.channels)
     return _("{modality}, {region}: {channels}, resampled to {spacing} mm").format(

@@ -1,4 +1,4 @@
-"""From what a user or a script asks for to a job."""
+"""Makes a segmentation job from the request of the panel or a script."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from LightMedSegLib.mrml.volumes import volume_grid
 
 
 def usable_models(store: ModelStore) -> list[ModelEntry]:
-    """The entries of the store that can be run."""
+    """The entries of the store that can be run: with a card and without a problem."""
     return [entry for entry in store.list() if entry.card is not None and entry.problem is None]
 
 
@@ -43,9 +43,9 @@ def make_job(
     """A job that segments volumes, one node per channel of the model.
 
     model: as in LightMedSegLogic.process. preview: first a coarse result, if the card allows it and the volume is
-    large. segment: what runs the model instead of the library.
+    large. segment: the function that runs the model; None for the library's.
 
-    Raises InputImageError or ModelPackageError in words.
+    Raises InputImageError or ModelPackageError with a sentence for the user.
     """
     problem = input_problem(volumes, roi)
     if problem:

@@ -1,4 +1,4 @@
-"""A new region of interest gets a place and a size, so that the user has something to drag."""
+"""Gives a new region of interest a place and a size, so that the user can drag it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _PART = 0.5
 
 
 def place_new_roi(roi: Any, volume: Any) -> bool:
-    """Put an ROI without size around the middle half of a volume; False if it has a size already."""
+    """Place an ROI without a size around the middle half of a volume; returns whether it was placed."""
     if roi is None or volume is None or volume.GetImageData() is None or any(size > 0 for size in roi.GetSize()):
         return False
     if roi.GetDisplayNode() is None:

@@ -1,4 +1,4 @@
-"""The result: segments, 3D, numbers, the warnings of the run, and the way to the Segment Editor."""
+"""The result: segments, surfaces, statistics, warnings, and the button to the Segment Editor."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from LightMedSegLib.gui.panel import Panel
+from LightMedSegLib.gui.parameters import LightMedSegParameterNode
 from LightMedSegLib.gui.segment.segments_table import SegmentsTable
 from LightMedSegLib.gui.segment.surfaces import SurfacesButton
 from LightMedSegLib.gui.widgets.warning_looks import as_list, show_warning_icon
@@ -24,9 +26,9 @@ _WARNINGS = PREFIX + "Warnings"
 
 
 class ResultSection:
-    """panel has ui, logic and parameters (None while the panel is not in use)."""
+    """Shows the chosen segmentation, its numbers and its warnings."""
 
-    def __init__(self, panel: Any) -> None:
+    def __init__(self, panel: Panel) -> None:
         self._panel = panel
         self._measured: dict[str, list[int]] = {}
         ui = panel.ui
@@ -40,9 +42,9 @@ class ResultSection:
         ui.overwriteCheckBox.connect("toggled(bool)", panel.update)
 
     def take(self, outcome: Outcome, warnings: Sequence[str] = ()) -> None:
-        """A run has delivered: choose its segmentation, keep its warnings, and write its numbers into the table."""
+        """Choose the segmentation of a run, store its warnings, and write its statistics into the table."""
         # The panel may not be in use, but the scene still has its parameters.
-        parameters = self._panel.parameters or self._panel.logic.getParameterNode()
+        parameters = self._panel.state.parameters or self._panel.logic.getParameterNode()
         outcome.node.SetAttribute(_WARNINGS, "\n".join(dict.fromkeys([*warnings, *outcome.notes])) or None)
         if not outcome.preview:
             table = _table(parameters, outcome.node)
@@ -51,8 +53,8 @@ class ResultSection:
         parameters.outputSegmentation = outcome.node
 
     def show(self) -> None:
-        """Bring the widgets in line with the chosen segmentation."""
-        ui, parameters = self._panel.ui, self._panel.parameters
+        """Update the widgets for the chosen segmentation."""
+        ui, parameters = self._panel.ui, self._panel.state.current
         node = parameters.outputSegmentation
         filled = node is not None and node.GetSegmentation().GetNumberOfSegments() > 0
         table = _table_of(node) if filled else None
@@ -65,30 +67,30 @@ class ResultSection:
         ui.staleWidget.visible = bool(ui.staleLabel.text)
 
     def show_notes(self, above: Sequence[str]) -> None:
-        """Show the warnings of the run that made this result, except those that stand above already."""
-        ui, node = self._panel.ui, self._panel.parameters.outputSegmentation
+        """Show the warnings of the run that made this result, except those in above, which are shown already."""
+        ui, node = self._panel.ui, self._panel.state.current.outputSegmentation
         kept = (node.GetAttribute(_WARNINGS) or "") if node is not None else ""
         ui.notesLabel.text = as_list([line for line in kept.splitlines() if line not in above])
         ui.notesFrame.visible = bool(ui.notesLabel.text)
 
     def forget(self) -> None:
-        """The scene is being closed: let go of its nodes."""
+        """Release the nodes of the scene; called before the scene is closed."""
         self._measured.clear()
         self._follow(None, None)
         self.surfaces.drop()
 
     def close(self) -> None:
-        """The panel is thrown away."""
+        """Release the nodes and stop the surfaces; called before the panel is destroyed."""
         self.forget()
         self.surfaces.close()
 
     def show_or_hide_all(self) -> None:
-        """The button: hide all segments, or show all if some are hidden."""
+        """Hide all segments, or show all if some are hidden."""
         self.segments.set_all_visible(not self.segments.all_visible)
 
     def measure(self) -> None:
-        """Fill the table from the segments as they are now."""
-        parameters = self._panel.parameters
+        """Measure the segments as they are now."""
+        parameters = self._panel.state.current
         node, volume = parameters.outputSegmentation, self.volume()
         if node is None or volume is None:
             return
@@ -101,7 +103,7 @@ class ResultSection:
 
     def edit(self) -> None:
         """Open the Segment Editor with the segmentation and its volume."""
-        node, volume = self._panel.parameters.outputSegmentation, self.volume()
+        node, volume = self._panel.state.current.outputSegmentation, self.volume()
         if node is None:
             return
         slicer.util.selectModule("SegmentEditor")
@@ -123,11 +125,11 @@ class ResultSection:
         self._panel.ui.showAllButton.text = _("Hide all") if self.segments.all_visible else _("Show all")
 
     def _stale_text(self, node: Any, table: Any) -> str:
-        """What to say when the numbers are not those of the segments as they are now, "" if they are."""
+        """The warning that the statistics are not those of the segments as they are now; "" if they are."""
         if table is None:
             return _("Not measured yet.")
         if table.GetAttribute(_CORRECTED):
-            # Times mean something only within one run of the program: what was loaded counts as measured.
+            # Modification times are valid only within one session: a loaded table counts as up to date.
             measured = self._measured.setdefault(table.GetID(), _change_times(node))
             stale = measured != _change_times(node)
         else:
@@ -135,8 +137,8 @@ class ResultSection:
         return _("Volumes before your corrections.") if stale else ""
 
     def volume(self) -> Any:
-        """The volume that the segmentation was made from, else the chosen one."""
-        parameters = self._panel.parameters
+        """The node of the volume that the segmentation was made from; else of the chosen volume."""
+        parameters = self._panel.state.current
         node = parameters.outputSegmentation
         made_from = None
         if node is not None:
@@ -149,14 +151,14 @@ def _change_times(node: Any) -> list[int]:
 
 
 def _table_of(segmentation_node: Any) -> Any:
-    """The table of numbers of this segmentation; None if there is none."""
+    """The statistics table of this segmentation; None if there is none."""
     tables = slicer.util.getNodesByClass("vtkMRMLTableNode")
     own = [table for table in tables if table.GetNodeReferenceID(_MEASURED) == segmentation_node.GetID()]
     return own[0] if own else None
 
 
-def _table(parameters: Any, segmentation_node: Any) -> Any:
-    """The table of this segmentation, made if there is none; it becomes the scene's."""
+def _table(parameters: LightMedSegParameterNode, segmentation_node: Any) -> Any:
+    """The statistics table of this segmentation, created if there is none, as the chosen table."""
     table = _table_of(segmentation_node)
     if table is None:
         name = _("{segmentation} statistics").format(segmentation=segmentation_node.GetName())

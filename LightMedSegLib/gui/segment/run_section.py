@@ -1,17 +1,17 @@
-"""The Segment button, which becomes Cancel, with every message before, during and after a run."""
+"""The button that starts and cancels a run, and the messages before, during and after it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import qt
 from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.gui import settings
+from LightMedSegLib.gui.panel import Panel, WithModels, WithResult
 from LightMedSegLib.gui.parameters import EXTRA_VOLUMES, chosen_volumes
 from LightMedSegLib.gui.segment.checks import warnings_before_run
-from LightMedSegLib.gui.torch_setup import torch_installed
 from LightMedSegLib.gui.widgets.node_watch import NodeWatch
 from LightMedSegLib.gui.widgets.times import duration_text, progress_text
 from LightMedSegLib.gui.widgets.warning_looks import as_list, show_warning_icon, warning_icon
@@ -20,10 +20,14 @@ from LightMedSegLib.mrml.jobs.segment_job import Outcome
 from LightMedSegLib.mrml.segmentations.result_record import is_unedited
 
 
-class RunSection:
-    """panel has ui, logic, parameters, models (the ModelSection) and result (the ResultSection)."""
+class _Panel(Panel, WithModels, WithResult, Protocol):
+    """The panel with the sections that this one asks."""
 
-    def __init__(self, panel: Any) -> None:
+
+class RunSection:
+    """Drives the button Segment and shows the messages of a run."""
+
+    def __init__(self, panel: _Panel) -> None:
         self._panel = panel
         self._notes: list[str] = []
         self._warnings: list[str] = []
@@ -35,14 +39,14 @@ class RunSection:
 
     @property
     def running(self) -> bool:
-        """True until the present run has ended, also while it is being stopped."""
+        """Whether a run has not ended yet, also while it is being stopped."""
         return self._panel.logic.job is not None
 
     def missing(self) -> str:
-        """What has to be chosen or installed before anything can run, "" if nothing."""
+        """What the user has to choose or install before a run; "" if nothing."""
         panel = self._panel
         card = panel.models.card
-        if panel.logic.needs_torch and not torch_installed():
+        if not panel.logic.torch_ready():
             return _("Install PyTorch first (see above).")
         if card is None:
             return _("Choose a model.")
@@ -50,12 +54,12 @@ class RunSection:
             return _("This model needs {count} volumes; run it from a script (LightMedSegLogic.process).").format(
                 count=card.in_channels
             )
-        if None in chosen_volumes(panel.parameters, card.in_channels):
+        if None in chosen_volumes(panel.state.current, card.in_channels):
             return _("Choose a volume for every input of the model.")
         return ""
 
     def show(self) -> None:
-        """Bring button and warnings in line with the parameters and the state of the run."""
+        """Update button and warnings for the parameters and the state of the run."""
         panel, button = self._panel, self._panel.ui.segmentButton
         job = panel.logic.job
         panel.ui.progressBar.visible = job is not None
@@ -64,25 +68,25 @@ class RunSection:
             button.enabled = not job.stopping
             button.toolTip = _("Stop; nothing is changed (Esc)")
             return
-        self._watch.follow([*chosen_volumes(panel.parameters, len(EXTRA_VOLUMES) + 1), panel.parameters.roi])
+        self._watch.follow([*chosen_volumes(panel.state.current, len(EXTRA_VOLUMES) + 1), panel.state.current.roi])
         missing = self.missing()
         button.text, button.enabled = _("Segment"), not missing
         button.toolTip = missing or _("Segment the volume (Ctrl+Return)")
         self.show_warnings()
 
     def rest(self) -> None:
-        """The panel is left, or the scene is being closed: let go of its nodes."""
+        """Release the nodes of the scene; called when the panel is left or the scene is closed."""
         self._watch.follow([])
 
     def forget(self) -> None:
-        """The scene is being closed: messages about its result go; a run still tells how it ends."""
+        """Clear the messages about the result; called before the scene is closed. A run still reports its end."""
         self._notes = []
         if not self.running:
             self._say("")
 
     def show_warnings(self) -> None:
-        """Look at the input again and show below the button what is odd about it."""
-        ui, parameters = self._panel.ui, self._panel.parameters
+        """Check the input again and show the warnings below the button."""
+        ui, parameters = self._panel.ui, self._panel.state.current
         output, overwrite = parameters.outputSegmentation, ui.overwriteCheckBox.checked
         lines = self._look_at_input(output, overwrite)
         ui.checksLabel.text = as_list(lines)
@@ -95,37 +99,37 @@ class RunSection:
         self._panel.result.show_notes([*lines, *ui.statusLabel.text.splitlines()])
 
     def _look_at_input(self, output: Any = None, overwrite: bool = False) -> list[str]:
-        """What is odd about the input, and about the segmentation that was chosen for the result."""
-        parameters, card = self._panel.parameters, self._panel.models.card
+        """The warnings about the input and about the segmentation that was chosen for the result."""
+        parameters, card = self._panel.state.current, self._panel.models.card
         if card is None or self.missing():
             return []
         volumes = chosen_volumes(parameters, card.in_channels)
         return warnings_before_run(volumes, card, parameters.roi, output, overwrite)
 
     def toggle(self) -> None:
-        """The button: start, or cancel what runs."""
+        """Start a run, or cancel the one that runs."""
         if self.running:
             self.cancel()
         else:
             self.start()
 
     def start(self, model: str | None = None) -> None:
-        """Run the chosen model, or another name@version; what is wrong is shown below the button.
+        """Run the chosen model, or another name@version; problems are shown below the button.
 
-        Does nothing while something runs.
+        Does nothing during a run.
         """
-        panel, parameters = self._panel, self._panel.parameters
+        panel, parameters = self._panel, self._panel.state.parameters
         if parameters is None or self.running:
             return
-        missing = self.missing()
-        if missing:
+        missing, card = self.missing(), panel.models.card
+        if missing or card is None:
             self._say(missing)
             return
         self.show_warnings()
         self._notes, self._warnings = [], self._look_at_input()
         try:
             panel.logic.process(
-                chosen_volumes(parameters, panel.models.card.in_channels),
+                chosen_volumes(parameters, card.in_channels),
                 self._target(),
                 model or parameters.model,
                 parameters.roi,
@@ -147,11 +151,11 @@ class RunSection:
         self.show()
 
     def _target(self) -> Any:
-        """The chosen segmentation where it may be written, or where the user must learn that it is kept.
+        """The chosen segmentation if it may be overwritten or if the user must be warned that it is kept; else None.
 
-        An untouched earlier result is left to the library: only one of the same volume and model is replaced.
+        For an unedited earlier result the library decides: only one of the same volume and model is replaced.
         """
-        node = self._panel.parameters.outputSegmentation
+        node = self._panel.state.current.outputSegmentation
         if node is None or self._panel.ui.overwriteCheckBox.checked:
             return node
         untouched_result = node.GetSegmentation().GetNumberOfSegments() > 0 and is_unedited(node)
@@ -164,14 +168,14 @@ class RunSection:
             self.show()
 
     def _on_input_changed(self) -> None:
-        # A region of interest that was dragged may have answered a warning.
-        if self._panel.parameters is not None:
+        # Moving a region of interest may have resolved a warning.
+        if self._panel.state.in_use:
             self.show()
 
     def _show_progress(self, job: Job) -> None:
         if job.state.ended:
             # A script's blocking call ends here, without _on_end.
-            if self._panel.parameters is not None:
+            if self._panel.state.in_use:
                 self.show()
             return
         self._panel.ui.progressBar.value = round(100 * job.progress.fraction)
@@ -192,8 +196,8 @@ class RunSection:
             self._say("\n".join([done, *self._notes]))
         else:
             self._say(job.message)
-        # The panel may have been left meanwhile; it is brought up to date when it is entered again.
-        if self._panel.parameters is not None:
+        # If the panel was left meanwhile, it is updated when it is entered again.
+        if self._panel.state.in_use:
             self._panel.update()
         else:
             self._panel.ui.progressBar.visible = False

@@ -1,4 +1,4 @@
-"""Runs one segmentation at a time beside the user interface, and tells the panel how far it is."""
+"""Runs one job at a time beside the user interface, and reports its progress to the panel."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.jobs.worker import Worker
 
 _YIELD_SECONDS = 0.015
-"""How long each look at a job lets the thread work: short enough that views follow the mouse."""
+"""How long each poll lets the thread work: short enough that views follow the mouse."""
 
 _TICK_SECONDS = 0.05
 
 
 class Runner:
-    """A worker thread and the timer that asks it.
+    """A worker thread and the timer that polls it.
 
-    on_tick(job) tells at least every now and then, and of the end; on_busy(running) tells of start and end.
+    on_tick(job) is called regularly and at the end of a job; on_busy(running) at its start and end.
 
-    Slicer's event loop does not let go of Python's global lock: a thread would stand still between two events that
+    Slicer's event loop does not release Python's global lock: the thread would stand still between two events that
     run Python code. So the timer fires whenever there is nothing else to do, and waits a little for the thread.
     """
 
@@ -33,17 +33,17 @@ class Runner:
         self.on_tick: Callable[[Job], None] = _ignore
         self.on_busy: Callable[[bool], None] = _ignore
         self._worker = Worker()
-        # Made by the first start(): it would keep the runners of all blocking calls of a script alive.
+        # Created by the first start(): a timer would keep the runners of all blocking calls of a script alive.
         self._timer: Any = None
         self._told = 0.0
 
     @property
     def job(self) -> Job | None:
-        """The job that has not ended yet."""
+        """The job that has not ended yet; None without one."""
         return self._worker.job
 
     def start(self, job: Job) -> None:
-        """Begin a job and return; raises LightMedSegError while another one has not ended."""
+        """Start a job and return at once; raises LightMedSegError while another one runs."""
         self._worker.submit(job)
         self.on_busy(True)
         if self._timer is None:
@@ -53,9 +53,9 @@ class Runner:
         self._timer.start()
 
     def run(self, job: Job) -> Any:
-        """Begin a job and wait for its outcome; the views and panels stay alive, but take no clicks.
+        """Run a job and return its outcome; meanwhile views and panels are redrawn, but take no clicks.
 
-        Raises LightMedSegError (CancelledError, InputImageError, ...) in words when there is no outcome.
+        Raises LightMedSegError (CancelledError, InputImageError, ...) with a sentence for the user if it fails.
         """
         self._worker.submit(job)
         self.on_busy(True)
@@ -67,23 +67,23 @@ class Runner:
         raise _error_of(job)
 
     def cancel(self) -> None:
-        """Ask the present job to stop; nothing happens without one."""
+        """Ask the present job to stop; does nothing without one."""
         self._worker.cancel()
 
     def drop(self) -> None:
-        """The scene is being closed: nobody wants the result any more."""
+        """Drop the result of the present job; called before the scene is closed."""
         if self.job is not None:
             self.job.drop(_("The scene was closed during the segmentation; the result was dropped."))
 
     def stop(self) -> None:
-        """Ask everything to end, without waiting; the runner cannot be used any more."""
+        """Ask the job and the thread to end, without waiting; the runner cannot be used afterwards."""
         if self._timer is not None:
             self._timer.stop()
         self.on_tick = self.on_busy = _ignore
         self._worker.stop()
 
     def close(self, seconds: float = 5.0) -> None:
-        """As stop(), and wait up to seconds for the end of the thread."""
+        """Stop, and wait up to seconds for the end of the thread."""
         self.stop()
         self._worker.close(seconds)
 
@@ -119,4 +119,4 @@ def _error_of(job: Job) -> Exception:
 
 
 def _ignore(news: Any) -> None:
-    """Nobody is looking."""
+    """Do nothing."""

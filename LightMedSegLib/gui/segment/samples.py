@@ -1,4 +1,4 @@
-"""The sample volumes that come with the extension, in Slicer's Sample Data module and behind the button "Try it"."""
+"""The sample volumes of the extension, for Slicer's Sample Data module and the button "Try it"."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.gui.panel import Panel
 from LightMedSegLib.io.sample_data import SAMPLES, sample_path
 
 CATEGORY = "LightMedSeg"
@@ -23,9 +24,9 @@ _SAMPLE_ATTRIBUTE = "LightMedSeg.Sample"
 
 
 def register_samples(thumbnail: str | None = None) -> None:
-    """Add the samples that are installed to Slicer's Sample Data module; nothing is downloaded, now or later.
+    """Add the installed samples to Slicer's Sample Data module; nothing is ever downloaded.
 
-    thumbnail: a picture file for all of them.
+    thumbnail: the path of a picture for all of them.
     """
     try:
         import SampleData
@@ -48,18 +49,18 @@ def register_samples(thumbnail: str | None = None) -> None:
         )
 
 
-def fill_panel(panel: Any) -> None:
-    """Choose the sample for the first try and the model for it, in the version in use; a missing sample is reported."""
+def fill_panel(panel: Panel) -> None:
+    """Choose the sample for the first try and its model in the version in use; a dialog reports a missing sample."""
     with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
-        panel.parameters.inputVolume = load_try_it_volume()
+        panel.state.current.inputVolume = load_try_it_volume()
     for card in panel.logic.store.cards_in_use():
         if card.name == TRY_IT_MODEL:
-            panel.parameters.model = card.identifier
+            panel.state.current.model = card.identifier
     panel.update()
 
 
 def load_try_it_volume() -> Any:
-    """The volume node of the sample for the first try; loaded once per scene. Raises InputImageError."""
+    """The volume node of the sample for the first try, loaded once per scene. Raises InputImageError."""
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         if node.GetAttribute(_SAMPLE_ATTRIBUTE) == TRY_IT and node.GetImageData() is not None:
             return node

@@ -13,16 +13,16 @@ from slicer.i18n import tr as _
 from LightMedSegLib.gui.widgets.tables import align, fit_height, set_up_table
 
 _NAME, _VOXELS, _VOLUME, _MEAN = range(4)
-"""Columns of the table node of numbers."""
+"""Columns of the statistics table."""
 
 _NO_NUMBER = "-"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One segment. color: red, green, blue (0..255). numbers: its texts in the table node, None if not measured.
+    """One segment. color: red, green, blue (0..255). numbers: its row of the statistics table; None if not measured.
 
-    only_in_slices: it is shown, but its surface is not, for example because it hides all others.
+    only_in_slices: visible in slice views, but not in 3D, for example because its surface hides all others.
     """
 
     segment_id: str
@@ -34,7 +34,7 @@ class Row:
 
 
 class SegmentsTable:
-    """table: a QTableWidget with two columns. on_change is called when what is shown has changed."""
+    """Fills a QTableWidget with two columns. on_change is called when the rows have changed."""
 
     def __init__(self, table: Any, on_change: Callable[[], None]) -> None:
         self._table, self._on_change = table, on_change
@@ -44,14 +44,14 @@ class SegmentsTable:
         self.rows: list[Row] = []
         set_up_table(table, 0)
         table.connect("itemChanged(QTableWidgetItem*)", self._on_item_changed)
-        # A change of many segments is many events.
+        # A change of many segments sends many events.
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.interval = 0
         self._timer.connect("timeout()", self._refresh)
 
     def show(self, node: Any, numbers: Any) -> None:
-        """Show the segments of a segmentation node, with the volumes of a table node; None for either."""
+        """Show the segments of a segmentation node with the volumes in its statistics table; either may be None."""
         if node is not self._node or numbers is not self._numbers or not self._tags:
             self._node, self._numbers = node, numbers
             self._follow()
@@ -117,7 +117,7 @@ class SegmentsTable:
             return
         visible = item.checkState() == qt.Qt.Checked
         if visible and not display.GetVisibility():
-            # Hidden as a whole, as earlier results are: the other segments stay hidden.
+            # The whole segmentation was hidden, as earlier results are: the other segments stay hidden.
             display.SetAllSegmentsVisibility(False)
             display.SetVisibility(True)
         display.SetSegmentVisibility(row.segment_id, visible)
@@ -143,7 +143,7 @@ def _rows(node: Any, numbers: Any) -> list[Row]:
 
 
 def _measured(numbers: Any) -> dict[str, list[tuple[str, ...]]]:
-    """Name to rows of the table node; two segments may have the same name."""
+    """The rows of the statistics table by name; two segments may have the same name."""
     found: dict[str, list[tuple[str, ...]]] = {}
     if numbers is None or numbers.GetNumberOfColumns() <= _VOLUME:
         return found

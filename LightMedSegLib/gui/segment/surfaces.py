@@ -1,4 +1,4 @@
-"""The button that shows a segmentation in 3D: its surfaces come one after the other, and nothing stands still."""
+"""The button that shows a segmentation in 3D. Surfaces appear one by one, and Slicer stays responsive."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from LightMedSegLib.mrml.surfaces.surfaces import MAKE_EVENT, has_surfaces, remo
 _MESSAGE_MILLISECONDS = 8000
 
 _END_SECONDS = 0.3
-"""How long Slicer's end waits for the surface that is being made: a filter of VTK cannot be interrupted."""
+"""How long closing Slicer waits for the surface that is being made: a VTK filter cannot be interrupted."""
 
 
 class SurfacesButton:
-    """A checkable button: pressed it makes the surfaces of the node that it follows, released it removes them."""
+    """A checkable button: checked, it makes the surfaces of a segmentation node; unchecked, it removes them."""
 
     def __init__(self, button: Any) -> None:
         self._button = button
@@ -39,7 +39,7 @@ class SurfacesButton:
         return self._wanted is not None
 
     def follow(self, node: Any) -> None:
-        """The button is for this segmentation node from now on; None for none."""
+        """Connect the button to a segmentation node; None disconnects it."""
         for subject, tag in self._tags:
             subject.RemoveObserver(tag)
         self._node, self._hidden = node, ""
@@ -53,7 +53,7 @@ class SurfacesButton:
         self._show()
 
     def make(self, node: Any) -> None:
-        """Begin to make the surfaces of a node; what is being made for another one is given up."""
+        """Start making the surfaces of a node; surfaces that are being made for another node are cancelled."""
         self._wanted = node
         if self._runner.job is None:
             self._start()
@@ -62,13 +62,13 @@ class SurfacesButton:
         self._show()
 
     def drop(self) -> None:
-        """The scene is being closed."""
+        """Cancel and release the nodes; called before the scene is closed."""
         self.follow(None)
         self._wanted = None
         self._runner.cancel()
 
     def close(self) -> None:
-        """The panel is thrown away."""
+        """Cancel and end the thread; called before the panel is destroyed."""
         self.drop()
         self._runner.close(_END_SECONDS)
 
@@ -77,7 +77,7 @@ class SurfacesButton:
             return
         if checked:
             if self._node.GetDisplayNode() is not None:
-                # An earlier result is hidden as a whole by a later one.
+                # A later result hides the whole earlier one.
                 self._node.GetDisplayNode().SetVisibility(True)
             self.make(self._node)
             return
@@ -101,7 +101,7 @@ class SurfacesButton:
         elif node.GetScene() is not None and self._wanted is not node:
             remove_surfaces(node)
         if self._wanted is not None and self._wanted.GetScene() is not None:
-            # Another node was asked for, or the segments changed meanwhile.
+            # Another node was requested, or the segments changed meanwhile.
             self._start()
         else:
             self._wanted = None
@@ -128,4 +128,4 @@ class SurfacesButton:
             button.toolTip = _("The surfaces are being made; you can keep working.")
             return
         button.text = _("Show 3D")
-        button.toolTip = self._hidden or _("Show the segments as surfaces in the 3D view, or take the surfaces away.")
+        button.toolTip = self._hidden or _("Show the segments as surfaces in the 3D view, or remove the surfaces.")

@@ -1,4 +1,4 @@
-"""What a user does to teach a model, step by step: a part of the module's self test."""
+"""The steps of a user who fine-tunes a model: a part of the module's self test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONG = 600.0
 
 
 def a_correction_teaches_a_real_model(test: Any, panel: Any) -> None:
-    """Segment the sample, correct, add the case, fine-tune, adopt, go back; only where torch and a model are."""
+    """Segment the sample, correct, add the case, fine-tune, adopt, go back; only if torch and a model are installed."""
     if not torch_installed() or not [entry for entry in usable_models(panel.logic.store) if entry.shipped]:
         test.delayDisplay("No torch or no shipped model: the real fine-tuning is left out")
         return
@@ -54,7 +54,7 @@ def a_correction_teaches_a_real_model(test: Any, panel: Any) -> None:
 
 
 def _correct(node: Any, volume: Any) -> None:
-    """Every structure a voxel larger on one side."""
+    """Grow every structure by a voxel on one side."""
     for segment_id in node.GetSegmentation().GetSegmentIDs():
         mask = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, volume)
         slicer.util.updateSegmentBinaryLabelmapFromArray(
@@ -64,14 +64,14 @@ def _correct(node: Any, volume: Any) -> None:
 
 @contextlib.contextmanager
 def _own_folders(panel: Any) -> Iterator[None]:
-    """Models, cases and jobs in a folder that is removed afterwards: the user's own stay as they are."""
+    """Use temporary folders for models, cases and jobs, so that the user's own stay unchanged."""
     logic = panel.logic
     before = logic.store, logic.cases, logic.jobs_folder, logic.finetune_settings, panel.ui.adoptCheckBox.checked
     with tempfile.TemporaryDirectory(dir=slicer.app.temporaryPath) as name:
         folder = Path(name)
         logic.store = ModelStore(user=folder / "models")
         logic.cases, logic.jobs_folder = CaseStore(folder / "cases"), folder / "jobs"
-        # What is tested is the way, not the gain, which so few steps cannot promise.
+        # The workflow is tested, not the gain, which so few steps cannot guarantee.
         logic.finetune_settings = FinetuneSettings(steps=_STEPS, minimum_gain=0.0, reference_tolerance=0.1)
         panel.ui.adoptCheckBox.checked = False
         _reload(panel)
@@ -79,9 +79,9 @@ def _own_folders(panel: Any) -> Iterator[None]:
             yield
         finally:
             panel.finetune.close()
+            panel.verdict.dismiss()
             logic.store, logic.cases, logic.jobs_folder, logic.finetune_settings, checked = before
             panel.ui.adoptCheckBox.checked = checked
-            panel.verdict.dismiss()
             _reload(panel)
 
 

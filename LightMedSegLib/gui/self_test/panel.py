@@ -1,4 +1,4 @@
-"""Opening and reloading the module as a user does, for the module's self test."""
+"""Opens and reloads the module as a user does, for the module's self test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import slicer
 
 
 def opened(test: Any) -> Any:
-    """The panel, after the module was selected as by a user; without a main window only made and entered."""
+    """The panel after the module was selected; without a main window it is only created and entered."""
     panel = slicer.util.getModuleWidget("LightMedSeg")
     slicer.util.selectModule("LightMedSeg") if slicer.util.mainWindow() else panel.enter()
     test.assertIsNotNone(panel.parameters)
@@ -17,7 +17,7 @@ def opened(test: Any) -> Any:
 
 
 def reloaded(test: Any, panel: Any) -> Any:
-    """The new panel after a reload of the module; the old one has let go of the scene."""
+    """The new panel after a reload of the module; the old one has released the scene."""
     slicer.util.reloadScriptedModule("LightMedSeg")
     fresh = opened(test)
     test.assertIsNot(fresh, panel)

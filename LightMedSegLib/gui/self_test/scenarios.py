@@ -1,6 +1,6 @@
-"""What a user does, step by step: the module's self test inside Slicer, and the same outside it.
+"""The steps of a user: the module's self test, inside Slicer and outside.
 
-No torch is needed, except for the last two scenarios, which run only where torch and a shipped model are.
+Only the last two scenarios need torch; they run only if torch and a shipped model are installed.
 """
 
 from __future__ import annotations
@@ -164,13 +164,13 @@ def a_real_model_segments_the_sample(test: Any, panel: Any) -> None:
 
 @contextlib.contextmanager
 def _stand_ins(panel: Any) -> Iterator[str]:
-    """A store with one model and a stand-in for the library; gives the model's identifier."""
+    """Use a store with one model and a stand-in for the library; yields the model's identifier."""
     logic = panel.logic
-    before = logic.store, logic.segment, logic.jobs_folder
+    before = logic.store, logic.segment, logic.torch_ready, logic.jobs_folder
     with tempfile.TemporaryDirectory(dir=slicer.app.temporaryPath) as folder:
         model = save_scenario_model(Path(folder))
         logic.store, logic.segment = ModelStore(Path(folder) / "none", Path(folder)), ThresholdSegment()
-        logic.jobs_folder = Path(folder) / "jobs"
+        logic.torch_ready, logic.jobs_folder = lambda: True, Path(folder) / "jobs"
         panel.models.reload()
         if panel.parameters is None:
             panel.enter()
@@ -178,7 +178,7 @@ def _stand_ins(panel: Any) -> Iterator[str]:
             yield model
         finally:
             logic.cancel()
-            logic.store, logic.segment, logic.jobs_folder = before
+            logic.store, logic.segment, logic.torch_ready, logic.jobs_folder = before
             panel.models.reload()
             panel.versions.reload()
 

@@ -1,4 +1,4 @@
-"""A model without a network for the module's self test: it finds what is brighter than two thresholds."""
+"""A model without a network for the module's self test: it labels voxels above two thresholds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def save_scenario_model(
     preview_spacing_mm: Sequence[float] | None = None,
     **changes: Any,
 ) -> str:
-    """Write the package into folder/name@version and return that identifier; changes replace items of the card."""
+    """Write the package into folder/name@version; returns name@version. changes replace items of the card."""
     card: dict[str, Any] = {
         "schema_version": 1,
         "name": name,
@@ -66,7 +66,7 @@ def save_scenario_model(
 
 
 class ThresholdSegment:
-    """Called as segment_with is; takes `seconds` for its steps and looks at the cancel token between them."""
+    """Stands in for segment_with; takes `seconds` for its steps and checks the cancel token between them."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
@@ -75,7 +75,7 @@ class ThresholdSegment:
     def __call__(
         self, image: Any, model: Any, options: SegmentOptions, progress: ProgressCallback, cancel: CancelToken
     ) -> Segmentation:
-        """Labels 1 above 100 and 2 above 200, inside options.roi."""
+        """Label voxels above 100 with 1 and above 200 with 2, inside options.roi."""
         import SimpleITK as sitk
 
         self.calls.append(options)

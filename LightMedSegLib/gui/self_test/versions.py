@@ -1,4 +1,4 @@
-"""A fine-tuned version is adopted and left again: a part of the module's self test that needs no torch."""
+"""A fine-tuned version is adopted and rolled back: a part of the module's self test that needs no torch."""
 
 from __future__ import annotations
 

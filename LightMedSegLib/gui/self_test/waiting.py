@@ -1,4 +1,4 @@
-"""Waiting inside Slicer's event loop, for the module's self test."""
+"""Waits inside Slicer's event loop, for the module's self test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import slicer
 
 
 def wait_until(test: Any, condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    """Let Slicer work until condition holds; fails the test after some time."""
+    """Process events until condition holds; fails the test after seconds."""
     end = time.monotonic() + seconds
     while not condition():
         test.assertLess(time.monotonic(), end, f"waited in vain for {what}")

@@ -1,4 +1,4 @@
-"""Noticing that a chosen volume or region of interest was changed, a moment after the last of many changes."""
+"""Notices changes of chosen volumes and regions of interest, a moment after the last of many events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EVENTS = (
 
 
 class NodeWatch:
-    """Calls on_change() when a node that is followed has changed, and then nothing for a fifth of a second."""
+    """Calls on_change() when a followed node has changed and then stays unchanged for a fifth of a second."""
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._followed: list[Any] = []
@@ -30,7 +30,7 @@ class NodeWatch:
         self._timer.connect("timeout()", on_change)
 
     def follow(self, nodes: Sequence[Any]) -> None:
-        """Follow these nodes (None among them is left out) instead of the former ones; [] ends it."""
+        """Follow these nodes instead of the former ones; None among them is skipped, [] follows nothing."""
         wanted = [node for node in nodes if node is not None]
         if wanted == self._followed:
             return

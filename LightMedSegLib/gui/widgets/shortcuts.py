@@ -1,4 +1,4 @@
-"""Keys that work while the module is open, wherever the mouse was, and that take nothing from the rest of Slicer."""
+"""Keyboard shortcuts that work while the module is open, without taking keys from the rest of Slicer."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _EDITORS = ("QLineEdit", "QAbstractSpinBox", "QTextEdit", "QPlainTextEdit")
 
 
 class Shortcuts:
-    """Ctrl+Return (or Enter of the number pad) starts, Esc cancels; alive between enable() and disable().
+    """Ctrl+Return (or Enter of the number pad) starts a run, Esc cancels it; active between enable() and disable().
 
-    They belong to the main window: after a click into a slice view they work as well. A text that is being edited
-    keeps its keys, and without a run Esc keeps what else it means.
+    They belong to the main window, so they also work after a click into a slice view. A text that is being edited
+    keeps its keys, and without a run Esc keeps its usual meaning.
     """
 
     def __init__(self, parent: Any, start: Callable[[], None], cancel: Callable[[], None]) -> None:
         self.keys: dict[str, Any] = {}
         self._shown = self._running = False
-        # Without a main window (a script's own window) the panel's window has to do.
+        # Without a main window (in a script's own window), the panel's window takes its place.
         window = slicer.util.mainWindow() or parent
         for keys, action in ((_START, start), (_CANCEL, cancel)):
             for key in keys:
@@ -35,22 +35,22 @@ class Shortcuts:
         self._apply()
 
     def enable(self) -> None:
-        """The panel is shown."""
+        """Activate the shortcuts; called when the panel is shown."""
         self._shown = True
         self._apply()
 
     def disable(self) -> None:
-        """The panel is left."""
+        """Deactivate the shortcuts; called when the panel is left."""
         self._shown = False
         self._apply()
 
     def set_running(self, running: bool) -> None:
-        """Whether there is something to cancel."""
+        """Activate Esc while a run can be cancelled."""
         self._running = running
         self._apply()
 
     def remove(self) -> None:
-        """The panel is thrown away or reloaded."""
+        """Remove the shortcuts; called before the panel is destroyed or reloaded."""
         self.disable()
         slicer.app.disconnect(_FOCUS_CHANGED, self._apply)
         for shortcut in self.keys.values():
@@ -66,7 +66,7 @@ class Shortcuts:
 
 
 def _is_edited(widget: Any) -> bool:
-    """Whether a widget with the focus takes text."""
+    """Whether a widget takes text."""
     if widget is None:
         return False
     if any(widget.inherits(name) for name in _EDITORS):

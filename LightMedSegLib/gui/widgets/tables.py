@@ -1,4 +1,4 @@
-"""Filling the panel's plain tables, which are as tall as what is in them."""
+"""Fills the tables of the panel, whose height fits their rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_ROWS = 12
 
 
 def set_up_table(table: Any, wide: int) -> None:
-    """One column takes the room that the others, as wide as their texts, leave; rows are as tall as their texts."""
+    """Stretch column wide, and fit the other columns and the rows to their texts."""
     header, rows = table.horizontalHeader(), table.verticalHeader()
     for column in range(table.columnCount):
         mode = qt.QHeaderView.Stretch if column == wide else qt.QHeaderView.ResizeToContents
@@ -19,7 +19,7 @@ def set_up_table(table: Any, wide: int) -> None:
         align(table.horizontalHeaderItem(column), qt.Qt.AlignLeft)
     rows.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
 
-    # Rows change one after the other, and again when the table gets its width.
+    # Rows are resized one after the other, and again when the table gets its width.
     timer = qt.QTimer(table)
     timer.setSingleShot(True)
     timer.interval = 0
@@ -44,7 +44,7 @@ def fill_table(table: Any, rows: Sequence[Sequence[str]], tool_tips: Sequence[st
 
 
 def fill_sections(table: Any, sections: Mapping[str, Sequence[Sequence[str]]]) -> None:
-    """Replace the rows of a QTableWidget by several lists of rows, each below a line of its own."""
+    """Replace the rows of a QTableWidget by several lists of rows, each below its title."""
     table.clearSpans()
     lines: list[Sequence[str]] = []
     titles: list[int] = []
@@ -61,12 +61,12 @@ def fill_sections(table: Any, sections: Mapping[str, Sequence[Sequence[str]]]) -
 
 
 def align(item: Any, side: int) -> None:
-    """Write the text of a table's item at its left or its right side, in the middle of the row."""
+    """Align the text of a table item to the left or right, vertically centred."""
     item.setData(qt.Qt.TextAlignmentRole, int(side) | int(qt.Qt.AlignVCenter))
 
 
 def fit_height(table: Any) -> None:
-    """As high as the rows, up to a number of them: an empty half of a table looks as if something was missing."""
+    """Fit the height to the rows, up to a limit: empty space would look as if rows were missing."""
     rows = min(table.rowCount, _MOST_ROWS)
     height = sum(table.rowHeight(row) for row in range(rows)) + table.horizontalHeader().sizeHint.height()
     frame = 2 * table.frameWidth

@@ -22,12 +22,12 @@ def duration_text(seconds: float) -> str:
 
 
 def progress_text(progress: Progress) -> str:
-    """What is done at the moment, for how long, and how long it will take."""
+    """The stage, the elapsed time, and the remaining time if it is known."""
     stage, elapsed = _stage_text(progress.message), duration_text(progress.elapsed)
     if progress.remaining is None:
         return _("{stage}. Elapsed: {elapsed}.").format(stage=stage, elapsed=elapsed)
     return _("{stage}. Elapsed: {elapsed}, about {remaining} left.").format(
-        # "About 0 s" would stand there until the end.
+        # Otherwise "about 0 s" would be shown until the end.
         stage=stage,
         elapsed=elapsed,
         remaining=duration_text(max(1.0, progress.remaining)),
@@ -35,7 +35,7 @@ def progress_text(progress: Progress) -> str:
 
 
 def _stage_text(message: str) -> str:
-    """The library speaks English; its stages are known here, so that they can be translated."""
+    """The stage in the user's language; the library reports stages in English."""
     window = _WINDOW.fullmatch(message)
     if window:
         return _("Segmenting, window {done} of {total}").format(done=window[1], total=window[2])

@@ -1,4 +1,4 @@
-"""How warnings look: with the sign of the application's style, which suits its theme, and one below the other."""
+"""The appearance of warnings: the icon of the application's style, and one sentence per line."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _SIDE = 16
 
 
 def warning_icon(widget: Any) -> Any:
-    """The style's sign for a warning."""
+    """The warning icon of the widget's style."""
     return widget.style().standardIcon(qt.QStyle.SP_MessageBoxWarning)
 
 
 def show_warning_icon(label: Any) -> None:
-    """Let a QLabel show that sign."""
+    """Show the warning icon in a QLabel."""
     label.setPixmap(warning_icon(label).pixmap(qt.QSize(_SIDE, _SIDE)))
 
 
 def as_list(sentences: Sequence[str]) -> str:
-    """Sentences one below the other; with bullets if there are several, as each may need more than a line."""
+    """The sentences, one per line; with bullets if there are several, as each may wrap."""
     return "\n".join(sentences) if len(sentences) < 2 else "\n".join(f"• {sentence}" for sentence in sentences)

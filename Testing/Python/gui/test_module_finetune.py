@@ -56,7 +56,7 @@ def test_from_a_correction_to_a_new_version_that_segments_again_and_back(
 
     rows = table_texts(ui.verdictTable)
     parts = ["Mean", "Anterior hippocampus", "Posterior hippocampus"]
-    titles = ["Your corrections, where they were kept out of the training", "What the model knew before"]
+    titles = ["Your corrections, held out from the training", "What the model knew before"]
     assert [row[0] for row in rows] == [titles[0], *parts, titles[1], *parts]
     assert all(
         0.5 < float(row[1]) < 1 and float(row[2]) - float(row[1]) == pytest.approx(float(row[3]), abs=2e-3)
@@ -98,7 +98,7 @@ def test_cancelled_in_the_middle_it_goes_on_later_where_it_was(finetune_bench: F
     assert ui.finetuneButton.text == "Stopping..." and not ui.finetuneButton.enabled
     bench.finish()
     assert "Stopped: nothing was changed" in ui.finetuneLabel.text
-    assert ui.finetuneButton.text == "Go on with the fine-tuning"
+    assert ui.finetuneButton.text == "Resume the fine-tuning"
     assert not tuned_versions(bench)
     steps = progress.loss[-1][0]
     bench.start()

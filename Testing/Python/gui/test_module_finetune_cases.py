@@ -62,7 +62,7 @@ def test_choices_stay_when_something_else_changes_and_a_nameless_structure_is_re
     assert "needs a name of 1 to 64 characters" in finetune.ui.addCaseLabel.text
     finetune.choose(r0=2, r1=2, r2=0)
     finetune.ui.addCaseButton.click()
-    assert finetune.ui.addCaseLabel.text == "Nothing is chosen as checked; choose at least one structure."
+    assert finetune.ui.addCaseLabel.text == "No structure is marked as checked; mark at least one."
 
 
 def test_only_a_box_or_some_slices_may_have_been_reviewed(finetune: Finetune) -> None:

@@ -30,7 +30,7 @@ def test_while_it_runs_bar_text_and_button_tell_how_far_it_is(finetune: Finetune
     assert description["model"] == "self-test@1.0.0" and description["cases"] == [record.case_id]
     assert description["adopt"] == "ask"
     finetune.see(START)
-    assert ui.finetuneLabel.text.startswith("Comparing the present version with your corrections. Elapsed:")
+    assert ui.finetuneLabel.text.startswith("Comparing the current version with your corrections. Elapsed:")
     finetune.see(
         BASELINE, step(1, 1), step(1, 2), {"event": "dice", "held_out": 0.85, "part": 1, "parts": 2, "step": 2}
     )
@@ -232,7 +232,7 @@ def test_an_interrupted_job_and_an_unseen_verdict_are_found_after_a_restart(fine
     finetune.section.clear_up()
     assert not gone.exists() and sorted(path.name for path in folder.iterdir()) == [".lock", "job.json", "work"]
     finetune.bench.panel.update()
-    assert finetune.ui.finetuneButton.text == "Go on with the fine-tuning"
+    assert finetune.ui.finetuneButton.text == "Resume the fine-tuning"
     assert "was interrupted" in finetune.ui.finetuneLabel.text
     (folder / "result.json").write_text(json.dumps(verdict(candidate=None, accepted=False, reasons=["Empty."])))
     finetune.bench.panel.update()
