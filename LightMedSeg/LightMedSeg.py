@@ -297,7 +297,7 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
         Raises LightMedSegLib.core.errors.LightMedSegError with a sentence for the user.
         """
         from LightMedSegLib.gui.segment.processing import make_job
-        from LightMedSegLib.mrml.jobs.segment_job import RunOptions
+        from LightMedSegLib.inference.options import SegmentOptions
 
         volumes = list(volumeNode) if isinstance(volumeNode, (list, tuple)) else [volumeNode]
         job = make_job(
@@ -308,7 +308,7 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
             output=segmentationNode,
             overwrite=overwrite,
             preview=preview,
-            options=RunOptions(device, overlap, None if mirror is None else tuple(mirror), threads),
+            options=SegmentOptions(device, overlap=overlap, mirror=mirror, threads=threads),
             segment=self.segment,
             on_outcome=onOutcome or (lambda outcome: None),
             on_end=onEnd or (lambda job: None),

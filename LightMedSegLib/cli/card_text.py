@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.cli.tables import format_table
@@ -35,7 +36,7 @@ def card_text(model: Model) -> str:
         *_optional_facts(spec),
         (
             "Network",
-            f"{card.network_name} {json.dumps(card.network_arguments) if card.network_arguments else ''}".strip(),
+            f"{card.network.name} {json.dumps(card.network.arguments) if card.network.arguments else ''}".strip(),
         ),
         *_cost(model),
         ("Weights", f"{card.weights.bytes / 1e6:.2f} MB, SHA-256 {card.weights.sha256}"),
@@ -94,5 +95,5 @@ def _by(numbers: Any) -> str:
     return " x ".join(f"{number:g}" for number in numbers)
 
 
-def _cases(counts: dict[str, int]) -> str:
+def _cases(counts: Mapping[str, object]) -> str:
     return ", ".join(f"{count} {part}" for part, count in counts.items())

@@ -17,6 +17,7 @@ from LightMedSegLib.cli.segment_report import report_text, segmentation_report
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, DicomSegWriter
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.montage import check_montage_path, write_montage
 from LightMedSegLib.io.results.output_checks import check_can_hold, check_inputs_stay
 from LightMedSegLib.io.results.result_rescue import kept_anyway
@@ -87,7 +88,8 @@ def add_command(commands: Commands[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Segment, write what was asked for, print the tables."""
     if is_folder_run(arguments):
-        return run_folder(arguments, resolve_model(arguments.model) if arguments.model else model_for_all(1))
+        every = resolve_model(arguments.model) if arguments.model else model_for_all(1)
+        return run_folder(arguments, every, _options(arguments))
     paths = [_input_path(text) for text in arguments.inputs]
     # Before any computing: a wrong output name should not cost the wait for a result.
     _check_outputs(arguments, paths)
@@ -102,20 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
             chosen.append(reason)
         dicom = _dicom_writer(arguments, model, paths[0])
 
-    from LightMedSegLib.inference.segmentation import segment
+    from LightMedSegLib.inference.segmentation import segment_with
 
     with ProgressBar(sys.stderr) as progress:
-        result = segment(
-            images if len(images) > 1 else images[0],
-            model,
-            arguments.device,
-            arguments.roi,
-            progress,
-            overlap=arguments.overlap,
-            mirror=arguments.mirror,
-            threads=arguments.threads,
-            strict=arguments.strict,
-        )
+        result = segment_with(images if len(images) > 1 else images[0], model, _options(arguments), progress)
     result.notes.extend(chosen)
     timer.seconds.update(result.timings)
     if dicom and dicom.note:
@@ -138,6 +130,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise OutputError(f"{str(error).rstrip('.')}; the segmentation is complete: {arguments.output}.") from error
     print(report_text(report))
     return 0
+
+
+def _options(arguments: argparse.Namespace) -> SegmentOptions:
+    return SegmentOptions(
+        arguments.device, arguments.roi, arguments.overlap, arguments.mirror, arguments.threads, arguments.strict
+    )
 
 
 def _dicom_writer(arguments: argparse.Namespace, model: Model, source: Path) -> DicomSegWriter | None:

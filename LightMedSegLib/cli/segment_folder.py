@@ -21,6 +21,7 @@ from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.process import interruption
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.batch import DOUBTFUL, FAILED, NOT_STARTED, SEGMENTED, SKIPPED, Batch, Outcome
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.cases.dataset_description import DATASET_FILE
 from LightMedSegLib.io.nnunet_labels import dataset_values
 from LightMedSegLib.io.results.output_checks import check_inputs_stay, make_output_folder
@@ -42,7 +43,7 @@ def is_folder_run(arguments: argparse.Namespace) -> bool:
     )
 
 
-def run_folder(arguments: argparse.Namespace, model: Model) -> int:
+def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOptions) -> int:
     """Segment every scan, print a line for each and a summary.
 
     Raises InputImageError if any failed, DoubtfulResultError if any got a warning and --strict was given.
@@ -60,15 +61,12 @@ def run_folder(arguments: argparse.Namespace, model: Model) -> int:
     from LightMedSegLib.inference.segmentation import Engine
 
     batch = Batch(
-        Engine(model, arguments.device),
+        Engine(model, options.device),
         output,
         arguments.suffix,
         values,
         arguments.overwrite,
-        arguments.overlap,
-        arguments.mirror,
-        arguments.threads,
-        arguments.strict,
+        options,
         _read_quietly,
     )
     print(f"{len(scans)} scans with {model.card.identifier} on {batch.engine.device.name}.")

@@ -10,7 +10,7 @@ Index and world coordinates are ITK's: (x, y, z), LPS, mm, integer indices at vo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """Half-open voxel index ranges ((i0, i1), (j0, j1), (k0, k1))."""
+
+Region = tuple[slice, slice, slice]
+"""Part of an array (z, y, x)."""
+
+SAME_GRID = 0.1
+"""Grids whose voxels lie within this fraction of a voxel of each other count as the same.
+
+Files round spacing, origin and direction differently, and what they round adds up over hundreds of voxels: it is the
+distance in space that counts. A tenth of a voxel is more than any header loses, and too little to pair a voxel with its
+neighbour.
+"""
 
 SAME_SPACING = 0.01
 """An axis whose spacing is within this fraction of the model's is not resampled: 1 % does not change anatomy."""
@@ -54,6 +65,15 @@ class Grid:
         """World position (LPS, mm) of a continuous index (x, y, z)."""
         offset = np.reshape(self.direction, (3, 3)) @ (np.array(self.spacing) * np.array(index))
         return np.array(self.origin) + offset
+
+    def same_as(self, other: Grid) -> bool:
+        """Whether both have the same voxels: equal in number, and nowhere farther apart than SAME_GRID of a voxel."""
+        if self.size != other.size:
+            return False
+        # The distance between two lattices is greatest at a corner.
+        corners = [tuple(corner) for corner in product(*((-0.5, length - 0.5) for length in self.size))]
+        distances = [float(np.linalg.norm(self.point(corner) - other.point(corner))) for corner in corners]
+        return max(distances) <= SAME_GRID * min(self.spacing)
 
     def image(self, array: NDArray[Any]) -> sitk.Image:
         """An image of array (z, y, x) on this lattice."""
@@ -247,3 +267,19 @@ def clip_box(box: Box, volume: Grid) -> Box:
             f"{' x '.join(map(str, volume.size))} voxels; choose one that does."
         )
     return (ranges[0], ranges[1], ranges[2])
+
+
+def bounding_box(values: NDArray[Any]) -> Region:
+    """The smallest part of a mask or labels (z, y, x) outside which all is 0; empty slices if everything is."""
+    if not values.size:
+        return (slice(0, 0), slice(0, 0), slice(0, 0))
+    # A maximum over planes goes through memory in its order; most of the rest need not be looked at again.
+    flat = values.max(axis=0) != 0
+    y, x = span(flat.any(axis=1)), span(flat.any(axis=0))
+    return (span(values[:, y, x].max(axis=(1, 2), initial=0)), y, x)
+
+
+def span(marks: Any) -> slice:
+    """From the first to the last of marks, an array of one axis, that is not 0; an empty slice if all are 0."""
+    places = np.flatnonzero(marks)
+    return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)

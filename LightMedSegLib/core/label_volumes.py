@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -17,10 +18,7 @@ def label_volumes(labelmap: sitk.Image, labels: Sequence[Label]) -> list[dict[st
     """For each label of a UInt8 labelmap: value, name, voxels and ml."""
     import SimpleITK as sitk
 
-    # Plane by plane: bincount makes an eight times larger copy of what it counts.
-    voxels = np.zeros(256, dtype=np.int64)
-    for plane in sitk.GetArrayViewFromImage(labelmap):
-        voxels += np.bincount(plane.ravel(), minlength=256)
+    voxels = voxels_per_value(sitk.GetArrayViewFromImage(labelmap))
     voxel_ml = float(np.prod(labelmap.GetSpacing())) / 1000.0
     return [
         {
@@ -31,3 +29,15 @@ def label_volumes(labelmap: sitk.Image, labels: Sequence[Label]) -> list[dict[st
         }
         for label in labels
     ]
+
+
+def voxels_per_value(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How many voxels of labels (z, y, x) have each of the values 0 to 255."""
+    voxels = np.zeros(256, dtype=np.int64)
+    # Plane by plane: bincount makes an eight times larger copy of what it counts.
+    for plane in labels:
+        if plane.any():
+            voxels += np.bincount(plane.ravel(), minlength=256)
+        else:
+            voxels[0] += plane.size
+    return voxels

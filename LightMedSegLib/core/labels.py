@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
-Color = tuple[int, int, int]
+from LightMedSegLib.core.records.item_types import CodePart, LabelValue, Line
+from LightMedSegLib.core.records.limits import Limits
+
+Intensity = Annotated[int, Limits(minimum=0, maximum=255)]
+Color = tuple[Intensity, Intensity, Intensity]
 """Red, green, blue, each 0..255."""
 
 
@@ -15,9 +19,9 @@ Color = tuple[int, int, int]
 class Code:
     """One coded concept, as DICOM writes it: coding scheme, value and meaning."""
 
-    scheme: str
-    value: str
-    meaning: str
+    scheme: CodePart
+    value: CodePart
+    meaning: CodePart
 
     def to_slicer(self) -> str:
         """``scheme^value^meaning``."""
@@ -39,9 +43,9 @@ class Terminology:
 
     category: Code
     type: Code
-    modifier: Code | None = None
-    region: Code | None = None
-    region_modifier: Code | None = None
+    modifier: Code | None = field(default=None, metadata={"required": True})
+    region: Code | None = field(default=None, metadata={"required": True})
+    region_modifier: Code | None = field(default=None, metadata={"required": True})
 
     def to_slicer(
         self,
@@ -90,8 +94,8 @@ class Terminology:
 class Label:
     """One structure that a model segments; value is its number in the labelmap (1..255)."""
 
-    value: int
-    name: str
+    value: LabelValue
+    name: Line
     color: Color
     terminology: Terminology
 

@@ -95,7 +95,7 @@ def measured_box(array: NDArray[Any], air: float = -math.inf) -> tuple[slice, sl
     """array (z, y, x) without the outer planes that hold one value all over and end abruptly.
 
     Beside a body that was cut out of a volume, the next plane has that value nearly everywhere, too. Planes of a value
-    up to air are no padding.
+    up to air are no padding, nor are those of a volume of constant planes.
     """
     slices = [slice(0, size) for size in array.shape]
     for axis in range(3):
@@ -106,6 +106,9 @@ def measured_box(array: NDArray[Any], air: float = -math.inf) -> tuple[slice, sl
             while count < length and bool((planes[count] == value).all()):
                 count += 1
             if not _LEAST_PLANES * length <= count < length or count == 0 or value <= air:
+                continue
+            # Where the next plane holds one value, too, planes are what the volume is made of.
+            if bool((planes[count] == planes[count].flat[0]).all()):
                 continue
             abrupt = float((planes[count] == value).mean()) < _ABRUPT
             if abrupt and not (value == 0 and count > BACKGROUND_SHARE * length):

@@ -19,11 +19,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.evaluation.surface_distances import surface_distances
-
-GRID_TOLERANCE = 1e-3
-"""Largest difference (mm; cosines) of two grids that still count as the same: NIfTI stores 32-bit floats."""
 
 
 @dataclass(frozen=True)
@@ -104,16 +102,14 @@ def mean_without_nan(values: Iterable[float]) -> float:
 
 
 def check_same_grid(first: sitk.Image, second: sitk.Image) -> None:
-    """Raise InputImageError unless both images have the same size, spacing, origin and direction."""
+    """Raise InputImageError unless both images have the same voxels (see Grid.same_as)."""
     if first.GetSize() != second.GetSize():
         sizes = [" x ".join(str(n) for n in image.GetSize()) for image in (first, second)]
         raise InputImageError(f"The two segmentations differ in size ({sizes[0]} and {sizes[1]} voxels).")
-    for what in ("Spacing", "Origin", "Direction"):
-        one, two = (np.array(getattr(image, f"Get{what}")()) for image in (first, second))
-        if np.abs(one - two).max() > GRID_TOLERANCE:
-            raise InputImageError(
-                f"The two segmentations differ in {what.lower()}; resample one to the grid of the other."
-            )
+    if not Grid.of(first).same_as(Grid.of(second)):
+        raise InputImageError(
+            "The two segmentations differ in spacing, origin or direction; resample one to the grid of the other."
+        )
 
 
 def _surface_metrics(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from LightMedSegLib.core.geometry import bounding_box
+
 
 @dataclass(frozen=True)
 class SurfaceDistances:
@@ -32,7 +34,8 @@ class SurfaceDistances:
 
 def surface_distances(first: np.ndarray, second: np.ndarray, spacing: tuple[float, ...]) -> SurfaceDistances:
     """Distances between two non-empty boolean masks (z, y, x) of equal shape; spacing is (x, y, z) in mm."""
-    box = _union_box(first, second)
+    # Distances between the surfaces need nothing outside.
+    box = bounding_box(first | second)
     surface_one, surface_two = surface(first[box]), surface(second[box])
     return SurfaceDistances(
         _distance_map(surface_two, spacing)[surface_one],
@@ -50,17 +53,6 @@ def surface(mask: np.ndarray) -> np.ndarray:
             window[axis] = slice(shift, shift + mask.shape[axis])
             inner &= padded[tuple(window)]
     return mask & ~inner
-
-
-def _union_box(first: np.ndarray, second: np.ndarray) -> tuple[slice, ...]:
-    """Slices around both masks: distances between their surfaces need nothing outside."""
-    union = first | second
-    box = []
-    for axis in range(union.ndim):
-        others = tuple(other for other in range(union.ndim) if other != axis)
-        hits = np.flatnonzero(union.any(axis=others))
-        box.append(slice(int(hits[0]), int(hits[-1]) + 1))
-    return tuple(box)
 
 
 def _distance_map(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:

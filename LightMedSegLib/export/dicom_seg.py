@@ -17,6 +17,7 @@ import numpy as np
 
 from LightMedSegLib import __version__
 from LightMedSegLib.core.errors import DependencyError, InputImageError, OutputError
+from LightMedSegLib.core.label_volumes import voxels_per_value
 from LightMedSegLib.core.labels import Code, Label
 from LightMedSegLib.export.dicom_header import discreet, missing_attribute, tidy
 from LightMedSegLib.io.dicom_series import series_files
@@ -141,7 +142,7 @@ def _numbered(labelmap: sitk.Image, labels: tuple[Label, ...]) -> tuple[np.ndarr
     labelmap = as_labelmap(labelmap, "The segmentation")
     check_known(labelmap, [label.value for label in labels], "The segmentation")
     array = sitk.GetArrayViewFromImage(labelmap)
-    counts = np.bincount(array.ravel(), minlength=256)
+    counts = voxels_per_value(array)
     present = [label for label in labels if counts[label.value]]
     numbers = np.zeros(256, dtype=np.uint8)
     for number, label in enumerate(present, start=1):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, part_of
+from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.io.nnunet_labels import with_dataset_values
 from LightMedSegLib.io.results.output_checks import check_can_hold
 from LightMedSegLib.io.results.result_rescue import kept_anyway
@@ -19,7 +20,8 @@ from LightMedSegLib.io.volume_files import read_volume
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from LightMedSegLib.inference.engine import Engine, Segmentation
+    from LightMedSegLib.inference.engine import Engine
+    from LightMedSegLib.inference.result import Segmentation
 
 SEGMENTED, SKIPPED, DOUBTFUL, FAILED, NOT_STARTED = (
     "segmented", "exists already", "doubtful", "failed", "not started",
@@ -46,8 +48,8 @@ class Batch:
     """How the scans of a folder are segmented.
 
     output: folder of the results. suffix: their ending. values: as dataset_labels.dataset_values gives them, empty for
-    the model's own. overwrite: segment again what has a result already. strict: write nothing that got a warning.
-    read: gives the volume of a file or folder.
+    the model's own. overwrite: segment again what has a result already. options: of every scan. read: gives the volume
+    of a file or folder.
     """
 
     engine: Engine
@@ -55,10 +57,7 @@ class Batch:
     suffix: str = ".nii.gz"
     values: dict[int, int] = field(default_factory=dict)
     overwrite: bool = False
-    overlap: float | None = None
-    mirror: Sequence[str] | None = None
-    threads: int | None = None
-    strict: bool = False
+    options: SegmentOptions = DEFAULT_OPTIONS
     read: Callable[[Path], sitk.Image] = read_volume
 
     def run(
@@ -84,16 +83,7 @@ class Batch:
             check_segmentation_path(path)
             images = [self.read(image) for image in scan.images]
             check_can_hold(path, images[0].GetSize())
-            result = self.engine.segment(
-                images,
-                None,
-                progress,
-                cancel,
-                overlap=self.overlap,
-                mirror=self.mirror,
-                threads=self.threads,
-                strict=self.strict,
-            )
+            result = self.engine.segment(images, self.options, progress, cancel)
             labelmap, labels = result.labelmap, result.card.labels
             if self.values:
                 labelmap, labels = with_dataset_values(labelmap, labels, self.values)

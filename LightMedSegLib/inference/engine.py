@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.devices import select_device
-from LightMedSegLib.core.errors import DeviceError, DoubtfulResultError, LightMedSegError
+from LightMedSegLib.core.errors import DeviceError, DoubtfulResultError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
-from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.process.forked import one_thread_if_forked
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
+from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
+from LightMedSegLib.inference.result import STAGES, Segmentation
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
+from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.io.input_volumes import input_volumes
 
 if TYPE_CHECKING:
@@ -29,11 +31,10 @@ if TYPE_CHECKING:
     from LightMedSegLib.io.input_volumes import InputVolume
     from LightMedSegLib.model.card import InputSpec, ModelCard
     from LightMedSegLib.model.package import Model
+    from LightMedSegLib.network.backend import Backend
 
 ROI_MARGIN_MM = 10.0
 """The network sees this much around a region of interest, so that structures at its border have surroundings."""
-
-STAGES = ("load", "preprocess", "network", "restore", "postprocess")
 
 _WINDOWS_LEFT = 4
 """How many windows the full pass is expected to take at most after a search, until it is known."""
@@ -42,51 +43,16 @@ _CARD_FAILURES = ("cuda error", "cuda driver error", "cudnn", "cublas", "gpu is 
 
 
 @dataclass(frozen=True)
-class Segmentation:
-    """A result.
-
-    labelmap: UInt8 image on exactly the input's grid, 0 is background. card: the model's. timings: seconds for each
-    of STAGES. device: where the network ran. notes: sentences for the user, first the warnings, then anything done
-    otherwise than asked. warnings: those that doubt the volume or the result. explanation: a sentence on how the
-    network ran there, for the log; "" where there is nothing to say.
-    """
-
-    labelmap: sitk.Image
-    card: ModelCard
-    timings: dict[str, float]
-    device: str
-    notes: list[str] = field(default_factory=list)
-    explanation: str = ""
-    warnings: list[str] = field(default_factory=list)
-
-    def __repr__(self) -> str:
-        size = " x ".join(str(n) for n in self.labelmap.GetSize())
-        return f"<Segmentation by {self.card.identifier}: {len(self.card.labels)} segments, {size} voxels>"
-
-    def save(self, path: str | Path) -> None:
-        """Write the segmentation; the suffix of path decides as in segmentation_files.write_segmentation.
-
-        Raises OutputError: unknown suffix, missing folder, no permission, full disk.
-        """
-        from LightMedSegLib.io.segmentation_files import write_segmentation
-
-        write_segmentation(path, self.labelmap, self.card.labels, {"LightMedSeg_Model": self.card.identifier})
-
-    def volumes(self) -> dict[str, float]:
-        """Millilitres of each segment, by its name."""
-        return {one["name"]: one["ml"] for one in label_volumes(self.labelmap, self.card.labels)}
-
-
-@dataclass(frozen=True)
 class _Run:
     """What one call of Engine.segment carries through its stages.
 
-    box: where labels are wanted. margin_mm: what the network sees around it. strict: a warning is an error. search:
-    this is the coarse pass.
+    spec: how the network sees the volume. box: where labels are wanted. margin_mm: what the network sees around it.
+    strict: a warning is an error. search: this is the coarse pass.
     """
 
+    spec: InputSpec
     overlap: float
-    mirror: tuple[str, ...]
+    mirror: Sequence[str]
     box: Box
     margin_mm: float
     timer: StageTimer
@@ -117,8 +83,7 @@ class Engine:
         self.model = resolved(model)
         self.device = select_device(device)
         self._cpu_path = cpu_path
-        self._networks: dict[str, Any] = {}
-        self._steps: dict[str, Any] = {}
+        self._networks: dict[str, Backend] = {}
         self._turn = threading.Lock()
 
     @property
@@ -129,14 +94,9 @@ class Engine:
     def segment(
         self,
         image: InputVolume | Sequence[InputVolume],
-        roi: Box | None = None,
+        options: SegmentOptions = DEFAULT_OPTIONS,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
-        *,
-        overlap: float | None = None,
-        mirror: Sequence[str] | None = None,
-        threads: int | None = None,
-        strict: bool = False,
     ) -> Segmentation:
         """As :func:`LightMedSegLib.inference.segmentation.segment`, with this engine's model and device."""
         from LightMedSegLib.checks.scan_warnings import image_warnings
@@ -144,26 +104,35 @@ class Engine:
         from LightMedSegLib.io.volume_notes import notes_of
 
         images = input_volumes(image)
-        check_resolution(images[0].GetSpacing(), self.card.input.spacing)
+        spec, mirror = self._seen(options)
+        check_resolution(images[0].GetSpacing(), spec.spacing)
         grid = Grid.of(images[0])
         whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
         forked = one_thread_if_forked(self.device.name)
         run = _Run(
-            overlap=_checked_overlap(self.card.input.overlap if overlap is None else overlap),
-            mirror=_checked_mirror(self.card.test_time_mirroring if mirror is None else mirror),
-            box=whole if roi is None else clip_box(roi, grid),
+            spec=spec,
+            overlap=spec.overlap if options.overlap is None else options.overlap,
+            mirror=mirror,
+            box=whole if options.roi is None else clip_box(options.roi, grid),
             margin_mm=ROI_MARGIN_MM,
             timer=StageTimer(),
             cancel=cancel or CancelToken(),
             plan=WorkPlan(progress or (lambda done, total, message: None)),
-            strict=strict,
+            strict=options.strict,
             notes=list(dict.fromkeys([*([forked] if forked else []), *(n for one in images for n in notes_of(one))])),
         )
         if len(images) == self.card.in_channels:
-            run.warn(image_warnings(images, self.card, None if roi is None else run.box))
+            run.warn(image_warnings(images, self.card, None if options.roi is None else run.box))
         run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
-        with self._turn, _thread_count(None if forked else threads):
+        with self._turn, _thread_count(None if forked else options.threads):
             return self._segment(images, grid, run)
+
+    def _seen(self, options: SegmentOptions) -> tuple[InputSpec, Sequence[str]]:
+        """How the network sees the volume, and the axes whose mirror images it sees too."""
+        spec = self.card.input
+        if options.preview_spacing is not None:
+            return replace(spec, spacing=options.preview_spacing), ()
+        return spec, self.card.test_time_mirroring if options.mirror is None else options.mirror
 
     def _segment(self, images: list[sitk.Image], grid: Grid, run: _Run) -> Segmentation:
         from LightMedSegLib.checks.result_warnings import result_warnings
@@ -172,15 +141,15 @@ class Engine:
         asked = run.box
         run.cancel.raise_if_cancelled()
         labels = np.zeros(grid.shape, dtype=np.uint8)
-        searches = is_worth_it(grid, run.box, self.card.input, run.overlap)
+        searches = is_worth_it(grid, run.box, run.spec, run.overlap)
         self._expect(grid, run, searches)
         if searches:
-            coarse = replace(run, mirror=(), search=True)
-            self._fill(labels, images, grid, coarse_input(self.card.input), coarse)
-            box = surroundings(labels, grid, run.box, self.card.input, run.overlap)
+            coarse = replace(run, spec=coarse_input(run.spec), mirror=(), search=True)
+            self._fill(labels, images, grid, coarse)
+            box = surroundings(labels, grid, run.box, run.spec, run.overlap)
             labels[...] = 0
             run = replace(run, box=box, margin_mm=run.margin_mm if box == run.box else 0.0)
-        device = self._fill(labels, images, grid, self.card.input, run)
+        device = self._fill(labels, images, grid, run)
         run.plan.at("finish", 0.0, "Cleaning up")
         with run.timer.stage("postprocess"):
             voxel_ml = float(np.prod(grid.spacing)) / 1000
@@ -197,7 +166,7 @@ class Engine:
 
     def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
         """Plan the parts of a run by the voxels of each; what cannot be known yet is taken as large."""
-        pace, plan, spec = pace_of(self.device.name), run.plan, self.card.input
+        pace, plan, spec = pace_of(self.device.name), run.plan, run.spec
         voxels = float(np.prod(grid.shape))
         everything = float(np.prod(map_to_model_grid(grid, spec.spacing, spec.orientation, run.box).model.shape))
         passes, window = 2.0 ** len(run.mirror), float(np.prod(spec.patch))
@@ -210,7 +179,7 @@ class Engine:
             everything = _WINDOWS_LEFT * window
         plan.expect("network", pace.expected("network", max(everything, window) * passes))
 
-    def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, spec: InputSpec, run: _Run) -> str:
+    def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, run: _Run) -> str:
         """Fill run.box of labels on the engine's device, or on the CPU where that fails; return the device's name."""
         from LightMedSegLib.inference.padding_labels import clear_padding
         from LightMedSegLib.inference.preprocessing import prepare_volume
@@ -218,12 +187,12 @@ class Engine:
         run.plan.at("search preparation" if run.search else "preparation", 0.0, "Preparing the volume")
         before = run.timer.seconds["preprocess"]
         with run.timer.stage("preprocess"):
-            prepared = prepare_volume(images, spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
+            prepared = prepare_volume(images, run.spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
         run.warn(prepared.notes)
         pace_of(self.device.name).learn("preparation", labels.size, run.timer.seconds["preprocess"] - before)
         for device in dict.fromkeys((self.device.name, "cpu")):
             try:
-                self._label_on(device, prepared, labels, spec, run)
+                self._label_on(device, prepared, labels, run)
                 run.warn(clear_padding(labels, prepared, self.card) if not run.search else ())
                 return device
             except (RuntimeError, MemoryError) as error:
@@ -238,21 +207,17 @@ class Engine:
             self._release(device)
         raise AssertionError("The CPU either succeeds or raises.")
 
-    def _label_on(
-        self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], spec: InputSpec, run: _Run
-    ) -> None:
-        from LightMedSegLib.inference.predictor import Predictor, steps_of
-        from LightMedSegLib.inference.sliding_window import label_volume, plan_layout
+    def _label_on(self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], run: _Run) -> None:
+        from LightMedSegLib.inference.sliding_window.predictor import Predictor
+        from LightMedSegLib.inference.sliding_window.volume_labels import label_volume
 
-        part = "search" if run.search else "network"
+        part, spec = "search" if run.search else "network", run.spec
         if device not in self._networks:
             run.plan.at(part, 0.0, "Loading the model")
         with run.timer.stage("load"):
-            network = self._network(device)
-            steps = self._steps.setdefault(device, steps_of(network))
-            predictor = Predictor(network, device, run.mirror, run.cancel, steps)
-        classes = self.card.num_classes
-        layout = plan_layout(prepared, spec.view, spec.patch, run.overlap, predictor.total_stride, classes)
+            predictor = Predictor(self._network(device), device, run.mirror, run.cancel)
+        rule = WindowRule.of(spec, predictor.total_stride, self.card.num_classes, run.overlap)
+        layout = plan_layout(prepared.grid_map.model.shape, rule, prepared.body)
         if spec.view == "whole" and not layout.single:
             run.notes.append("The volume is too large for one pass of the network; it was segmented in windows.")
         windows, pace = len(layout.starts), pace_of(device)
@@ -270,9 +235,9 @@ class Engine:
         before = dict(run.timer.seconds)
         restoration = to_labels / seconds if seconds else 0.0
         try:
-            label_volume(predictor, prepared, layout, classes, labels, run.box, run.timer, on_share, restoration)
+            label_volume(predictor, prepared, layout, labels, run.box, run.timer, on_share, restoration)
         finally:
-            predictor.release()
+            predictor.end_volume()
         for work, stage, voxels in (("network", "network", network_voxels), ("restoration", "restore", label_voxels)):
             pace.learn(work, voxels, run.timer.seconds[stage] - before[stage])
 
@@ -281,10 +246,10 @@ class Engine:
 
         if device.startswith("cuda"):
             # Built again next time: what lies on a card that was lost cannot be used any more.
-            release = getattr(self._networks.pop(device, None), "release", None)
+            network = self._networks.pop(device, None)
             with suppress(RuntimeError):
-                if release is not None:
-                    release()
+                if network is not None:
+                    network.release()
                 torch.cuda.empty_cache()
 
     def _explanation(self, device: str) -> str:
@@ -292,11 +257,13 @@ class Engine:
             from LightMedSegLib.network.cpu.choice import choose_cpu_path
 
             return choose_cpu_path(self._cpu_path).explanation
-        return str(getattr(self._networks[device], "explanation", ""))
+        return self._networks[device].explanation
 
-    def _network(self, device: str) -> Any:
+    def _network(self, device: str) -> Backend:
         if device not in self._networks:
             import torch
+
+            from LightMedSegLib.network.backend import as_backend
 
             network: Any = self.model.build_network(device).eval()
             network = network.to(memory_format=torch.channels_last_3d)
@@ -308,7 +275,7 @@ class Engine:
                 from LightMedSegLib.network.cuda.choice import prepare_for_cuda
 
                 network = prepare_for_cuda(network)
-            self._networks[device] = network
+            self._networks[device] = as_backend(network)
         return self._networks[device]
 
 
@@ -327,26 +294,11 @@ def _why_it_failed(error: Exception, device: str) -> str | None:
     return None
 
 
-def _checked_overlap(overlap: float) -> float:
-    if not 0 <= overlap <= 0.9:
-        raise LightMedSegError(f"The overlap must be between 0 and 0.9, not {overlap:g}.")
-    return float(overlap)
-
-
-def _checked_mirror(mirror: Sequence[str]) -> tuple[str, ...]:
-    unknown = [axis for axis in mirror if axis not in ("x", "y", "z")]
-    if unknown:
-        raise LightMedSegError(f"The mirror axis {unknown[0]!r} is unknown; use x, y and z.")
-    return tuple(dict.fromkeys(mirror))
-
-
 @contextmanager
 def _thread_count(threads: int | None) -> Iterator[None]:
     if threads is None:
         yield
         return
-    if threads < 1:
-        raise LightMedSegError(f"The number of threads must be at least 1, not {threads}.")
     import torch
 
     before = torch.get_num_threads()

@@ -14,12 +14,11 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from LightMedSegLib.core.geometry import Region, bounding_box, span
 from LightMedSegLib.core.itk_filters import run_filter
 from LightMedSegLib.core.progress import CancelToken
 
 _ROUNDING = 1e-6
-
-Region = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,8 @@ def postprocess(
 
 def bounding_boxes(labels: NDArray[np.uint8], cancel: CancelToken | None = None) -> dict[int, Region]:
     """The smallest box (slices of z, y, x) around each label that occurs, background not counted."""
-    occupied = _occupied(labels)
-    if occupied is None:
-        return {}
+    # A maximum takes a tenth of the time of telling labels apart.
+    occupied = bounding_box(labels)
     inside = labels[occupied]
     planes: dict[int, list[int]] = {}
     for index, plane in enumerate(inside):
@@ -79,28 +77,13 @@ def bounding_boxes(labels: NDArray[np.uint8], cancel: CancelToken | None = None)
         flat = np.zeros(slab.shape[1:], dtype=bool)
         for part in slab:
             flat |= part == value
-        spans = ((found[0], found[-1] + 1), _span(flat.any(axis=1)), _span(flat.any(axis=0)))
+        spans = (slice(found[0], found[-1] + 1), span(flat.any(axis=1)), span(flat.any(axis=0)))
         z, y, x = (
-            slice(whole.start + first, whole.start + last) for whole, (first, last) in zip(occupied, spans, strict=True)
+            slice(whole.start + part.start, whole.start + part.stop)
+            for whole, part in zip(occupied, spans, strict=True)
         )
         boxes[value] = (z, y, x)
     return boxes
-
-
-def _occupied(labels: NDArray[np.uint8]) -> Region | None:
-    """The box of everything that is labelled: a maximum takes a tenth of the time of telling labels apart."""
-    rows = labels.max(axis=2) > 0
-    if not rows.any():
-        return None
-    (z0, z1), (y0, y1) = _span(rows.any(axis=1)), _span(rows.any(axis=0))
-    x0, x1 = _span(labels[z0:z1, y0:y1].max(axis=0).any(axis=0))
-    return slice(z0, z1), slice(y0, y1), slice(x0, x1)
-
-
-def _span(marked: Any) -> tuple[int, int]:
-    """The first True of a line of truth values, and the place behind the last."""
-    places = np.flatnonzero(marked)
-    return int(places[0]), int(places[-1]) + 1
 
 
 def _union(boxes: Sequence[Region]) -> Region | None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.geometry import Box, Grid, grow_box, map_to_model_grid
-from LightMedSegLib.inference.windows import padded_shape, plan_windows, window_starts
+from LightMedSegLib.core.geometry import Box, Grid, bounding_box, grow_box, map_to_model_grid
+from LightMedSegLib.inference.sliding_window.windows import padded_shape, plan_windows, window_starts
 
 if TYPE_CHECKING:
     from LightMedSegLib.model.card import InputSpec
@@ -48,14 +47,10 @@ def surroundings(labels: NDArray[Any], volume: Grid, box: Box, spec: InputSpec, 
     It is as large as its windows allow, since surroundings that cost no further window help. box itself where nothing
     is labelled.
     """
-    ranges = []
-    for dim in (2, 1, 0):
-        others = tuple(d for d in range(3) if d != dim)
-        places = np.flatnonzero(labels.any(axis=others))
-        if not len(places):
-            return box
-        ranges.append((int(places[0]), int(places[-1]) + 1))
-    found: Box = (ranges[0], ranges[1], ranges[2])
+    k, j, i = bounding_box(labels)
+    if not k.stop:
+        return box
+    found: Box = ((i.start, i.stop), (j.start, j.stop), (k.start, k.stop))
     roomy, tight = (grow_box(found, margin, volume) for margin in (MARGIN_MM, LEAST_MARGIN_MM))
     roomy_map, tight_map = (map_to_model_grid(volume, spec.spacing, spec.orientation, part) for part in (roomy, tight))
     filled = list(roomy)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from LightMedSegLib.core.devices import select_device
 from LightMedSegLib.core.geometry import Box
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback
-from LightMedSegLib.inference.engine import ROI_MARGIN_MM, STAGES, Engine, Segmentation, resolved
+from LightMedSegLib.inference.engine import ROI_MARGIN_MM, Engine, resolved
+from LightMedSegLib.inference.options import SegmentOptions
+from LightMedSegLib.inference.result import STAGES, Segmentation
 
 if TYPE_CHECKING:
     from LightMedSegLib.io.input_volumes import InputVolume
     from LightMedSegLib.model.package import Model
 
-__all__ = ["ROI_MARGIN_MM", "STAGES", "Engine", "Segmentation", "segment"]
+__all__ = ["ROI_MARGIN_MM", "STAGES", "Engine", "SegmentOptions", "Segmentation", "segment", "segment_with"]
 
 _WARM_ENGINES = 2
 
@@ -60,8 +62,19 @@ def segment(
     Raises InputImageError, ModelPackageError, DeviceError, DependencyError or CancelledError; strict calls also
     DoubtfulResultError, before any computing where the volume alone is the reason.
     """
-    engine = model if isinstance(model, Engine) else _warm_engine(resolved(model), device)
-    return engine.segment(image, roi, progress, cancel, overlap=overlap, mirror=mirror, threads=threads, strict=strict)
+    return segment_with(image, model, SegmentOptions(device, roi, overlap, mirror, threads, strict), progress, cancel)
+
+
+def segment_with(
+    image: InputVolume | Sequence[InputVolume],
+    model: str | Path | Model | Engine,
+    options: SegmentOptions,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Segmentation:
+    """As :func:`segment`, with its choices, and that of a preview, in one record."""
+    engine = model if isinstance(model, Engine) else _warm_engine(resolved(model), options.device)
+    return engine.segment(image, options, progress, cancel)
 
 
 def _warm_engine(model: Model, device: str) -> Engine:

@@ -13,6 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.core.geometry import bounding_box
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.storage.atomic_files import atomic_write
 
@@ -89,9 +90,8 @@ def _display_grid(image: sitk.Image, labelmap: sitk.Image) -> sitk.Image:
 
 def _row(shades: np.ndarray, values: np.ndarray, colors: np.ndarray, axis: int) -> np.ndarray:
     """COLUMNS slices across one axis of (z, y, x) arrays, side by side, each on a square black panel."""
-    others = tuple(other for other in range(3) if other != axis)
-    used = np.flatnonzero((values > 0).any(axis=others))
-    first, last = (used[0], used[-1]) if used.size else (0, values.shape[axis] - 1)
+    used = bounding_box(values)[axis]
+    first, last = (used.start, used.stop - 1) if used.stop else (0, values.shape[axis] - 1)
     # Slices at the middles of equal parts: the very first and last would show next to nothing.
     parts = (np.arange(COLUMNS) + 0.5) / COLUMNS
     panels = []

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.dicom_series import read_dicom_folder
 from LightMedSegLib.io.headers.header_geometry import METAIMAGE_SUFFIXES, NIFTI_SUFFIXES, NRRD_SUFFIXES, header_geometry
-from LightMedSegLib.io.headers.stated_geometry import settle_geometry
+from LightMedSegLib.io.headers.stated_geometry import check_extent, settle_geometry
 from LightMedSegLib.io.lone_file import alone
 from LightMedSegLib.io.metaimage_header import check_metaimage
 from LightMedSegLib.io.nifti_header import check_nifti
@@ -45,6 +45,7 @@ def read_volume(path: str | Path, series: int | None = None) -> sitk.Image:
     if path.is_dir():
         check_readable_name(path, InputImageError)
     image = read_dicom_folder(path, series) if path.is_dir() else read_image(path)
+    check_extent(image.GetSize(), image.GetSpacing(), str(path))
     check_volume(image, str(path))
     return image
 

@@ -6,14 +6,19 @@ the model card as they are (input, labels, licences, postprocessing) keep the ca
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.records.limits import Limits
 from LightMedSegLib.learning.synthesis_section import SynthesisSection
+from LightMedSegLib.storage.records import check_record, refused_as
 
 AXES = ("z", "y", "x")
+
+Axis = Literal["z", "y", "x"]
+Positive = Annotated[float, Limits(exclusiveMinimum=0)]
+PositiveInt = Annotated[int, Limits(minimum=1)]
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class CardText:
 class DataSection:
     """Where the cases come from; folder, cases and split are relative to the configuration file's folder."""
 
-    layout: str = "decathlon"  # or "csv", or "labelmaps": a folder of them, for [synthesis]
+    layout: Literal["decathlon", "csv", "labelmaps"] = "decathlon"  # "labelmaps": a folder of them, for [synthesis]
     folder: str = ""  # may be given on the command line instead
     split: str = ""  # JSON file with the case names of "train", "validation" and "test"
     description: str = ""  # the training data in words, for the card
@@ -67,9 +72,9 @@ class AugmentationSection:
     elastic_probability: float = 0.4
     elastic_mm: float = 1.5  # standard deviation of the displacement along each axis
     elastic_grid_mm: float = 12.0  # distance of the control points
-    mirror_axes: tuple[str, ...] = ()
+    mirror_axes: tuple[Axis, ...] = ()
     mirror_label_swaps: tuple[tuple[int, int], ...] = ()  # label pairs that change places when x is mirrored
-    label_interpolation: str = "linear"  # or "nearest"
+    label_interpolation: Literal["linear", "nearest"] = "linear"
     foreground_probability: float = 0.5  # patches of larger volumes that are centred on a structure
     noise_probability: float = 0.3
     noise_sigma: float = 0.15
@@ -108,14 +113,14 @@ class LossSection:
 class OptimizerSection:
     """AdamW and its schedule. With budget_seconds the schedule ends at that time, if steps have not ended it."""
 
-    learning_rate: float = 2e-3
+    learning_rate: Positive = 2e-3
     minimum_learning_rate: float = 1e-6
     weight_decay: float = 1e-2
     warmup_steps: int = 100
-    schedule: str = "cosine"  # or "polynomial"
+    schedule: Literal["cosine", "polynomial"] = "cosine"
     polynomial_power: float = 0.9
-    steps: int = 3000
-    batch: int = 16
+    steps: PositiveInt = 3000
+    batch: PositiveInt = 16
     gradient_clip: float = 1.0
     budget_seconds: float = 0.0
 
@@ -124,8 +129,8 @@ class OptimizerSection:
 class AveragingSection:
     """Exponential moving average of the weights; select names the weights that are packaged."""
 
-    decay: float = 0.998
-    select: str = "best"  # by validation Dice, or "last"
+    decay: Annotated[float, Limits(minimum=0, exclusiveMaximum=1)] = 0.998
+    select: Literal["best", "last"] = "best"  # by validation Dice
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ class DistillationSection:
 
     teachers: tuple[str, ...] = ()
     weight: float = 1.0
-    temperature: float = 2.0
+    temperature: Positive = 2.0
 
 
 @dataclass(frozen=True)
@@ -142,15 +147,16 @@ class RunSection:
     """How the run is executed."""
 
     seed: int = 2026
-    precision: str = "bf16"  # on CUDA; "float32" everywhere else
+    precision: Literal["bf16", "float32"] = "bf16"  # on CUDA; "float32" everywhere else
     cuda_graph: bool = True  # on one CUDA device: records the step, and making a batch, once and replays them
-    compile: bool | str = "auto"  # with cuda_graph: joins kernels, which takes a minute or two; "auto": where it pays
+    # With cuda_graph: joins kernels, which takes a minute or two; "auto": where it pays.
+    compile: Literal["auto", True, False] = "auto"
     prefetch: bool = False  # on CUDA: makes the next batch while the network trains on the present one
     recoveries: int = 3  # how often a run that diverges goes back to its last good weights before it gives up
     channels_last: bool = False
-    log_interval: int = 50
-    validation_interval: int = 250
-    checkpoint_interval: int = 1000
+    log_interval: PositiveInt = 50
+    validation_interval: PositiveInt = 250
+    checkpoint_interval: PositiveInt = 1000
 
 
 @dataclass(frozen=True)
@@ -171,13 +177,14 @@ class TrainingConfiguration:
     distillation: DistillationSection = field(default_factory=DistillationSection)
     run: RunSection = field(default_factory=RunSection)
     postprocessing: tuple[dict[str, Any], ...] = ()
-    test_time_mirroring: tuple[str, ...] = ()
+    test_time_mirroring: tuple[Axis, ...] = ()
 
     def __post_init__(self) -> None:
+        with refused_as(TrainingDataError, "The training configuration"):
+            check_record(self)
         self._check_labels()
         self._check_input()
-        self._check_choices()
-        self._check_numbers()
+        self._check_label_settings()
         self._check_synthesis()
 
     @property
@@ -217,40 +224,10 @@ class TrainingConfiguration:
             if len(self.input[key]) != 3 or any(number <= 0 for number in self.input[key]):
                 raise TrainingDataError(f"input.{key} must be three positive numbers, not {self.input[key]}.")
 
-    def _check_choices(self) -> None:
-        choices: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
-            ("data.layout", self.data.layout, ("labelmaps",) if self.synthesis.active else ("decathlon", "csv")),
-            ("augmentation.label_interpolation", self.augmentation.label_interpolation, ("linear", "nearest")),
-            ("optimizer.schedule", self.optimizer.schedule, ("cosine", "polynomial")),
-            ("averaging.select", self.averaging.select, ("best", "last")),
-            ("run.precision", self.run.precision, ("bf16", "float32")),
-            ("run.compile", self.run.compile, ("auto", True, False)),
-        )
-        for key, value, allowed in choices:
-            if value not in allowed:
-                raise TrainingDataError(f"{key} must be one of {', '.join(map(str, allowed))}, not {value!r}.")
-        for axis in self.augmentation.mirror_axes + self.test_time_mirroring:
-            if axis not in AXES:
-                raise TrainingDataError(f"An axis to mirror must be one of x, y, z, not {axis!r}.")
+    def _check_label_settings(self) -> None:
         swapped = [value for pair in self.augmentation.mirror_label_swaps for value in pair]
         if len(set(swapped)) != len(swapped) or not set(swapped) <= set(range(1, self.num_classes)):
             raise TrainingDataError("augmentation.mirror_label_swaps must name each label at most once.")
-
-    def _check_numbers(self) -> None:
-        positive = {
-            "optimizer.steps": self.optimizer.steps,
-            "optimizer.batch": self.optimizer.batch,
-            "optimizer.learning_rate": self.optimizer.learning_rate,
-            "distillation.temperature": self.distillation.temperature,
-            "run.log_interval": self.run.log_interval,
-            "run.validation_interval": self.run.validation_interval,
-            "run.checkpoint_interval": self.run.checkpoint_interval,
-        }
-        for key, value in positive.items():
-            if not value > 0 or not math.isfinite(value):
-                raise TrainingDataError(f"{key} must be a positive number, not {value}.")
-        if not 0 <= self.averaging.decay < 1:
-            raise TrainingDataError(f"averaging.decay must be at least 0 and below 1, not {self.averaging.decay}.")
         weights = self.loss.class_weights
         if weights and len(weights) != self.num_classes:
             raise TrainingDataError(
@@ -258,6 +235,12 @@ class TrainingConfiguration:
             )
 
     def _check_synthesis(self) -> None:
+        layouts = ("labelmaps",) if self.synthesis.active else ("decathlon", "csv")
+        if self.data.layout not in layouts:
+            raise TrainingDataError(
+                f"data.layout must be one of {', '.join(layouts)}, not {self.data.layout!r}; "
+                "labelmaps go with the label_ids of [synthesis]."
+            )
         if not self.synthesis.active:
             return
         if len(self.synthesis.label_ids) != len(self.labels):

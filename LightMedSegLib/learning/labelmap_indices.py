@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.geometry import bounding_box
 from LightMedSegLib.learning.synthesis_section import SynthesisSection
 
 _MARGIN_MM = 8.0
@@ -39,11 +40,11 @@ def indices_of(array: NDArray[Any], settings: SynthesisSection, name: str) -> ND
 
 def cut_to_content(indices: NDArray[np.uint8], spacing: tuple[float, float, float]) -> NDArray[np.uint8]:
     """Return the indices without the air around the content, but for a margin of 8 mm; spacing (z, y, x) in mm."""
-    cut = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        used = np.flatnonzero((indices > 0).any(axis=others))
-        margin = round(_MARGIN_MM / spacing[axis])
-        first, last = (int(used[0]), int(used[-1])) if len(used) else (0, indices.shape[axis] - 1)
-        cut.append(slice(max(0, first - margin), min(indices.shape[axis], last + margin + 1)))
-    return indices[cut[0], cut[1], cut[2]]
+    content = bounding_box(indices)
+    if not content[0].stop:
+        return indices
+    margins = [round(_MARGIN_MM / length) for length in spacing]
+    z, y, x = (
+        slice(max(0, along.start - margin), along.stop + margin) for along, margin in zip(content, margins, strict=True)
+    )
+    return indices[z, y, x]

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.labels import Label
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.configuration import TrainingConfiguration
-from LightMedSegLib.model.card import Channel, InputSpec
+from LightMedSegLib.model.card import InputSpec
+from LightMedSegLib.storage.records import read_record, refused_as
 
 INPUT_DEFAULTS: dict[str, Any] = {"view": "windows", "overlap": 0.5, "background_value": None}
 """What a configuration may leave out of its [input] section."""
 
 
 def input_spec(configuration: TrainingConfiguration) -> InputSpec:
-    """Return the input description that preprocessing reads."""
-    content = {**INPUT_DEFAULTS, **configuration.input}
-    x, y, z = content["spacing_mm"]
-    return InputSpec(
-        channels=tuple(Channel(channel["name"], dict(channel["normalization"])) for channel in content["channels"]),
-        spacing=(float(x), float(y), float(z)),
-        orientation=content["orientation"],
-        patch=configuration.patch,
-        view=content["view"],
-        overlap=float(content["overlap"]),
-        background_value=content["background_value"],
-    )
+    """Return the input description that preprocessing reads; raises TrainingDataError for one no card can have."""
+    with refused_as(TrainingDataError, "The section [input] of the training configuration"):
+        return read_record(InputSpec, {**INPUT_DEFAULTS, **configuration.input})
+
+
+def window_rule(configuration: TrainingConfiguration, network: Any) -> WindowRule:
+    """Return how network goes over volumes: as the engine does with the card that the configuration becomes."""
+    stride = int(getattr(network, "total_stride", 1))
+    return WindowRule.of(input_spec(configuration), stride, configuration.num_classes)
 
 
 def learnt_labels(configuration: TrainingConfiguration) -> tuple[Label, ...]:

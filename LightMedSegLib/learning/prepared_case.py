@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.errors import InputImageError, TrainingDataError
+from LightMedSegLib.core.geometry import Grid, map_to_model_grid
 from LightMedSegLib.core.progress import ProgressCallback
 from LightMedSegLib.io.cases.case import Case
 from LightMedSegLib.learning.configuration import TrainingConfiguration
@@ -98,7 +99,7 @@ def prepare_case(
 
     volumes = [read_volume(path) for path in case.images]
     for other in volumes[1:]:
-        if not _same_grid(volumes[0], other):
+        if not Grid.of(volumes[0]).same_as(Grid.of(other)):
             raise TrainingDataError(f"The volumes of the case {case.name!r} are not all on the same grid.")
     outside = [value for value in case.labelled or () if not 0 < value < configuration.num_classes]
     if outside:
@@ -120,7 +121,6 @@ def _prepare_label_map(case: Case, configuration: TrainingConfiguration) -> Prep
 
     Raises TrainingDataError for an id that the configuration does not name.
     """
-    from LightMedSegLib.core.geometry import Grid, map_to_model_grid
     from LightMedSegLib.inference.preprocessing import prepare_labelmap
     from LightMedSegLib.io.labelmaps.reading import read_labelmap
 
@@ -189,12 +189,3 @@ def _grid_description(configuration: TrainingConfiguration) -> dict[str, Any]:
     if configuration.synthesis.active:
         description["ids"] = list(ids_in_order(configuration.synthesis))
     return description
-
-
-def _same_grid(first: Any, second: Any) -> bool:
-    pairs = ((first.GetOrigin(), second.GetOrigin()), (first.GetDirection(), second.GetDirection()))
-    return (
-        first.GetSize() == second.GetSize()
-        and np.allclose(first.GetSpacing(), second.GetSpacing(), rtol=1e-4)
-        and all(np.allclose(one, other, atol=1e-3) for one, other in pairs)
-    )

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.labels import Label
+from LightMedSegLib.core.records.item_types import Day, Line, ModelName, Orientation, Sha256, Text, VersionText
+from LightMedSegLib.core.records.limits import Limits
+from LightMedSegLib.model.card_items import (
+    Argument,
+    Extent,
+    FillHoles,
+    KeepLargestComponent,
+    Licenses,
+    PatchSize,
+    RemoveSmallComponents,
+    Spacing,
+    Training,
+    Window,
+    ZScore,
+)
 from LightMedSegLib.model.card_rules import broken_rule
 from LightMedSegLib.model.label_ranges import LabelRange
-from LightMedSegLib.storage.json_schema import find_violation
-from LightMedSegLib.storage.strict_json import check_values, parse_json
+from LightMedSegLib.storage.record_schema import record_schema
+from LightMedSegLib.storage.records import read_record, record_json, refused_as
+from LightMedSegLib.storage.strict_json import parse_json, plain_values
 
 SCHEMA_VERSION = 1
 
@@ -24,10 +38,10 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Channel:
-    """One input volume of the model; normalization is ``{"kind": "zscore" | "window", ...}`` as in the card."""
+    """One input volume of the model."""
 
-    name: str
-    normalization: dict[str, Any]
+    name: Line
+    normalization: ZScore | Window
 
 
 @dataclass(frozen=True)
@@ -42,73 +56,105 @@ class InputSpec:
     no preview). largest_extent is mm along x, y, z of the largest volumes that the model was made for (None: any).
     """
 
-    channels: tuple[Channel, ...]
-    spacing: Triple
-    orientation: str
-    patch: tuple[int, int, int]
-    view: str
-    overlap: float
+    channels: Annotated[tuple[Channel, ...], Limits(minItems=1, maxItems=16)]
+    spacing: Annotated[Spacing, Limits(description="x, y, z of the oriented grid.")] = field(
+        metadata={"key": "spacing_mm"}
+    )
+    orientation: Orientation
+    patch: Annotated[tuple[PatchSize, PatchSize, PatchSize], Limits(description="z, y, x voxels.")]
+    view: Literal["windows", "whole"]
+    overlap: Annotated[float, Limits(minimum=0, maximum=0.9)]
     background_value: float | None
-    preview_spacing: Triple | None = None
-    largest_extent: Triple | None = None
+    preview_spacing: (
+        Annotated[
+            Spacing,
+            Limits(
+                description="x, y, z of larger voxels at which a quick coarse first result is good enough to look at."
+            ),
+        ]
+        | None
+    ) = field(default=None, metadata={"key": "preview_spacing_mm", "omit_empty": True})
+    largest_extent: (
+        Annotated[
+            tuple[Extent, Extent, Extent],
+            Limits(
+                description="x, y, z of the largest volumes that the model was made for; larger ones need a region."
+            ),
+        ]
+        | None
+    ) = field(default=None, metadata={"key": "largest_extent_mm", "omit_empty": True})
+
+
+@dataclass(frozen=True)
+class Network:
+    """Name of a network of this program, and its settings."""
+
+    name: ModelName
+    arguments: dict[str, Argument]
 
 
 @dataclass(frozen=True)
 class Parent:
     """The version that a fine-tuned model started from."""
 
-    name: str
-    version: str
-    weights_sha256: str
+    name: ModelName
+    version: VersionText
+    weights_sha256: Sha256
 
 
 @dataclass(frozen=True)
 class WeightsInfo:
     """Name, SHA-256 (lower-case hexadecimal) and size in bytes of the weights file."""
 
-    file: str
-    sha256: str
-    bytes: int
+    file: Literal["weights.safetensors"]
+    sha256: Sha256
+    bytes: Annotated[int, Limits(minimum=8, maximum=2**31)]
 
 
 @dataclass(frozen=True)
 class ReferenceInfo:
     """The file reference.safetensors: cases on which fine-tuning is tested for forgetting, their source and licence."""
 
-    cases: int
-    data: str
-    license: str
-    sha256: str
-    bytes: int
+    cases: Annotated[int, Limits(minimum=1, maximum=1000)]
+    data: Text
+    license: Line
+    sha256: Sha256
+    bytes: Annotated[int, Limits(minimum=1, maximum=2**29)]
 
 
 @dataclass(frozen=True)
 class ModelCard:
     """A checked model card; make one with :meth:`from_json`."""
 
-    schema_version: int
-    name: str
-    version: str
+    schema_version: Literal[1]
+    name: ModelName
+    version: VersionText
     parent: Parent | None
-    title: str
-    description: str
-    modality: str
-    body_region: str
-    created: str
+    title: Line
+    description: Text
+    modality: Annotated[str, Limits(pattern="^[A-Z]{2,16}(?![\\s\\S])")]
+    body_region: Line
+    created: Day
     input: InputSpec
-    network_name: str
-    network_arguments: dict[str, Any]
-    labels: tuple[Label, ...]
-    postprocessing: tuple[dict[str, Any], ...]
-    test_time_mirroring: tuple[str, ...]
-    licenses: dict[str, str]
-    training: dict[str, Any]
+    network: Network
+    labels: Annotated[tuple[Label, ...], Limits(minItems=1, maxItems=255)]
+    postprocessing: Annotated[tuple[KeepLargestComponent | RemoveSmallComponents | FillHoles, ...], Limits(maxItems=64)]
+    test_time_mirroring: Annotated[tuple[Literal["x", "y", "z"], ...], Limits(uniqueItems=True)]
+    licenses: Licenses
+    training: Training
     metrics: dict[str, Any]
-    intended_use: str
-    limits: str
+    intended_use: Text
+    limits: Text
     weights: WeightsInfo
-    reference: ReferenceInfo | None = None
-    ranges: tuple[LabelRange, ...] = ()
+    reference: ReferenceInfo | None = field(default=None, metadata={"omit_empty": True})
+    ranges: Annotated[
+        tuple[LabelRange, ...],
+        Limits(
+            description="Plausible volumes and places of structures; a result outside them gets a warning.",
+            minItems=1,
+            maxItems=255,
+        ),
+    ] = field(default=(), metadata={"omit_empty": True})
 
     @property
     def num_classes(self) -> int:
@@ -133,54 +179,20 @@ class ModelCard:
         program, does not follow the schema, or contradicts itself.
         """
         try:
-            data = _plain_json(source)
+            data = parse_json(source) if isinstance(source, (str, bytes)) else plain_values(dict(source))
         except ValueError as error:
             raise ModelPackageError(f"The model card cannot be read: {error}.") from None
         _refuse_newer(data)
-        reason = find_violation(data, card_schema()) or broken_rule(data)
-        if reason:
-            raise ModelPackageError(f"The model card is not valid: {reason}.")
-        return _build(data)
+        with refused_as(ModelPackageError, "The model card"):
+            card = read_record(cls, data)
+            reason = broken_rule(data)
+            if reason:
+                raise ValueError(reason)
+        return card
 
     def to_json(self) -> dict[str, Any]:
         """The card as the JSON object that :meth:`from_json` reads; a copy that may be changed."""
-        data: dict[str, Any] = {
-            "schema_version": self.schema_version,
-            "name": self.name,
-            "version": self.version,
-            "parent": dict(vars(self.parent)) if self.parent else None,
-            "title": self.title,
-            "description": self.description,
-            "modality": self.modality,
-            "body_region": self.body_region,
-            "created": self.created,
-            "input": {
-                "channels": [dict(vars(channel)) for channel in self.input.channels],
-                "spacing_mm": list(self.input.spacing),
-                "orientation": self.input.orientation,
-                "patch": list(self.input.patch),
-                "view": self.input.view,
-                "overlap": self.input.overlap,
-                "background_value": self.input.background_value,
-            },
-            "network": {"name": self.network_name, "arguments": self.network_arguments},
-            "labels": [label.to_json() for label in self.labels],
-            "postprocessing": list(self.postprocessing),
-            "test_time_mirroring": list(self.test_time_mirroring),
-            "licenses": self.licenses,
-            "training": self.training,
-            "metrics": self.metrics,
-            "intended_use": self.intended_use,
-            "limits": self.limits,
-            "weights": dict(vars(self.weights)),
-        }
-        optional = {"preview_spacing_mm": self.input.preview_spacing, "largest_extent_mm": self.input.largest_extent}
-        data["input"].update({name: list(value) for name, value in optional.items() if value is not None})
-        if self.reference:
-            data["reference"] = dict(vars(self.reference))
-        if self.ranges:
-            data["ranges"] = [entry.to_json() for entry in self.ranges]
-        return copy.deepcopy(data)
+        return record_json(self)
 
     def to_text(self) -> str:
         """The card as the text of ``model.json``."""
@@ -189,17 +201,13 @@ class ModelCard:
 
 @functools.cache
 def card_schema() -> dict[str, Any]:
-    """The JSON schema of the card."""
-    schema: dict[str, Any] = json.loads(Path(__file__).with_name("card_schema.json").read_text(encoding="utf-8"))
-    return schema
-
-
-def _plain_json(source: Mapping[str, Any] | str | bytes) -> Any:
-    if isinstance(source, (str, bytes)):
-        return parse_json(source)
-    check_values(dict(source))
-    # The round trip turns tuples into lists and detaches the card from the caller's objects.
-    return json.loads(json.dumps(dict(source)))
+    """The JSON schema of the card, as the file card_schema.json shows it to other programs."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "LightMedSeg model card",
+        "description": "Everything that a run needs and a person wants to know about one segmentation model.",
+        **record_schema(ModelCard),
+    }
 
 
 def _refuse_newer(data: Any) -> None:
@@ -210,51 +218,3 @@ def _refuse_newer(data: Any) -> None:
             f"The model card has schema_version {version}, but this program reads up to {SCHEMA_VERSION}: "
             "update LightMedSeg to use this model."
         )
-
-
-def _build(data: dict[str, Any]) -> ModelCard:
-    spec = data["input"]
-    patch_z, patch_y, patch_x = (int(value) for value in spec["patch"])
-    return ModelCard(
-        schema_version=int(data["schema_version"]),
-        name=data["name"],
-        version=data["version"],
-        parent=Parent(**data["parent"]) if data["parent"] else None,
-        title=data["title"],
-        description=data["description"],
-        modality=data["modality"],
-        body_region=data["body_region"],
-        created=data["created"],
-        input=InputSpec(
-            channels=tuple(Channel(channel["name"], channel["normalization"]) for channel in spec["channels"]),
-            spacing=_triple(spec["spacing_mm"]),
-            orientation=spec["orientation"],
-            patch=(patch_z, patch_y, patch_x),
-            view=spec["view"],
-            overlap=float(spec["overlap"]),
-            background_value=spec["background_value"],
-            preview_spacing=_triple(spec["preview_spacing_mm"]) if spec.get("preview_spacing_mm") else None,
-            largest_extent=_triple(spec["largest_extent_mm"]) if spec.get("largest_extent_mm") else None,
-        ),
-        network_name=data["network"]["name"],
-        network_arguments=data["network"]["arguments"],
-        labels=tuple(Label.from_json(label) for label in data["labels"]),
-        postprocessing=tuple(
-            {**operation, "labels": [int(value) for value in operation["labels"]]}
-            for operation in data["postprocessing"]
-        ),
-        test_time_mirroring=tuple(data["test_time_mirroring"]),
-        licenses=data["licenses"],
-        training=data["training"],
-        metrics=data["metrics"],
-        intended_use=data["intended_use"],
-        limits=data["limits"],
-        weights=WeightsInfo(data["weights"]["file"], data["weights"]["sha256"], int(data["weights"]["bytes"])),
-        reference=ReferenceInfo(**data["reference"]) if data.get("reference") else None,
-        ranges=tuple(LabelRange.from_json(entry) for entry in data.get("ranges", ())),
-    )
-
-
-def _triple(values: Sequence[float]) -> Triple:
-    x, y, z = (float(value) for value in values)
-    return (x, y, z)

@@ -81,7 +81,7 @@ class Model:
         card, tensors = self.card, self.weights()
 
         def build() -> torch.nn.Module:
-            return build_network(card.network_name, card.in_channels, card.num_classes, **card.network_arguments)
+            return build_network(card.network.name, card.in_channels, card.num_classes, **card.network.arguments)
 
         try:
             # First without memory: a stranger's card may ask for gigabytes, which its weights do not have.
@@ -91,7 +91,7 @@ class Model:
             network = build()
         except (ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
             raise ModelPackageError(
-                f"{card.identifier} needs the network {card.network_name!r}, which this program cannot build: "
+                f"{card.identifier} needs the network {card.network.name!r}, which this program cannot build: "
                 f"{str(error).rstrip('.')}."
             ) from error
         network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()}, strict=True)
@@ -230,5 +230,5 @@ def _refuse_other_tensors(
         else:
             continue
         raise ModelPackageError(
-            f"{card.identifier}: the weights do not fit the network {card.network_name!r}: {reason}."
+            f"{card.identifier}: the weights do not fit the network {card.network.name!r}: {reason}."
         )

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from LightMedSegLib.core.label_volumes import voxels_per_value
+
 
 @dataclass(frozen=True)
 class SegmentNumbers:
@@ -28,15 +30,12 @@ def label_numbers(
     names: Mapping[int, str],
 ) -> list[SegmentNumbers]:
     """Numbers of each label of names in labels (z, y, x); intensities has the same shape, spacing is in mm."""
-    counts, sums = np.zeros(256, dtype=np.int64), np.zeros(256)
-    # Plane by plane: whole-volume bincount would turn every voxel into eight bytes, twice.
-    for index, plane in enumerate(labels):
-        if not plane.any():
-            continue
-        flat = plane.ravel()
-        counts += np.bincount(flat, minlength=256)
-        if intensities is not None:
-            sums += np.bincount(flat, weights=intensities[index].ravel(), minlength=256)
+    counts, sums = voxels_per_value(labels), np.zeros(256)
+    if intensities is not None:
+        # Plane by plane: bincount turns every voxel into sixteen bytes.
+        for plane, values in zip(labels, intensities, strict=True):
+            if plane.any():
+                sums += np.bincount(plane.ravel(), weights=values.ravel(), minlength=256)
     voxel_ml = math.prod(spacing) / 1000.0
     rows = []
     for value, name in names.items():

@@ -6,8 +6,9 @@ extension asks its users to install. The tests hold it against ``jsonschema``.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +81,8 @@ def _check_number(value: float, schema: Mapping[str, Any], path: str) -> Iterato
         yield Violation(path, f"is {value}, it must be above {schema['exclusiveMinimum']}")
     if "maximum" in schema and value > schema["maximum"]:
         yield Violation(path, f"is {value}, the most allowed is {schema['maximum']}")
+    if "exclusiveMaximum" in schema and value >= schema["exclusiveMaximum"]:
+        yield Violation(path, f"is {value}, it must be below {schema['exclusiveMaximum']}")
 
 
 def _check_object(
@@ -93,9 +96,14 @@ def _check_object(
         if name in properties:
             yield from _violations(item, properties[name], root, member_path(path, name))
         elif schema.get("additionalProperties") is False:
-            yield Violation(member_path(path, name), "is not known")
+            yield Violation(member_path(path, name), f"is not known; {_suggestion(name, properties)}")
         elif isinstance(schema.get("additionalProperties"), dict):
             yield from _violations(item, schema["additionalProperties"], root, member_path(path, name))
+
+
+def _suggestion(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1, 0.75)
+    return f"the nearest that is known is {near[0]}" if near else f"known are {', '.join(known)}"
 
 
 def _check_array(
@@ -202,7 +210,7 @@ _TYPE_WORDS = {
 _KEYWORDS = frozenset(
     {
         *("$ref", "type", "const", "enum", "anyOf", "oneOf"),
-        *("minLength", "maxLength", "pattern", "minimum", "exclusiveMinimum", "maximum"),
+        *("minLength", "maxLength", "pattern", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"),
         *("required", "properties", "additionalProperties", "minItems", "maxItems", "uniqueItems", "items"),
     }
 )

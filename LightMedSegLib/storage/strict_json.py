@@ -24,6 +24,12 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
+def plain_values(value: Any) -> Any:
+    """A copy of value in JSON's own types: a tuple becomes a list; ValueError for what JSON cannot hold."""
+    check_values(value)
+    return json.loads(json.dumps(value))
+
+
 def check_values(value: Any, where: str = "", depth: int = 0) -> None:
     """ValueError for what JSON cannot hold: other types, non-finite numbers, lone surrogates, deep nesting."""
     if depth > 64:

@@ -1,27 +1,28 @@
 """How far a network's confidence can be trusted, and the temperature that makes it more so.
 
 Guo et al., On Calibration of Modern Neural Networks, ICML 2017: expected calibration error and temperature scaling.
-Only voxels near a structure count: the air around a head would make any network look perfect.
+Only voxels near a structure count: the air around a head would make any network look perfect. The logits are those that
+ship, the mean over windows and mirror images: dividing the network's logits by a temperature divides it by the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from LightMedSegLib.inference.windows import Shape, padding_before, plan_windows
-from LightMedSegLib.learning.grid_inference import pad_to_patch
+from LightMedSegLib.inference.sliding_window.model_grid import Network, predict_logits
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 BINS = 15
 NEAR_VOXELS = 3
 """Voxels this near to a structure, true or predicted, count."""
 
-_PER_WINDOW = 2_000
+_PER_CASE = 10_000
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,16 @@ class Voxels:
 
 
 def sample_voxels(
-    network: nn.Module, cases: Sequence[PreparedCase], patch: Shape, num_classes: int, seed: int = 0
+    network: Network, cases: Sequence[PreparedCase], rule: WindowRule, mirror: Sequence[str] = (), seed: int = 0
 ) -> Voxels:
-    """Voxels near the structures of cases, at most 2,000 of each window, drawn at random.
+    """Voxels near the structures of cases, at most 10,000 of each, drawn at random.
 
     Voxels of structures that a case does not mark, or predicted to be such, are left out.
     """
     generator = torch.Generator().manual_seed(seed)
-    parts = [part for case in cases for part in _of_case(network, case, patch, num_classes, generator)]
+    images = (torch.from_numpy(case.image) for case in cases)
+    every_logits = predict_logits(network, images, rule, mirror=mirror)
+    parts = [_near_structures(case, logits, generator) for case, logits in zip(cases, every_logits, strict=True)]
     return Voxels(torch.cat([part.logits for part in parts]), torch.cat([part.classes for part in parts]))
 
 
@@ -71,29 +74,13 @@ def _grown(mask: Tensor) -> Tensor:
     return grown[0] > 0
 
 
-def _of_case(
-    network: nn.Module, case: PreparedCase, patch: Shape, num_classes: int, generator: torch.Generator
-) -> Iterator[Voxels]:
-    image = pad_to_patch(torch.from_numpy(case.image).float(), patch)
-    z, y, x = image.shape[1:]
-    labels = torch.full((z, y, x), IGNORED, dtype=torch.int64)
-    before = padding_before((case.labels.shape[0], case.labels.shape[1], case.labels.shape[2]), (z, y, x))
-    inside = tuple(slice(start, start + size) for start, size in zip(before, case.labels.shape, strict=True))
-    labels[inside] = torch.from_numpy(case.labels).long()
-    unmarked = [] if case.labelled is None else sorted(set(range(1, num_classes)) - set(case.labelled))
-    for start in plan_windows((z, y, x), patch, 0.0):
-        window = tuple(slice(first, first + size) for first, size in zip(start, patch, strict=True))
-        truth = labels[window]
-        with torch.inference_mode():
-            logits = network(image[(slice(None), *window)][None])[0].float()
-        predicted = logits.argmax(dim=0)
-        structure = ((truth > 0) & (truth != IGNORED)) | (predicted > 0)
-        if not structure.any():
-            continue
-        counted = _grown(structure) & (truth != IGNORED)
-        for value in unmarked:
+def _near_structures(case: PreparedCase, logits: Tensor, generator: torch.Generator) -> Voxels:
+    """Voxels of the case, drawn at random from those that count; logits are (z, y, x, classes)."""
+    truth, predicted = torch.from_numpy(case.labels).long(), logits.argmax(dim=-1)
+    counted = _grown(((truth > 0) & (truth != IGNORED)) | (predicted > 0)) & (truth != IGNORED)
+    if case.labelled is not None:
+        for value in set(range(1, logits.shape[-1])) - set(case.labelled):
             counted &= predicted != value
-        places = counted.flatten().nonzero()[:, 0]
-        places = places[torch.randperm(len(places), generator=generator)[:_PER_WINDOW]]
-        if len(places):
-            yield Voxels(logits.flatten(1)[:, places].T.contiguous(), truth.flatten()[places])
+    places = counted.flatten().nonzero()[:, 0]
+    places = places[torch.randperm(len(places), generator=generator)[:_PER_CASE]]
+    return Voxels(logits.flatten(0, 2)[places], truth.flatten()[places])

@@ -22,6 +22,8 @@ from LightMedSegLib.storage.atomic_files import atomic_write
 if TYPE_CHECKING:
     import torch
 
+    from LightMedSegLib.inference.sliding_window.windows import WindowRule
+
 COLUMNS = ("case", "label", "dice", "hd95_mm", "nsd_1mm", "volume_ml", "reference_volume_ml")
 
 
@@ -57,22 +59,22 @@ def evaluate_with_engine(
 def evaluate_on_grid(
     network: torch.nn.Module,
     cases: Sequence[PreparedCase],
-    patch: tuple[int, int, int],
+    rule: WindowRule,
     spacing_mm: tuple[float, float, float],
     label_names: Sequence[str],
-    mirror_axes: Sequence[str] = (),
+    mirror: Sequence[str] = (),
 ) -> list[CaseScore]:
     """Segment prepared cases with any network, peers included, and compare on the model grid (spacing x, y, z)."""
     import torch
 
-    from LightMedSegLib.learning.grid_inference import predict_labels
+    from LightMedSegLib.inference.sliding_window.model_grid import predict_labels
 
     device = next(network.parameters()).device
     names = dict(enumerate(label_names, start=1))
     scores: list[CaseScore] = []
     with torch.inference_mode():
         images = [torch.from_numpy(case.image).to(device) for case in cases]
-        predictions = predict_labels(network, images, patch, batch=4, mirror_axes=mirror_axes)
+        predictions = predict_labels(network, images, rule, 4, mirror)
         for case, labels in zip(cases, predictions, strict=True):
             prediction, reference = (sitk.GetImageFromArray(array) for array in (labels.cpu().numpy(), case.labels))
             prediction.SetSpacing(spacing_mm)

@@ -14,7 +14,7 @@ from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.model_input import INPUT_DEFAULTS
 from LightMedSegLib.model.package import Model, load_model, save_model
 from LightMedSegLib.model.package_folder import CARD_FILE, WEIGHTS_FILE, package_files
-from LightMedSegLib.training.configuration.reader import configuration_as_dict
+from LightMedSegLib.storage.records import record_json
 from LightMedSegLib.training.configuration.writer import configuration_as_toml
 from LightMedSegLib.training.networks import TRAINING_ONLY
 from LightMedSegLib.training.split import Split
@@ -29,7 +29,7 @@ def card_content(
     configuration: TrainingConfiguration, split: Split | None, metrics: Mapping[str, Any], created: str | None = None
 ) -> dict[str, Any]:
     """The model card as JSON-ready data, without the weights' entry, which packaging fills in."""
-    full = configuration_as_dict(configuration)
+    full = record_json(configuration)
     text = full["card"]
     # TOML has no null: what it leaves out is null in the card.
     labels = [{**label, "terminology": {**_CODE_DEFAULTS, **label["terminology"]}} for label in full["labels"]]

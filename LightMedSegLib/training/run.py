@@ -15,12 +15,14 @@ from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.io.datasets import find_cases
 from LightMedSegLib.learning.checkpoint import WEIGHTS_FILE, read_weights, write_weights
 from LightMedSegLib.learning.configuration import TrainingConfiguration
+from LightMedSegLib.learning.model_input import window_rule
 from LightMedSegLib.learning.prepared_case import PreparedCase, prepare_cases, read_prepared
 from LightMedSegLib.model.package import load_model
 from LightMedSegLib.model.package_folder import CARD_FILE
 from LightMedSegLib.storage.atomic_files import atomic_write
+from LightMedSegLib.storage.records import record_json
 from LightMedSegLib.training.acceleration.distributed import join_group
-from LightMedSegLib.training.configuration.reader import build_section, configuration_as_dict
+from LightMedSegLib.training.configuration.reader import configuration_of
 from LightMedSegLib.training.curves import PNG_FILE
 from LightMedSegLib.training.networks import TRAINING_ONLY, build_training_network
 from LightMedSegLib.training.packaging import package_model, record_metrics
@@ -131,7 +133,7 @@ def load_run_network(folder: Path, student: TrainingConfiguration | None = None)
         return model.build_network()
     if not path.is_file() or not (folder / WEIGHTS_FILE).is_file():
         raise TrainingDataError(f"The folder {folder} holds no training run with {CONFIGURATION_FILE} and weights.")
-    configuration = build_section(TrainingConfiguration, json.loads(path.read_text(encoding="utf-8")), "")
+    configuration = configuration_of(json.loads(path.read_text(encoding="utf-8")))
     _check_student(folder, (configuration.num_classes, configuration.in_channels), student)
     network = build_training_network(configuration)
     network.load_state_dict(read_weights(folder / WEIGHTS_FILE))
@@ -177,7 +179,7 @@ def evaluate_run(
         labels = [str(label["name"]) for label in configuration.labels]
         shown = _held_out(configuration, _chosen(cases, names), torch.device(device))
         scores = evaluate_on_grid(
-            network, shown, configuration.patch, (x, y, z), labels, configuration.test_time_mirroring
+            network, shown, window_rule(configuration, network), (x, y, z), labels, configuration.test_time_mirroring
         )
     write_scores(output / f"evaluation-{part}.csv", scores)
     metrics = summarise(scores)
@@ -206,7 +208,7 @@ def _chosen(cases: dict[str, PreparedCase], names: Sequence[str]) -> list[Prepar
 
 def _keep_configuration(output: Path, configuration: TrainingConfiguration) -> None:
     with atomic_write(output / CONFIGURATION_FILE) as temporary:
-        temporary.write_text(json.dumps(configuration_as_dict(configuration), indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(record_json(configuration), indent=1) + "\n", encoding="utf-8")
 
 
 def _package(configuration: TrainingConfiguration, result: TrainingResult, split: Split, output: Path) -> None:

@@ -23,6 +23,7 @@ from LightMedSegLib.learning.case_stack import CaseOrder, stack_cases
 from LightMedSegLib.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.losses import SegmentationLoss
+from LightMedSegLib.learning.model_input import window_rule
 from LightMedSegLib.learning.optimizer import ClippedAdamW
 from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.learning.schedule import learning_rate, remaining_seconds, run_progress, spoken_duration
@@ -99,11 +100,10 @@ class Trainer:
         self._validator = (
             GridValidator(
                 validation_cases,
-                configuration.num_classes,
-                configuration.patch,
+                window_rule(configuration, network),
                 device,
-                batch=optimizer.batch,
-                mirror_axes=configuration.test_time_mirroring,
+                optimizer.batch,
+                configuration.test_time_mirroring,
             )
             if validation_cases and group.is_first
             else None

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from LightMedSegLib.learning.grid_inference import predict_labels
+from LightMedSegLib.inference.sliding_window.model_grid import predict_labels
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.storage.atomic_files import atomic_write
 
@@ -42,30 +43,29 @@ class DiceTable:
 
 
 class GridValidator:
-    """Keeps the validation cases on the device and scores networks on them."""
+    """Keeps the validation cases on the device and scores networks on them, by the labels that the engine gives.
+
+    rule: how a network goes over a case. batch: windows at a time. mirror: axes whose mirror images are averaged in.
+    """
 
     def __init__(
         self,
         cases: Sequence[PreparedCase],
-        num_classes: int,
-        patch: tuple[int, int, int],
+        rule: WindowRule,
         device: torch.device,
         batch: int = 16,
-        mirror_axes: Sequence[str] = (),
+        mirror: Sequence[str] = (),
     ) -> None:
-        self._cases, self._num_classes, self._patch = tuple(cases), num_classes, patch
-        self._batch, self._mirror_axes = batch, tuple(mirror_axes)
+        self._cases, self._rule, self._batch, self._mirror = tuple(cases), rule, batch, tuple(mirror)
         self._images = [torch.from_numpy(case.image).to(device) for case in cases]
         self._labels = [torch.from_numpy(case.labels).to(device) for case in cases]
 
     @torch.no_grad()
     def score(self, network: torch.nn.Module) -> DiceTable:
         """Dice of every case; the network must be in evaluation mode."""
-        predictions = predict_labels(
-            network, self._images, self._patch, batch=self._batch, mirror_axes=self._mirror_axes
-        )
+        predictions = predict_labels(network, self._images, self._rule, self._batch, self._mirror)
         counts = [
-            label_counts(prediction, labels, self._num_classes)
+            label_counts(prediction, labels, self._rule.classes)
             for prediction, labels in zip(predictions, self._labels, strict=True)
         ]
         rows = [self._row(case, count) for case, count in zip(self._cases, torch.stack(counts).tolist(), strict=True)]
@@ -73,7 +73,7 @@ class GridValidator:
 
     def _row(self, case: PreparedCase, counts: list[list[int]]) -> tuple[float, ...]:
         row = []
-        for value in range(1, self._num_classes):
+        for value in range(1, self._rule.classes):
             both, predicted, present = counts[value]
             annotated = case.labelled is None or value in case.labelled
             row.append(2 * both / (predicted + present) if annotated and predicted + present else math.nan)

@@ -14,7 +14,8 @@ import torch
 from contestants import PEERS
 from torch import nn
 
-from LightMedSegLib.inference.engine import STAGES, Engine
+from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.inference.result import STAGES
 from LightMedSegLib.inference.search import coarse_input
 from LightMedSegLib.io.sample_data import sample_path
 from LightMedSegLib.model.card import ModelCard

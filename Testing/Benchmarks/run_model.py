@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from LightMedSegLib.learning.configuration import NetworkSection, TrainingConfiguration
+from LightMedSegLib.learning.configuration import NetworkSection
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.store import resolve_model
-from LightMedSegLib.training.configuration.reader import build_section
+from LightMedSegLib.training.configuration.reader import configuration_of
 from LightMedSegLib.training.packaging import card_content
 from LightMedSegLib.training.run import CONFIGURATION_FILE, load_run_network
 
@@ -33,7 +33,7 @@ def load(model: str) -> Any:
     path = folder / CONFIGURATION_FILE
     if not path.is_file():
         return resolve_model(model)
-    configuration = build_section(TrainingConfiguration, json.loads(path.read_text(encoding="utf-8")), "")
+    configuration = configuration_of(json.loads(path.read_text(encoding="utf-8")))
     # The card has no words for a peer's network; nothing here reads them.
     named = dataclasses.replace(configuration, network=NetworkSection())
     weights = {"file": "weights.safetensors", "sha256": "0" * 64, "bytes": 8}

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python")]
+sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python" / "support")]
 
 import numpy as np  # noqa: E402
 import SimpleITK as sitk  # noqa: E402
 from model_factory import make_card  # noqa: E402
-from mrml_fixtures import add_volume, labels_of, new_scene  # noqa: E402
+from mrml_nodes import add_volume, labels_of, new_scene  # noqa: E402
 
 from LightMedSegLib.inference.segmentation import Segmentation  # noqa: E402
 from LightMedSegLib.model.card import ModelCard  # noqa: E402
@@ -108,7 +108,7 @@ def longest_poll(volume: Any, labels: np.ndarray, card: ModelCard) -> float:
     """Polls as the module's timer does, while a stand-in for the network runs twice: new node, then replaced."""
     labelmap = sitk.GetImageFromArray(labels)
 
-    def segment(image: Any, model: Any, device: str, roi: Any, progress: Any, cancel: Any, **_: Any) -> Segmentation:
+    def segment(image: Any, model: Any, options: Any, progress: Any, cancel: Any) -> Segmentation:
         time.sleep(1.0)
         return Segmentation(labelmap, card, {}, "cpu")
 

@@ -1,5 +1,5 @@
 # A small stand-in for the build system of 3D Slicer: find_package(Slicer) finds this file with
-# -DSlicer_DIR=Testing/CMake. Testing/Python/extension_build.py uses it.
+# -DSlicer_DIR=Testing/CMake. Testing/Python/support/extension_build.py uses it.
 #
 # It offers only what this extension calls, checks every argument, and lays files where Slicer 5.12 does. Behaviour
 # after Slicer's SlicerMacroBuildScriptedModule.cmake, SlicerMacroPythonTesting.cmake and SlicerExtensionCPack.cmake,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import priority
 import pytest
 import SimpleITK as sitk
 from model_factory import make_model
+from slicer_packages import SLICER_ROOMS, SkippedModule, missing_package
 from volumes_on_disk import plain_volume
 
 from LightMedSegLib.gui.finetune import process
@@ -20,6 +22,22 @@ from LightMedSegLib.model import store
 # spinning, take the cores from each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    missing = missing_package(*SLICER_ROOMS.get(module_path.parent.name, ()))
+    return SkippedModule.from_parent(parent, path=module_path, missing=missing) if missing else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.path.parent.name in SLICER_ROOMS or "slicer_runtime" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.slicer)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    missing = missing_package("slicer") if item.get_closest_marker("slicer") else None
+    if missing:
+        pytest.skip(f"needs the package {missing}")
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +121,17 @@ def scan(tmp_path: Path) -> Path:
     path = tmp_path / "scan.nii.gz"
     sitk.WriteImage(plain_volume(), str(path))
     return path
+
+
+@pytest.fixture
+def slicer_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """An empty Slicer with a main window; at the end no exception may have been swallowed."""
+    missing = missing_package("slicer", "PySide6")
+    if missing:
+        pytest.skip(f"needs the package {missing}")
+    from Runtime.bootstrap import start
+
+    session = start(tmp_path_factory.getbasetemp() / "slicer-home")
+    session.reset()
+    yield session
+    session.finish()

@@ -1,7 +1,7 @@
 """Checks that are too long for every commit: many random inputs, faults, endurance. `run.py` runs them all.
 
-Each file is one row of Documentation/reliability.md and runs alone; Testing/Python/test_reliability_*.py runs a
-short form of each.
+Each file is one row of Documentation/reliability.md and runs alone; Testing/Python/reliability runs a short
+form of each.
 """
 
 import sys

@@ -26,20 +26,25 @@ ROW, COUNT = "compatibility", 14
 ENVIRONMENTS = Path(os.environ.get("LIGHTMEDSEG_ENVIRONMENTS") or "reliability-output/environments").absolute()
 
 LIBRARY_TESTS = (
-    "test_geometry.py", "test_preprocessing.py", "test_postprocessing.py", "test_segmentation.py",
-    "test_segmentation_failures.py", "test_inference.py", "test_model_package.py", "test_model_package_network.py",
-    "test_model_package_zip.py", "test_tensor_file.py", "test_schema_check.py", "test_volume_files.py",
-    "test_bad_inputs.py", "test_fast_network.py", "test_finetuning_job.py", "test_cli.py",
+    "core/test_geometry.py", "inference/test_preprocessing.py", "inference/test_postprocessing.py",
+    "inference/test_segmentation.py", "inference/test_segmentation_failures.py", "inference/test_inference.py",
+    "model/test_model_package.py", "model/test_model_package_network.py", "model/test_model_package_zip.py",
+    "storage/test_tensor_file.py", "storage/test_schema_check.py", "io/test_volume_files.py",
+    "cli/test_bad_inputs.py", "network/test_fast_network.py", "finetuning/test_finetuning_job.py",
+    "cli/test_cli.py",
 )  # fmt: skip
 TESTS_WITHOUT_TORCH = (
-    "test_model_card.py", "test_tensor_file.py", "test_schema_check.py", "test_safe_files.py", "test_model_store.py",
-    "test_model_store_crashes.py", "test_model_lookup.py", "test_volume_files.py", "test_damaged_scans.py",
-    "test_labels.py", "test_semver.py",
+    "model/test_model_card.py", "storage/test_tensor_file.py", "storage/test_schema_check.py",
+    "storage/test_safe_files.py", "model/test_model_store.py", "model/test_model_store_crashes.py",
+    "model/test_model_lookup.py", "io/test_volume_files.py", "io/test_damaged_scans.py", "core/test_labels.py",
+    "core/test_semver.py",
 )  # fmt: skip
-SLICER_TESTS = ("test_mrml_job.py", "test_module_run.py")
+SLICER_TESTS = ("mrml/test_mrml_job.py", "gui/test_module_run.py")
 SLICER_TESTS_WITHOUT_TORCH = (
-    "test_mrml_edits.py", "test_mrml_segmentations.py", "test_mrml_volumes.py", "test_mrml_regions.py",
+    "mrml/test_mrml_edits.py", "mrml/test_mrml_segmentations.py", "mrml/test_mrml_volumes.py",
+    "mrml/test_mrml_regions.py",
 )  # fmt: skip
+PRESENT_CELL_TESTS = ("core/test_geometry.py", "storage/test_schema_check.py", "storage/test_tensor_file.py")
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ def check(count: int, seed: int) -> Tally:
     """The first count cells; count 0: only this very environment."""
     tally = Tally()
     if count == 0:
-        outcome = _run_tests(Path(sys.executable), ("test_geometry.py", "test_schema_check.py", "test_tensor_file.py"))
+        outcome = _run_tests(Path(sys.executable), PRESENT_CELL_TESTS)
         tally.expect(outcome == "", "present cell", outcome)
         return tally
     for cell in CELLS[:count]:

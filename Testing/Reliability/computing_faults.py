@@ -11,13 +11,15 @@ from unittest import mock
 import numpy as np
 import torch
 from engine_stubs import make_image, smooth_noise, stub_model
-from mrml_fixtures import add_volume, new_scene, segmentation_count
+from mrml_nodes import add_volume, new_scene, segmentation_count
 from patience import Patience
 
 from LightMedSegLib.core.devices import Device
-from LightMedSegLib.inference import engine, predictor
+from LightMedSegLib.inference import engine
+from LightMedSegLib.inference.options import SegmentOptions
+from LightMedSegLib.inference.sliding_window import predictor
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
-from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.segment_job import segmentation_job
 from LightMedSegLib.mrml.jobs.worker import Worker
 from Reliability.household import Supplies
 from Reliability.tally import Tally
@@ -103,14 +105,14 @@ class _Bench:
         self.model = stub_model(patch=[16, 16, 16], spacing_mm=[1.0, 1.0, 1.0])
 
     def run(self, device: str, segment: Any = None) -> Job:
-        job = segmentation_job(self.volume, self.model, options=RunOptions(device=device), segment=segment)
+        job = segmentation_job(self.volume, self.model, options=SegmentOptions(device=device), segment=segment)
         self.worker.submit(job)
         self.worker.wait(job, on_idle=Patience(60).check)
         return job
 
     @staticmethod
     def labels(job: Job) -> np.ndarray:
-        from mrml_fixtures import labels_of
+        from mrml_nodes import labels_of
 
         return labels_of(job.outcome.node).copy()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 from engine_stubs import make_image, rotation
-from mrml_fixtures import add_transform, add_volume, add_warp, labelmap_image, labels_of, new_scene, put_under
+from mrml_nodes import add_transform, add_volume, add_warp, labelmap_image, labels_of, new_scene, put_under
 from patience import Patience
 
 from LightMedSegLib.cli.segment_report import segmentation_report
@@ -16,11 +16,12 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box
 from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.inference.engine import ROI_MARGIN_MM
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.segmentation import segment
 from LightMedSegLib.io.labelmaps.reading import read_labelmap
 from LightMedSegLib.io.segmentation_files import write_segmentation
 from LightMedSegLib.mrml.jobs.job_state import JobState
-from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.segment_job import segmentation_job
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.transforms import to_array
 from LightMedSegLib.mrml.volumes import volume_grid
@@ -189,7 +190,7 @@ def _transform(scene: Any, case: SceneCase, direction: tuple[float, ...]) -> Any
 
 def _roi(scene: Any, box: Box, grid: Grid) -> Any:
     """A region of interest that is fitted to the voxels of box, in world coordinates."""
-    from mrml_fixtures import vtk_matrix
+    from mrml_nodes import vtk_matrix
 
     roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Region")
     roi.SetSize(*[(last - first) * step for (first, last), step in zip(box, grid.spacing, strict=True)])
@@ -202,7 +203,7 @@ def _roi(scene: Any, box: Box, grid: Grid) -> Any:
 
 def _run(node: Any, model: Any, roi: Any) -> Any:
     worker = Worker()
-    job = segmentation_job(node, model, roi_node=roi, options=RunOptions(device="cpu"))
+    job = segmentation_job(node, model, roi_node=roi, options=SegmentOptions(device="cpu"))
     worker.submit(job)
     worker.wait(job, on_idle=Patience(60).check)
     assert worker.close()

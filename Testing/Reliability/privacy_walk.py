@@ -79,7 +79,7 @@ def _module(folder: Path) -> None:
     session = start(folder / "home" / "slicer")
     session.reset()
     import slicer
-    from runtime_fixtures import REPOSITORY
+    from paths import REPOSITORY
 
     logging.getLogger().addHandler(logging.FileHandler(folder / "words" / "slicer.log"))
     logging.getLogger().setLevel(logging.DEBUG)
@@ -109,7 +109,7 @@ def _module(folder: Path) -> None:
     slicer.mrmlScene.Clear(0)
 
 
-def _fails(image: Any, *arguments: Any, **settings: Any) -> None:
+def _fails(*arguments: Any) -> None:
     raise RuntimeError("a defect")
 
 

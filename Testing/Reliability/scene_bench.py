@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import slicer
-from finetune_panel_fixtures import BASELINE, START, Finetune, step, verdict
-from module_fixtures import MODULE_FILE, equip
+from panel_bench import MODULE_FILE, equip
 from Runtime.bootstrap import start
+from scripted_finetuning import BASELINE, START, Finetune, step, verdict
 
 from LightMedSegLib.gui.self_test.stand_in_model import ThresholdSegment
 
@@ -26,9 +26,7 @@ class HeldSegment(ThresholdSegment):
         self.go = threading.Event()
         self.waiting = threading.Event()
 
-    def __call__(
-        self, image: Any, model: Any, device: str, roi: Any, progress: Any, cancel: Any, **settings: Any
-    ) -> Any:
+    def __call__(self, image: Any, model: Any, options: Any, progress: Any, cancel: Any) -> Any:
         """As ThresholdSegment, after go."""
         self.waiting.set()
         try:
@@ -36,7 +34,7 @@ class HeldSegment(ThresholdSegment):
                 cancel.raise_if_cancelled()
         finally:
             self.waiting.clear()
-        return super().__call__(image, model, device, roi, progress, cancel, **settings)
+        return super().__call__(image, model, options, progress, cancel)
 
 
 class SceneBench:

@@ -99,11 +99,12 @@ class _Place:
         """Whether the labels are those of the first time, and lie in one node."""
         import slicer
 
+        from LightMedSegLib.inference.options import SegmentOptions
         from LightMedSegLib.mrml.jobs.job_state import JobState
-        from LightMedSegLib.mrml.jobs.segment_job import RunOptions, segmentation_job
+        from LightMedSegLib.mrml.jobs.segment_job import segmentation_job
         from LightMedSegLib.mrml.segmentations.reading import read_labelmap
 
-        job = segmentation_job(self.volume, self.model, options=RunOptions(device="cpu", threads=1))
+        job = segmentation_job(self.volume, self.model, options=SegmentOptions(device="cpu", threads=1))
         self.runner.start(job)
         self.session.wait_until(lambda: job.state.ended, 60, "the result")
         if job.state is not JobState.DONE or slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") != 1:

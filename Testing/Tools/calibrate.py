@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 import torch
 
+from LightMedSegLib.learning.model_input import window_rule
 from LightMedSegLib.learning.prepared_case import read_prepared
 from LightMedSegLib.model.package import load_model
 from LightMedSegLib.network.cpu import accelerate
@@ -43,12 +44,13 @@ def main() -> int:
     assert split is not None
     network = accelerate(load_model(arguments.model).build_network().eval())
     cases = {case.name: case for case in read_prepared(arguments.prepared, configuration)}
+    rule = window_rule(configuration, network)
     parts: dict[str, Voxels] = {}
     for part in ("validation", "test"):
         chosen = [cases[name] for name in getattr(split, part)]
         if configuration.synthesis.active:
             chosen = synthetic_cases(configuration, chosen, torch.device("cpu"))
-        parts[part] = sample_voxels(network, chosen, configuration.patch, configuration.num_classes)
+        parts[part] = sample_voxels(network, chosen, rule, configuration.test_time_mirroring)
     temperature = 1.0 if arguments.report_only else fit_temperature(parts["validation"])
     calibration = {
         "temperature": round(temperature, 3),

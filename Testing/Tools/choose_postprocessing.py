@@ -20,7 +20,8 @@ import numpy as np
 import torch
 
 from LightMedSegLib.inference.postprocessing import postprocess
-from LightMedSegLib.learning.grid_inference import predict_labels
+from LightMedSegLib.inference.sliding_window.model_grid import predict_labels
+from LightMedSegLib.learning.model_input import window_rule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase, read_prepared
 from LightMedSegLib.model.package import load_model
 from LightMedSegLib.network.cpu import accelerate
@@ -55,10 +56,10 @@ def main() -> int:
     if configuration.synthesis.active:
         cases = synthetic_cases(configuration, cases, torch.device("cpu"))
     network = accelerate(load_model(arguments.model).build_network().eval())
-    overlap, voxel_ml = float(configuration.input["overlap"]), math.prod(configuration.spacing_zyx) / 1000
-    with torch.inference_mode():
-        images = [torch.from_numpy(case.image) for case in cases]
-        found = [p.numpy() for p in predict_labels(network, images, configuration.patch, batch=1, overlap=overlap)]
+    rule, voxel_ml = window_rule(configuration, network), math.prod(configuration.spacing_zyx) / 1000
+    images = [torch.from_numpy(case.image) for case in cases]
+    mirror = configuration.test_time_mirroring
+    found = [labels.numpy() for labels in predict_labels(network, images, rule, mirror=mirror)]
     kept = []
     for label in configuration.labels:
         value, before, after = int(label["value"]), [], []

@@ -36,6 +36,7 @@ from LightMedSegLib.model.card import ModelCard  # noqa: E402
 from LightMedSegLib.model.label_ranges import LabelRange, Range  # noqa: E402
 from LightMedSegLib.model.package_folder import CARD_FILE  # noqa: E402
 from LightMedSegLib.storage.atomic_files import atomic_write  # noqa: E402
+from LightMedSegLib.storage.records import record_json  # noqa: E402
 from LightMedSegLib.training.configuration.reader import read_configuration  # noqa: E402
 from LightMedSegLib.training.run import read_run_split  # noqa: E402
 
@@ -145,7 +146,7 @@ def main() -> int:
         place = f"from {names[entry.origin]}: {entry.offset_mm}" if entry.origin else "anywhere"
         print(f"{names[entry.value]:36s} {low:8g} to {high:8g} ml, {place}")
     if not arguments.print:
-        content = {**card.to_json(), "ranges": [entry.to_json() for entry in entries]}
+        content = {**card.to_json(), "ranges": [record_json(entry) for entry in entries]}
         with atomic_write(path) as temporary:
             temporary.write_text(ModelCard.from_json(content).to_text(), encoding="utf-8", newline="\n")
     return 0

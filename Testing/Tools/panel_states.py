@@ -23,9 +23,7 @@ class BlockSegment:
     def __init__(self) -> None:
         self.seconds = 0.0
 
-    def __call__(
-        self, image: Any, model: Any, device: str, roi: Any, progress: Any, cancel: Any, **settings: Any
-    ) -> Any:
+    def __call__(self, image: Any, model: Any, options: Any, progress: Any, cancel: Any) -> Any:
         """Blocks of growing size in the middle of the image."""
         import time
 

@@ -29,10 +29,10 @@ def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:
         "datalist": "$sorted(glob.glob(os.path.join(@dataset_dir, '*.nii*')))",
         "network_def": {
             "_target_": f"{PACKAGE}.network.build_network",
-            "name": card.network_name,
+            "name": card.network.name,
             "in_channels": card.in_channels,
             "num_classes": card.num_classes,
-            **card.network_arguments,
+            **card.network.arguments,
         },
         "network": "$@network_def.to(@device, memory_format=torch.channels_last_3d)",
         "preprocessing": {
@@ -61,6 +61,8 @@ def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:
             "patch": list(spec.patch),
             "overlap": spec.overlap,
             "multiple": total_stride,
+            "channels": card.in_channels,
+            "classes": card.num_classes,
             "whole": spec.view == "whole",
             "mirror": list(card.test_time_mirroring),
         },

@@ -7,7 +7,6 @@ between them happens in ToModelGridd and LabelsOnVolumed only: the network sees 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -23,14 +22,13 @@ from LightMedSegLib.inference.logit_resampling import LabelPlanes
 from LightMedSegLib.inference.normalization import normalize
 from LightMedSegLib.inference.postprocessing import postprocess
 from LightMedSegLib.inference.resampling import resample
-from LightMedSegLib.inference.windows import Shape, gaussian_weights, padded_shape, padding_before, plan_windows
+from LightMedSegLib.inference.sliding_window.model_grid import predict_logits
+from LightMedSegLib.inference.sliding_window.windows import WindowRule
 
 _LPS_AND_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 _AFFINE, _SHAPE = "lightmedseg_volume_affine", "lightmedseg_volume_shape"
 """Entries of the metadata: affine and (x, y, z) size of the volume before it was resampled."""
-
-_DIMENSIONS = {"z": 2, "y": 3, "x": 4}
 
 
 class ToModelGridd(MapTransform):  # type: ignore[misc]
@@ -90,44 +88,33 @@ class EvenWindowsInferer(Inferer):  # type: ignore[misc]
     """Sliding windows, spread evenly from border to border and blended with Gaussian weights.
 
     patch: a window's voxels (z, y, x). multiple: what must divide every size that the network sees.
-    whole: the network sees the whole volume at once instead. mirror: axes whose mirror images are averaged in.
+    whole: the network sees the whole volume at once where memory allows. channels, classes: of the network.
+    mirror: axes whose mirror images are averaged in.
     """
 
     def __init__(
-        self, patch: Sequence[int], overlap: float, multiple: int, whole: bool = False, mirror: Sequence[str] = ()
+        self,
+        patch: Sequence[int],
+        overlap: float,
+        multiple: int,
+        channels: int,
+        classes: int,
+        whole: bool = False,
+        mirror: Sequence[str] = (),
     ) -> None:
         depth, height, width = patch
-        self._patch = padded_shape((depth, height, width), (1, 1, 1), multiple)
-        self._overlap, self._multiple, self._whole = overlap, multiple, whole
-        dims = [_DIMENSIONS[axis] for axis in mirror]
-        self._flips = [flip for count in range(len(dims) + 1) for flip in combinations(dims, count)]
+        self._rule = WindowRule((depth, height, width), overlap, multiple, whole, channels, classes)
+        self._mirror = tuple(mirror)
 
     def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Logits (batch, class, z, y, x) of inputs (batch, channel, z, y, x), of the same spatial size."""
-        volume = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
-        shape: Shape = (volume.shape[2], volume.shape[3], volume.shape[4])
-        padded = padded_shape(shape, self._patch, self._multiple if self._whole else 1)
-        before = padding_before(shape, padded)
-        behind = [target - length - first for target, length, first in zip(padded, shape, before, strict=True)]
-        margins = [margin for dim in (2, 1, 0) for margin in (before[dim], behind[dim])]
-        volume = torch.nn.functional.pad(volume, margins, mode="replicate")
-        window = padded if self._whole else self._patch
-        weights = torch.from_numpy(gaussian_weights(window)).to(volume.device)
-        total: torch.Tensor | None = None
-        covered = torch.zeros(padded, device=volume.device)
-        for start in plan_windows(padded, window, self._overlap):
-            z, y, x = (slice(first, first + length) for first, length in zip(start, window, strict=True))
-            # As in the program: another order of the same sums would decide close calls the other way.
-            part = volume[..., z, y, x].contiguous(memory_format=torch.channels_last_3d)
-            seen = (network(part.flip(flip), *args, **kwargs).float().flip(flip) for flip in self._flips)
-            logits = sum(seen, start=torch.zeros(1, device=volume.device)) / len(self._flips)
-            if total is None:
-                total = logits.new_zeros((*logits.shape[:2], *padded))
-            total[..., z, y, x] += logits * weights
-            covered[z, y, x] += weights
-        assert total is not None
-        z, y, x = (slice(first, first + length) for first, length in zip(before, shape, strict=True))
-        return (total / covered)[..., z, y, x]
+        volumes = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
+
+        def see(x: torch.Tensor) -> torch.Tensor:
+            return torch.as_tensor(network(x, *args, **kwargs))
+
+        logits = predict_logits(see, list(volumes), self._rule, mirror=self._mirror)
+        return torch.stack([one.permute(3, 0, 1, 2) for one in logits])
 
 
 class LabelsOnVolumed(MapTransform):  # type: ignore[misc]

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.errors import InputImageError, TrainingDataError
-from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box
+from LightMedSegLib.core.geometry import Box, Grid, bounding_box, clip_box, grow_box
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.evaluation.metrics import GRID_TOLERANCE, dice
+from LightMedSegLib.evaluation.metrics import dice
 from LightMedSegLib.finetuning.cases.record import CaseRecord, TestThenTrain, input_description
 from LightMedSegLib.finetuning.cases.same_scan import array_hash, volume_hash
 from LightMedSegLib.finetuning.cases.stored_case import StoredCase
@@ -122,9 +122,7 @@ def _checked_values(
 ) -> NDArray[np.uint8]:
     import SimpleITK as sitk
 
-    other = Grid.of(correction)
-    pairs = ((grid.spacing, other.spacing), (grid.origin, other.origin), (grid.direction, other.direction))
-    if grid.size != other.size or any(not np.allclose(a, b, atol=GRID_TOLERANCE) for a, b in pairs):
+    if not grid.same_as(Grid.of(correction)):
         raise TrainingDataError("The correction is not on the volume's grid; resample it to the volume first.")
     try:
         correction = as_labelmap(correction, "The correction")
@@ -188,9 +186,7 @@ def _test_then_train(
 
 def _part_to_keep(known: NDArray[np.bool_], patch: tuple[int, int, int]) -> tuple[slice, ...]:
     """The reviewed voxels' bounding box, grown by half a patch."""
-    part = []
-    for axis, size in enumerate(patch):
-        other = tuple(index for index in range(3) if index != axis)
-        places = np.flatnonzero(known.any(axis=other))
-        part.append(slice(max(0, int(places[0]) - size // 2), int(places[-1]) + 1 + size // 2))
-    return tuple(part)
+    return tuple(
+        slice(max(0, along.start - size // 2), along.stop + size // 2)
+        for along, size in zip(bounding_box(known), patch, strict=True)
+    )

@@ -5,21 +5,24 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.model.card import ModelCard, card_schema
-from LightMedSegLib.storage.json_schema import find_violation
+from LightMedSegLib.core.records.item_types import Day, LabelValue, Orientation, Sha256, ShortHash
+from LightMedSegLib.core.records.limits import Limits
+from LightMedSegLib.model.card import Channel, ModelCard
+from LightMedSegLib.model.card_items import Spacing
+from LightMedSegLib.storage.records import read_record, record_json
 from LightMedSegLib.storage.strict_json import parse_json
 
-FORMAT = 1
 ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
-_HASH = "^[0-9a-f]{16}(?![\\s\\S])"
-_CARD_DEFINITIONS = ("name", "version", "sha256", "count", "line", "channel", "zscore", "window", "label_values")
-_LABEL_DEFINITIONS = ("label", "optional_code", "code", "code_part")
+_NEEDED = {"required": True}
+
+Length = Annotated[int, Limits(minimum=1)]
+Dice = Annotated[float, Limits(type=["number", "null"], minimum=0, maximum=1)]
+"""null in the file is nan: the label is in neither segmentation."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,27 @@ class TestThenTrain:
 
     __test__ = False  # for pytest, which takes every class called Test... for a test
 
-    model: str
-    dice: dict[str, float]
+    model: Annotated[str, Limits(maxLength=200)]
+    dice: dict[str, Dice]
+
+    def __post_init__(self) -> None:
+        dice = {name: math.nan if value is None else float(value) for name, value in self.dice.items()}
+        object.__setattr__(self, "dice", dice)
 
     @property
     def mean(self) -> float:
         """Mean of the labels that exist; nan if none does."""
         present = [value for value in self.dice.values() if not math.isnan(value)]
         return sum(present) / len(present) if present else math.nan
+
+
+@dataclass(frozen=True)
+class CaseInput:
+    """What a case and a model must have in common, as in the model card."""
+
+    channels: Annotated[tuple[Channel, ...], Limits(minItems=1, maxItems=16)]
+    spacing: Spacing = field(metadata={"key": "spacing_mm"})
+    orientation: Orientation
 
 
 @dataclass(frozen=True)
@@ -49,20 +65,21 @@ class CaseRecord:
     store adds the second to records of a time before both.
     """
 
-    case_id: str
-    number: int
-    revision: int
-    added: str
-    input: dict[str, Any]
-    labels: tuple[Label, ...]
-    reviewed: tuple[int, ...]
-    absent: tuple[int, ...]
-    shape: tuple[int, int, int]
-    reviewed_voxels: int
-    tensors_sha256: str
-    test_then_train: TestThenTrain | None = None
-    scan: tuple[str, ...] = ()
-    part: str = ""
+    case_id: ShortHash
+    number: Annotated[int, Limits(minimum=1, maximum=1_000_000)]
+    revision: Annotated[int, Limits(minimum=1, maximum=9999)]
+    added: Day
+    input: CaseInput
+    labels: Annotated[tuple[Label, ...], Limits(minItems=1, maxItems=254)]
+    reviewed: Annotated[tuple[LabelValue, ...], Limits(minItems=1, maxItems=255)]
+    absent: Annotated[tuple[LabelValue, ...], Limits(maxItems=255)]
+    shape: tuple[Length, Length, Length]
+    reviewed_voxels: Length
+    tensors_sha256: Sha256
+    test_then_train: TestThenTrain | None = field(default=None, metadata=_NEEDED)
+    scan: Annotated[tuple[ShortHash, ...], Limits(maxItems=255)] = ()
+    part: Literal[""] | ShortHash = ""
+    format: Literal[1] = field(default=1, metadata=_NEEDED)
 
     @property
     def reviewed_share(self) -> float:
@@ -75,113 +92,22 @@ class CaseRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The object that from_json reads."""
-        trial = self.test_then_train
-        dice = {} if trial is None else {key: None if math.isnan(x) else round(x, 4) for key, x in trial.dice.items()}
-        return {
-            "format": FORMAT,
-            "case_id": self.case_id,
-            "number": self.number,
-            "revision": self.revision,
-            "added": self.added,
-            "input": self.input,
-            "labels": [label.to_json() for label in self.labels],
-            "reviewed": list(self.reviewed),
-            "absent": list(self.absent),
-            "shape": list(self.shape),
-            "reviewed_voxels": self.reviewed_voxels,
-            "tensors_sha256": self.tensors_sha256,
-            "test_then_train": None if trial is None else {"model": trial.model, "dice": dice},
-            "scan": list(self.scan),
-            "part": self.part,
-        }
+        content = record_json(self)
+        if self.test_then_train is not None:
+            dice = self.test_then_train.dice
+            content["test_then_train"]["dice"] = {
+                name: None if math.isnan(value) else round(value, 4) for name, value in dice.items()
+            }
+        return content
 
     @classmethod
     def from_json(cls, text: bytes) -> CaseRecord:
         """Check and build; raises ValueError with the reason."""
-        data = parse_json(text)
-        violation = find_violation(data, _schema())
-        if violation:
-            raise ValueError(str(violation))
-        datetime.date.fromisoformat(data["added"])
-        z, y, x = (int(size) for size in data["shape"])
-        trial = data["test_then_train"]
-        return cls(
-            case_id=data["case_id"],
-            number=int(data["number"]),
-            revision=int(data["revision"]),
-            added=data["added"],
-            input=data["input"],
-            labels=tuple(Label.from_json(label) for label in data["labels"]),
-            reviewed=tuple(int(value) for value in data["reviewed"]),
-            absent=tuple(int(value) for value in data["absent"]),
-            shape=(z, y, x),
-            reviewed_voxels=int(data["reviewed_voxels"]),
-            tensors_sha256=data["tensors_sha256"],
-            test_then_train=None if trial is None else TestThenTrain(trial["model"], _dice(trial["dice"])),
-            scan=tuple(data.get("scan", ())),
-            part=data.get("part", ""),
-        )
+        record = read_record(cls, parse_json(text))
+        datetime.date.fromisoformat(record.added)
+        return record
 
 
-def input_description(card: ModelCard) -> dict[str, Any]:
+def input_description(card: ModelCard) -> CaseInput:
     """What a case and a model must have in common: channels, spacing and orientation."""
-    content = card.to_json()["input"]
-    return {key: content[key] for key in ("channels", "spacing_mm", "orientation")}
-
-
-def _dice(values: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: math.nan if value is None else float(value) for name, value in values.items()}
-
-
-def _schema() -> dict[str, Any]:
-    """Built on the card's own definitions, so that labels and channels obey the same rules."""
-    definitions = card_schema()["$defs"]
-    values = {"type": "array", "maxItems": 255, "items": {"type": "integer", "minimum": 1, "maximum": 255}}
-    number = {"type": "number", "minimum": 0, "maximum": 1}
-    properties: dict[str, Any] = {
-        "format": {"const": FORMAT},
-        "case_id": {"type": "string", "pattern": _HASH},
-        "number": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
-        "revision": {"type": "integer", "minimum": 1, "maximum": 9999},
-        "added": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\\s\\S])"},
-        "input": {
-            "type": "object",
-            "required": ["channels", "spacing_mm", "orientation"],
-            "additionalProperties": False,
-            "properties": {key: definitions["input"]["properties"][key] for key in _INPUT_KEYS},
-        },
-        "labels": {"type": "array", "minItems": 1, "maxItems": 254, "items": {"$ref": "#/$defs/label"}},
-        "reviewed": {**values, "minItems": 1},
-        "absent": values,
-        "shape": {"type": "array", "minItems": 3, "maxItems": 3, "items": {"type": "integer", "minimum": 1}},
-        "reviewed_voxels": {"type": "integer", "minimum": 1},
-        "tensors_sha256": {"$ref": "#/$defs/sha256"},
-        "test_then_train": {
-            "anyOf": [
-                {"type": "null"},
-                {
-                    "type": "object",
-                    "required": ["model", "dice"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "model": {"type": "string", "maxLength": 200},
-                        "dice": {"type": "object", "additionalProperties": {"anyOf": [{"type": "null"}, number]}},
-                    },
-                },
-            ]
-        },
-    }
-    required = list(properties)
-    properties["scan"] = {"type": "array", "maxItems": 255, "items": {"type": "string", "pattern": _HASH}}
-    properties["part"] = {"anyOf": [{"const": ""}, {"type": "string", "pattern": _HASH}]}
-    kept = {key: definitions[key] for key in (*_CARD_DEFINITIONS, *_LABEL_DEFINITIONS)}
-    return {
-        "type": "object",
-        "required": required,
-        "additionalProperties": False,
-        "properties": properties,
-        "$defs": kept,
-    }
-
-
-_INPUT_KEYS = ("channels", "spacing_mm", "orientation")
+    return CaseInput(card.input.channels, card.input.spacing, card.input.orientation)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.finetuning.tuning.predictions import predicted_labels, windows_of
-from LightMedSegLib.inference.windows import Shape
-from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
+from LightMedSegLib.inference.sliding_window.windows import Shape
+from LightMedSegLib.learning.prepared_case import PreparedCase
 
 Confusion = NDArray[np.int64]
 """Voxel counts (classes, classes): predicted class, true class."""
@@ -33,13 +33,11 @@ def confusion(
     """
     total = np.zeros((num_classes, num_classes), dtype=np.int64)
     starts = windows_of(case, patch) if windows is None else windows
-    left = case.labels.copy()
     for place, predicted in predicted_labels(network, case, starts, patch, device, cancel):
-        truth = left[place]
+        truth = case.labels[place]
         known = truth < num_classes
         pairs = predicted[known].astype(np.int64) * num_classes + truth[known]
         total += np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
-        truth[...] = IGNORED  # counted: the next window may overlap this one
     return _of_labelled(total, case.labelled)
 
 

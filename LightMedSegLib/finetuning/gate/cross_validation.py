@@ -23,7 +23,7 @@ from LightMedSegLib.finetuning.tuning.crops import crops_per_case, training_crop
 from LightMedSegLib.finetuning.tuning.predictions import windows_of
 from LightMedSegLib.finetuning.tuning.training_grid import coarsened
 from LightMedSegLib.finetuning.tuning.tuner import Task, Tuner
-from LightMedSegLib.inference.windows import Shape
+from LightMedSegLib.inference.sliding_window.windows import Shape
 from LightMedSegLib.learning.checkpoint import load_checkpoint, read_weights, save_checkpoint, write_weights
 from LightMedSegLib.learning.prepared_case import PreparedCase
 

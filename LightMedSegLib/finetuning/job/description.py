@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.records.limits import Limits
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.storage.atomic_files import atomic_write, make_folder
+from LightMedSegLib.storage.records import check_record, read_record, record_json, refused_as
 from LightMedSegLib.storage.strict_json import parse_json
 
 JOB_FILE, STOP_FILE, RESULT_FILE, LOCK_FILE = "job.json", "stop", "result.json", ".lock"
 WORK_FOLDER = "work"
-ADOPT_CHOICES = ("ask", "if_better")
 
 _LARGEST = 1024 * 1024
 
@@ -34,20 +34,18 @@ class JobDescription:
     model: str
     cases: tuple[str, ...] = ()
     device: str = "auto"
-    threads: int = 0
-    adopt: str = "ask"
+    threads: Annotated[int, Limits(minimum=0, maximum=1024)] = 0
+    adopt: Literal["ask", "if_better"] = "ask"
     install: bool = True
     settings: FinetuneSettings = field(default_factory=FinetuneSettings)
     cases_folder: str | None = None
     models_folder: str | None = None
 
     def __post_init__(self) -> None:
-        if self.adopt not in ADOPT_CHOICES:
-            raise TrainingDataError(f"adopt must be one of {', '.join(ADOPT_CHOICES)}, not {self.adopt!r}.")
+        with refused_as(TrainingDataError, "The fine-tuning job"):
+            check_record(self)
         if self.adopt == "if_better" and not self.install:
             raise TrainingDataError("Only a version that is installed can be adopted.")
-        if not 0 <= self.threads <= 1024:
-            raise TrainingDataError(f"The number of threads must be between 0 and 1024, not {self.threads}.")
 
     @classmethod
     def read(cls, path: Path) -> JobDescription:
@@ -64,23 +62,12 @@ class JobDescription:
     @classmethod
     def from_json(cls, data: Any) -> JobDescription:
         """From the object of a JSON file."""
-        if not isinstance(data, Mapping) or not isinstance(data.get("model"), str):
-            raise TrainingDataError("A fine-tuning job must name its model.")
-        content = dict(data)
-        for key, value in content.items():
-            if key not in _KINDS:
-                raise TrainingDataError(f"A fine-tuning job has no item {key!r}; known are {', '.join(_KINDS)}.")
-            if not isinstance(value, _KINDS[key]) or (isinstance(value, bool) and key != "install"):
-                raise TrainingDataError(f"The item {key!r} of the fine-tuning job has a wrong value: {value!r}.")
-        if not all(isinstance(case, str) for case in content.get("cases", ())):
-            raise TrainingDataError("The cases of a fine-tuning job must be a list of identifiers.")
-        content["cases"] = tuple(content.get("cases", ()))
-        content["settings"] = FinetuneSettings.from_json(content.get("settings", {}))
-        return cls(**content)
+        with refused_as(TrainingDataError, "The fine-tuning job"):
+            return read_record(cls, data)
 
     def to_json(self) -> dict[str, Any]:
         """The object that from_json reads."""
-        return {**vars(self), "cases": list(self.cases), "settings": self.settings.to_json()}
+        return record_json(self)
 
     def write(self, folder: Path) -> Path:
         """Write the job file into its folder, for ``python -m LightMedSegLib.finetuning``; raises OutputError."""
@@ -88,16 +75,3 @@ class JobDescription:
         with atomic_write(folder / JOB_FILE) as temporary:
             temporary.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
         return folder / JOB_FILE
-
-
-_KINDS: dict[str, Any] = {
-    "model": str,
-    "cases": list,
-    "device": str,
-    "threads": int,
-    "adopt": str,
-    "install": bool,
-    "settings": Mapping,
-    "cases_folder": (str, type(None)),
-    "models_folder": (str, type(None)),
-}

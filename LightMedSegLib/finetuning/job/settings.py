@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.records.limits import Limits
+from LightMedSegLib.storage.records import check_record, read_record, record_json, refused_as
 
 
 @dataclass(frozen=True)
@@ -18,56 +19,39 @@ class FinetuneSettings:
     part that is held out by turns, and once on everything.
     """
 
-    steps: int = 30
-    batch: int = 2
-    learning_rate: float = 1e-3
-    encoder_factor: float = 1.0  # learning rate of the encoder relative to the rest; 0 freezes it
-    pull: float = 100.0  # of the weights towards the parent's, as a rate like weight decay
-    rehearsal: float = 0.5  # share of the patches that come from the model's reference set
-    warmup_steps: int = 5
-    averaging: float = 0.9  # decay of the moving average of the weights
-    max_parts: int = 3  # more cases than this are left out in groups instead of one by one
-    minimum_gain: float = 0.002  # of the held-out Dice, so that a change by chance is no improvement
-    reference_tolerance: float = 0.01  # Dice that the reference set may lose
-    patch_voxels: int = 1_700_000  # most voxels of a training step on the CPU
-    checkpoint_seconds: float = 4.0
-    seed: int = 2026
+    steps: Annotated[int, Limits(minimum=1, maximum=100_000)] = 30
+    batch: Annotated[int, Limits(minimum=1, maximum=64)] = 2
+    learning_rate: Annotated[float, Limits(minimum=1e-7, maximum=1)] = 1e-3
+    # Learning rate of the encoder relative to the rest; 0 freezes it
+    encoder_factor: Annotated[float, Limits(minimum=0, maximum=1)] = 1.0
+    # Of the weights towards the parent's, as a rate like weight decay
+    pull: Annotated[float, Limits(minimum=0, maximum=1000)] = 100.0
+    # Share of the patches that come from the model's reference set
+    rehearsal: Annotated[float, Limits(minimum=0, maximum=0.9)] = 0.5
+    warmup_steps: Annotated[int, Limits(minimum=0, maximum=10_000)] = 5
+    # Decay of the moving average of the weights
+    averaging: Annotated[float, Limits(minimum=0, maximum=0.9999)] = 0.9
+    # More cases than this are left out in groups instead of one by one
+    max_parts: Annotated[int, Limits(minimum=2, maximum=100)] = 3
+    # Of the held-out Dice, so that a change by chance is no improvement
+    minimum_gain: Annotated[float, Limits(minimum=0, maximum=1)] = 0.002
+    # Dice that the reference set may lose
+    reference_tolerance: Annotated[float, Limits(minimum=0, maximum=1)] = 0.01
+    # Most voxels of a training step on the CPU
+    patch_voxels: Annotated[int, Limits(minimum=4096, maximum=1_000_000_000)] = 1_700_000
+    checkpoint_seconds: Annotated[float, Limits(minimum=0, maximum=3600)] = 4.0
+    seed: Annotated[int, Limits(minimum=0, maximum=2**31 - 1)] = 2026
 
     def __post_init__(self) -> None:
-        for name, lowest, highest in _RANGES:
-            value = getattr(self, name)
-            if not (math.isfinite(value) and lowest <= value <= highest):
-                raise TrainingDataError(f"{name} must be between {lowest:g} and {highest:g}, not {value:g}.")
+        with refused_as(TrainingDataError, "A fine-tuning setting"):
+            check_record(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> FinetuneSettings:
         """Settings from the names in content, the others at their defaults; raises TrainingDataError."""
-        kinds: dict[str, type] = {field.name: type(field.default) for field in fields(cls)}
-        for name, value in content.items():
-            if name not in kinds:
-                raise TrainingDataError(f"There is no fine-tuning setting {name!r}; known are {', '.join(kinds)}.")
-            if isinstance(value, bool) or not isinstance(value, (int, kinds[name])):
-                raise TrainingDataError(f"The fine-tuning setting {name} must be a number, not {value!r}.")
-        return cls(**{name: kinds[name](value) for name, value in content.items()})
+        with refused_as(TrainingDataError, "A fine-tuning setting"):
+            return read_record(cls, dict(content))
 
     def to_json(self) -> dict[str, Any]:
         """All settings as plain numbers."""
-        return asdict(self)
-
-
-_RANGES: tuple[tuple[str, float, float], ...] = (
-    ("steps", 1, 100_000),
-    ("batch", 1, 64),
-    ("learning_rate", 1e-7, 1.0),
-    ("encoder_factor", 0.0, 1.0),
-    ("pull", 0.0, 1000.0),
-    ("rehearsal", 0.0, 0.9),
-    ("warmup_steps", 0, 10_000),
-    ("averaging", 0.0, 0.9999),
-    ("max_parts", 2, 100),
-    ("minimum_gain", 0.0, 1.0),
-    ("reference_tolerance", 0.0, 1.0),
-    ("patch_voxels", 4096, 1e9),
-    ("checkpoint_seconds", 0.0, 3600.0),
-    ("seed", 0, 2**31 - 1),
-)
+        return record_json(self)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from LightMedSegLib.inference.windows import Shape
+from LightMedSegLib.inference.sliding_window.windows import Shape
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 MOST_VOXELS = 25_000_000

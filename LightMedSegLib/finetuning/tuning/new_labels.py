@@ -39,7 +39,7 @@ def grown_network(model: Model, num_classes: int) -> torch.nn.Module:
     card = model.card
     if num_classes == card.num_classes:
         return parent
-    network = build_network(card.network_name, card.in_channels, num_classes, **card.network_arguments)
+    network = build_network(card.network.name, card.in_channels, num_classes, **card.network.arguments)
     known = parent.state_dict()
     grown = network.state_dict()
     for name, value in grown.items():

@@ -14,7 +14,7 @@ import torch
 
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.finetuning.tuning.predictions import predicted_labels, windows_of
-from LightMedSegLib.inference.windows import Shape
+from LightMedSegLib.inference.sliding_window.windows import Shape
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 

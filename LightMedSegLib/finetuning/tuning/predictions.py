@@ -1,23 +1,31 @@
-"""Labels that a network gives a case, window by window, never stitched: a whole scan needs the memory of one window."""
+"""Labels that a network gives a case, window by window, never stitched: a whole scan needs the memory of one window.
+
+Where windows overlap a voxel gets the label of the window that weighs most there, by the weights of a stitched scan.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from numpy.typing import NDArray
 
+from LightMedSegLib.core.geometry import Region, bounding_box
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.windows import Shape, window_starts
+from LightMedSegLib.inference.sliding_window.windows import (
+    Shape,
+    nearest_ranges,
+    padded_shape,
+    padding_before,
+    window_starts,
+)
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
-from LightMedSegLib.network.cpu import FastLightMedSeg, accelerate
+from LightMedSegLib.network.backend import Backend, as_backend
+from LightMedSegLib.network.cpu import accelerate
 from LightMedSegLib.network.cpu.convolution import has_onednn
-
-Place = tuple[slice, slice, slice]
 
 
 def windows_of(case: PreparedCase, patch: Shape, near_structures: bool = False) -> list[Shape]:
@@ -26,18 +34,20 @@ def windows_of(case: PreparedCase, patch: Shape, near_structures: bool = False) 
     near_structures: only what holds every structure of the case, centred on them, as where the segmentation looks for
     their region first; the whole case if it has none. Side by side where there is room, else they overlap.
     """
-    places = np.argwhere((case.labels > 0) & (case.labels != IGNORED)) if near_structures else np.empty((0, 3), int)
+    whole = tuple(slice(0, length) for length in case.labels.shape)
+    shown = bounding_box((case.labels > 0) & (case.labels != IGNORED)) if near_structures else whole
+    shown = shown if shown[0].stop else whole
+    depth, height, width = case.labels.shape
+    before = padding_before((depth, height, width), padded_shape((depth, height, width), patch, 1))
     axes = []
     for axis, (size, length) in enumerate(zip(patch, case.labels.shape, strict=True)):
-        along = places[:, axis] if len(places) else np.array([0, length - 1])
-        axes.append(_starts(length, size, int(along.min()), int(along.max()) + 1))
+        along = shown[axis]
+        axes.append(_starts(length, size, along.start, along.stop) if length >= size else [-before[axis]])
     return [(z, y, x) for z in axes[0] for y in axes[1] for x in axes[2]]
 
 
 def _starts(length: int, size: int, first: int, last: int) -> list[int]:
     """Windows of size along an axis of length that hold what lies from first to before last."""
-    if length < size:
-        return [(length - size) // 2]
     count = math.ceil((last - first) / size)
     span = count * size
     if span > length:
@@ -54,38 +64,45 @@ def predicted_labels(
     patch: Shape,
     device: torch.device,
     cancel: CancelToken | None = None,
-) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
     """The part of the case (slices z, y, x) and the labels of each window at starts that shows known voxels.
 
-    Raises CancelledError once cancel is set.
+    starts: those of windows_of. No voxel is in two parts: where windows overlap, each keeps what is nearest to its
+    middle. Raises CancelledError once cancel is set.
     """
-    logits_of = _quick(network.eval(), device, cancel)
-    for start in starts:
-        inside, cut = [], []
-        for first, size, length in zip(start, patch, case.labels.shape, strict=True):
-            cut.append(slice(max(0, first), min(length, first + size)))
-            inside.append(slice(max(0, -first), min(size, length - first)))
-        place = cut[0], cut[1], cut[2]
+    backend, step = _quick(network.eval(), device), cancel.raise_if_cancelled if cancel else _go_on
+    for start, place in _parts(starts, patch, case.labels.shape):
         if (case.labels[place] == IGNORED).all():
             continue
-        if cancel is not None:
-            cancel.raise_if_cancelled()
+        step()
         image = _window(case.image, start, patch).to(device)
         image = image.contiguous(memory_format=torch.channels_last_3d)
-        labels = logits_of(image).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
-        yield place, labels[tuple(inside)]
+        labels = backend.logits(image, step).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
+        yield place, labels[tuple(slice(a.start - b, a.stop - b) for a, b in zip(place, start, strict=True))]
 
 
-def _quick(
-    network: torch.nn.Module, device: torch.device, cancel: CancelToken | None
-) -> Callable[[torch.Tensor], torch.Tensor]:
+def _parts(starts: Sequence[Shape], patch: Shape, shape: Sequence[int]) -> Iterator[tuple[Shape, Region]]:
+    """Each window and the part of a case of that shape that it is to label."""
+    ranges = []
+    for axis, size in enumerate(patch):
+        along = sorted({start[axis] for start in starts})
+        ranges.append(dict(zip(along, nearest_ranges(along, size), strict=True)))
+    for start in starts:
+        z, y, x = (
+            slice(max(0, of[first][0]), min(length, of[first][1]))
+            for of, first, length in zip(ranges, start, shape, strict=True)
+        )
+        yield start, (z, y, x)
+
+
+def _quick(network: torch.nn.Module, device: torch.device) -> Backend:
     """The network in its fast form of the same precision, where there is one; training leaves it in the slow one."""
-    if device.type != "cpu" or not has_onednn(torch.float32):
-        return network
-    fast = accelerate(network)
-    if cancel is None or not isinstance(fast, FastLightMedSeg):
-        return fast
-    return partial(fast, checkpoint=cancel.raise_if_cancelled)
+    fast = device.type == "cpu" and has_onednn(torch.float32)
+    return as_backend(accelerate(network) if fast else network)
+
+
+def _go_on() -> None:
+    pass
 
 
 def _window(image: NDArray[np.float16], start: Sequence[int], patch: Shape) -> torch.Tensor:

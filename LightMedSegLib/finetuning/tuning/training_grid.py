@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 
-from LightMedSegLib.inference.windows import Shape
+from LightMedSegLib.inference.sliding_window.windows import Shape
 from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.model.card import InputSpec
 

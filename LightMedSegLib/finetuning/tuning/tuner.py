@@ -13,7 +13,7 @@ from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.finetuning.tuning.forgetting import ParentPull, parameter_groups, rehearses
 from LightMedSegLib.finetuning.tuning.new_class_start import DRAWS, start_new_classes
-from LightMedSegLib.inference.windows import Shape
+from LightMedSegLib.inference.sliding_window.windows import Shape
 from LightMedSegLib.learning.augmentation.intensity import IntensityAugmentation
 from LightMedSegLib.learning.augmentation.spatial import Batch, SpatialSampler
 from LightMedSegLib.learning.averaging import WeightAverage

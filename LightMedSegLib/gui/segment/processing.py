@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import InputImageError, ModelPackageError
 from LightMedSegLib.gui.segment.checks import input_problem, region_shape
-from LightMedSegLib.inference.preview import is_worth_it, segment_at
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.package import Model, load_model
 from LightMedSegLib.model.store import ModelEntry, ModelStore
 from LightMedSegLib.mrml.jobs.job_state import Job
-from LightMedSegLib.mrml.jobs.segment_job import Outcome, RunOptions, segmentation_job
+from LightMedSegLib.mrml.jobs.preview import is_worth_it
+from LightMedSegLib.mrml.jobs.segment_job import Outcome, segmentation_job
 from LightMedSegLib.mrml.volumes import volume_grid
 
 
@@ -33,7 +35,7 @@ def make_job(
     output: Any = None,
     overwrite: bool = False,
     preview: bool = False,
-    options: RunOptions,
+    options: SegmentOptions,
     segment: Callable[..., Any] | None = None,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
     on_end: Callable[[Job], None] = lambda job: None,
@@ -65,10 +67,10 @@ def make_job(
         roi_node=roi,
         segmentation_node=output,
         overwrite=overwrite,
-        options=RunOptions(options.device, options.overlap, options.mirror, options.threads, spacing),
+        options=replace(options, preview_spacing=spacing),
         on_outcome=on_outcome,
         on_end=on_end,
-        segment=segment or segment_at,
+        segment=segment,
     )
 
 

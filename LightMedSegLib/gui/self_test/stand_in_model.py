@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.core.progress import CancelToken, ProgressCallback
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.segmentation import Segmentation
 from LightMedSegLib.model.package import save_model
 from LightMedSegLib.model.store import resolve_model
@@ -65,27 +66,27 @@ def save_scenario_model(
 
 
 class ThresholdSegment:
-    """Called as LightMedSegLib.segment is; takes `seconds` for its steps and looks at the cancel token between them."""
+    """Called as segment_with is; takes `seconds` for its steps and looks at the cancel token between them."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
-        self.calls: list[dict[str, Any]] = []
+        self.calls: list[SegmentOptions] = []
 
     def __call__(
-        self, image: Any, model: Any, device: str, roi: Any, progress: Any, cancel: CancelToken, **settings: Any
+        self, image: Any, model: Any, options: SegmentOptions, progress: ProgressCallback, cancel: CancelToken
     ) -> Segmentation:
-        """Labels 1 above 100 and 2 above 200, inside roi."""
+        """Labels 1 above 100 and 2 above 200, inside options.roi."""
         import SimpleITK as sitk
 
-        self.calls.append({"device": device, "roi": roi, **settings})
+        self.calls.append(options)
         for step in range(STEPS):
             cancel.raise_if_cancelled()
             progress(step, STEPS, f"Segmenting, window {step + 1} of {STEPS}")
             time.sleep(self.seconds / STEPS)
         array = sitk.GetArrayFromImage(image[0] if isinstance(image, list) else image)
         labels = (array > 100).astype(np.uint8) + (array > 200)
-        if roi is not None:
-            (i0, i1), (j0, j1), (k0, k1) = roi
+        if options.roi is not None:
+            (i0, i1), (j0, j1), (k0, k1) = options.roi
             inside = np.zeros_like(labels)
             inside[k0:k1, j0:j1, i0:i1] = 1
             labels = labels * inside

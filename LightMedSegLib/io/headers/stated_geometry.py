@@ -79,20 +79,21 @@ def same_place(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
 def settle_geometry(image: sitk.Image, stated: StatedGeometry, name: str) -> None:
     """Give image the place that its file states, where ITK's differs, and the notes about it.
 
-    Raises InputImageError, beginning with name, for a place that no image can have (sheared, flat) and for an extent
-    that no scan of a body has (a wrong unit).
+    Raises InputImageError, beginning with name, for a place that no image can have (sheared, flat).
     """
     notes = stated.notes
     own = geometry_matrix(image.GetSpacing(), image.GetOrigin(), image.GetDirection())
     if not same_place(own, stated.matrix):
         _place(image, stated.matrix, name)
         notes = notes or (_MISREAD,)
-    check_extent(image.GetSize(), image.GetSpacing(), name)
     set_notes(image, notes)
 
 
 def check_extent(size: Sequence[int], spacing: Sequence[float], name: str) -> None:
-    """Raise InputImageError unless the longest side (voxels times mm) is that of a scan of a body."""
+    """Raise InputImageError unless the longest side (voxels times mm) is that of a scan of a body: a wrong unit.
+
+    A labelmap may be smaller: 3D Slicer saves an empty segmentation as one voxel.
+    """
     longest = max(count * length for count, length in zip(size, spacing, strict=True))
     if not _SHORTEST_MM <= longest <= _LONGEST_MM:
         raise InputImageError(

@@ -8,16 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.core.geometry import SAME_GRID, Grid
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
-
-_TOLERANCE = 1e-3
-"""Largest difference (mm; cosines) of two grids of one size that still count as the same."""
-
-_SAME_PLACE_VOXELS = 0.05
-"""How far the voxels of a cut labelmap may lie beside those of the volume."""
 
 
 def on_grid(labelmap: sitk.Image, grid: Grid, name: str, cut: bool) -> sitk.Image:
@@ -31,7 +25,7 @@ def on_grid(labelmap: sitk.Image, grid: Grid, name: str, cut: bool) -> sitk.Imag
     """
     own = Grid.of(labelmap)
     array = _array(labelmap)
-    if _equal(own, grid):
+    if own.same_as(grid):
         return grid.image(array)
     if cut and not array.any():
         return grid.image(np.zeros(grid.shape, dtype=array.dtype))
@@ -57,7 +51,7 @@ def on_common_grid(first: sitk.Image, second: sitk.Image) -> tuple[sitk.Image, s
         return on_grid(first, other, "The first", cut=True), second
     if not _array(second).any():
         return first, on_grid(second, one, "The second", cut=True)
-    offset = None if _equal(one, other) else _offset(other, one)
+    offset = None if one.same_as(other) else _offset(other, one)
     if offset is None:
         return first, second
     low = np.minimum(0, offset)
@@ -83,18 +77,13 @@ def shifted(array: NDArray[Any], offset: NDArray[np.int64], shape: tuple[int, in
     return result
 
 
-def _equal(one: Grid, other: Grid) -> bool:
-    pairs = ((one.spacing, other.spacing), (one.origin, other.origin), (one.direction, other.direction))
-    return one.size == other.size and all(np.allclose(a, b, rtol=1e-4, atol=_TOLERANCE) for a, b in pairs)
-
-
 def _offset(own: Grid, grid: Grid) -> NDArray[np.int64] | None:
     """Which voxel (z, y, x) of grid the first voxel of own is; None if the voxels of both do not coincide."""
     to_index = np.linalg.inv(_axes(grid))
     start = to_index @ (np.array(own.origin) - np.array(grid.origin))
     whole = np.round(start)
     difference = np.abs(to_index @ _axes(own) - np.eye(3)) @ own.size + np.abs(start - whole)
-    return None if difference.max() > _SAME_PLACE_VOXELS else whole.astype(np.int64)[::-1]
+    return None if difference.max() > SAME_GRID else whole.astype(np.int64)[::-1]
 
 
 def _axes(grid: Grid) -> NDArray[np.float64]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.core.geometry import Box
 from LightMedSegLib.core.progress import ProgressCallback, part_of
 from LightMedSegLib.core.torch_loading import load_torch_quietly
+from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
 from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
 from LightMedSegLib.mrml.regions import roi_index_box
@@ -28,22 +27,7 @@ _PREVIEW_SHARE = 0.15
 """Of the time of a run with a preview."""
 
 SegmentFunction = Callable[..., "Segmentation"]
-"""LightMedSegLib.inference.segmentation.segment, or something that is called and answers like it."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How to run; None stands for the model card's own choice.
-
-    preview_spacing: (x, y, z) in mm of a coarse first result. It is made only by a segment function that takes
-    ``spacing``; otherwise the run goes straight to the full result.
-    """
-
-    device: str = "auto"
-    overlap: float | None = None
-    mirror: tuple[str, ...] | None = None
-    threads: int | None = None
-    preview_spacing: tuple[float, float, float] | None = None
+"""LightMedSegLib.inference.segmentation.segment_with, or something that is called and answers like it."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +67,7 @@ def segmentation_job(
     roi_node: Any = None,
     segmentation_node: Any = None,
     overwrite: bool = False,
-    options: RunOptions | None = None,
+    options: SegmentOptions = DEFAULT_OPTIONS,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
     on_end: Callable[[Job], None] = lambda job: None,
     segment: SegmentFunction | None = None,
@@ -93,6 +77,8 @@ def segmentation_job(
     Args:
         segmentation_node: where the result goes; a new node if it holds edits and overwrite is False. None: an
             earlier unedited result of the same model for this volume is replaced, otherwise a node is added.
+        roi_node: takes the place of the region in options.
+        options: with a preview_spacing, the preview is made before the full result.
         on_outcome: called on the main thread for the preview (if any) and for the result.
         on_end: called on the main thread when the job has ended; its state and message tell how.
         segment: what runs the model; the library's own by default.
@@ -105,8 +91,9 @@ def segmentation_job(
         check_volume_node(volume)
     if not volumes:
         raise InputImageError("No volume is chosen; load a scan and choose it as the input volume.")
-    box = None if roi_node is None else roi_index_box(roi_node, volumes[0])
-    run = _Run(volumes, model, box, segmentation_node, overwrite, options or RunOptions(), on_outcome, segment)
+    if roi_node is not None:
+        options = replace(options, roi=roi_index_box(roi_node, volumes[0]))
+    run = _Run(volumes, model, segmentation_node, overwrite, options, on_outcome, segment)
     return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
 
 
@@ -115,17 +102,15 @@ class _Run:
         self,
         volumes: list[Any],
         model: str | Path | Model,
-        box: Box | None,
         target: Any,
         overwrite: bool,
-        options: RunOptions,
+        options: SegmentOptions,
         on_outcome: Callable[[Outcome], None],
         segment: SegmentFunction | None,
     ):
         self._volumes = volumes
         self._states = [VolumeState.of(volume) for volume in volumes]
         self._model = model
-        self._box = box
         self._target = target
         self._overwrite = overwrite
         self._options = options
@@ -149,27 +134,18 @@ class _Run:
         segment = self._segment or _library_segment()
         images = [part.image() for part in self._input.snapshots]
         first = self._input.snapshots[0]
+
+        def run(options: SegmentOptions, progress: ProgressCallback) -> _Finished:
+            image = images[0] if len(images) == 1 else images
+            result = segment(image, self._model, options, progress, context.cancel)
+            return _packed(result, first, keep_untouched=options.preview_spacing is None)
+
         options = self._options
-        settings = {"overlap": options.overlap, "mirror": options.mirror, "threads": options.threads}
-
-        def run(progress: ProgressCallback, **extra: Any) -> _Finished:
-            result = segment(
-                images[0] if len(images) == 1 else images,
-                self._model,
-                options.device,
-                self._box,
-                progress,
-                context.cancel,
-                **settings,
-                **extra,
-            )
-            return _packed(result, first, keep_untouched="spacing" not in extra)
-
-        if options.preview_spacing is not None and _takes_spacing(segment):
-            context.publish(run(part_of(context.progress, 0, _PREVIEW_SHARE), spacing=options.preview_spacing))
-            context.cancel.raise_if_cancelled()
-            return run(part_of(context.progress, _PREVIEW_SHARE, 1))
-        return run(context.progress)
+        if options.preview_spacing is None:
+            return run(options, context.progress)
+        context.publish(run(options, part_of(context.progress, 0, _PREVIEW_SHARE)))
+        context.cancel.raise_if_cancelled()
+        return run(replace(options, preview_spacing=None), part_of(context.progress, _PREVIEW_SHARE, 1))
 
     def unwanted(self) -> str:
         """Why the result is not wanted any more; "" if it is."""
@@ -185,8 +161,8 @@ class _Run:
         """On the main thread: put the labels into a node that holds no edits, as of now."""
         result, volume = finished.result, self._volumes[0]
         requested = self._target if self._target is not None and _in_scene(self._target) else None
-        node, note = result_node(volume, result.card, requested, region=self._box, overwrite=self._overwrite)
-        node = write_result(volume, finished.labels, result.card, node, region=self._box, preview=not final)
+        node, note = result_node(volume, result.card, requested, region=self._options.roi, overwrite=self._overwrite)
+        node = write_result(volume, finished.labels, result.card, node, region=self._options.roi, preview=not final)
         # The full result replaces the preview, unless the user has begun to edit it: permission is given once.
         self._target, self._overwrite = node, False
         self._hidden += show_alone(node)
@@ -206,16 +182,12 @@ def _packed(result: Segmentation, first: VolumeSnapshot, *, keep_untouched: bool
     return _Finished(result, PackedLabels.of(labels, keep_untouched=keep_untouched), numbers)
 
 
-def _takes_spacing(segment: SegmentFunction) -> bool:
-    return "spacing" in inspect.signature(segment).parameters
-
-
 def _in_scene(node: Any) -> bool:
     """Whether the node is still there; its identifier would not tell, because the next scene may use it again."""
     return node.GetScene() is not None
 
 
 def _library_segment() -> SegmentFunction:
-    from LightMedSegLib.inference.segmentation import segment
+    from LightMedSegLib.inference.segmentation import segment_with
 
-    return segment
+    return segment_with

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.core.geometry import bounding_box
 from LightMedSegLib.core.user_folders import user_data_folder
-from LightMedSegLib.mrml.segmentations.result_record import bounding_box
 from LightMedSegLib.storage.atomic_files import atomic_write, make_private_folder, remove_stale
 
 _FORMAT = "lightmedseg-prediction-1"
@@ -93,7 +93,7 @@ def prune(folder: Path) -> None:
 
 def _packed(labels: NDArray[np.uint8]) -> bytes:
     box = bounding_box(labels)
-    numbers = [*labels.shape, *(edge for part in box for edge in (part.start or 0, part.stop))]
+    numbers = [*labels.shape, *(edge for part in box for edge in (part.start, part.stop))]
     header = " ".join([_FORMAT, *(str(number) for number in numbers)]) + "\n"
     part = np.ascontiguousarray(labels[box], dtype=np.uint8).tobytes()
     return header.encode("ascii") + zlib.compress(part, level=1)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib import __version__
+from LightMedSegLib.core.geometry import bounding_box
 from LightMedSegLib.mrml.segmentations.shared_labelmap import layer_array, layers
 
 if TYPE_CHECKING:
@@ -150,18 +151,3 @@ def _segments_hash(segmentation: Any) -> str:
 def _stamp(images: list[Any]) -> str:
     """VTK's modification times are unique, but only within one run of the program."""
     return f"{_SESSION}:{','.join(str(image.GetMTime()) for image in images)}"
-
-
-def bounding_box(labels: NDArray[Any]) -> tuple[slice, slice, slice]:
-    """The part of labels (z, y, x) outside which all is 0; empty slices if everything is."""
-    if labels.size == 0:
-        return (slice(0), slice(0), slice(0))
-    flat = labels.max(axis=0) != 0
-    planes = labels.reshape(labels.shape[0], -1).max(axis=1) != 0
-    z, y, x = (_range(used) for used in (planes, flat.any(axis=1), flat.any(axis=0)))
-    return z, y, x
-
-
-def _range(used: NDArray[np.bool_]) -> slice:
-    hits = np.flatnonzero(used)
-    return slice(int(hits[0]), int(hits[-1]) + 1) if hits.size else slice(0)

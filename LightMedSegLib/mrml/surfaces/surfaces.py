@@ -10,8 +10,9 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
+from LightMedSegLib.core.geometry import bounding_box
 from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
-from LightMedSegLib.mrml.segmentations.result_record import PREFIX, bounding_box
+from LightMedSegLib.mrml.segmentations.result_record import PREFIX
 from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP, layer_array, layers
 from LightMedSegLib.mrml.surfaces.enclosing import Bounds, enclosing
 from LightMedSegLib.mrml.surfaces.filters import SurfaceSettings, make_surface, world_bounds

@@ -14,7 +14,6 @@ reads their weights once and computes what they compute with fewer passes over m
 
 from __future__ import annotations
 
-from LightMedSegLib.network.cpu.head import Sink
-from LightMedSegLib.network.cpu.network import FastLightMedSeg, accelerate, logits_memory
+from LightMedSegLib.network.cpu.network import FastLightMedSeg, accelerate
 
-__all__ = ["FastLightMedSeg", "Sink", "accelerate", "logits_memory"]
+__all__ = ["FastLightMedSeg", "accelerate"]

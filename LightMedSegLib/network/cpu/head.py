@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from LightMedSegLib.network.backend import Sink
 from LightMedSegLib.network.cpu.channels import ChannelAffine, ChannelSums
 from LightMedSegLib.network.cpu.convolution import convolve, packed
 from LightMedSegLib.network.cpu.ghost import FastGhost
 from LightMedSegLib.network.cpu.memory import Workspace
 from LightMedSegLib.network.head import SubvoxelHead
-
-Sink = Callable[[int, Tensor], None]
-"""Takes finished logits: the number of their first plane, and (planes, y, x, classes), valid during the call."""
 
 
 class FastSubvoxelHead:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from LightMedSegLib.core.pass_steps import PassSteps
+from LightMedSegLib.network.backend import Sink, Step
 from LightMedSegLib.network.cpu.convolution import LAST
 from LightMedSegLib.network.cpu.decoder import FastDecoderStage
 from LightMedSegLib.network.cpu.encoder import FastEncoderStage, FastStructuralPrior, find_anchors
 from LightMedSegLib.network.cpu.ghost import FastGhost
-from LightMedSegLib.network.cpu.head import FastSubvoxelHead, Sink
+from LightMedSegLib.network.cpu.head import FastSubvoxelHead
 from LightMedSegLib.network.cpu.memory import Workspace, allocate
 from LightMedSegLib.network.cpu.router import FastDirectSkip, FastRouter, halved
 from LightMedSegLib.network.decoder import DecoderStage
@@ -28,6 +29,8 @@ from LightMedSegLib.network.skip_router import SkipRouter
 class FastLightMedSeg(nn.Module):
     """A trained LightMedSeg on the processor, for inference: (B, channels, z, y, x) -> logits (B, classes, z, y, x).
 
+    A backend (see LightMedSegLib.network.backend) that streams.
+
     Reads the weights once; a network that is trained on needs a new one. Not for several threads at once, because
     its memory is reused.
 
@@ -38,13 +41,18 @@ class FastLightMedSeg(nn.Module):
             first and last layers, or what lies between, changes ten times as many labels.
     """
 
+    same_batch = False
+    explanation = ""
+
     def __init__(self, network: LightMedSeg, convolution_dtype: torch.dtype = torch.float32):
         super().__init__()
         self.total_stride = network.total_stride
         self.num_classes = network.num_classes
         network = copy.deepcopy(network).float().eval().requires_grad_(False)
         self.network = network
+        self.steps = PassSteps()
         self._workspace = Workspace()
+        self._logits: Tensor | None = None
         self._stem = FastGhost(network.stem)
         prior = network.structural_prior
         self._prior = None if prior is None else FastStructuralPrior(prior)
@@ -55,7 +63,7 @@ class FastLightMedSeg(nn.Module):
         ]
         self._head = FastSubvoxelHead(network.head)
 
-    def forward(self, x: Tensor, out: Tensor | None = None, checkpoint: Callable[[], None] | None = None) -> Tensor:
+    def forward(self, x: Tensor, out: Tensor | None = None, checkpoint: Step | None = None) -> Tensor:
         """The logits, float32, channels-last.
 
         out: a channels-last tensor for them. checkpoint: called every few milliseconds; it may raise to stop.
@@ -68,15 +76,23 @@ class FastLightMedSeg(nn.Module):
             self._run(item, _nothing, logits.permute(0, 2, 3, 4, 1)[0], checkpoint)
         return out
 
-    def label(self, x: Tensor, sink: Sink, checkpoint: Callable[[], None] | None = None) -> None:
+    def logits(self, x: Tensor, step: Step) -> Tensor:
+        """The logits, in memory that the next call uses again; see forward."""
+        shape = (len(x), self.num_classes, *x.shape[2:])
+        if self._logits is None or self._logits.shape != shape:
+            self._logits = logits_memory(x, self.num_classes)
+        logits: Tensor = self(x, self._logits, step)
+        return logits
+
+    def stream(self, x: Tensor, sink: Sink, step: Step | None = None) -> None:
         """Hand the logits of one volume x (1, channels, z, y, x) to sink a few planes at a time; see forward.
 
         Memory for all of them, which is the largest tensor of a pass, is never needed.
         """
         self.network.check_input(x)
-        self._run(x, sink, None, checkpoint)
+        self._run(x, sink, None, step)
 
-    def _run(self, x: Tensor, sink: Sink, out: Tensor | None, checkpoint: Callable[[], None] | None) -> None:
+    def _run(self, x: Tensor, sink: Sink, out: Tensor | None, checkpoint: Step | None) -> None:
         if checkpoint is not None:
             self._workspace.checkpoint = checkpoint
         try:
@@ -85,9 +101,14 @@ class FastLightMedSeg(nn.Module):
         finally:
             self._workspace.checkpoint = _go_on
 
-    def release(self) -> None:
-        """Give the memory between layers back, which otherwise stays for the next volume."""
+    def end_volume(self) -> None:
+        """Give the memory between layers and that of logits back, which otherwise stays for the next window."""
         self._workspace.clear()
+        self._logits = None
+
+    def release(self) -> None:
+        """Give all memory back that is kept."""
+        self.end_volume()
 
     def _label(self, image: Tensor, sink: Sink, out: Tensor | None) -> None:
         workspace = self._workspace

@@ -13,6 +13,8 @@ import weakref
 import torch
 from torch import Tensor, nn
 
+from LightMedSegLib.core.pass_steps import PassSteps
+from LightMedSegLib.network.backend import Step
 from LightMedSegLib.network.cuda.agreement import disagreement
 from LightMedSegLib.network.cuda.background import BackgroundCompiler
 from LightMedSegLib.network.cuda.network_pass import NetworkPass
@@ -24,6 +26,9 @@ _SHAPES_KEPT = 2
 class RecordedNetwork:
     """Callable: (B, channels, z, y, x) on the device -> float32 logits (B, classes, z, y, x), kept until the next call.
 
+    A backend (see LightMedSegLib.network.backend), which prefers batches of one size: another one needs a recording of
+    its own.
+
     The first call with a shape records it, later ones replay. A pass that cannot be recorded runs as it is.
 
     Args:
@@ -33,6 +38,8 @@ class RecordedNetwork:
         why_not_compiled: the reason in a few words where there is no compiler.
     """
 
+    same_batch = True
+
     def __init__(
         self,
         network: nn.Module,
@@ -41,6 +48,7 @@ class RecordedNetwork:
         why_not_compiled: str = "",
     ):
         self.network = network
+        self.steps = PassSteps()
         self.total_stride = int(getattr(network, "total_stride", 1))
         self._precision = precision
         self._pass = NetworkPass(network, precision)
@@ -85,6 +93,14 @@ class RecordedNetwork:
             if offered is not None:
                 recording = self._recordings[shape] = self._better(recording, offered, x, self._compiler)
         return recording(x)
+
+    def logits(self, x: Tensor, step: Step) -> Tensor:
+        """Return the logits of x; a pass is one step, which nothing can end once it began."""
+        step()
+        return self(x).float()
+
+    def end_volume(self) -> None:
+        """Keep the recordings: the next volume has windows of the same size."""
 
     def release(self) -> None:
         """Give the memory of the recordings back, and compile nothing more."""

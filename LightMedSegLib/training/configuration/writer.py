@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from LightMedSegLib.learning.configuration import TrainingConfiguration
-from LightMedSegLib.training.configuration.reader import configuration_as_dict
+from LightMedSegLib.storage.records import record_json
 
 
 def configuration_as_toml(configuration: TrainingConfiguration) -> str:
@@ -17,7 +17,7 @@ def configuration_as_toml(configuration: TrainingConfiguration) -> str:
     Paths of the machine that trained are no part of the recipe: the data folder is left out, teachers and the
     run that it started from are named by their folder's last part.
     """
-    content = configuration_as_dict(configuration)
+    content = record_json(configuration)
     content["data"]["folder"] = ""
     content["distillation"]["teachers"] = [Path(folder).name for folder in content["distillation"]["teachers"]]
     content["network"]["initial"] = Path(content["network"]["initial"]).name

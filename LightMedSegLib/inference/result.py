@@ -1,0 +1,53 @@
+"""The result of a segmentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from LightMedSegLib.core.label_volumes import label_volumes
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from LightMedSegLib.model.card import ModelCard
+
+STAGES = ("load", "preprocess", "network", "restore", "postprocess")
+"""The stages of a run, which are timed."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A result.
+
+    labelmap: UInt8 image on exactly the input's grid, 0 is background. card: the model's. timings: seconds for each
+    of STAGES. device: where the network ran. notes: sentences for the user, first the warnings, then anything done
+    otherwise than asked. warnings: those that doubt the volume or the result. explanation: a sentence on how the
+    network ran there, for the log; "" where there is nothing to say.
+    """
+
+    labelmap: sitk.Image
+    card: ModelCard
+    timings: dict[str, float]
+    device: str
+    notes: list[str] = field(default_factory=list)
+    explanation: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        size = " x ".join(str(n) for n in self.labelmap.GetSize())
+        return f"<Segmentation by {self.card.identifier}: {len(self.card.labels)} segments, {size} voxels>"
+
+    def save(self, path: str | Path) -> None:
+        """Write the segmentation; the suffix of path decides as in segmentation_files.write_segmentation.
+
+        Raises OutputError: unknown suffix, missing folder, no permission, full disk.
+        """
+        from LightMedSegLib.io.segmentation_files import write_segmentation
+
+        write_segmentation(path, self.labelmap, self.card.labels, {"LightMedSeg_Model": self.card.identifier})
+
+    def volumes(self) -> dict[str, float]:
+        """Millilitres of each segment, by its name."""
+        return {one["name"]: one["ml"] for one in label_volumes(self.labelmap, self.card.labels)}
