@@ -18,7 +18,7 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.dicom.copies import readable_files
 from LightMedSegLib.io.dicom.stack import stack_of
 from LightMedSegLib.io.headers.stated_geometry import settle_geometry
-from LightMedSegLib.io.scan_tags import keep_tags, scan_tags
+from LightMedSegLib.io.scan_tags import BODY_PART, MODALITY, SOP_CLASS, keep_tags, scan_tags
 from LightMedSegLib.storage.file_names import check_readable_name
 
 _SERIES_NUMBER = "0020|0011"
@@ -56,7 +56,6 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
     reader = sitk.ImageSeriesReader()
     with readable_files(stack.slices, folder) as files, _without_itk_warnings():
         reader.SetFileNames(files)
-        reader.MetaDataDictionaryArrayUpdateOn()
         if len({(one.slope, one.intercept) for one in stack.slices}) > 1:
             # ITK would take the first slice's type for all, and cut off what the others' values have more.
             reader.SetOutputPixelType(sitk.sitkFloat64)
@@ -68,7 +67,10 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
                 "slices differ in size."
             ) from error
     settle_geometry(image, stack.stated, str(folder))
-    keep_tags(image, scan_tags(lambda key: reader.GetMetaData(0, key) if reader.HasMetaDataKey(0, key) else ""))
+    # Not from the reader: a slice may have been read from a copy without these tags.
+    first = stack.slices[0]
+    values = {MODALITY: first.modality, BODY_PART: first.body_part, SOP_CLASS: min(first.classes, default="")}
+    keep_tags(image, scan_tags(lambda key: values[key]))
     return image
 
 
@@ -116,16 +118,22 @@ def _refuse_unreadable(folder: Path) -> None:
 def _refuse_damaged(folder: Path, found: Sequence[DicomSeries]) -> None:
     """Raise InputImageError if there are slices that GDCM leaves out, such as truncated files.
 
-    Without this check, a series with a damaged first or last file would be read as a shorter one.
+    Without this check, a series with a damaged first or last file would be read as a shorter one. A file that is empty
+    or cut before DICOM's mark is recognised by the ending of the others' names; hidden files, such as macOS makes, are
+    ignored.
     """
     listed = {Path(file).name for one in found for file in one.files}
+    endings = {Path(name).suffix for name in listed} - {""}
     damaged = 0
     for path in folder.iterdir():
         if path.name not in listed and path.is_file():
             start = b""
             with suppress(OSError), path.open("rb") as stream:
                 start = stream.read(1024)[_MAGIC_AT:]
-            damaged += start.startswith(_MAGIC) and _SLICE_CLASS.search(start) is not None
+            if start.startswith(_MAGIC):
+                damaged += _SLICE_CLASS.search(start) is not None
+            else:
+                damaged += path.suffix in endings and not path.name.startswith(".")
     if damaged:
         raise InputImageError(
             f"{folder} has {damaged} DICOM slice(s) that are damaged or incomplete; copy or export the series again."

@@ -25,10 +25,16 @@ _GZIP_MAGIC = b"\x1f\x8b"
 # Byte offsets in the header of NIfTI-1, https://nifti.nimh.nih.gov/nifti-1.
 _HEADER_BYTES = 348
 _NIFTI_2_HEADER_BYTES = 540
-_DIM, _BITS, _PIXDIM, _DATA_OFFSET, _UNITS = 40, 72, 76, 108, 123
+_DIM, _TYPE, _PIXDIM, _DATA_OFFSET, _UNITS = 40, 70, 76, 108, 123
 _FORM_CODES, _QUATERNION, _AFFINE = 252, 256, 280
 _MAGIC, _MAGICS = 344, (b"n+1\0", b"ni1\0")
 _UNIT_OF_LENGTH = 7
+
+_BITS_OF_TYPE = {
+    2: 8, 4: 16, 8: 32, 16: 32, 32: 64, 64: 64, 128: 24, 256: 8, 512: 16, 768: 32, 1024: 64, 1280: 64, 1536: 128,
+    1792: 128, 2048: 256, 2304: 32,
+}  # fmt: skip
+"""Of a voxel, for each code of its type."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +122,13 @@ def _parsed(header: bytes, path: Path) -> NiftiHeader:
         raise InputImageError(f"{path} has a NIfTI header whose place in space is not finite; export it again.")
     if min(quaternion_code, affine_code) < 0:
         raise InputImageError(f"{path} has a NIfTI header with an impossible qform or sform code; export it again.")
-    (bits,) = struct.unpack_from(order + "h", header, _BITS)
+    kind, bits = struct.unpack_from(order + "2h", header, _TYPE)
+    if bits != _BITS_OF_TYPE.get(kind, bits):
+        # Readers believe one or the other.
+        raise InputImageError(f"{path} has a NIfTI header whose type and size of voxels differ; export it again.")
     (offset,) = struct.unpack_from(order + "f", header, _DATA_OFFSET)
-    if not math.isfinite(offset):
-        raise InputImageError(f"{path} has a NIfTI header that does not say where its voxels begin.")
+    if not math.isfinite(offset) or (header[_MAGIC:] == _MAGICS[0] and offset < _HEADER_BYTES):
+        raise InputImageError(f"{path} has a NIfTI header that does not say where its voxels begin; export it again.")
     return NiftiHeader(
         size=_first_three(sizes[: min(axes, 3)]),
         spacing=_first_three(used),

@@ -15,13 +15,16 @@ _LONGEST_FIELD = 1000
 def check_nrrd(path: Path) -> None:
     """Raise InputImageError if the header of the .nrrd or .nhdr file at path would mislead ITK's reader.
 
-    These are an extremely long field (lines with key:=value are free text of any length), and a file name pattern with
-    more than a number in it (ITK passes it to printf, which reads and writes memory at its command).
+    These are an axis of time among the first three (ITK takes it for one of space), an extremely long field (lines with
+    key:=value are free text of any length), and a file name pattern with more than a number in it (ITK passes it to
+    printf, which reads and writes memory at its command).
     """
     for line in _lines(path):
         if len(line) > _LONGEST_FIELD and b":=" not in line and not line.startswith(b"#"):
             raise InputImageError(f"{path} has a NRRD header with a field of {len(line)} characters; it is damaged.")
         field, _, value = line.partition(b":")
+        if field.strip().lower() == b"kinds" and b"time" in value.lower().split()[:3]:
+            raise InputImageError(f"{path} has an axis of time; a 3D volume is needed: save one time point alone.")
         if field.strip().lower() in (b"data file", b"datafile") and is_dangerous_pattern(value):
             raise InputImageError(f"{path} has a NRRD header with an impossible pattern of file names.")
 

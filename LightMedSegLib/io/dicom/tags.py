@@ -34,8 +34,8 @@ _DETECTORS = "DetectorInformationSequence"
 """The sequences with the position of slices in nuclear medicine."""
 
 _TAGS = [
-    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, "FrameOfReferenceUID", "ImagerPixelSpacing", "Modality", "NumberOfFrames",
-    "PhotometricInterpretation", "SOPClassUID",
+    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, "BodyPartExamined", "FrameOfReferenceUID", "ImagerPixelSpacing",
+    "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID",
 ]  # fmt: skip
 
 _UNIT_TOLERANCE = 0.01
@@ -48,8 +48,8 @@ class SliceTags:
 
     row, column: directions of x and y, orthogonal unit vectors. spacing: (x, y). imager_spacing: spacing on the
     detector, None if it is not given. distance: SpacingBetweenSlices, None if it is not given. slope and intercept:
-    rescaling of the stored values. frame: the frame of reference of the position. photometric, modality and classes
-    (of the object and of its file, which should be the same): as in the object.
+    rescaling of the stored values. frame: the frame of reference of the position. photometric, modality, body_part and
+    classes (of the object and of its file, which should be the same): as in the object.
     """
 
     file: str
@@ -64,6 +64,7 @@ class SliceTags:
     frame: str
     photometric: str
     modality: str
+    body_part: str
     classes: frozenset[str]
 
 
@@ -105,6 +106,7 @@ def read_slice_tags(file: str, folder: Path) -> SliceTags:
         frame=str(one.get("FrameOfReferenceUID", "")).strip(),
         photometric=str(one.get("PhotometricInterpretation", "")).strip(),
         modality=str(one.get("Modality", "")).strip(),
+        body_part=str(one.get("BodyPartExamined", "")).strip(),
         classes=frozenset(str(uid).strip() for uid in classes if uid),
     )
 
