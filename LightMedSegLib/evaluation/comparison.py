@@ -94,7 +94,15 @@ def compare(
     if not names:
         raise InputImageError("Both segmentations are empty: there is nothing to compare.")
     results = metrics.evaluate(*_on_one_grid(first, second), names, tolerance_mm)
-    return Comparison(results, (*first.notes, *second.notes))
+    return Comparison(results, (*first.notes, *second.notes, *_nothing_in_common(first, second)))
+
+
+def _nothing_in_common(first: Labelmap, second: Labelmap) -> list[str]:
+    """A note where both have labels, but each has others: then every Dice is 0, however well they agree."""
+    values, others = set(present_values(first.image)), set(present_values(second.image))
+    if not values or not others or values & others:
+        return []
+    return ["The two segmentations have no label value in common; check that both are of the same structures."]
 
 
 def _read(source: AnySegmentation, name: str, labels: Sequence[Label] | None) -> Labelmap:
