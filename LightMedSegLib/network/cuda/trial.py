@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from LightMedSegLib.network.cuda.agreement import disagreement
+from LightMedSegLib.network.cuda.agreement import LEAST_ON_NOISE, disagreement
 from LightMedSegLib.network.cuda.compilation import compile_pass
 from LightMedSegLib.network.cuda.task import CompileTask
 
@@ -17,4 +17,4 @@ def trial(text: str, folder: Path, threads: int) -> str:
     run, x = task.network_pass(), task.sample()
     compiled = compile_pass(run, x, folder, threads)
     with torch.inference_mode():
-        return disagreement(compiled(x), run(x))
+        return disagreement(compiled(x), run(x), LEAST_ON_NOISE)

@@ -118,7 +118,7 @@ def test_labels_that_change_are_a_disagreement_too() -> None:
     found = expected.clone()
     assert disagreement(found, expected) == ""
     found[:, 0, :1] += 0.2
-    assert disagreement(found, expected) == "only 90.0% of its labels agree"
+    assert disagreement(found, expected) == "only 90.00% of its labels agree"
 
 
 def test_a_compiler_that_fails_leaves_the_recording_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
