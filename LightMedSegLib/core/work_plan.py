@@ -24,7 +24,7 @@ class Pace:
             self._seconds["network"] *= _GRAPHICS_CARD
 
     def expected(self, work: str, voxels: float) -> float:
-        """Seconds for so many voxels."""
+        """Expected seconds of this kind of work on this many voxels."""
         return self._seconds[work] / self._millions[work] * voxels / 1e6
 
     def learn(self, work: str, voxels: float, seconds: float) -> None:

@@ -44,7 +44,7 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Appearance:
-    """What is asked of a volume.
+    """The properties of a volume that decide which model suits it.
 
     modality: DICOM's code, or "" where it is not known. extent_mm: size along its axes. body_areas_mm2: of a CT, the
     cross-section of the largest body in each slice from the feet up, airways: whether an airway runs through it, and
@@ -133,7 +133,7 @@ def anatomy_problem(appearance: Appearance, card: ModelCard) -> str:
 
 
 def _sample(array: NDArray[Any]) -> tuple[NDArray[Any], list[int]]:
-    """A copy of every so many voxels along each axis, small and quick to look at, and how many."""
+    """A small copy, of every n-th voxel along each axis, and n of each axis."""
     steps = [max(1, size // _SAMPLES) for size in array.shape]
     return np.ascontiguousarray(array[:: steps[0], :: steps[1], :: steps[2]]), steps
 

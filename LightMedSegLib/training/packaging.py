@@ -121,7 +121,7 @@ def _replace(
     tensors: Mapping[str, np.ndarray[Any, Any]],
     files: Mapping[str, str | bytes | Path],
 ) -> Model:
-    """Save beside folder first: a card that is refused must not cost the old package."""
+    """Save beside folder first, so that a refused card leaves the old package intact."""
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     save_model(fresh, card, tensors, files)
