@@ -11,7 +11,7 @@ import numpy as np
 from LightMedSegLib.checks.scan_facts import ScanFacts, look_at_image
 from LightMedSegLib.core.geometry import Box, Grid
 from LightMedSegLib.model.body_regions import contradicts, regions_of
-from LightMedSegLib.model.suggestion import anatomy_problem
+from LightMedSegLib.model.suggestion import anatomy_problem, size_text
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -98,8 +98,8 @@ def _extent(scan: ScanFacts, card: ModelCard, region: Sequence[int] | None) -> I
     seen, largest = sorted(lengths), sorted(card.input.largest_extent)
     if any(value > limit for value, limit in zip(seen, largest, strict=True)):
         yield (
-            f"What will be segmented measures {_size_text(seen)} mm, but the model is made for volumes of up to "
-            f"{_size_text(largest)} mm; choose a region of interest around the structure."
+            f"The region to segment measures {size_text(seen)} mm, but the model is made for volumes of up to "
+            f"{size_text(largest)} mm; choose a region of interest around the structure."
         )
 
 
@@ -115,7 +115,3 @@ def _anatomy(scan: ScanFacts, card: ModelCard, region: Sequence[int] | None) -> 
         yield f"The volume was recorded as {seen.body_part}, but the model is for the region {card.body_region}."
     elif problem:
         yield problem
-
-
-def _size_text(lengths: Sequence[float]) -> str:
-    return " x ".join(f"{length:.0f}" for length in lengths)

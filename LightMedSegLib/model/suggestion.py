@@ -128,7 +128,7 @@ def anatomy_problem(appearance: Appearance, card: ModelCard) -> str:
         return "" if fits else f"{reason}."
     extent = sorted(appearance.extent_mm, reverse=True)
     if regions == {"head"} and any(value > limit for value, limit in zip(extent, HEAD_EXTENT_MM[1], strict=True)):
-        return f"The volume measures {_size_text(extent)} mm, more than a head, but the model is for the region Head."
+        return f"The volume measures {size_text(extent)} mm, more than a head, but the model is for the region Head."
     return ""
 
 
@@ -160,7 +160,7 @@ def _knows_field_of_view(card: ModelCard) -> bool:
 
 def _field_of_view(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
     extent = sorted(appearance.extent_mm, reverse=True)
-    size = _size_text(extent)
+    size = size_text(extent)
     if card.input.largest_extent is not None:
         limits = sorted(card.input.largest_extent, reverse=True)
         if all(value <= limit for value, limit in zip(extent, limits, strict=True)):
@@ -204,5 +204,6 @@ def _trunk(areas: NDArray[np.float64]) -> bool:
     return bool((areas > TRUNK_AREA_MM2).any())
 
 
-def _size_text(lengths: Sequence[float]) -> str:
+def size_text(lengths: Sequence[float]) -> str:
+    """Return lengths in mm for people, such as "12 x 10 x 9"."""
     return " x ".join(f"{length:.0f}" for length in lengths)
