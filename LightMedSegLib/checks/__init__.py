@@ -1,1 +1,1 @@
-"""What a scan looks like to a model, and whether a result can be: warnings before and after a run."""
+"""Warnings before and after a run: whether a scan suits the model, and whether the result is plausible."""

@@ -1,4 +1,4 @@
-"""Whether the values of a CT are Hounsfield units: air, fat and soft tissue have known ones."""
+"""Check that the values of a CT are Hounsfield units, by the known values of air, fat and soft tissue."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SMALLEST_SPREAD = 150.0
 
 
 def looks_like_hounsfield(values: NDArray[np.float64], extent_mm: Sequence[float]) -> bool:
-    """Whether sorted values without padding may be Hounsfield units, in a volume of extent_mm.
+    """Return whether sorted values without padding can be Hounsfield units, in a volume of extent_mm.
 
-    What most voxels of a CT show is air, lung, fat or soft tissue: the two largest peaks of the values lie there. An
-    offset or a factor moves at least one of them elsewhere. Some soft tissue there must be, and in anything larger than
-    a crop some air or lung and some bone.
+    Most voxels of a CT are air, lung, fat or soft tissue, so the two largest peaks of the histogram are there. A wrong
+    offset or scale moves at least one of them. There must be some soft tissue and, in a volume larger than a crop, some
+    air or lung and some bone.
     """
     values = _without_scanner_padding(values)
     if not len(values) or values[-1] - values[0] < _SMALLEST_SPREAD:
@@ -46,7 +46,7 @@ def looks_like_hounsfield(values: NDArray[np.float64], extent_mm: Sequence[float
 
 
 def _without_scanner_padding(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """values without the lowest one where it alone lies below air: scanners fill the corners of pictures with it."""
+    """Return values without the lowest one if only that is below air: scanners fill the corners of slices with it."""
     rest = values[int(np.searchsorted(values, values[0], side="right")) :] if len(values) else values
     return rest if len(rest) and rest[len(rest) // 100] >= _AIR_AND_LUNG[0] > values[0] else values
 

@@ -1,4 +1,4 @@
-"""Whether what a model found can be what it is called: volumes and places that no training case comes near to."""
+"""Plausibility of a result: warnings about volumes and positions far from those of all training cases."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Found:
 
 
 def found_labels(labels: NDArray[Any], grid: Grid, box: Box) -> dict[int, Found]:
-    """The labels that occur in labels (z, y, x, whole numbers up to 255), which nothing was looked for outside box."""
+    """Return the facts of each label in labels (z, y, x; whole numbers up to 255), of which only box was segmented."""
     counts, sums = np.zeros(256), np.zeros((3, 256))
     for z, plane in enumerate(labels):
         places = np.flatnonzero(plane)
@@ -55,9 +55,9 @@ def found_labels(labels: NDArray[Any], grid: Grid, box: Box) -> dict[int, Found]
 
 
 def result_warnings(labels: NDArray[np.uint8], grid: Grid, card: ModelCard, box: Box) -> list[str]:
-    """Sentences about structures of labels (z, y, x) that lie outside their card's ranges; none without ranges.
+    """Return sentences about structures of labels (z, y, x) outside the ranges of the card; none without ranges.
 
-    A structure that is cut at the border of box, outside which nothing was looked for, may be as small as it likes.
+    A structure that is cut at the border of box, the segmented region, can have any smaller volume.
     """
     if not card.ranges:
         return []
@@ -77,7 +77,7 @@ def result_warnings(labels: NDArray[np.uint8], grid: Grid, card: ModelCard, box:
 
 
 def _oddity(entry: LabelRange, found: Mapping[int, Found], names: Mapping[int, str]) -> str:
-    """What is implausible about a label, "" if nothing is."""
+    """Return what is implausible about a label, "" if nothing is."""
     own = found.get(entry.value)
     if own is None:
         return ""

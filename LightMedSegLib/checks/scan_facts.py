@@ -1,4 +1,4 @@
-"""What a volume looks like before any model is asked: the facts that suggestions and warnings are made of."""
+"""Facts of a volume that model suggestions and warnings use, independent of any model."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _SHOWN_IN_PLANES = ("CT", "MR", "")
 
 @dataclass(frozen=True)
 class ScanFacts:
-    """appearance: modality, extent and cross-sections. recorded: whether headers tell the modality.
+    """What a volume looks like.
 
-    spacing: mm along x, y, z. negative: whether values below zero were measured. hounsfield: whether they may be
-    Hounsfield units. plateau: a value amid the measured ones that far too many voxels have, with their share.
+    appearance: modality, extent and cross-sections. recorded: whether headers give the modality. spacing: mm along x,
+    y, z. negative: whether there are measured values below zero. hounsfield: whether the values can be Hounsfield
+    units. plateau: a value within the measured range that far too many voxels have, with their share.
     """
 
     appearance: Appearance
@@ -37,7 +38,7 @@ class ScanFacts:
 
 
 def look_at(array: NDArray[Any], grid: Grid, tags: ScanTags | None = None) -> ScanFacts:
-    """The facts of voxels (z, y, x) of any numeric type on a grid. Quick: only a thin sample is read."""
+    """Return the facts of voxels (z, y, x) of any numeric type on a grid. Fast: only a sparse sample is read."""
     tags = tags or ScanTags()
     values = sample_of(array)
     measured = measured_values(values)
@@ -54,7 +55,7 @@ def look_at(array: NDArray[Any], grid: Grid, tags: ScanTags | None = None) -> Sc
 
 
 def look_at_image(image: sitk.Image, tags: ScanTags | None = None) -> ScanFacts:
-    """The facts of an image; without tags with those that its headers told when it was read."""
+    """Return the facts of an image; without tags, those of the headers that came with the image are used."""
     import SimpleITK as sitk
 
     return look_at(np.asarray(sitk.GetArrayViewFromImage(image)), Grid.of(image), tags or tags_of(image))

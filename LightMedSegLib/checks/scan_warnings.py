@@ -1,4 +1,4 @@
-"""What is odd about volumes for a model, in sentences; the same ones on every way in. Nothing here stops anybody."""
+"""Warnings about volumes that do not suit a model, the same in every interface. None of them prevents a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from LightMedSegLib.checks.scan_facts import ScanFacts, look_at_image
 from LightMedSegLib.core.geometry import Box, Grid
 from LightMedSegLib.model.body_regions import contradicts, regions_of
-from LightMedSegLib.model.suggestion import anatomy_problem
+from LightMedSegLib.model.suggestion import anatomy_problem, size_text
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -24,9 +24,9 @@ _COARSE = 2.0
 def scan_warnings(
     scans: Sequence[ScanFacts], card: ModelCard, region: Sequence[int] | None = None, same_volume: bool = False
 ) -> list[str]:
-    """Everything worth knowing before volumes (one per channel) are segmented, most important first.
+    """Return the warnings about volumes (one per channel) before they are segmented, most important first.
 
-    region: voxels (x, y, z) of the part that is segmented, None for all. same_volume: one volume was given twice.
+    region: size (x, y, z) in voxels of the segmented part, None for all. same_volume: one volume was given twice.
     """
     first = scans[0]
     warnings: list[str] = []
@@ -39,7 +39,7 @@ def scan_warnings(
 
 
 def image_warnings(images: Sequence[sitk.Image], card: ModelCard, roi: Box | None = None) -> list[str]:
-    """As scan_warnings, for images; roi is the box of voxels that is segmented."""
+    """Return scan_warnings for images; roi is the box of voxels that is segmented."""
     region = None if roi is None else [last - first for first, last in roi]
     same = any(_same_voxels(first, second) for first, second in combinations(images, 2))
     return scan_warnings([look_at_image(image) for image in images], card, region, same)
@@ -98,8 +98,8 @@ def _extent(scan: ScanFacts, card: ModelCard, region: Sequence[int] | None) -> I
     seen, largest = sorted(lengths), sorted(card.input.largest_extent)
     if any(value > limit for value, limit in zip(seen, largest, strict=True)):
         yield (
-            f"What will be segmented measures {_size_text(seen)} mm, but the model is made for volumes of up to "
-            f"{_size_text(largest)} mm; choose a region of interest around the structure."
+            f"The region to segment measures {size_text(seen)} mm, but the model is made for volumes of up to "
+            f"{size_text(largest)} mm; choose a region of interest around the structure."
         )
 
 
@@ -109,13 +109,9 @@ def _anatomy(scan: ScanFacts, card: ModelCard, region: Sequence[int] | None) -> 
     own = ("CT",) if card.modality == "CT" and scan.hounsfield else ("MR", "") if card.modality == "MR" else ()
     looked = region is None and seen.modality in own
     problem = anatomy_problem(seen, card) if looked else ""
-    # A neck that is seen counts more than a code that somebody chose.
+    # The visible anatomy counts more than a code that a person chose.
     neck_seen = looked and not problem and card.modality == "CT" and "neck" in regions_of(card.body_region)
     if contradicts(seen.body_part, card.body_region) and not neck_seen:
         yield f"The volume was recorded as {seen.body_part}, but the model is for the region {card.body_region}."
     elif problem:
         yield problem
-
-
-def _size_text(lengths: Sequence[float]) -> str:
-    return " x ".join(f"{length:.0f}" for length in lengths)

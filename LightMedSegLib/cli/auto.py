@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def only_model(channels: int) -> Model | None:
-    """The model that takes so many volumes, in the version in use; None if there are several.
+    """The model with this number of channels, in the version in use; None if there are several.
 
     Raises ModelPackageError if there is none.
     """
@@ -62,7 +62,7 @@ def only_model(channels: int) -> Model | None:
 
 
 def model_for(images: Sequence[sitk.Image]) -> tuple[Model, str]:
-    """The model that ``lightmedseg auto`` suggests for the first of as many volumes as it reads, and why, in words.
+    """The model for these volumes, one per channel, as ``lightmedseg auto`` suggests it for the first; and the reason.
 
     Raises ModelPackageError if none suits.
     """

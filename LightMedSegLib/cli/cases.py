@@ -67,7 +67,7 @@ def _row(entry: CaseEntry) -> list[str]:
     record = entry.record
     if record is None:
         return ["", entry.case_id, "", "", entry.problem or "", "", _megabytes(entry.size)]
-    trial = record.test_then_train
+    trial = record.baseline_dice
     return [
         str(record.number),
         record.case_id,

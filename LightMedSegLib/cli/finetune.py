@@ -116,7 +116,7 @@ def _prepare(arguments: argparse.Namespace) -> JobDescription:
     notes: list[str] = []
 
     def on_case(name: str, record: CaseRecord, sentences: Sequence[str]) -> None:
-        trial = record.test_then_train
+        trial = record.baseline_dice
         rows.append([str(record.number), name, format_number(trial.mean if trial else math.nan, 3)])
         notes.extend(f"{name}: {sentence}" for sentence in sentences)
 

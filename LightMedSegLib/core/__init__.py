@@ -1,1 +1,1 @@
-"""What every room may use: errors, progress, geometry, labels, devices and the loading of PyTorch."""
+"""Shared by all rooms: errors, progress, geometry, labels, devices and the loading of PyTorch."""

@@ -24,7 +24,7 @@ _BELOW_NORMAL_PRIORITY_CLASS = 0x4000
 
 
 class EventWriter:
-    """Writes events as JSON lines, each with the seconds since the start; a reader that went away is no error."""
+    """Writes events as JSON lines, each with the seconds since the start; a closed pipe is no error."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._started = stream, time.monotonic()
@@ -76,14 +76,14 @@ def watched(cancel: CancelToken, stop_file: Path, watch_input: bool = False) -> 
 
 
 def python_program() -> str:
-    """Slicer's own Python where this is Slicer, else the one that runs now."""
+    """Return the path of Slicer's Python inside Slicer, else that of the running interpreter."""
     return shutil.which("PythonSlicer") or sys.executable
 
 
 def lower_priority() -> None:
-    """Let everything else on the computer go first; where that is not possible the job runs as it is.
+    """Lower the priority of this process; where that is not possible, the job runs with its present one.
 
-    To be called before torch is imported.
+    Call it before torch is imported.
     """
     let_waiting_threads_sleep()
     with contextlib.suppress(OSError, AttributeError):
@@ -99,7 +99,7 @@ def lower_priority() -> None:
 def keep_memory() -> None:
     """Let the process reuse the memory of large tensors instead of giving it back after each; on glibc only.
 
-    The system clears every page that it hands out again, which took a fifth of a training step.
+    The system clears every page before it allocates it again, which took a fifth of a training step.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -7,9 +7,9 @@ import sys
 
 
 def print_every_character() -> None:
-    """Let standard output and error show what their encoding lacks as an escape, instead of raising an error.
+    """Make standard output and error escape characters that their encoding lacks, instead of raising an error.
 
-    File names may hold any character, also bytes that are no text at all; consoles on Windows know 256 characters.
+    File names may contain any character, even bytes that are not text; consoles on Windows have 256 characters.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -17,5 +17,5 @@ def print_every_character() -> None:
 
 
 def printable(text: str) -> str:
-    """The text with whatever no Unicode text may hold (lone surrogates) as an escape."""
+    """Return the text with invalid Unicode (lone surrogates) escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Choosing where the network runs."""
+"""Devices: the choice of the CPU, a CUDA device or an Apple GPU for the network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Device:
 
 
 def list_devices() -> list[Device]:
-    """Every device this computer offers, best first; the CPU is always the last.
+    """Return all devices of this computer, best first; the CPU is always the last.
 
     Raises DependencyError when torch is not installed, or broken.
     """
@@ -40,10 +40,10 @@ def list_devices() -> list[Device]:
 
 
 def select_device(name: str = "auto") -> Device:
-    """The device called name: "auto", "cpu", "cuda", "cuda:1" or "mps".
+    """Return the device called name: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
-    "auto" takes the first CUDA device and otherwise the CPU. It never takes an Apple GPU: some of
-    the operations of 3D networks are missing there in older systems, so that stays the user's own choice.
+    "auto" means the first CUDA device, else the CPU. It never means an Apple GPU, because older systems lack some
+    operations of 3D networks there; the user can choose it by name.
 
     Raises DeviceError for an unknown name or a device this computer does not have, DependencyError without torch.
     """

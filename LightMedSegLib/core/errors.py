@@ -1,8 +1,8 @@
 """Errors that a user can act on.
 
-Every message is one sentence that says what is wrong, with which item, and what to do.
+Every message is one sentence: what is wrong, with which item, and what to do.
 The command line prints the message and exits with code 2; the module shows it in the panel.
-Anything that is not a LightMedSegError is a defect of ours and keeps its traceback.
+Any other exception is a defect of the program and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class InputImageError(LightMedSegError):
 
 
 class DoubtfulResultError(LightMedSegError):
-    """The volume or the result got a warning, and the caller asked for that to be an error; nothing was written."""
+    """The volume or the result has a warning and the caller asked for strict checks; nothing was written."""
 
 
 class ModelPackageError(LightMedSegError):

@@ -67,7 +67,7 @@ class Grid:
         return np.array(self.origin) + offset
 
     def same_as(self, other: Grid) -> bool:
-        """Whether both have the same voxels: equal in number, and nowhere farther apart than SAME_GRID of a voxel."""
+        """Return whether both have the same voxels: equal in number and within SAME_GRID of a voxel."""
         if self.size != other.size:
             return False
         # The distance between two lattices is greatest at a corner.
@@ -109,7 +109,7 @@ class AxisMap:
 
     @property
     def identity(self) -> bool:
-        """True when the axis is not resampled."""
+        """Whether the axis keeps its voxels (is not resampled)."""
         return self.length == self.model_length and self.spacing == self.model_spacing
 
     @property
@@ -130,7 +130,7 @@ class AxisMap:
 
 @dataclass(frozen=True)
 class AxisOrder:
-    """How array dimensions (z, y, x) of a volume become those the model sees: permute, then flip.
+    """The permutation and flips that turn the array dimensions (z, y, x) of a volume into the model's.
 
     dims[d] is the volume's array dimension that becomes dimension d of the model's array;
     flips[d] says whether it is reversed.
@@ -151,7 +151,7 @@ class AxisOrder:
 
 @dataclass(frozen=True)
 class GridMap:
-    """From a box of a volume to the model grid and back.
+    """The mapping from a box of a volume to the model grid and back.
 
     axes: one AxisMap per axis (x, y, z) of the volume. order: how arrays are turned. model: the model grid.
     """
@@ -223,7 +223,7 @@ def map_to_model_grid(
 
 
 def orient_axes(direction: tuple[float, ...], orientation: str) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-    """Which volume axis becomes x, y and z of the oriented volume, and which of them are flipped.
+    """Return which volume axis becomes x, y and z of the oriented volume, and which of them are flipped.
 
     As SimpleITK.DICOMOrient: each axis goes to the anatomical direction it is nearest to. Where several
     choices are equally near (45 degrees oblique) the one with the greatest oriented direction matrix wins,
@@ -280,6 +280,6 @@ def bounding_box(values: NDArray[Any]) -> Region:
 
 
 def span(marks: Any) -> slice:
-    """From the first to the last of marks, an array of one axis, that is not 0; an empty slice if all are 0."""
+    """Return the slice from the first to the last nonzero value of marks (1D); an empty slice if all are 0."""
     places = np.flatnonzero(marks)
     return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)

@@ -11,10 +11,10 @@ _SECONDS_BETWEEN_LOOKS = 0.05
 
 
 def run_filter(image_filter: Any, cancel: CancelToken | None, *arguments: Any) -> Any:
-    """image_filter.Execute(*arguments), left as soon as cancel is set.
+    """Return image_filter.Execute(*arguments), or raise as soon as cancel is set.
 
-    The filter itself stops at its next progress report, which on a large image can be seconds later; it ends then on
-    a thread of its own, and nobody sees its result.
+    The filter itself stops at its next progress report, which on a large image can be seconds later; until then it
+    runs on in its own thread, and its result is discarded.
 
     Raises CancelledError once cancel is set.
     """

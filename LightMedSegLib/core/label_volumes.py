@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def label_volumes(labelmap: sitk.Image, labels: Sequence[Label]) -> list[dict[str, Any]]:
-    """For each label of a UInt8 labelmap: value, name, voxels and ml."""
+    """Return value, name, voxels and ml of each label of a UInt8 labelmap."""
     import SimpleITK as sitk
 
     voxels = voxels_per_value(sitk.GetArrayViewFromImage(labelmap))
@@ -32,7 +32,7 @@ def label_volumes(labelmap: sitk.Image, labels: Sequence[Label]) -> list[dict[st
 
 
 def voxels_per_value(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How many voxels of labels (z, y, x) have each of the values 0 to 255."""
+    """Return the number of voxels of labels (z, y, x) with each of the values 0 to 255."""
     voxels = np.zeros(256, dtype=np.int64)
     # Plane by plane: bincount makes an eight times larger copy of what it counts.
     for plane in labels:

@@ -1,4 +1,4 @@
-"""What a label value means: name, colour and coded terminology."""
+"""Labels: the name, colour and coded terminology of a label value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Code:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Code:
-        """From a validated ``{"scheme", "value", "meaning"}`` object."""
+        """Return the code in a validated ``{"scheme", "value", "meaning"}`` object."""
         return cls(data["scheme"], data["value"], data["meaning"])
 
     def to_json(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Terminology:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Terminology:
-        """From a validated terminology object of a card."""
+        """Return the terminology in a validated object of a card."""
         return cls(
             category=Code.from_json(data["category"]),
             type=Code.from_json(data["type"]),
@@ -106,7 +106,7 @@ class Label:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Label:
-        """From a validated label object of a card."""
+        """Return the label in a validated object of a card."""
         red, green, blue = (int(part) for part in data["color"])
         return cls(int(data["value"]), data["name"], (red, green, blue), Terminology.from_json(data["terminology"]))
 

@@ -1,4 +1,4 @@
-"""Which of a volume's values were measured: padding and spikes are told from them by the values alone."""
+"""Separation of measured values from padding and spikes, by the values of a volume alone."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 BACKGROUND_SHARE = 0.3
-"""A single value in more of the voxels than this is the background of a volume that was cut out of another one."""
+"""If one value fills more than this share of the voxels, it is the background of a masked volume."""
 
 SPIKE_SPREADS = 100.0
-"""No tissue lies this many times the spread of all values above or below them; metal in CT lies at 15."""
+"""No tissue is this many times the spread of all values above or below them; metal in CT is at 15."""
 
 _LARGEST_SAMPLE = 250_000
 _FEWEST_VALUES = 64
 _TAIL = 0.02
 _MOST_PADDINGS = 4
 _AIR = (-1_100.0, -900.0)
-"""Around a body from which everything else was cleared, in CT, where fat lies below zero."""
+"""Value around the body in a masked CT, where fat is below zero."""
 
 _ABRUPT = 0.2
 _LEAST_PLANES = 0.01
 
 _BELOW, _ABOVE = (0.001, 0.5), (0.01, 0.1)
-"""The least share of the voxels that padding has below and above the others, and how many voxels, as a share of the
-padding, lie half-way. Resampling makes some below; the bright tail that ends at a scanner's largest value, such as
-metal, must not pass for padding."""
+"""Smallest share of the voxels that padding below and above the others has, and the share of it, in voxels half-way
+between, that is allowed. Resampling makes some below; a bright tail that ends at the largest value of a scanner, such
+as metal, is no padding."""
 
 _AMID_SHARE = 0.05
 _NEAR = 0.02
@@ -37,10 +37,10 @@ _TIMES_ITS_NEIGHBOURS = 3
 
 @dataclass(frozen=True)
 class MeasuredValues:
-    """Values strictly above ``above`` and below ``below`` were measured; -inf and inf where there is no padding.
+    """Limits of the measured values: strictly between ``above`` and ``below``; -inf and inf without padding.
 
-    low, high: between them lie all measured values but the outermost 2 % on either side. share: of the voxels that hold
-    padding. paddings: their values.
+    low, high: range of the measured values without the outermost 2 % on either side. share: share of the voxels that
+    are padding. paddings: the values of the padding.
     """
 
     low: float
@@ -52,23 +52,23 @@ class MeasuredValues:
 
     @property
     def spread(self) -> float:
-        """From low to high."""
+        """The difference of high and low."""
         return self.high - self.low
 
 
 def sample_of(array: NDArray[Any]) -> NDArray[np.float64]:
-    """Finite values of a regular part of the voxels (z, y, x), in rising order; of a small volume all."""
+    """Return the finite values of a regular subset of the voxels (z, y, x), ascending; of a small volume all."""
     step = math.ceil((array.size / _LARGEST_SAMPLE) ** (1 / 3))
     values = np.sort(array[::step, ::step, ::step], axis=None).astype(np.float64)
     return values[np.isfinite(values)]
 
 
 def measured_values(values: NDArray[np.float64]) -> MeasuredValues:
-    """What of sorted values was measured.
+    """Return the limits of the measured values among sorted values.
 
-    Padding is one value, held by many voxels, at the end of all values and far from all others: farther than the others
-    are spread. Zeros below values that are all positive count as padding only where they are few: the rest of a volume
-    that something was cut out of holds zeros, and models know that.
+    Padding is a single value of many voxels at one end of the range, farther from all other values than these are
+    spread. Zeros below positive values count as padding only if they are few: a masked volume has zeros in the
+    background, and models are trained on such volumes.
     """
     first, last = 0, len(values)
     above, below = -math.inf, math.inf
@@ -92,10 +92,10 @@ def measured_values(values: NDArray[np.float64]) -> MeasuredValues:
 
 
 def measured_box(array: NDArray[Any], air: float = -math.inf) -> tuple[slice, slice, slice]:
-    """array (z, y, x) without the outer planes that hold one value all over and end abruptly.
+    """Return array (z, y, x) without outer planes that have one value everywhere and end abruptly.
 
-    Beside a body that was cut out of a volume, the next plane has that value nearly everywhere, too. Planes of a value
-    up to air are no padding, nor are those of a volume of constant planes.
+    In a masked volume, the next plane also has that value nearly everywhere. Planes with a value of air or below are
+    no padding, nor are those of a volume of constant planes.
     """
     slices = [slice(0, size) for size in array.shape]
     for axis in range(3):
@@ -118,9 +118,9 @@ def measured_box(array: NDArray[Any], air: float = -math.inf) -> tuple[slice, sl
 
 
 def plateau_amid(values: NDArray[np.float64], measured: MeasuredValues) -> tuple[float, float] | None:
-    """A value amid the measured ones that far too many of the sorted values have, and its share; None if there is none.
+    """Return a value within the measured range that far too many voxels have, and its share; None if there is none.
 
-    Such is padding with a value that tissue has as well: it cannot be told from tissue voxel by voxel.
+    Such padding has a value that also occurs in tissue, so single voxels cannot be classified.
     """
     inner = values[(values > measured.above) & (values < measured.below)]
     found, counts = np.unique(inner, return_counts=True)
@@ -137,7 +137,7 @@ def plateau_amid(values: NDArray[np.float64], measured: MeasuredValues) -> tuple
 
 
 def _is_padding(values: NDArray[np.float64], limits: tuple[float, float]) -> bool:
-    """Whether the lowest of sorted values is padding."""
+    """Return whether the lowest of the sorted values is padding."""
     if len(values) < _FEWEST_VALUES:
         return False
     (least, between), lowest = limits, values[0]
@@ -153,12 +153,12 @@ def _is_padding(values: NDArray[np.float64], limits: tuple[float, float]) -> boo
 
 
 def _is_air(values: NDArray[np.float64]) -> bool:
-    """Whether the lowest of sorted values is what surrounds a body in CT."""
+    """Return whether the lowest of the sorted values is the background of a masked CT."""
     return bool(_AIR[0] <= values[0] <= _AIR[1] and _tails(values)[0] < 0)
 
 
 def _tails(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The values that 2 % of all lie below and above; the lowest value itself, where many have it, does not count."""
+    """Return the 2nd and 98th percentile, without the lowest value if many voxels have it."""
     if not len(values):
         return 0.0, 0.0
     rest = values[int(np.searchsorted(values, values[0], side="right")) :]

@@ -1,4 +1,4 @@
-"""How far a single pass of a network is: by counting its steps, whose number is known from passes before."""
+"""Progress within one pass of a network, by its steps, whose number is known from earlier passes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _NEARLY = 0.97
 class PassSteps:
     """Counts the steps of passes over inputs of the same or different shapes.
 
-    fixed: the number of steps where it does not depend on the shape, as that of a network's modules; None where a
-    step is a piece of work of constant size.
+    fixed: the number of steps if it does not depend on the shape, such as the number of a network's modules; None if
+    a step is work of constant size.
     """
 
     def __init__(self, fixed: int | None = None):
@@ -23,11 +23,11 @@ class PassSteps:
         self._known: dict[Shape, int] = {}
 
     def begin(self, shape: Shape, on_share: Callable[[float], None]) -> Pass:
-        """A pass over an input of that shape; on_share is called at each step with the share that is done."""
+        """Return a pass over an input of that shape; it calls on_share at each step with the share that is done."""
         return Pass(self, shape, self.expected(shape), on_share)
 
     def expected(self, shape: Shape) -> float:
-        """Steps of a pass: as counted before, else in proportion to the nearest size, else a guess."""
+        """Return the number of steps: as counted before, else in proportion to the nearest size, else a guess."""
         if shape in self._known:
             return self._known[shape]
         if self._fixed is not None:
@@ -39,7 +39,7 @@ class PassSteps:
         return max(_FEWEST, self._known[nearest] * voxels / _voxels(nearest))
 
     def remember(self, shape: Shape, steps: int) -> None:
-        """Remember that a whole pass over such an input had so many steps."""
+        """Store the number of steps of a complete pass over such an input."""
         self._known[shape] = steps
 
 
@@ -51,7 +51,7 @@ class Pass:
         self._done = 0
 
     def step(self) -> None:
-        """Count a step that begins, and report the share of the pass that is done."""
+        """Count the start of a step, and report the share of the pass that is done."""
         # A pass with more steps than expected stays just below its end.
         self._on_share(min(_NEARLY, self._done / self._expected))
         self._done += 1

@@ -1,4 +1,4 @@
-"""Progress, cancelling and timing of long work, independent of who shows it."""
+"""Progress, cancellation and timing of long work, independent of the user interface."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ProgressCallback = Callable[[int, int, str], None]
 
 
 def part_of(progress: ProgressCallback, first: float, last: float, prefix: str = "") -> ProgressCallback:
-    """A callback for work that is the part from first to last (0 to 1) of what progress shows in percent."""
+    """Return a callback that maps the progress of a part of the work to first .. last (0 to 1) of progress."""
 
     def whole(done: int, total: int, message: str) -> None:
         share = done / total if total > 0 else 0.0
@@ -24,7 +24,7 @@ def part_of(progress: ProgressCallback, first: float, last: float, prefix: str =
 
 
 class CancelToken:
-    """A flag that any thread may set; work in progress looks at it between small steps."""
+    """A flag that any thread may set; running work checks it between small steps."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -35,29 +35,29 @@ class CancelToken:
 
     @property
     def cancelled(self) -> bool:
-        """True once cancel() was called."""
+        """Whether cancel() was called."""
         return self._event.is_set()
 
     def raise_if_cancelled(self) -> None:
-        """Raise CancelledError once cancel() was called."""
+        """Raise CancelledError if cancel() was called."""
         if self._event.is_set():
             raise CancelledError("Cancelled: nothing was written.")
 
 
 class TimeLeft:
-    """How long work will still take, from what it reports; the estimate never rises.
+    """The remaining time of running work, estimated from its progress; the estimate never rises.
 
     The pace is measured within the present stage, so that loading a library at the start does not count for the rest.
     """
 
     LEAST_SHARE, LEAST_SECONDS = 0.05, 1.0
-    """A stage must have gone on by this share of the whole, for this long, before its pace is believed."""
+    """Share of the whole work, and seconds, after which the pace of a stage is used."""
 
     CAUTION = 0.3
-    """An estimate at the start is larger by this share: one that was too small could not be mended."""
+    """The first estimate is increased by this share, because an estimate cannot be raised later."""
 
     FAR_OFF = 2.0
-    """There is no estimate any more once a new one would be this many times the last."""
+    """The estimate is withdrawn once a new one is this many times the last one."""
 
     def __init__(self) -> None:
         self._stage, self._share = "", 0.0
@@ -86,7 +86,7 @@ class TimeLeft:
 
     @property
     def seconds(self) -> float | None:
-        """The estimate; None while there is none, and when the work takes much longer than estimated."""
+        """Return the estimate; None while there is none, and if the work takes much longer than estimated."""
         return None if self._silent else self._told
 
 

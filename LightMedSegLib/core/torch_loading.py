@@ -1,4 +1,4 @@
-"""Bringing PyTorch into a running program without stopping its window."""
+"""Loading PyTorch in a running program without freezing its window."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def _broken(error: Exception) -> DependencyError:
 
 
 def load_torch_quietly() -> None:
-    """Import PyTorch in small bites, from a thread that is not the window's; call it before the first import torch.
+    """Import PyTorch in small steps from a worker thread; call it before the first import of torch.
 
-    A plain import stops the window three times, each time for a quarter of a second or more, because it keeps
-    Python's interpreter lock:
+    A plain import freezes the window three times, each time for a quarter of a second or more, because it holds
+    Python's global interpreter lock:
 
     - while the system maps and relocates some hundred megabytes. A foreign function is called without the lock, so
       the same loading done by calling the system's dlopen leaves the window alive, and the import finds it done;
@@ -75,11 +75,11 @@ def load_torch_quietly() -> None:
 
 
 def let_waiting_threads_sleep() -> None:
-    """Have PyTorch's threads sleep while they wait for each other, unless the user's environment decides otherwise.
+    """Make PyTorch's threads sleep while they wait for each other, unless the user's environment sets another policy.
 
-    By default they spin, and on a busy computer the spinning keeps the thread that all wait for from running: a scan
-    then takes many times as long. Works only before torch is loaded. The first variable is GNU's, the second Intel's
-    and LLVM's.
+    By default they spin, and on a busy computer the spinning threads block the thread that they wait for: a scan then
+    takes many times as long. Works only before torch is loaded. The first variable is GNU's, the second Intel's and
+    LLVM's.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KMP_BLOCKTIME", "0")
@@ -87,7 +87,7 @@ def let_waiting_threads_sleep() -> None:
 
 @contextlib.contextmanager
 def _garbage_kept() -> Iterator[None]:
-    """No garbage is collected in the block, and none of what there is at its end is looked at ever again."""
+    """Pause the garbage collector in the block, and exclude the objects present at its end from later collections."""
     collected = gc.isenabled()
     gc.disable()
     try:
@@ -99,7 +99,7 @@ def _garbage_kept() -> Iterator[None]:
 
 
 def _read(files: list[Path]) -> None:
-    """Bring files from the disk into the system's memory."""
+    """Read files into the system's page cache."""
     for file in files:
         with contextlib.suppress(OSError), file.open("rb", buffering=0) as stream:
             while stream.read(_BLOCK_BYTES):
@@ -115,7 +115,7 @@ def _torch_folder() -> Path | None:
 
 
 def _torch_libraries(folder: Path) -> list[Path]:
-    """The libraries that every import of PyTorch loads."""
+    """Return the libraries that every import of PyTorch loads."""
     prefix, suffix = {"win32": ("", "dll"), "darwin": ("lib", "dylib")}.get(sys.platform, ("lib", "so"))
     paths = [folder / "lib" / f"{prefix}{name}.{suffix}" for name in ("torch_cpu", "torch_python")]
     return [path for path in paths if path.is_file()]

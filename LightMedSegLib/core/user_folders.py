@@ -1,4 +1,4 @@
-"""Where model packages live on this computer."""
+"""Folders of model packages and user data on this computer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 HOME_VARIABLE = "LIGHTMEDSEG_HOME"
 
 NO_HOME = Path(os.devnull)
-"""Stands for the home folder of an account without one: there is nothing below it, and nothing can be made there."""
+"""Placeholder for the home folder of an account without one: it is empty, and nothing can be created in it."""
 
 
 def shipped_models_folder() -> Path | None:
-    """The models that came with the program, or None if there are none.
+    """Return the folder of the shipped models, or None if there is none.
 
-    Looked for inside the library (wheel), beside it (source tree, installed extension), and in the share folder
+    It is searched inside the library (wheel), beside it (source tree, installed extension), and in the share folder
     of the Python installation.
     """
     library = Path(__file__).resolve().parents[1]
@@ -28,7 +28,7 @@ def shipped_models_folder() -> Path | None:
 
 
 def user_models_folder() -> Path:
-    """The folder of the user's own models, which may not exist yet; LIGHTMEDSEG_HOME moves it."""
+    """Return the folder of the user's own models, which may not exist yet; LIGHTMEDSEG_HOME moves it."""
     return user_data_folder() / "models"
 
 

@@ -1,4 +1,4 @@
-"""Progress of a run in percent of its time: how much each part of it takes on this computer, and how far it is."""
+"""Progress of a run in percent of its expected time, from the measured speed of each stage on this computer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ PARTS = ("search preparation", "search", "preparation", "network", "finish")
 _FIRST_GUESS = {"preparation": 0.1, "network": 3.0, "restoration": 0.2, "finish": 0.1}
 _GRAPHICS_CARD = 0.05
 _GUESSED_MILLIONS = 2.0
-"""A guess counts as much as so many million measured voxels: a small volume takes no time that tells anything."""
+"""A guess weighs as much as this many million measured voxels, because small volumes give unreliable times."""
 _REMEMBERED_MILLIONS = 5.0
 
 
 class Pace:
-    """Seconds that a million voxels take, for each kind of work on a device: guessed at first, then measured."""
+    """Seconds per million voxels for each kind of work on a device: first a guess, then measured."""
 
     def __init__(self, device: str):
         self._millions = dict.fromkeys(_FIRST_GUESS, _GUESSED_MILLIONS)
@@ -24,11 +24,11 @@ class Pace:
             self._seconds["network"] *= _GRAPHICS_CARD
 
     def expected(self, work: str, voxels: float) -> float:
-        """Seconds for so many voxels."""
+        """Expected seconds of this kind of work on this many voxels."""
         return self._seconds[work] / self._millions[work] * voxels / 1e6
 
     def learn(self, work: str, voxels: float, seconds: float) -> None:
-        """Take how long so many voxels took; what was measured long ago counts less and less."""
+        """Add a measured time for this many voxels; older measurements lose weight."""
         kept = min(1.0, _REMEMBERED_MILLIONS / self._millions[work])
         self._millions[work] = kept * self._millions[work] + voxels / 1e6
         self._seconds[work] = kept * self._seconds[work] + seconds
@@ -38,12 +38,12 @@ _paces: dict[str, Pace] = {}
 
 
 def pace_of(device: str) -> Pace:
-    """What is known of a device ("cpu", "cuda:0"), the same for all runs of this process."""
+    """Return the speeds of a device ("cpu", "cuda:0"), shared by all runs of this process."""
     return _paces.setdefault(device, Pace(device))
 
 
 class WorkPlan:
-    """Turns the progress of parts into that of the whole; a report never goes back and never comes twice."""
+    """Combines the progress of the parts into that of the run; reported values rise and never repeat."""
 
     def __init__(self, report: ProgressCallback):
         self._report = report
@@ -51,7 +51,7 @@ class WorkPlan:
         self._told = (-1, "")
 
     def expect(self, part: str, seconds: float) -> None:
-        """Take how long one of PARTS will be; what was reported stays, if the rest turns out to be longer."""
+        """Set the expected seconds of one of PARTS; the reported progress never falls if the rest takes longer."""
         self._seconds[part] = seconds
 
     def at(self, part: str, share: float, message: str) -> None:

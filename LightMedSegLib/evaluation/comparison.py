@@ -1,4 +1,4 @@
-"""Comparing a segmentation with a reference, whatever form the two come in."""
+"""Comparison of a segmentation with a reference: files, labelmaps in memory, or results of segment."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def evaluate(
     *,
     tolerance_mm: float = 1.0,
 ) -> list[LabelMetrics]:
-    """Dice, HD95, NSD and volumes of each label of a segmentation, against a reference on the same grid.
+    """Return Dice, HD95, NSD and volumes of each label of a segmentation and a reference on the same grid.
 
     Args:
         segmentation: labelmap or .seg.nrrd file, SimpleITK labelmap, or a result of segment.
@@ -58,8 +58,8 @@ def evaluate(
         model: compare the labels of this model; None for all labels that the two name or contain.
         tolerance_mm: of NSD.
 
-    Segments with names are matched by these, all others by value; they come in the order of their values. A .seg.nrrd
-    file that was cut to its segments is compared where it lies. The conventions are those of LightMedSegLib.metrics.
+    Segments with names are matched by name, all others by value; they are in the order of their values. A .seg.nrrd
+    file that was cropped to its segments is placed on the grid. evaluation.metrics lists the conventions.
 
     Raises InputImageError: a file that is no segmentation, different grids, names and values that contradict each
     other, values that the model does not have, both empty. ModelPackageError: a model that does not exist.
@@ -82,7 +82,7 @@ def compare(
     *,
     tolerance_mm: float = 1.0,
 ) -> Comparison:
-    """As evaluate, with notes."""
+    """Return the metrics of evaluate, with notes."""
     labels = resolve_model(model).card.labels if model is not None else None
     first = _read(segmentation, "segmentation", labels)
     second = _read(reference, "reference", labels)
@@ -94,11 +94,19 @@ def compare(
     if not names:
         raise InputImageError("Both segmentations are empty: there is nothing to compare.")
     results = metrics.evaluate(*_on_one_grid(first, second), names, tolerance_mm)
-    return Comparison(results, (*first.notes, *second.notes))
+    return Comparison(results, (*first.notes, *second.notes, *_nothing_in_common(first, second)))
+
+
+def _nothing_in_common(first: Labelmap, second: Labelmap) -> list[str]:
+    """A note where both have labels, but each has others: then every Dice is 0, however well they agree."""
+    values, others = set(present_values(first.image)), set(present_values(second.image))
+    if not values or not others or values & others:
+        return []
+    return ["The two segmentations have no label value in common; check that both are of the same structures."]
 
 
 def _read(source: AnySegmentation, name: str, labels: Sequence[Label] | None) -> Labelmap:
-    """The labelmap with the values of labels, where these are given."""
+    """Return the labelmap with the values of labels, if these are given."""
     meaning = Meaning(labels) if labels is not None else None
     if isinstance(source, (str, os.PathLike)):
         return read_labelmap(Path(source).expanduser(), meaning=meaning)
@@ -116,7 +124,7 @@ def _read(source: AnySegmentation, name: str, labels: Sequence[Label] | None) ->
 
 
 def _on_one_grid(first: Labelmap, second: Labelmap) -> tuple[sitk.Image, sitk.Image]:
-    """Both labelmaps; where a segmentation was cut to its segments, on the grid that both need."""
+    """Return both labelmaps; a segmentation that was cropped to its segments is placed on the common grid."""
     if first.cut and second.cut:
         return on_common_grid(first.image, second.image)
     if first.cut:

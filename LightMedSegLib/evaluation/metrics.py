@@ -1,6 +1,6 @@
 """Agreement of a segmentation with a reference: Dice, HD95, NSD and volumes, for each label.
 
-Conventions, chosen to be those of MONAI so that figures can be compared:
+The conventions are those of MONAI, so that metrics can be compared:
 
 * A label in neither labelmap has no Dice, HD95 or NSD: they are nan and left out of means.
 * A label in one labelmap only has Dice 0, NSD 0 and an infinite HD95.

@@ -17,7 +17,7 @@ from LightMedSegLib.core.geometry import bounding_box
 
 @dataclass(frozen=True)
 class SurfaceDistances:
-    """From every surface voxel of each mask to the nearest surface voxel of the other; 1D arrays in mm."""
+    """Distances of every surface voxel of each mask to the nearest surface voxel of the other; 1D arrays in mm."""
 
     first_to_second: np.ndarray
     second_to_first: np.ndarray

@@ -1,8 +1,8 @@
 """Fine-tuning of installed models on corrected segmentations, with a test before anything is adopted.
 
-The way of a case: :mod:`case_building` brings a volume and its correction onto the model's grid,
-:mod:`case_store` keeps it without identity, :mod:`job` trains on the cases by turns, :mod:`gate` judges, and
-:mod:`versions` keeps the result as a new immutable version that :func:`versions.adopt` makes the one in use.
+The path of a case: :mod:`cases.building` resamples a volume and its correction to the model grid,
+:mod:`cases.store` stores it without identity, :mod:`job` trains and cross-validates, :mod:`gate` judges, and
+:mod:`versions` stores the result as a new immutable version; :func:`versions.adopt` makes it the version in use.
 Importing this package imports neither torch nor SimpleITK.
 """
 

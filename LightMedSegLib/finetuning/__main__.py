@@ -1,12 +1,12 @@
-"""``python -m LightMedSegLib.finetuning JOB.json``: one fine-tuning job in a process of its own.
+"""``python -m LightMedSegLib.finetuning JOB.json``: one fine-tuning job in a separate process.
 
-Standard output carries one JSON object a line, each with "event" and "elapsed" seconds: start, baseline (Dice of the
-parent on what will be held out), step (loss), dice (on what the current part holds out, where that is quick), part
-(Dice before and after, over the parts so far; the last training, on everything, has none), testing, verdict, and
+Standard output has one JSON object a line, each with "event" and "elapsed" seconds: start, baseline (Dice of the parent
+on the held-out cases), step (loss), dice (on the held-out cases of the present fold, if that is fast), part (a finished
+fold: Dice before and after over the folds so far; the last training, on all cases, has none), testing, verdict, and
 cancelled, or failed with a message.
 
 The exit code is 0 after a verdict, 2 for a problem that the user can act on, 130 after a cancellation. A file called
-"stop" beside JOB.json cancels the job; started again, it goes on from its last checkpoint.
+"stop" beside JOB.json cancels the job; when it is started again, it resumes from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with watched(cancel, folder / STOP_FILE, chosen.watch_input):
             description = JobDescription.read(chosen.job)
-            # torch takes seconds to import: a job file with a mistake is told at once.
+            # Torch takes seconds to import, so the job file is checked first.
             from LightMedSegLib.finetuning.job.job import run_job
 
             run_job(description, folder, report, cancel)

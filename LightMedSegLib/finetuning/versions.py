@@ -1,7 +1,7 @@
-"""Fine-tuned versions in the user's store: writing candidates, adopting one, going back.
+"""Fine-tuned versions in the user's store: writing candidates, adopting one, rolling back.
 
-A candidate is a prerelease such as 1.1.0-tuned.3, so that a model's plain name never means it until the user adopts
-it. Adopting and rolling back write one small file; no version is ever changed or lost by them.
+A candidate is a prerelease such as 1.1.0-tuned.3, so that a model's plain name never refers to it until the user adopts
+it. Adopting and rolling back write one small file; they never change or delete a version.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TunedVersion:
 
 
 def list_versions(store: ModelStore, name: str) -> list[TunedVersion]:
-    """All sound versions of the model called name, newest last."""
+    """Return all undamaged versions of the model called name, newest last."""
     entries = [entry for entry in store.list() if entry.card and not entry.problem and entry.card.name == name]
     if not entries:
         return []
@@ -65,13 +65,13 @@ def list_versions(store: ModelStore, name: str) -> list[TunedVersion]:
 
 
 def gate_report(card: ModelCard) -> Mapping[str, Any] | None:
-    """The report of the gate on a fine-tuned version; None for any other."""
+    """Return the gate's report on a fine-tuned version; None for any other version."""
     report = card.metrics.get("fine_tuning")
     return report if isinstance(report, Mapping) else None
 
 
 def adopt(store: ModelStore, identifier: str, against_the_gate: bool = False) -> Model:
-    """Make name@version the one that the plain name means; done in milliseconds.
+    """Make name@version the version that the plain name refers to; takes milliseconds.
 
     Raises ModelStoreError for a version that the gate rejected, unless against_the_gate: the user insists.
     """
@@ -85,7 +85,7 @@ def adopt(store: ModelStore, identifier: str, against_the_gate: bool = False) ->
 
 
 def roll_back(store: ModelStore, name: str) -> Model:
-    """Go back to the parent of the version in use, or to the newest release if there is no parent any more."""
+    """Roll back to the parent of the version in use, or to the newest release if the parent no longer exists."""
     parent = store.find(name).card.parent
     known = {entry.identifier for entry in store.list() if not entry.problem}
     if parent is not None and f"{parent.name}@{parent.version}" in known and parent.name == name:
@@ -96,7 +96,7 @@ def roll_back(store: ModelStore, name: str) -> Model:
 
 
 def next_version(store: ModelStore, parent: ModelCard) -> str:
-    """The next free version of the parent's line: 1.0.0 and 1.1.0-tuned.1 both lead to 1.1.0-tuned.N."""
+    """Return the next free version after the parent: 1.0.0 and 1.1.0-tuned.1 both give 1.1.0-tuned.N."""
     version = Version.parse(parent.version)
     minor = version.minor if version.prerelease else version.minor + 1
     base = f"{version.major}.{minor}.0-{_WORD}."
@@ -117,7 +117,7 @@ def candidate_card(
     report: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The card of a fine-tuned version: the parent's, with what changed."""
+    """Return the card of a fine-tuned version: the parent's card with the changes."""
     card = parent.card
     content = card.to_json()
     notice = card.licenses.get("data_notice", "")
@@ -151,9 +151,9 @@ def write_candidate(
 
 
 def install(folder: Path, store: ModelStore) -> Model:
-    """Move a written package into the store by one rename, so that a crash leaves nothing half there.
+    """Move a written package into the store by one rename, so that a crash leaves no incomplete version.
 
-    The same package again changes nothing. Raises ModelStoreError if another one has its name and version.
+    Installing the same package again changes nothing. Raises ModelStoreError if another one has its name and version.
     """
     model = load_model(folder)
     with exclusive(store.user / _LOCK_FILE):

@@ -1,4 +1,4 @@
-"""A model ready on a device, and what it makes of a volume."""
+"""A model that is loaded on a device and segments volumes."""
 
 from __future__ import annotations
 

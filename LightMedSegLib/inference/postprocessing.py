@@ -108,7 +108,7 @@ def _components(mask: NDArray[np.bool_], options: _Options, corners: bool = True
 
 
 def _components_by_size(mask: NDArray[np.bool_], options: _Options) -> NDArray[np.uint32]:
-    """Connected parts numbered by falling size, those of fewer than minimum_voxels left out."""
+    """Connected components numbered by decreasing size, without those of fewer than minimum_voxels."""
     by_size = sitk.RelabelComponentImageFilter()
     by_size.SetMinimumObjectSize(options.minimum_voxels)
     # An array of its own: a view of an image that nobody else holds would outlive its memory.

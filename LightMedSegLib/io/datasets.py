@@ -14,10 +14,10 @@ VOLUME_ENDINGS = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mh
 
 
 def find_cases(folder: Path, layout: str, channels: int) -> list[Case]:
-    """The labelled cases below folder (or in the CSV file), sorted by name.
+    """Return the labelled cases below folder (or in the CSV file), sorted by name.
 
-    layout "decathlon": imagesTr/ and labelsTr/ (nnU-Net's ``_0000`` channel endings are understood, as is
-    Decathlon's one file a case), or images/ and labels/ with equal file names. layout "csv", and any file: a CSV file
+    layout "decathlon": imagesTr/ and labelsTr/ (with nnU-Net's ``_0000`` channel endings, or the Decathlon's single
+    file a case), or images/ and labels/ with equal file names. layout "csv", and any file: a CSV file
     with the columns case, image (or image_0, image_1, ...), labelmap and optionally labelled, a list of label values;
     paths are relative to the CSV file. layout "labelmaps": the volumes of the folder, or of its folder labels/, each a
     case without an image.
@@ -41,7 +41,7 @@ def find_cases(folder: Path, layout: str, channels: int) -> list[Case]:
 
 
 def case_name(path: Path) -> str:
-    """The file name without its volume ending; empty when the file is no volume."""
+    """Return the file name without its volume ending; empty if the file is no volume."""
     for ending in VOLUME_ENDINGS:
         if path.name.lower().endswith(ending):
             return path.name[: -len(ending)]
@@ -79,7 +79,7 @@ def _cases_of_folder(folder: Path, channels: int) -> list[Case]:
 
 
 def _images_of_case(name: str, volumes: dict[str, Path], channels: int) -> tuple[Path, ...]:
-    """The files of all channels, or fewer if one is missing."""
+    """Return the files of all channels, or fewer if one is missing."""
     numbered = [volumes[key] for key in (f"{name}_{channel:04d}" for channel in range(channels)) if key in volumes]
     plain = volumes.get(name)
     if channels > 1 or plain is None:
@@ -107,7 +107,7 @@ def _volumes_by_name(folder: Path) -> dict[str, Path]:
 
 
 def _checked_dataset(folder: Path, channels: int) -> tuple[tuple[int, str], ...]:
-    """Values and names of the labels by the dataset's description, where there is one."""
+    """Return values and names of the labels in the dataset description, if there is one."""
     try:
         declared, labels = declared_channels(folder), declared_labels(folder)
     except InputImageError as error:

@@ -1,6 +1,6 @@
-"""A volume from a folder of DICOM slices, refused where slices are missing or ambiguous.
+"""A volume from a folder of DICOM slices; an error if slices are missing or ambiguous.
 
-Only geometry, slice counts and the kind of scan are looked at; no patient data is read out, shown or kept.
+Only geometry, slice counts and the kind of scan are read; no patient data is read, shown or stored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.dicom.copies import readable_files
 from LightMedSegLib.io.dicom.stack import stack_of
 from LightMedSegLib.io.headers.stated_geometry import settle_geometry
-from LightMedSegLib.io.scan_tags import keep_tags, scan_tags
+from LightMedSegLib.io.scan_tags import BODY_PART, MODALITY, SOP_CLASS, keep_tags, scan_tags
 from LightMedSegLib.storage.file_names import check_readable_name
 
 _SERIES_NUMBER = "0020|0011"
@@ -40,9 +40,9 @@ class DicomSeries:
 
 
 def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
-    """The volume of the one series in folder, or of number ``series`` (from 1) among several.
+    """Return the volume of the only series in folder, or of number ``series`` (from 1) among several.
 
-    Series of a single slice (scouts, structure sets) are left aside where one longer series remains.
+    Series of a single slice (scouts, structure sets) are ignored if one longer series remains.
     Raises InputImageError.
     """
     chosen = _choose(folder, list_series(folder), series)
@@ -56,7 +56,6 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
     reader = sitk.ImageSeriesReader()
     with readable_files(stack.slices, folder) as files, _without_itk_warnings():
         reader.SetFileNames(files)
-        reader.MetaDataDictionaryArrayUpdateOn()
         if len({(one.slope, one.intercept) for one in stack.slices}) > 1:
             # ITK would take the first slice's type for all, and cut off what the others' values have more.
             reader.SetOutputPixelType(sitk.sitkFloat64)
@@ -68,23 +67,26 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
                 "slices differ in size."
             ) from error
     settle_geometry(image, stack.stated, str(folder))
-    keep_tags(image, scan_tags(lambda key: reader.GetMetaData(0, key) if reader.HasMetaDataKey(0, key) else ""))
+    # Not from the reader: a slice may have been read from a copy without these tags.
+    first = stack.slices[0]
+    values = {MODALITY: first.modality, BODY_PART: first.body_part, SOP_CLASS: min(first.classes, default="")}
+    keep_tags(image, scan_tags(lambda key: values[key]))
     return image
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the file has DICOM's mark; raises OSError where it cannot be read."""
+    """Return whether the file has the DICOM prefix; raises OSError if it cannot be read."""
     with path.open("rb") as stream:
         return stream.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
 
 
 def series_files(folder: Path, series: int | None = None) -> tuple[str, ...]:
-    """The files of the series that :func:`read_dicom_folder` reads: file k is slice k. Raises InputImageError."""
+    """Return the files of the series of :func:`read_dicom_folder`; file k is slice k. Raises InputImageError."""
     return stack_of(folder, _choose(folder, list_series(folder), series).files).files
 
 
 def list_series(folder: Path) -> list[DicomSeries]:
-    """The DICOM series directly in folder, longest first. Raises InputImageError if there is none."""
+    """Return the DICOM series directly in folder, longest first. Raises InputImageError if there is none."""
     _refuse_unreadable(folder)
     with _without_itk_warnings():
         uids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
@@ -100,7 +102,7 @@ def list_series(folder: Path) -> list[DicomSeries]:
 
 
 def _refuse_unreadable(folder: Path) -> None:
-    """Raise InputImageError for a folder or a file in it that may not be read: GDCM passes over it without a word."""
+    """Raise InputImageError for a folder or a file in it without read permission: GDCM skips it silently."""
     try:
         for path in folder.iterdir():
             if path.is_file():
@@ -114,18 +116,24 @@ def _refuse_unreadable(folder: Path) -> None:
 
 
 def _refuse_damaged(folder: Path, found: Sequence[DicomSeries]) -> None:
-    """Raise InputImageError if there are slices that GDCM leaves out, as it does with files that are cut short.
+    """Raise InputImageError if there are slices that GDCM leaves out, such as truncated files.
 
-    Without this a series whose first or last file is damaged would pass for a shorter one.
+    Without this check, a series with a damaged first or last file would be read as a shorter one. A file that is empty
+    or cut before DICOM's mark is recognised by the ending of the others' names; hidden files, such as macOS makes, are
+    ignored.
     """
     listed = {Path(file).name for one in found for file in one.files}
+    endings = {Path(name).suffix for name in listed} - {""}
     damaged = 0
     for path in folder.iterdir():
         if path.name not in listed and path.is_file():
             start = b""
             with suppress(OSError), path.open("rb") as stream:
                 start = stream.read(1024)[_MAGIC_AT:]
-            damaged += start.startswith(_MAGIC) and _SLICE_CLASS.search(start) is not None
+            if start.startswith(_MAGIC):
+                damaged += _SLICE_CLASS.search(start) is not None
+            else:
+                damaged += path.suffix in endings and not path.name.startswith(".")
     if damaged:
         raise InputImageError(
             f"{folder} has {damaged} DICOM slice(s) that are damaged or incomplete; copy or export the series again."
@@ -133,9 +141,9 @@ def _refuse_damaged(folder: Path, found: Sequence[DicomSeries]) -> None:
 
 
 def _refuse_absurd_size(folder: Path, first: str) -> None:
-    """Raise InputImageError if a slice claims far more pixels than any compression could fit into its file.
+    """Raise InputImageError if a slice claims far more pixels than any compression can store in its file.
 
-    ITK takes memory for all slices of the first one's size before it reads them.
+    ITK allocates memory for all slices at the size of the first one before it reads them.
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(first)
@@ -172,7 +180,7 @@ def _describe(one: DicomSeries) -> str:
 
 @contextmanager
 def _without_itk_warnings() -> Iterator[None]:
-    """Silence ITK's remarks on the console; what matters in them is checked by stack_of and settle_geometry."""
+    """Silence ITK's warnings on the console; stack_of and settle_geometry check what matters in them."""
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:

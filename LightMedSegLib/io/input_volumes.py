@@ -1,4 +1,4 @@
-"""The volumes that a caller hands to a model: files, DICOM folders, images in memory."""
+"""The input volumes of a model: files, DICOM folders, images in memory."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _TAKEN = "give a volume file, a DICOM folder or a SimpleITK image, or a list of 
 
 
 def input_volumes(volume: InputVolume | Sequence[InputVolume]) -> list[sitk.Image]:
-    """The volumes as images, read where they are paths, one per channel of a model.
+    """Return the volumes as images, one per channel of a model; paths are read.
 
-    Raises InputImageError for an object that is no volume, for a file that cannot be read, and for whatever
+    Raises InputImageError for an object that is no volume, for a file that cannot be read, and for any volume that
     volume_checks.check_volume refuses.
     """
     volumes = volume if isinstance(volume, (list, tuple)) else [volume]

@@ -1,4 +1,4 @@
-"""A file as the image reader sees it when nothing else lies beside it."""
+"""Isolation of a file from neighbours that the image reader would read instead."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from LightMedSegLib.storage.temporary_folder import temporary_folder
 
 
 def neighbour(path: Path) -> Path | None:
-    """The file whose voxels ITK's NIfTI reader returns in place of those of path: SCAN.nii beside SCAN.nii.gz."""
+    """Return the file that ITK's NIfTI reader reads instead of path: SCAN.nii beside SCAN.nii.gz."""
     other = path.with_suffix("")
     return other if path.name.lower().endswith(".nii.gz") and other.exists() else None
 
 
 @contextmanager
 def alone(path: Path) -> Iterator[Path]:
-    """path itself, or while the context lasts a link to it in a folder of its own where a neighbour would be read.
+    """Yield path itself or, if a neighbour would be read, a temporary link to it in a separate folder.
 
     Raises InputImageError if neither a link nor a copy can be made.
     """

@@ -1,8 +1,8 @@
-"""The header of a NIfTI file, and checks of the file that ITK leaves out.
+"""The header of a NIfTI file, with checks that ITK does not make.
 
-ITK's NIfTI reader returns an image without complaint when the file ends early (the missing voxels hold
-whatever was in memory) and replaces a zero voxel spacing by 1 mm. Both would give a plausible wrong
-segmentation, so header and length are verified here before ITK reads the file.
+ITK's NIfTI reader returns an image without an error if the file ends early (the missing voxels are uninitialised
+memory) and replaces a zero voxel spacing by 1 mm. Both would give a plausible but wrong segmentation, so header and
+length are verified here before ITK reads the file.
 """
 
 from __future__ import annotations
@@ -25,15 +25,21 @@ _GZIP_MAGIC = b"\x1f\x8b"
 # Byte offsets in the header of NIfTI-1, https://nifti.nimh.nih.gov/nifti-1.
 _HEADER_BYTES = 348
 _NIFTI_2_HEADER_BYTES = 540
-_DIM, _BITS, _PIXDIM, _DATA_OFFSET, _UNITS = 40, 72, 76, 108, 123
+_DIM, _TYPE, _PIXDIM, _DATA_OFFSET, _UNITS = 40, 70, 76, 108, 123
 _FORM_CODES, _QUATERNION, _AFFINE = 252, 256, 280
 _MAGIC, _MAGICS = 344, (b"n+1\0", b"ni1\0")
 _UNIT_OF_LENGTH = 7
 
+_BITS_OF_TYPE = {
+    2: 8, 4: 16, 8: 32, 16: 32, 32: 64, 64: 64, 128: 24, 256: 8, 512: 16, 768: 32, 1024: 64, 1280: 64, 1536: 128,
+    1792: 128, 2048: 256, 2304: 32,
+}  # fmt: skip
+"""Of a voxel, for each code of its type."""
+
 
 @dataclass(frozen=True)
 class NiftiHeader:
-    """What a NIfTI-1 header says about its voxels.
+    """The fields of a NIfTI-1 header.
 
     size: voxels along x, y, z. spacing: pixdim 1 to 3. handedness: pixdim 0. quaternion: b, c, d and the qform's
     offset x, y, z. affine: the sform, row-major, 3 x 4. unit: the code of the unit of length. length: bytes that the
@@ -67,14 +73,14 @@ def check_nifti(path: Path) -> None:
 
 
 def read_nifti_header(path: Path) -> NiftiHeader:
-    """The header of the NIfTI-1 file at path, quickly: the rest is not read. Raises InputImageError."""
+    """Return the header of the NIfTI-1 file at path without reading the rest. Raises InputImageError."""
     with _content(path) as (content, _):
         return _parsed(content.read(_HEADER_BYTES), path)
 
 
 @contextmanager
 def _content(path: Path) -> Iterator[tuple[IO[bytes], bool]]:
-    """The uncompressed bytes of a file, and whether they were compressed, whatever its name says."""
+    """Yield the uncompressed bytes of a file, and whether they were compressed, independent of its name."""
     try:
         with path.open("rb") as stream:
             compressed = stream.read(2) == _GZIP_MAGIC
@@ -116,10 +122,13 @@ def _parsed(header: bytes, path: Path) -> NiftiHeader:
         raise InputImageError(f"{path} has a NIfTI header whose place in space is not finite; export it again.")
     if min(quaternion_code, affine_code) < 0:
         raise InputImageError(f"{path} has a NIfTI header with an impossible qform or sform code; export it again.")
-    (bits,) = struct.unpack_from(order + "h", header, _BITS)
+    kind, bits = struct.unpack_from(order + "2h", header, _TYPE)
+    if bits != _BITS_OF_TYPE.get(kind, bits):
+        # Readers believe one or the other.
+        raise InputImageError(f"{path} has a NIfTI header whose type and size of voxels differ; export it again.")
     (offset,) = struct.unpack_from(order + "f", header, _DATA_OFFSET)
-    if not math.isfinite(offset):
-        raise InputImageError(f"{path} has a NIfTI header that does not say where its voxels begin.")
+    if not math.isfinite(offset) or (header[_MAGIC:] == _MAGICS[0] and offset < _HEADER_BYTES):
+        raise InputImageError(f"{path} has a NIfTI header that does not say where its voxels begin; export it again.")
     return NiftiHeader(
         size=_first_three(sizes[: min(axes, 3)]),
         spacing=_first_three(used),

@@ -15,9 +15,9 @@ from LightMedSegLib.io.labelmaps.matching import plain_name
 
 
 def dataset_values(folder: Path, labels: Sequence[Label]) -> dict[int, int]:
-    """For each of a model's labels that folder/dataset.json has too (by name), the value it has there.
+    """Return the value in folder/dataset.json of each model label that it also has (by name).
 
-    Empty without such a file, and where no name is the same. Case, blanks and punctuation of names do not count.
+    Empty without such a file, and if no name matches. Case, blanks and punctuation of names do not count.
 
     Raises InputImageError for a file that is no dataset description.
     """
@@ -28,7 +28,7 @@ def dataset_values(folder: Path, labels: Sequence[Label]) -> dict[int, int]:
 def with_dataset_values(
     labelmap: sitk.Image, labels: Sequence[Label], values: dict[int, int]
 ) -> tuple[sitk.Image, tuple[Label, ...]]:
-    """A UInt8 labelmap and its labels with the dataset's values; labels that the dataset lacks become background."""
+    """Return a UInt8 labelmap and its labels with the dataset's values; labels not in the dataset become background."""
     table = np.zeros(256, dtype=np.uint8)
     for old, new in values.items():
         table[old] = new

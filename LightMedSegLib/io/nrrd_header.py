@@ -1,4 +1,4 @@
-"""The header of a NRRD file, and checks of it that ITK leaves out."""
+"""The header of a NRRD file, with checks that ITK does not make."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from LightMedSegLib.io.metaimage_header import is_dangerous_pattern
 
 _HEADER_BYTES = 1024 * 1024
 _LONGEST_FIELD = 1000
-"""ITK's reader overruns its memory where it cannot parse a long field; real ones have some hundred characters."""
+"""Longest field: ITK's reader writes out of bounds for a long field that it cannot parse; real ones are short."""
 
 
 def check_nrrd(path: Path) -> None:
     """Raise InputImageError if the header of the .nrrd or .nhdr file at path would mislead ITK's reader.
 
-    That is an absurdly long field (lines with key:=value are free text, and may be as long as they like), and a pattern
-    of file names that is more than a number in a name (ITK hands it to printf, which reads and writes memory as it
-    says).
+    These are an axis of time among the first three (ITK takes it for one of space), an extremely long field (lines with
+    key:=value are free text of any length), and a file name pattern with more than a number in it (ITK passes it to
+    printf, which reads and writes memory at its command).
     """
     for line in _lines(path):
         if len(line) > _LONGEST_FIELD and b":=" not in line and not line.startswith(b"#"):
             raise InputImageError(f"{path} has a NRRD header with a field of {len(line)} characters; it is damaged.")
         field, _, value = line.partition(b":")
+        if field.strip().lower() == b"kinds" and b"time" in value.lower().split()[:3]:
+            raise InputImageError(f"{path} has an axis of time; a 3D volume is needed: save one time point alone.")
         if field.strip().lower() in (b"data file", b"datafile") and is_dangerous_pattern(value):
             raise InputImageError(f"{path} has a NRRD header with an impossible pattern of file names.")
 

@@ -10,7 +10,7 @@ SAMPLES = {
     "hippocampus": "mni152-t1-left-hippocampus.nii.gz",
     "brain": "mni152-t1-brain.nii.gz",
 }
-"""Short name to file name; where they come from stands in the README beside them."""
+"""Short name to file name; the README beside the files gives their origin."""
 
 
 def sample_path(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The scans of a folder that are all to be segmented."""
+"""The scans of a folder that is segmented as a whole."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from LightMedSegLib.io.volume_files import VOLUME_SUFFIXES
 
 IMAGES_FOLDER = "imagesTs"
 _OF_THE_SYSTEM = ("lost+found", "System Volume Information", "$RECYCLE.BIN")
-"""Folders of a drive that are nobody's scans, and that often nobody but the system may look into."""
+"""System folders of a drive, which contain no scans and often cannot be read."""
 
 _CHANNEL = re.compile(r"(.+)_([0-9]{4})")
 _MOST_CHANNELS = 8
-"""No study has more; what counts further counts scans."""
+"""Most channels of a case; higher numbers count scans."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Scan:
 
 
 def find_scans(folder: Path, channels: int) -> list[Scan]:
-    """The scans below folder, sorted by name.
+    """Return the scans below folder, sorted by name.
 
-    Looked at is folder/imagesTs where that exists (the layout of nnU-Net and the Medical Segmentation Decathlon),
-    else folder itself: its volume files and, for models of one channel, its folders of DICOM slices. nnU-Net's endings
+    They are in folder/imagesTs if that exists (the layout of nnU-Net and the Medical Segmentation Decathlon), else in
+    folder itself: its volume files and, for models of one channel, its folders of DICOM slices. nnU-Net's endings
     _0000, _0001, ... number the channels of a case; files without them are cases of one channel. Other endings of four
     digits, such as a year or a scan's own number, are a part of its name.
 
@@ -62,7 +62,7 @@ def find_scans(folder: Path, channels: int) -> list[Scan]:
 
 
 def _named_scans(images: Path) -> dict[str, Path]:
-    """The scans directly in a folder by their names without ending."""
+    """Return the scans directly in a folder by their names without ending."""
     found: dict[str, Path] = {}
     for path in _inside(images):
         name = _scan_name(path)
@@ -97,9 +97,9 @@ def _cases_of(scans: dict[str, Path], channels: int, declared: int | None, image
 
 
 def _number_channels(numbers: set[int], channels: int, declared: int | None) -> bool:
-    """Whether these endings of one name number channels, not scans.
+    """Return whether these endings of one name are the numbers of channels, not of scans.
 
-    A dataset's description decides; without one, channels count from 0 and are few.
+    A dataset description decides; without one, channels count from 0 and are few.
     """
     if (declared or channels) > 1:
         return True
@@ -130,7 +130,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _holds_dicom(folder: Path) -> bool:
-    """Whether any file directly in folder has DICOM's mark; true where that cannot be seen, as reading it says why."""
+    """Return whether a file directly in folder has the DICOM prefix; true if unreadable: reading gives the reason."""
     try:
         return any(path.is_file() and is_dicom(path) for path in folder.iterdir())
     except OSError:

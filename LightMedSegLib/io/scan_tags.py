@@ -1,4 +1,4 @@
-"""What DICOM headers say of a scan's kind; it travels with the image in memory and is never written anywhere."""
+"""DICOM tags about the kind of a scan; they stay with the image in memory and are never written."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 MODALITY, BODY_PART, SOP_CLASS = "0008|0060", "0018|0015", "0008|0016"
-"""As ITK calls the tags Modality, BodyPartExamined and SOPClassUID, none of which tells who the patient is."""
+"""ITK's keys of the tags Modality, BodyPartExamined and SOPClassUID, none of which identifies the patient."""
 
 _CODE = re.compile(r"[A-Z0-9_ ./&-]{1,16}")
-"""DICOM's code strings: what somebody wrote there instead, such as a name, is not taken over."""
+"""Form of DICOM code strings; any other text, such as a name, is discarded."""
 
 _SAYS_NOTHING = ("", "OT")
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -41,12 +41,12 @@ def scan_tags(value_of: Callable[[str], str]) -> ScanTags:
 
 
 def tags_of(image: sitk.Image) -> ScanTags:
-    """The tags that an image carries: from read_volume, or from ITK's reader for a single DICOM file."""
+    """Return the tags of an image: from read_volume, or from ITK's reader for a single DICOM file."""
     return scan_tags(lambda key: image.GetMetaData(key) if image.HasMetaDataKey(key) else "")
 
 
 def keep_tags(image: sitk.Image, tags: ScanTags) -> None:
-    """Let image carry tags, for tags_of."""
+    """Attach tags to image, for tags_of."""
     image.SetMetaData(MODALITY, tags.modality)
     image.SetMetaData(BODY_PART, tags.body_part)
 

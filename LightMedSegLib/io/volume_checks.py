@@ -1,4 +1,4 @@
-"""What a volume must be before anything is computed from it.
+"""Checks of a volume before any computation.
 
 The checks are separate from reading because volumes also arrive from memory (a Slicer scene, a script).
 """
@@ -14,13 +14,13 @@ import SimpleITK as sitk
 from LightMedSegLib.core.errors import InputImageError
 
 ORTHOGONALITY_TOLERANCE = 1e-3
-"""DICOM direction cosines carry about six decimals, NIfTI ones 32-bit floats: both stay far below this."""
+"""Tolerance of direction cosines: DICOM has about six decimals, NIfTI 32-bit floats, both far below this."""
 
 MAXIMUM_COARSENESS = 8.0
-"""A volume whose voxels are this many times longer than the model's holds too little for the model to read."""
+"""A volume with voxels this many times longer than the model's has too little detail for the model."""
 
 MAXIMUM_FINENESS = 1000.0
-"""A volume whose voxels are this many times shorter than the model's has a wrong unit in its header."""
+"""A volume with voxels this many times shorter than the model's has a wrong unit in its header."""
 
 _SCALAR_TYPES = frozenset(
     (
@@ -44,7 +44,7 @@ def check_volume(image: sitk.Image, name: str = "The volume") -> None:
     Usable: three axes of at least two voxels, one real number a voxel, finite positive spacing (mm), finite
     origin, orthonormal direction cosines, no NaN or infinite voxel, and not the same value everywhere.
 
-    ``name`` begins the message, so that a person with several volumes knows which one is meant.
+    ``name`` begins the message, so that a user with several volumes knows which one it is about.
     """
     check_layout(image.GetDimension(), image.GetSize(), image.GetNumberOfComponentsPerPixel(), name)
     if image.GetPixelID() not in _SCALAR_TYPES:

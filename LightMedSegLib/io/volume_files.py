@@ -29,17 +29,17 @@ __all__ = ["VOLUME_SUFFIXES", "check_resolution", "check_volume", "read_image", 
 
 @decimal_points
 def read_volume(path: str | Path, series: int | None = None) -> sitk.Image:
-    """The scalar 3D volume in a file or DICOM folder, on the grid and with the values that the file has.
+    """Return the scalar 3D volume in a file or DICOM folder, with the grid and the values of the file.
 
     Spacing and origin are in mm, directions in ITK's LPS. ``series`` chooses among several series of a
-    DICOM folder: the number that the error message about them lists. A NaN in a NIfTI file is read as 0:
-    ITK's reader does so, and the programs that write such files mean it. Where the file contradicts itself and a rule
-    of its format decides, the volume carries a note (volume_notes.notes_of), which becomes one of the result's notes.
+    DICOM folder: the number that the error message about them lists. A NaN in a NIfTI file is read as 0, as ITK's
+    reader does and the programs that write such files expect. If the file contradicts itself and a rule of its format
+    decides, the volume has a note (volume_notes.notes_of), which becomes one of the result's notes.
 
-    Raises InputImageError, naming the file, for anything that check_volume refuses and for whatever cannot
-    be read: missing, empty, truncated or damaged files and unknown formats.
+    Raises InputImageError, naming the file, for anything that check_volume refuses and for files that cannot be read:
+    missing, empty, truncated or damaged files and unknown formats.
 
-    A DICOM series brings its modality and body part along, for :func:`scan_tags.tags_of`.
+    The volume of a DICOM series has its modality and body part, for :func:`scan_tags.tags_of`.
     """
     path = Path(path)
     if path.is_dir():
@@ -52,10 +52,10 @@ def read_volume(path: str | Path, series: int | None = None) -> sitk.Image:
 
 @decimal_points
 def read_image(path: Path, layout: Layout = check_layout) -> sitk.Image:
-    """The image in a file, its layout checked but not its values; its place is what its header says.
+    """Return the image in a file with the geometry of its header; its layout is checked, but not its values.
 
-    A fourth axis of length one, which some programs write, is dropped. layout is called before the voxels are read, as
-    check_layout, which lets scalar 3D images pass. Raises InputImageError.
+    A fourth axis of length one, which some programs write, is dropped. layout is called before the voxels are read;
+    the default, check_layout, accepts scalar 3D images. Raises InputImageError.
     """
     _check_file(path)
     try:

@@ -1,4 +1,4 @@
-"""Sentences for the user that travel with a volume from its file to the result."""
+"""Notes for the user that stay with a volume from its file to the result."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 _KEY = "LightMedSeg_Notes"
-"""Of the image's metadata; no result is written with metadata of the scan."""
+"""Key in the image's metadata; no result is written with metadata of the scan."""
 
 
 def set_notes(image: sitk.Image, notes: Iterable[str]) -> None:
-    """Let image carry these notes, and no others: a file may come with metadata of this name."""
+    """Replace the notes of image, because a file may contain metadata of this name."""
     text = "\n".join(notes)
     if text:
         image.SetMetaData(_KEY, text)
@@ -22,5 +22,5 @@ def set_notes(image: sitk.Image, notes: Iterable[str]) -> None:
 
 
 def notes_of(image: sitk.Image) -> list[str]:
-    """The notes that image carries, one sentence each."""
+    """Return the notes of image, one sentence each."""
     return image.GetMetaData(_KEY).split("\n") if image.HasMetaDataKey(_KEY) else []

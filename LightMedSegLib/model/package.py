@@ -54,7 +54,7 @@ class Model:
         return f"<Model {self.card.identifier}>"
 
     def weights(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The weights by name; raises ModelPackageError if they are not, to the byte, those of the card."""
+        """The weights by name; raises ModelPackageError if size or SHA-256 differ from the card."""
         info = self.card.weights
         path = self.folder / info.file
         content = read_file(path, FILE_LIMITS[WEIGHTS_FILE], expected=info.bytes)

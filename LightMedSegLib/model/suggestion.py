@@ -44,7 +44,7 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Appearance:
-    """What is asked of a volume.
+    """The properties of a volume that decide which model suits it.
 
     modality: DICOM's code, or "" where it is not known. extent_mm: size along its axes. body_areas_mm2: of a CT, the
     cross-section of the largest body in each slice from the feet up, airways: whether an airway runs through it, and
@@ -128,12 +128,12 @@ def anatomy_problem(appearance: Appearance, card: ModelCard) -> str:
         return "" if fits else f"{reason}."
     extent = sorted(appearance.extent_mm, reverse=True)
     if regions == {"head"} and any(value > limit for value, limit in zip(extent, HEAD_EXTENT_MM[1], strict=True)):
-        return f"The volume measures {_size_text(extent)} mm, more than a head, but the model is for the region Head."
+        return f"The volume measures {size_text(extent)} mm, more than a head, but the model is for the region Head."
     return ""
 
 
 def _sample(array: NDArray[Any]) -> tuple[NDArray[Any], list[int]]:
-    """A copy of every so many voxels along each axis, small and quick to look at, and how many."""
+    """A small copy, of every n-th voxel along each axis, and n of each axis."""
     steps = [max(1, size // _SAMPLES) for size in array.shape]
     return np.ascontiguousarray(array[:: steps[0], :: steps[1], :: steps[2]]), steps
 
@@ -160,7 +160,7 @@ def _knows_field_of_view(card: ModelCard) -> bool:
 
 def _field_of_view(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
     extent = sorted(appearance.extent_mm, reverse=True)
-    size = _size_text(extent)
+    size = size_text(extent)
     if card.input.largest_extent is not None:
         limits = sorted(card.input.largest_extent, reverse=True)
         if all(value <= limit for value, limit in zip(extent, limits, strict=True)):
@@ -204,5 +204,6 @@ def _trunk(areas: NDArray[np.float64]) -> bool:
     return bool((areas > TRUNK_AREA_MM2).any())
 
 
-def _size_text(lengths: Sequence[float]) -> str:
+def size_text(lengths: Sequence[float]) -> str:
+    """Return lengths in mm for people, such as "12 x 10 x 9"."""
     return " x ".join(f"{length:.0f}" for length in lengths)

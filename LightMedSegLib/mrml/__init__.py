@@ -1,5 +1,5 @@
-"""The bridge between a 3D Slicer scene and the library: the only part that imports slicer and vtk.
+"""The bridge between a 3D Slicer scene and the library.
 
-Modules: volumes, regions and reading take data out of the scene; segmentations, hierarchy and
-statistics put results into it; worker and job run the library beside the user interface.
+Modules: volumes, regions and segmentations.reading copy data out of the scene; segmentations.writing, hierarchy and
+statistics add results to it; jobs runs the library in a worker thread.
 """

@@ -1,4 +1,4 @@
-"""What the DICOM headers of the series that a volume node was loaded from say, where Slicer's database knows them."""
+"""DICOM tags of the series that a volume node was loaded from, read from Slicer's database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from LightMedSegLib.io.scan_tags import ScanTags, scan_tags
 
 
 def node_tags(volume_node: Any) -> ScanTags:
-    """Modality and body part; without any where the node does not come from Slicer's DICOM database."""
+    """Return modality and body part; both are empty if the node does not come from Slicer's DICOM database."""
     uids = (volume_node.GetAttribute("DICOM.instanceUIDs") or "").split()
     database = getattr(slicer, "dicomDatabase", None)
     if not uids or database is None:

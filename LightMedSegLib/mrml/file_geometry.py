@@ -1,7 +1,7 @@
-"""Whether the file that a volume node was loaded from puts its voxels where the scene has them.
+"""Comparison of a volume node's geometry with the file that it was loaded from.
 
-Slicer reads image files with the same libraries as we do, and they misplace the same voxels. Only headers are read, a
-few kilobytes, and only once for each state of a file.
+Slicer reads image files with the same libraries as LightMedSeg, and they misplace the same voxels. Only headers are
+read, a few kilobytes, and only once for each state of a file.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _HALF_A_VOXEL = 0.5
 
 
 def file_contradiction(volume_node: Any) -> str:
-    """In one sentence, what the node's file says against the scene, or what its header contradicts itself in; else "".
+    """Return a sentence if the node's file contradicts the scene or itself, else "".
 
-    Nothing is said of nodes without a file, and of those that were changed since they were read.
+    Nodes without a file, and nodes that were changed since they were read, give "".
     """
     storage = volume_node.GetStorageNode()
     if storage is None or not storage.GetFileName() or volume_node.GetModifiedSinceRead():
@@ -98,7 +98,7 @@ def _sentence(name: str, own: Matrix, stated: np.ndarray) -> str:
 
 
 def _state(name: str) -> tuple[str, int, int]:
-    """A file, and what changes when it does."""
+    """Return path, time and size of a file, which change with its content."""
     status = Path(name).stat()
     return name, status.st_mtime_ns, status.st_size
 

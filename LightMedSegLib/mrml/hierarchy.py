@@ -1,4 +1,4 @@
-"""Where results go in the subject hierarchy: beside the volume they were made from."""
+"""The place of results in the subject hierarchy: beside their volume."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def place_beside(node: Any, volume_node: Any, hierarchy: Any = None) -> bool:
-    """Put node under the same study or folder as volume_node; False where the scene keeps no such order.
+    """Put node under the same study or folder as volume_node; return False if the scene has no subject hierarchy.
 
     hierarchy: the subject hierarchy node; the scene's own by default.
     """

@@ -29,7 +29,7 @@ def label_numbers(
     spacing: tuple[float, ...],
     names: Mapping[int, str],
 ) -> list[SegmentNumbers]:
-    """Numbers of each label of names in labels (z, y, x); intensities has the same shape, spacing is in mm."""
+    """Return the statistics of each label of names in labels (z, y, x); intensities: same shape; spacing in mm."""
     counts, sums = voxels_per_value(labels), np.zeros(256)
     if intensities is not None:
         # Plane by plane: bincount turns every voxel into sixteen bytes.

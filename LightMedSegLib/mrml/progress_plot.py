@@ -1,4 +1,4 @@
-"""Curves of a running fine-tuning as a chart of the scene."""
+"""Curves of a running fine-tuning as a plot chart in the scene."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FEWEST_POINTS = 2
 """A line needs two; VTK logs an error for every attempt to draw a shorter one."""
 
 _MARGIN = 0.05
-"""Free room above and below the curves, as a share of their height."""
+"""Margin above and below the curves, as a share of their height."""
 
 _LEAST_HEIGHT = 0.01
 
@@ -74,12 +74,12 @@ class ProgressPlot:
             chart.EndModify(before)
 
     def forget(self) -> None:
-        """The scene is being closed, and takes the nodes with it."""
+        """Forget the nodes, because the scene is being closed and removes them."""
         self._chart = self._view = None
         self._tables = {}
 
     def remove(self) -> None:
-        """Take the nodes out of the scene."""
+        """Remove the nodes from the scene."""
         chart = self._chart
         for node in (self._view, chart, *(_series(chart) if chart else ()), *self._tables.values()):
             if node is not None and node.GetScene() is not None:

@@ -1,4 +1,4 @@
-"""From a region-of-interest node to a box of voxels."""
+"""Conversion of a region-of-interest node to a box of voxels."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from LightMedSegLib.mrml.transforms import parent_to_world, to_array
 from LightMedSegLib.mrml.volumes import array_to_world
 
 _TOUCH_TOLERANCE = 1e-3
-"""A face this close to a voxel's border (in voxels) lies on it, or a box fitted to voxels would take one row more."""
+"""A face this close to a voxel border (in voxels) is on it; otherwise a box fitted to voxels would grow by a row."""
 
 
 def roi_index_box(roi_node: Any, volume_node: Any) -> Box:
     """The half-open voxel index box ((i0, i1), (j0, j1), (k0, k1)) of volume_node around a vtkMRMLMarkupsROINode.
 
-    The ROI may be turned and under a transform of its own: every voxel that its bounding box along the volume's
-    axes touches belongs to the result, cut at the volume's borders.
+    The ROI may be rotated and under its own transform: the result contains every voxel that its bounding box along the
+    axes of the volume touches, clipped to the volume.
 
-    Raises InputImageError when the ROI is not placed yet, is flat, is under a non-linear transform, or lies beside
+    Raises InputImageError if the ROI is not placed yet, is flat, is under a non-linear transform, or is outside
     the volume.
     """
     name = f"'{roi_node.GetName()}'"

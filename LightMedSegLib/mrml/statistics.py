@@ -1,4 +1,4 @@
-"""The table of segment statistics: by Slicer's own module where it is, by our own numbers elsewhere."""
+"""The table of segment statistics: by Slicer's own module if it is available, else by our own computation."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def parent_to_world(node: Any) -> Matrix | None:
 
 
 def between_nodes(source: Any, target: Any) -> Matrix:
-    """From the space in which source is defined to that of target (both RAS, mm, below their parent transforms).
+    """Return the matrix from the space of source to that of target (both RAS, mm, below their parent transforms).
 
     Raises InputImageError when the way between them is not linear.
     """

@@ -1,8 +1,8 @@
-"""From a volume node to the library's image, without a file in between.
+"""Conversion of a volume node to a SimpleITK image, without a file.
 
-The library sees the volume on its own voxel axes (nothing is resampled here) but placed as the scene shows it:
-direction and spacing include the linear parent transform. So a volume under a transform and the same volume with
-that transform hardened give the same labels, and anatomy stands upright for the model if it does so on the screen.
+The image has the voxel axes of the volume (nothing is resampled here) and its geometry in the scene: direction and
+spacing include the linear parent transform. So a volume under a transform and the same volume with that transform
+hardened give the same labels, and the model sees the anatomy in the orientation of the views.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class VolumeSnapshot:
 
 @dataclass(frozen=True)
 class VolumeState:
-    """What tells whether a volume node still is what it was; display settings, name and transform do not count."""
+    """A state that changes with the voxels and geometry of a volume node, not with display, name and transform."""
 
     image_time: int
     ijk_to_ras: tuple[float, ...]
@@ -62,9 +62,9 @@ class VolumeState:
 
 
 def check_volume_node(volume_node: Any) -> None:
-    """Raise InputImageError, in one sentence, unless the node holds a scalar 3D volume in a usable place.
+    """Raise InputImageError unless the node has a scalar 3D volume with a usable geometry.
 
-    Quick: voxel values are not looked at (the library does that in its own thread).
+    Fast: voxel values are not checked (the library does that in its own thread).
     """
     if volume_node is None:
         raise InputImageError("No volume is chosen; load a scan and choose it as the input volume.")
@@ -78,7 +78,7 @@ def check_volume_node(volume_node: Any) -> None:
 
 
 def volume_grid(volume_node: Any) -> Grid:
-    """Where the voxels of a volume node lie in the world: LPS, mm, parent transform included.
+    """Return the grid of a volume node in the world: LPS, mm, parent transform included.
 
     Raises InputImageError for a non-linear, mirroring or shearing parent transform.
     """
@@ -130,7 +130,7 @@ def copy_steps(volume_node: Any) -> Iterator[VolumeSnapshot | None]:
     grid = volume_grid(volume_node)
     state = VolumeState.of(volume_node)
     source = voxels(volume_node)
-    # A type that SimpleITK knows: "long long" and "long" are the same thing but different numpy types.
+    # A type that SimpleITK accepts: "long long" and "long" are equal but different numpy types.
     array = np.empty(source.shape, dtype=np.dtype(f"{source.dtype.kind}{source.dtype.itemsize}"))
     del source
     for part in slabs(array):
@@ -143,7 +143,7 @@ def copy_steps(volume_node: Any) -> Iterator[VolumeSnapshot | None]:
 
 
 def slabs(array: NDArray[Any]) -> Iterator[slice]:
-    """The planes of an array (z, y, x) in parts that are copied in a few milliseconds."""
+    """Return the planes of an array (z, y, x) in parts that take a few milliseconds to copy."""
     planes = max(1, _SLAB_BYTES // max(1, array[:1].nbytes))
     for start in range(0, len(array), planes):
         yield slice(start, start + planes)

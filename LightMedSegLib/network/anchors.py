@@ -22,7 +22,7 @@ class AnchorDetector(nn.Module):
 
     Source: "learned spatial anchors" of the abstract. How positions are read is left open there.
     We take expected positions, not an MLP on pooled features, because pooling a convolution's
-    output removes where things are: an expected position follows the anatomy when it moves.
+    output removes spatial information: an expected position follows the anatomy when it moves.
     """
 
     def __init__(self, in_channels: int, anchors: int, hidden: int, groups: int = 4):

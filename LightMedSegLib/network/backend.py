@@ -1,4 +1,4 @@
-"""A trained network ready on a device, as inference sees it, whatever its form: modules, rewritten, or recorded."""
+"""Backends: the interface of inference to a trained network on a device (modules, fast path, or CUDA graph)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor, nn
 from LightMedSegLib.core.pass_steps import PassSteps
 
 Step = Callable[[], None]
-"""Called again and again during a pass; it may raise to end it."""
+"""A callback that is called repeatedly during a pass; it may raise to end it."""
 
 Sink = Callable[[int, Tensor], None]
-"""Takes finished logits: the number of their first plane, and (planes, y, x, classes), valid during the call."""
+"""A callback for finished logits: index of their first plane, and (planes, y, x, classes), valid during the call."""
 
 
 @runtime_checkable
 class Backend(Protocol):
-    """One form of a network on one device.
+    """One implementation of a network on one device.
 
-    total_stride: divides every size of the input. steps: what is known of the steps of its passes.
-    same_batch: whether another number of windows at a time costs more than a few windows, and is avoided.
+    total_stride: every size of the input is a multiple of it. steps: the step counts of its passes. same_batch:
+    whether batches must keep one size, because another size costs more than a few windows.
     """
 
     total_stride: int
@@ -31,31 +31,31 @@ class Backend(Protocol):
 
     @property
     def explanation(self) -> str:
-        """A sentence on how it runs, and in which precision, for the log and the panel; "" where it runs as trained."""
+        """A sentence on implementation and precision for the log and the panel; "" for the network as trained."""
 
     def logits(self, x: Tensor, step: Step) -> Tensor:
-        """Logits (B, classes, z, y, x), float32, of x (B, channels, z, y, x) on the device, until the next call.
+        """Return the logits (B, classes, z, y, x), float32, of x (B, channels, z, y, x), valid until the next call.
 
         Raises what step raises, and torch's error when memory runs out.
         """
 
     def end_volume(self) -> None:
-        """Give back memory that is kept from window to window."""
+        """Release the memory that is kept between windows."""
 
     def release(self) -> None:
-        """Give back all memory that is kept for later passes: it ran out, or the device failed."""
+        """Release all memory that is kept for later passes, because it ran out or the device failed."""
 
 
 @runtime_checkable
 class StreamingBackend(Backend, Protocol):
-    """A form that needs no memory for the logits of a whole window."""
+    """A backend that needs no memory for the logits of a whole window."""
 
     def stream(self, x: Tensor, sink: Sink, step: Step) -> None:
         """Hand the logits of one window x (1, channels, z, y, x) to sink a few planes at a time; see logits."""
 
 
 class ModuleBackend:
-    """A network of modules as it was trained."""
+    """The backend of a network as trained, made of modules."""
 
     same_batch = False
     explanation = ""
@@ -67,7 +67,7 @@ class ModuleBackend:
         self._network = network
 
     def logits(self, x: Tensor, step: Step) -> Tensor:
-        """See Backend; step is called before every module."""
+        """Return the logits, see Backend; step is called before every module."""
         with _before_each_module(self._network, step):
             logits: Tensor = self._network(x).float()
         return logits
@@ -80,7 +80,7 @@ class ModuleBackend:
 
 
 def as_backend(network: nn.Module | Backend) -> Backend:
-    """Return network itself if it is a backend, else one of its modules."""
+    """Return network itself if it is a backend, else a backend of its modules."""
     if isinstance(network, Backend):
         return network
     return ModuleBackend(network)

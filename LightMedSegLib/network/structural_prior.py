@@ -14,8 +14,8 @@ class TextureMap(nn.Module):
 
     sigmoid of a non-negative mixture of abs(local average of f - f). The average is a learned depthwise
     5x5x5 kernel whose taps are positive and sum to one, and edges are replicated: in a flat
-    region the difference is exactly zero wherever it lies, so training cannot turn the map's
-    meaning around. Both constraints are ours; the abstract only names a structural prior.
+    region the difference is exactly zero at any position, so training cannot invert the meaning
+    of the map. Both constraints are ours; the abstract only names a structural prior.
     """
 
     kernel = 5

@@ -14,7 +14,7 @@ class TextureRouting(nn.Module):
     """(B, C, z, y, x) and texture (B, 1, z, y, x) -> x + T detail(x) + (1 - T) smooth(x).
 
     detail is a depthwise 3x3x3 convolution, GroupNorm and SiLU; smooth a 1x1x1 convolution.
-    Where T is 1 only the detail branch speaks, where it is 0 only the smooth one.
+    Where T is 1 only the detail branch contributes, where it is 0 only the smooth one.
 
     Source: "texture-aware routing" of the abstract; the residual connection is our choice.
     """

@@ -1,1 +1,1 @@
-"""Files that appear complete or not at all, locks, archives, strict JSON and safetensors."""
+"""Atomic files, locks, archives, strict JSON and safetensors."""

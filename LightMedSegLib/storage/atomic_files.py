@@ -1,4 +1,4 @@
-"""Files and folders that appear complete or not at all.
+"""Atomic files and folders: they appear complete or not at all.
 
 Everything is written under a temporary name beside its destination, synced to the disk, and renamed.
 """
@@ -24,16 +24,16 @@ STALE_AFTER_SECONDS = 24 * 3600
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 
 _LONGEST_ENDING = 10
-"""Characters of what a writer chooses the format by, as .seg.nrrd; a name with a dot may have a longer last part."""
+"""Most characters of a suffix that selects a format, such as .seg.nrrd; other names with a dot can be longer."""
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, private: bool = False) -> Iterator[Path]:
-    """Give a temporary path with the same suffixes; after the with-block it becomes path, replacing an old file.
+    """Yield a temporary path with the same suffixes; after the with-block it becomes path, replacing an old file.
 
-    private: for what shows a patient; only the user may read it, whatever the umask.
+    private: for patient data; only the user may read it, whatever the umask.
     On any exception the temporary file is removed and an old file stays as it was. Raises OutputError if the
-    folder is missing or may not be written, the disk is full, or path exists and is not a plain file.
+    folder is missing or read-only, the disk is full, or path exists and is not a plain file.
     """
     target = Path(path)
     with _explained(target):
@@ -56,11 +56,11 @@ def atomic_write(path: str | Path, private: bool = False) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: str | Path, private: bool = False) -> Iterator[Path]:
-    """Give an empty temporary folder beside path; after the with-block it becomes path.
+    """Yield an empty temporary folder beside path; after the with-block it becomes path.
 
-    private: for what shows a patient; only the user may read it, whatever the umask.
-    Never replaces anything: FileExistsError if path exists at the start or by the end. Other trouble with the
-    disk is an OutputError. On any exception the temporary folder is removed.
+    private: for patient data; only the user may read it, whatever the umask.
+    Never replaces anything: FileExistsError if path exists at the start or at the end. Other disk errors raise
+    OutputError. On any exception the temporary folder is removed.
     """
     target = Path(path).absolute()
     if target.exists():
@@ -83,7 +83,7 @@ def atomic_folder(path: str | Path, private: bool = False) -> Iterator[Path]:
 
 
 def sync(path: Path) -> None:
-    """Bring a file, or the entries of a folder, from the system's buffers to the disk."""
+    """Sync a file, or the entries of a folder, to the disk."""
     if os.name == "nt" and path.is_dir():
         return  # Windows neither needs nor offers this for folders.
     handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
@@ -98,7 +98,7 @@ def sync(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, where they are missing; raises OutputError where that is not possible."""
+    """Create a folder and its parents if they are missing; raises OutputError if that is not possible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
@@ -108,13 +108,13 @@ def make_folder(folder: Path) -> None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder that nobody but the user can look into; one that is there already stays as it is."""
+    """Create a folder that only the user can read; an existing folder stays as it is."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
 
 
 def why_not_written(error: OSError, target: Path) -> str:
-    """In a few words why the system refused to write target."""
+    """Return, in a few words, why the system refused to write target."""
     if NO_HOME in target.parents:
         return f"this account has no home folder; set {HOME_VARIABLE} to a folder of yours"
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
@@ -131,17 +131,17 @@ def why_not_written(error: OSError, target: Path) -> str:
 
 
 def temporary_name(suffix: str = "") -> str:
-    """A fresh hidden name that :func:`remove_stale` recognises."""
+    """Return a new hidden name that :func:`remove_stale` recognises."""
     return f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{suffix}"
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether path is unfinished work of this module."""
+    """Return whether path is a temporary file or folder of this module."""
     return path.name.startswith(TEMPORARY_PREFIX)
 
 
 def remove_stale(folder: Path, older_than: float = STALE_AFTER_SECONDS) -> None:
-    """Remove unfinished work that a crash left in folder; what is younger may belong to a running process."""
+    """Remove temporary files that a crash left in folder; younger ones may belong to a running process."""
     now = time.time()
     for path in folder.iterdir() if folder.is_dir() else ():
         if not is_temporary(path):
@@ -158,7 +158,7 @@ def remove_stale(folder: Path, older_than: float = STALE_AFTER_SECONDS) -> None:
 
 
 def _ending(path: Path) -> str:
-    """The last two suffixes of path, or the last, or none: the temporary name must not be longer than a disk allows."""
+    """Return the last two suffixes of path, or the last, or none, so that the temporary name is not too long."""
     endings = ("".join(path.suffixes[-2:]), path.suffix)
     return next((ending for ending in endings if len(ending) <= _LONGEST_ENDING), "")
 
@@ -167,7 +167,7 @@ def _rename_new(source: Path, target: Path) -> None:
     try:
         source.rename(target)
     except OSError as error:
-        # Where another process was quicker, systems report it in different ways.
+        # Systems report in different ways that another process was faster.
         if target.exists():
             raise FileExistsError(errno.EEXIST, "it exists already", str(target)) from error
         raise
@@ -187,7 +187,7 @@ def _explained(target: Path) -> Iterator[None]:
 
 
 def _is_about(error: OSError, target: Path) -> bool:
-    """Whether the error names target, its temporary file, or a folder above: not something read meanwhile."""
+    """Return whether the error names target, its temporary file or a folder above, not a file that is only read."""
     if error.filename is None:
         return True
     real = Path(os.path.realpath(target))

@@ -1,4 +1,4 @@
-"""Tables in CSV files as spreadsheet programs of any country save them."""
+"""CSV tables as spreadsheet programs of any locale save them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from LightMedSegLib.storage.text_files import read_text
 _SEPARATORS = ",;\t|"
 
 Row = tuple[int, dict[str, str]]
-"""The number of a row's last line in the file, and its values by column, without blanks around them."""
+"""Number of a row's last line in the file, and its values by column, without surrounding blanks."""
 
 
 def read_table(path: Path, columns: Collection[str]) -> list[Row]:
-    """The rows of a CSV file; rows without any value are left out.
+    """Return the rows of a CSV file; empty rows are left out.
 
-    Separated by commas, semicolons, tabs or bars, whichever splits the first line into most of the known columns, or
-    what a first line "sep=;" says. Columns are named in any case. The encoding may be any of text_files.decode_text.
+    The separator is a comma, semicolon, tab or bar: the one that splits the first line into most of the known columns,
+    or the one in a first line "sep=;". Column names are case-insensitive. text_files.decode_text lists the encodings.
 
     Raises OSError, or ValueError with a short reason.
     """

@@ -1,4 +1,4 @@
-"""Reading and writing numbers as files have them, whatever the country of the session."""
+"""Reading and writing numbers with a decimal point, whatever the locale of the process."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _R = TypeVar("_R")
 
 
 def decimal_points(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The function, called with a decimal point for the C libraries below ITK.
+    """Return the function, wrapped so that the C libraries below ITK use a decimal point.
 
-    Where the program around us has set the locale of a country with decimal commas, they would read the spacing 0.7 of
-    a text header as 0, and write 0,7. The setting belongs to the process, so it is only touched where it is wrong.
+    If the host program has set a locale with decimal commas, they would read the spacing 0.7 of a text header as 0,
+    and write 0,7. The locale belongs to the process, so it is changed only where it is wrong.
     """
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""A lock that the operating system takes back when its process ends, however it ends."""
+"""A file lock that the operating system releases when its process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class LockedError(OutputError):
 
 @contextlib.contextmanager
 def exclusive(path: Path, wait_seconds: float = 10.0) -> Iterator[bool]:
-    """Hold the lock file at path, which stays behind empty, for the with-block; whether there is a lock at all.
+    """Hold the lock file at path for the with-block; yield whether the file system has locks. The empty file remains.
 
-    Some file systems have none (NFS without its lock service): the block is run all the same, as nothing else in the
-    library needs a lock to write whole files, but must not remove what may be another process's unfinished work.
+    On a file system without locks (NFS without its lock service) the block still runs, because the library writes
+    complete files without a lock; but it must not remove temporary files, which may belong to another process.
 
     Raises LockedError if another process holds it for longer than wait_seconds, OutputError if path cannot be written.
     """

@@ -1,4 +1,4 @@
-"""File names as people write them, and as the readers of images need them."""
+"""File names: encodings, accents and separators, for people and for image readers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from LightMedSegLib.core.errors import LightMedSegError
 
 
 def check_readable_name(path: Path, error: type[LightMedSegError]) -> None:
-    """Raise error unless ITK can find the file or folder at path: it takes every name for UTF-8.
+    """Raise error unless path is UTF-8 text, the only encoding that ITK can open.
 
     A name of another encoding (from an old archive, or in a session with another encoding) would end the program.
     """
@@ -25,18 +25,18 @@ def check_readable_name(path: Path, error: type[LightMedSegError]) -> None:
 
 
 def comparable_name(name: str) -> str:
-    """The name as a text that can be compared and written to any file.
+    """Return the name as text that can be compared and written to any file.
 
-    Accents are encoded in one way (some systems write a letter and its accent as two characters), and bytes that are no
-    text are escapes.
+    Accents have one encoding (some systems write a letter and its accent as two characters), and bytes that are not
+    text are escaped.
     """
     return unicodedata.normalize("NFC", printable(name))
 
 
 def find_file(folder: Path, written: str) -> Path:
-    """The file that a person calls written, relative to folder; as it is written, if there is none.
+    """Return the file that the text ``written`` refers to, relative to folder; the path as written if there is none.
 
-    Also found is a path with backslashes, and one whose accents are encoded in another way.
+    Paths with backslashes, and with accents in another encoding, are found too.
     """
     spellings = [written, written.replace("\\", "/")]
     spellings += [unicodedata.normalize(form, text) for text in spellings for form in ("NFC", "NFD")]

@@ -19,7 +19,7 @@ _ANNOTATIONS = frozenset({"$schema", "$id", "$comment", "$defs", "title", "descr
 
 @dataclass(frozen=True)
 class Violation:
-    """The first thing that is wrong: path of the item ("" is the document itself) and the reason."""
+    """The first violation: path of the item ("" is the document itself) and the reason."""
 
     path: str
     reason: str

@@ -15,7 +15,7 @@ _SCALARS: dict[Any, str] = {bool: "boolean", int: "integer", float: "number", st
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """One item of a record: attribute, its key in the file, its type hint, and what a file may leave out.
+    """One item of a record: its attribute, its key in the file, its type hint, and whether a file may omit it.
 
     omit_empty: None and () are not written.
     """
@@ -29,7 +29,7 @@ class Item:
 
 @functools.cache
 def items_of(kind: Any) -> tuple[Item, ...]:
-    """The items of a dataclass or a TypedDict, in their order."""
+    """Return the items of a dataclass or a TypedDict, in their order."""
     hints = typing.get_type_hints(kind, include_extras=True)
     if typing.is_typeddict(kind):
         return tuple(Item(name, name, hint, name in kind.__required_keys__) for name, hint in hints.items())
@@ -50,11 +50,11 @@ def items_of(kind: Any) -> tuple[Item, ...]:
 
 
 def record_schema(kind: Any) -> dict[str, Any]:
-    """The schema of a record, or of any type that an item may have; it must not be changed.
+    """Return the schema of a record, or of any type that an item may have; do not change it.
 
-    An item is of the type bool, int, float, str, Any, Literal, tuple, list, dict with texts as keys, dataclass or
-    TypedDict, or a union of these; limits stand in Annotated. A dataclass field's metadata may hold "key", the item's
-    name in the file, "required", although it has a default, and "omit_empty".
+    An item has the type bool, int, float, str, Any, Literal, tuple, list, dict with str keys, dataclass or TypedDict,
+    or a union of these; limits are in Annotated. The metadata of a dataclass field can have "key", the name of the
+    item in the file, "required", for an item with a default, and "omit_empty".
 
     Raises TypeError for another type.
     """
@@ -69,7 +69,7 @@ def _whole_schema(kind: Any) -> dict[str, Any]:
 
 
 def is_object(hint: Any) -> bool:
-    """Whether a type hint is a dataclass or a TypedDict."""
+    """Return whether a type hint is a dataclass or a TypedDict."""
     return isinstance(hint, type) and (dataclasses.is_dataclass(hint) or typing.is_typeddict(hint))
 
 
@@ -110,7 +110,7 @@ def _schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _length(origin: Any, arguments: tuple[Any, ...]) -> dict[str, int]:
-    """The number of entries of a tuple, whose entries are all of one type."""
+    """Return the number of entries of a tuple, whose entries all have one type."""
     if origin is list or arguments[1:] == (Ellipsis,):
         return {}
     if len(set(arguments)) > 1:
@@ -123,7 +123,7 @@ def _union(arguments: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str,
     branches = [_schema(part, definitions) for part in rest]
     nullable = len(rest) < len(arguments)
     if nullable and len(branches) == 1 and isinstance(branches[0].get("type"), str):
-        # Limits of other types leave null alone, and one list of types is told in words better than alternatives.
+        # Limits of other types leave null alone, and one list of types gives a clearer message than alternatives.
         return {**branches[0], "type": [branches[0]["type"], "null"]}
     exclusive = not nullable and all(is_object(part) for part in rest)
     return {"oneOf" if exclusive else "anyOf": [*([{"type": "null"}] if nullable else []), *branches]}

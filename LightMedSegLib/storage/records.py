@@ -17,7 +17,7 @@ Record = TypeVar("Record")
 
 
 def read_record(kind: type[Record], data: Any) -> Record:
-    """The record of parsed JSON or TOML, which it shares nothing with; record_schema says what may stand there.
+    """Return the record in parsed JSON or TOML, as a copy; record_schema defines the valid content.
 
     Raises ValueError with the item and the reason.
     """
@@ -30,7 +30,7 @@ def read_record(kind: type[Record], data: Any) -> Record:
 
 
 def check_record(record: Any) -> None:
-    """Check a record that was made in Python as one that is read; raises ValueError as read_record does."""
+    """Check a record that was made in Python by the same rules; raises ValueError as read_record does."""
     data = record_json(record)
     check_values(data)
     violation = find_violation(data, record_schema(type(record)))
@@ -39,7 +39,7 @@ def check_record(record: Any) -> None:
 
 
 def record_json(record: Any) -> dict[str, Any]:
-    """The record as the JSON object that read_record reads; it shares nothing with the record."""
+    """Return the record as a JSON object that read_record reads, as a copy."""
     kind: Any = type(record)
     return {
         item.key: _plain(value)
@@ -68,7 +68,7 @@ def _plain(value: Any) -> Any:
 
 
 def _built(hint: Any, value: Any) -> Any:
-    """What a valid value becomes by its type hint."""
+    """Return a valid value converted to its type hint."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if value is None:
         return None

@@ -1,9 +1,9 @@
 """Read and write the safetensors format: named arrays, no code.
 
 Layout: eight bytes little-endian header length, a JSON header of ``name -> dtype, shape, data_offsets``,
-then the raw little-endian C-order data without gaps. Own code because torch is the only package that the
-extension asks its users to install. Nothing in a header is believed before it is checked: no size in it
-leads to an allocation beyond the file's own size.
+then the raw little-endian C-order data without gaps. This is own code because torch is the only package that the
+extension asks its users to install. The header is checked before it is used: no size in it leads to an allocation
+beyond the size of the file.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class _Entry:
 
 
 def read_tensors(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Read all arrays of a safetensors file, in the order of their data.
+    """Return all arrays of a safetensors file, in the order of their data.
 
-    Raises ModelPackageError, with the file's name and the reason, for anything but a sound file.
+    Raises ModelPackageError, with the file's name and the reason, unless the file is valid.
     """
     path = Path(path)
     try:
@@ -59,7 +59,7 @@ def read_tensors(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def parse_tensors(content: bytes, file_name: str) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays in the bytes of a safetensors file; file_name is for messages only."""
+    """Return the arrays in the bytes of a safetensors file; file_name is for messages only."""
     try:
         header_end = _header_end(content)
         entries = _entries(content[8:header_end], len(content) - header_end)
@@ -142,7 +142,7 @@ def _entry(name: str, fields: Any) -> _Entry:
     if dtype is None:
         raise ValueError(f"tensor {shown} has the unsupported dtype {str(fields['dtype'])[:20]!r}")
     shape, offsets = fields["shape"], fields["data_offsets"]
-    # Beside a zero, sizes may be anything without being data, but numpy cannot count with all of them.
+    # If one size is zero, the others can be arbitrarily large without data, but numpy cannot handle all of them.
     if not _are_sizes(shape) or len(shape) > MAX_DIMENSIONS or math.prod(size or 1 for size in shape) >= 2**48:
         raise ValueError(f"tensor {shown} has an impossible shape")
     if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:

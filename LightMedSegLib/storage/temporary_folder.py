@@ -1,4 +1,4 @@
-"""A folder for stand-ins of input files, which only the user can read and which is gone afterwards."""
+"""A temporary folder for copies of input files that only the user can read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from LightMedSegLib.core.errors import InputImageError
 
 @contextmanager
 def temporary_folder(item: Path) -> Iterator[Path]:
-    """An empty folder while the context lasts; raises InputImageError, about the input item, if none can be made."""
+    """Yield an empty folder for the with-block; raises InputImageError, about the input item, if none can be made."""
     try:
         folder = TemporaryDirectory(prefix="lightmedseg-")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Text files as people's programs save them: with a byte-order mark, in UTF-16, or in an older encoding."""
+"""Text files with a byte-order mark, in UTF-16, or in an older encoding."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 def read_text(path: Path, older: bool = False) -> str:
-    """The text of a file, decoded by :func:`decode_text`. Raises OSError, or ValueError with a short reason."""
+    """Return the text of a file, decoded by :func:`decode_text`. Raises OSError, or ValueError with a short reason."""
     return decode_text(path.read_bytes(), older)
 
 
 def decode_text(content: bytes, older: bool = False) -> str:
-    """Text in UTF-8, UTF-16 or UTF-32, with or without a byte-order mark, which is left out.
+    """Return text from UTF-8, UTF-16 or UTF-32, without the byte-order mark.
 
-    older: what is none of these is taken for Windows' western code page, as spreadsheets write it.
+    older: decode anything else as Windows' western code page, which spreadsheets write.
 
     Raises ValueError with a short reason.
     """

@@ -1,4 +1,4 @@
-"""Zip files of model packages: written the same every time, read as if a stranger had made them."""
+"""Zip files of model packages: written reproducibly, read as untrusted input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_ENTRIES = 64
 MAX_RATIO = 200
 _RATIO_MATTERS_ABOVE = 1024 * 1024
 _CHUNK = 1024 * 1024
-# Folders and files that desktop systems slip into archives; never extracted.
+# Folders and files that desktop systems add to archives; never extracted.
 _JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
@@ -26,7 +26,7 @@ def write_zip(path: Path, top_folder: str, files: Mapping[str, Path]) -> None:
     """
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, source in sorted(files.items()):
-            # A fixed time: the archive tells nothing about when and where it was made.
+            # A fixed time, so that the archive does not show when and where it was made.
             entry = zipfile.ZipInfo(f"{top_folder}/{name}", date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = (stat.S_IFREG | 0o644) << 16

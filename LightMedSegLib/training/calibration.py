@@ -1,4 +1,4 @@
-"""How far a network's confidence can be trusted, and the temperature that makes it more so.
+"""Calibration of a network's confidence: its expected error, and the temperature that reduces it.
 
 Guo et al., On Calibration of Modern Neural Networks, ICML 2017: expected calibration error and temperature scaling.
 Only voxels near a structure count: the air around a head would make any network look perfect. The logits are those that
@@ -20,7 +20,7 @@ from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 BINS = 15
 NEAR_VOXELS = 3
-"""Voxels this near to a structure, true or predicted, count."""
+"""Distance in voxels from a structure, true or predicted, within which voxels count."""
 
 _PER_CASE = 10_000
 
@@ -36,9 +36,9 @@ class Voxels:
 def sample_voxels(
     network: Network, cases: Sequence[PreparedCase], rule: WindowRule, mirror: Sequence[str] = (), seed: int = 0
 ) -> Voxels:
-    """Voxels near the structures of cases, at most 10,000 of each, drawn at random.
+    """Return voxels near the structures of cases, at most 10,000 of each, drawn at random.
 
-    Voxels of structures that a case does not mark, or predicted to be such, are left out.
+    Voxels of structures without labels in a case, true or predicted, are left out.
     """
     generator = torch.Generator().manual_seed(seed)
     images = (torch.from_numpy(case.image) for case in cases)
@@ -48,7 +48,7 @@ def sample_voxels(
 
 
 def expected_calibration_error(voxels: Voxels, temperature: float = 1.0, bins: int = BINS) -> float:
-    """Mean distance of confidence and accuracy over bins of confidence, weighted by their voxels."""
+    """Return the mean difference of confidence and accuracy over bins of confidence, weighted by their voxels."""
     confidence, predicted = (voxels.logits / temperature).softmax(dim=1).max(dim=1)
     correct = (predicted == voxels.classes).double()
     number = (confidence * bins).long().clamp(max=bins - 1)
@@ -59,7 +59,7 @@ def expected_calibration_error(voxels: Voxels, temperature: float = 1.0, bins: i
 
 
 def fit_temperature(voxels: Voxels) -> float:
-    """The temperature of least cross-entropy, between 0.25 and 4."""
+    """Return the temperature with the smallest cross-entropy, between 0.25 and 4."""
     candidates = torch.logspace(-2, 2, 81, base=2).tolist()
     return min(candidates, key=lambda value: float(functional.cross_entropy(voxels.logits / value, voxels.classes)))
 

@@ -1,4 +1,4 @@
-"""The course of a run: one CSV table, and a picture of it."""
+"""Training curves of a run: a CSV table and a plot."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Curves:
             writer.writerows(self.rows)
 
     def draw(self) -> bool:
-        """Replace the PNG file; False, and no picture, where matplotlib is not installed."""
+        """Replace the PNG file; return False, without a plot, if matplotlib is not installed."""
         try:
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.figure import Figure

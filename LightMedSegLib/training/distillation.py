@@ -1,4 +1,4 @@
-"""Learning from larger networks: their averaged probabilities as a second, soft target."""
+"""Knowledge distillation: the averaged probabilities of teacher networks as a soft target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from LightMedSegLib.learning.prepared_case import IGNORED
 def teacher_probabilities(
     teachers: Sequence[Callable[[torch.Tensor], torch.Tensor]], images: torch.Tensor, temperature: float
 ) -> torch.Tensor:
-    """Mean probabilities (B, C, z, y, x), float32, of the teachers at temperature; no gradient."""
+    """Return the mean probabilities (B, C, z, y, x), float32, of the teachers at temperature, without gradient."""
     with torch.no_grad():
         total = sum((teacher(images).float() / temperature).softmax(dim=1) for teacher in teachers)
         return torch.as_tensor(total) / len(teachers)
@@ -21,7 +21,7 @@ def teacher_probabilities(
 def distillation_loss(
     logits: torch.Tensor, probabilities: torch.Tensor, labels: torch.Tensor, temperature: float
 ) -> torch.Tensor:
-    """Mean Kullback-Leibler divergence of the student (B, C, z, y, x) from the teachers' probabilities.
+    """Return the mean Kullback-Leibler divergence of the student (B, C, z, y, x) from the teachers' probabilities.
 
     Voxels labelled IGNORED are left out. The square of the temperature keeps the size of the gradient
     independent of it (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015).

@@ -1,4 +1,4 @@
-"""Figures of a trained model on cases that it never saw: through the inference engine, or on the model grid."""
+"""Metrics of a trained model on unseen cases: through the inference engine, or on the model grid."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CaseScore:
 def evaluate_with_engine(
     model: Model, cases: Sequence[Case], device: str = "cpu", progress: ProgressCallback | None = None
 ) -> list[CaseScore]:
-    """Segment the cases' own files as a user would, and compare on their own grids."""
+    """Return the scores of the cases' own files, segmented as by a user and compared on their own grids."""
     from LightMedSegLib.inference.segmentation import Engine
     from LightMedSegLib.io.labelmaps.case_labels import read_case_labels
     from LightMedSegLib.io.volume_files import read_volume
@@ -64,7 +64,7 @@ def evaluate_on_grid(
     label_names: Sequence[str],
     mirror: Sequence[str] = (),
 ) -> list[CaseScore]:
-    """Segment prepared cases with any network, peers included, and compare on the model grid (spacing x, y, z)."""
+    """Return the scores of prepared cases with any network, compared on the model grid (spacing x, y, z)."""
     import torch
 
     from LightMedSegLib.inference.sliding_window.model_grid import predict_labels
@@ -84,7 +84,7 @@ def evaluate_on_grid(
 
 
 def summarise(scores: Sequence[CaseScore]) -> dict[str, Any]:
-    """Means per label for the model card. Cases where a label was missed altogether count in "missed", not in HD95."""
+    """Return means per label for the model card. Cases that miss a label completely count in "missed", not in HD95."""
     by_label: dict[str, list[LabelMetrics]] = {}
     for score in scores:
         by_label.setdefault(score.metrics.name, []).append(score.metrics)
@@ -100,7 +100,7 @@ def summarise(scores: Sequence[CaseScore]) -> dict[str, Any]:
 
 
 def write_scores(path: Path, scores: Sequence[CaseScore]) -> None:
-    """One line per case and label."""
+    """Write one line per case and label."""
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)

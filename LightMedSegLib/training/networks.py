@@ -1,4 +1,4 @@
-"""The network of a run: ours by name, or a peer that the benchmarks compare with."""
+"""The network of a run: one of ours by name, or a peer network of the benchmarks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRAINING_ONLY = "auxiliary_heads."
 
 
 def build_training_network(configuration: TrainingConfiguration) -> nn.Module:
-    """The network with fresh weights; in training mode it returns logits or a list of them, finest first.
+    """Return the network with initial weights; in training mode it gives logits or a list of them, finest first.
 
     Raises TrainingDataError for a name or an argument that does not exist, and DependencyError for a peer
     outside a source tree or without its package.

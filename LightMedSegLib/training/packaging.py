@@ -1,4 +1,4 @@
-"""From a training configuration and weights to a model package."""
+"""Packaging: a model package from a training configuration and weights."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CODE_DEFAULTS: dict[str, Any] = {"modifier": None, "region": None, "region_modi
 def card_content(
     configuration: TrainingConfiguration, split: Split | None, metrics: Mapping[str, Any], created: str | None = None
 ) -> dict[str, Any]:
-    """The model card as JSON-ready data, without the weights' entry, which packaging fills in."""
+    """Return the model card as JSON types, without the entry of the weights, which packaging adds."""
     full = record_json(configuration)
     text = full["card"]
     # TOML has no null: what it leaves out is null in the card.
@@ -94,7 +94,7 @@ def package_model(
 
 
 def record_metrics(folder: Path, part: str, metrics: Mapping[str, Any]) -> Model:
-    """Put the figures of one part of the split, such as "test", into the card of the package in folder."""
+    """Add the metrics of one part of the split, such as "test", to the card of the package in folder."""
     return update_package(folder, metrics={part: dict(metrics)})
 
 
@@ -121,7 +121,7 @@ def _replace(
     tensors: Mapping[str, np.ndarray[Any, Any]],
     files: Mapping[str, str | bytes | Path],
 ) -> Model:
-    """Save beside folder first: a card that is refused must not cost the old package."""
+    """Save beside folder first, so that a refused card leaves the old package intact."""
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     save_model(fresh, card, tensors, files)

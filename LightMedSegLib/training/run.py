@@ -1,4 +1,4 @@
-"""A whole run: cases, split, network, training, weights and package."""
+"""A complete training run: cases, split, network, training, weights and package."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PACKAGE_FOLDER = "model"
 
 
 def prepare(configuration: TrainingConfiguration, data: Path, folder: Path, report: Report = print) -> None:
-    """Bring the cases below data onto the model grid and store them in folder."""
+    """Resample the cases below data to the model grid and store them in folder."""
     cases = find_cases(data, configuration.data.layout, configuration.in_channels)
 
     def progress(done: int, total: int, name: str) -> None:
@@ -58,7 +58,7 @@ def run_training(
 ) -> TrainingResult:
     """Train on the prepared cases, and write checkpoint, curves, weights and package to output.
 
-    An interrupted run goes on from the checkpoint in output. Without a split a tenth of the cases validates.
+    An interrupted run resumes from the checkpoint in output. Without a split a tenth of the cases is for validation.
     The package is the folder "model" in output; peers have none.
 
     Raises TrainingDataError, or DeviceError from choosing the device.
@@ -106,7 +106,7 @@ def _initial_network(configuration: TrainingConfiguration) -> torch.nn.Module:
             difference = network.load_state_dict(earlier.state_dict(), strict=False)
         except RuntimeError:
             difference = None
-        # Output layers of deep supervision are in no package; they start afresh.
+        # Packages do not contain the output layers of deep supervision; they keep their initial weights.
         lacking = [] if difference is None else [n for n in difference.missing_keys if not n.startswith(TRAINING_ONLY)]
         if difference is None or difference.unexpected_keys or lacking:
             raise TrainingDataError(
@@ -116,14 +116,14 @@ def _initial_network(configuration: TrainingConfiguration) -> torch.nn.Module:
 
 
 def load_teachers(configuration: TrainingConfiguration) -> list[torch.nn.Module]:
-    """The networks of earlier runs that [distillation] names, with their selected weights."""
+    """Return the networks of earlier runs that [distillation] names, with their selected weights."""
     return [load_run_network(Path(folder), configuration) for folder in configuration.distillation.teachers]
 
 
 def load_run_network(folder: Path, student: TrainingConfiguration | None = None) -> torch.nn.Module:
-    """The network of an earlier run's output folder or of a model's folder, in evaluation mode.
+    """Return the network in the output folder of an earlier run or in a model's folder, in evaluation mode.
 
-    Raises TrainingDataError when the run or model has other classes or channels than student, and ModelPackageError
+    Raises TrainingDataError if the run or model has other classes or channels than student, and ModelPackageError
     for a damaged model.
     """
     path = folder / CONFIGURATION_FILE
@@ -158,8 +158,8 @@ def evaluate_run(
     """Score the run in output on a part of the split; writes evaluation-PART.csv and returns the means.
 
     A packaged model is scored through the inference engine on the cases' own files below data, and its card
-    gets the figures. A peer has no package: it is scored on the prepared cases. A run with synthesis is scored on
-    images made from the labelmaps, and the card calls the part so.
+    gets the metrics. A peer has no package: it is scored on the prepared cases. A run with synthesis is scored on
+    synthetic images of the labelmaps, and the card names the part accordingly.
     """
     from LightMedSegLib.training.evaluation import evaluate_on_grid, evaluate_with_engine, summarise, write_scores
 
@@ -191,14 +191,14 @@ def evaluate_run(
 
 
 def read_run_split(configuration: TrainingConfiguration, folder: Path) -> Split | None:
-    """The split that the configuration names, relative to the folder of its file; None when it names none."""
+    """Return the split that the configuration names, relative to the folder of its file; None if it names none."""
     return read_split(folder / configuration.data.split) if configuration.data.split else None
 
 
 def _held_out(
     configuration: TrainingConfiguration, cases: list[PreparedCase], device: torch.device
 ) -> list[PreparedCase]:
-    """The cases to score on: themselves, or the images that are made from them."""
+    """Return the cases to score on, or the synthetic images of them."""
     return synthetic_cases(configuration, cases, device) if configuration.synthesis.active else cases
 
 

@@ -35,7 +35,7 @@ class Split:
 
     @property
     def sha256(self) -> str:
-        """Hash of the case names, part by part; equal for equal splits however the file is laid out."""
+        """Hash of the case names of each part; equal for equal splits, whatever the layout of the file."""
         content = json.dumps({part: sorted(getattr(self, part)) for part in PARTS}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -49,7 +49,7 @@ class Split:
 
 
 def draw_split(names: Iterable[str], validation: int, test: int, seed: int) -> Split:
-    """A split drawn at random, the same for the same set of names and seed."""
+    """Return a random split, the same for the same set of names and seed."""
     shuffled = sorted(set(names))
     if validation + test >= len(shuffled):
         raise TrainingDataError(
@@ -65,7 +65,7 @@ def draw_split(names: Iterable[str], validation: int, test: int, seed: int) -> S
 
 
 def read_split(path: Path) -> Split:
-    """The split in a JSON file with the keys train, validation and test."""
+    """Return the split in a JSON file with the keys train, validation and test."""
     try:
         content = parse_json(read_text(path))
     except OSError as error:

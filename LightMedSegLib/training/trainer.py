@@ -1,4 +1,4 @@
-"""The training loop: resumable, and never waiting for the device except where it reports."""
+"""The training loop: resumable, synchronised with the device only where it reports."""
 
 from __future__ import annotations
 
@@ -41,16 +41,17 @@ from LightMedSegLib.training.synthesis.images import batch_source
 from LightMedSegLib.training.validation import DiceTable, GridValidator
 
 LOOK_STEPS = 25
-"""Steps between two looks at the losses; each look waits for the device."""
+"""Steps between two checks of the losses; each check waits for the device."""
 
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """weights: the selected averaged weights, float32 on the CPU; score: their validation Dice (None: not validated).
+    """The result of a training run.
 
-    finished is False when the time limit or a cancel ended the run early; the checkpoint then resumes it.
+    weights: the selected averaged weights, float32 on the CPU; score: their validation Dice (None: not validated).
+    finished is False if the time limit or a cancellation ended the run early; the checkpoint then resumes it.
     """
 
     weights: dict[str, torch.Tensor]
@@ -196,7 +197,7 @@ class Trainer:
         return scheduled * self._guard.rate_factor(step)
 
     def _look(self) -> tuple[list[float], list[float]]:
-        """The losses and norms since the last look; goes back to good weights where they show a divergence."""
+        """Return the losses and norms since the last check, after a return to good weights if they diverge."""
         losses, norms = self._losses.take()
         recovery = self._guard.look(self._step, losses, self._average.tensors)
         if recovery is not None:
@@ -204,7 +205,7 @@ class Trainer:
         return losses, norms
 
     def _recover(self, recovery: Recovery) -> None:
-        # In place, all of it: a recorded step reads these tensors where they are.
+        # All in place, because a CUDA graph reads these tensors at their addresses.
         good = self._guard.good_weights()
         changed = most_changed(self._network.state_dict(), good)
         self._network.load_state_dict(good)

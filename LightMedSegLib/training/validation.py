@@ -1,4 +1,4 @@
-"""Scores of a network on validation or test cases."""
+"""Validation: the Dice of a network on validation or test cases."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DiceTable:
 
     @property
     def per_label(self) -> tuple[float, ...]:
-        """Mean over the cases of each label; NaN when no case counts."""
+        """Mean over the cases of each label; NaN if no case counts."""
         return tuple(_mean(column) for column in zip(*self.values, strict=True))
 
     @property
@@ -34,7 +34,7 @@ class DiceTable:
         return _mean(self.per_label)
 
     def write_csv(self, path: Path, label_names: Sequence[str]) -> None:
-        """One line per case."""
+        """Write one line per case."""
         with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(["case", *label_names])
@@ -45,7 +45,7 @@ class DiceTable:
 class GridValidator:
     """Keeps the validation cases on the device and scores networks on them, by the labels that the engine gives.
 
-    rule: how a network goes over a case. batch: windows at a time. mirror: axes whose mirror images are averaged in.
+    rule: the sliding-window rule. batch: windows in a batch. mirror: axes whose mirror images are averaged too.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class GridValidator:
 
     @torch.no_grad()
     def score(self, network: torch.nn.Module) -> DiceTable:
-        """Dice of every case; the network must be in evaluation mode."""
+        """Return the Dice of every case; the network must be in evaluation mode."""
         predictions = predict_labels(network, self._images, self._rule, self._batch, self._mirror)
         counts = [
             label_counts(prediction, labels, self._rule.classes)
@@ -81,7 +81,7 @@ class GridValidator:
 
 
 def label_counts(prediction: torch.Tensor, labels: torch.Tensor, num_classes: int) -> torch.Tensor:
-    """Voxel counts (classes, 3) of intersection, prediction and truth; IGNORED voxels are left out."""
+    """Return the voxel counts (classes, 3) of intersection, prediction and truth, without IGNORED voxels."""
     known = labels != IGNORED
     counts = []
     for value in range(num_classes):

@@ -25,14 +25,14 @@ PAGE = ROOT / "Documentation" / "benchmarks.md"
 
 HEADER = """# Benchmarks
 
-How long our network and others take, in one run on one machine, the networks taking turns; medians. "Times ours" is the
-time over that of our default: above 1 the other network is slower. Engines: *plain* as its users run it,
-*channels-last* with our memory format, *fast* our form for processors, *recorded* one CUDA graph, *compiled* the same
-with joined kernels. Weights are random, one channel, 14 classes, batch 1. SlimUNETR-like and SegFormer3D-like were
-built here from their published configurations; the others come from MONAI.
+Median run times of our network and others, alternating in one run on one machine. "Times ours" is the time divided by
+that of our default: above 1 the other network is slower. Engines: *plain* as its users run it, *channels-last* with
+our memory format, *fast* our implementation for processors, *recorded* one CUDA graph, *compiled* a CUDA graph of
+fused kernels. Random weights, one channel, 14 classes, batch 1. SlimUNETR-like and SegFormer3D-like were built here
+from their published configurations; the others come from MONAI.
 
 Your own machine: `python Testing/Benchmarks/run.py --output MY_MACHINE` (`--quick` for a few minutes),
-`python Testing/Benchmarks/on_cuda.py` on a graphics card, `python Testing/Benchmarks/busy_machine.py` beside other
+`python Testing/Benchmarks/on_cuda.py` on a CUDA device, `python Testing/Benchmarks/busy_machine.py` beside other
 work, `python Testing/Benchmarks/agreement.py MODEL SCANS` for the labels.
 """
 

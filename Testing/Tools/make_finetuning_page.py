@@ -67,14 +67,14 @@ def whole_heads() -> str:
             if own:
                 means.append((device, count, str(len(own)), f"{statistics.mean(map(gain, own)):+.3f}"))
     titles = (
-        "on", "corrected", "choice", "tested", "before", "after", "gain", "reference set", "other made images",
+        "on", "corrected", "choice", "tested", "before", "after", "gain", "reference set", "other synthetic images",
         "adopted", "seconds",
     )  # fmt: skip
     parts = [
         table(("on", "corrected scans", "jobs", "mean gain"), means),
         "Every job:",
         table(titles, jobs),
-        "Structure by structure, one corrected scan and five, the mean of the jobs on the graphics card:",
+        "Structure by structure, one corrected scan and five, the mean of the jobs on the CUDA device:",
         structures(rows),
     ]
     return "\n\n".join(parts)

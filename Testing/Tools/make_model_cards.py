@@ -23,11 +23,11 @@ MODELS = REPOSITORY / "Resources" / "Models"
 
 _INTRODUCTION = """# Model cards
 
-What each model that comes with LightMedSeg segments, on what it was trained, how well it did on cases that neither
-training nor tuning has seen, and where it must not be trusted. **Research software, not a medical device.**
+The structures, training data, accuracy on unseen cases and limits of each model that comes with LightMedSeg. **Research
+software, not a medical device.**
 
-Made from the cards (`Resources/Models/*/model.json`) by `Testing/Tools/make_model_cards.py`; `lightmedseg models show
-NAME` prints the same for any installed model.
+`Testing/Tools/make_model_cards.py` makes this page from the cards (`Resources/Models/*/model.json`); `lightmedseg
+models show NAME` prints the same for any installed model.
 """
 
 
@@ -86,17 +86,17 @@ def _section(card: ModelCard) -> str:
 
 
 def _accuracy(card: ModelCard) -> str:
-    """One row for each segment: its code, and its figures on the first test; then the means of all tests."""
+    """Return one row for each segment with its code and its metrics on the first test, then the means of all tests."""
     tests = _tests(card)
     name, test = next(iter(tests.items()), ("", {}))
-    columns = [(key, title) for key, title in _FIGURES.items() if test.get(key)]
+    columns = [(key, title) for key, title in _METRICS.items() if test.get(key)]
     rows = [
         [str(label.value), _colored(label), _codes(label), *(_figure(test[key], label.name) for key, _ in columns)]
         for label in card.labels
     ]
     parts = [table(["value", "segment", "SNOMED CT", *(title for _, title in columns)], rows)]
     if test:
-        parts.append(f"Figures are means over the {test['cases']} cases of {_called(name)}.\n")
+        parts.append(f"Metrics are means over the {test['cases']} cases of {_called(name)}.\n")
     if len(tests) > 1:
         means = [[_called(name), str(one["cases"]), f"{one['dice_mean']:.3f}"] for name, one in tests.items()]
         parts.append(table(["test", "cases", "mean Dice"], means))
@@ -104,7 +104,7 @@ def _accuracy(card: ModelCard) -> str:
 
 
 def _tests(card: ModelCard) -> dict[str, Any]:
-    """Figures on cases that neither training nor tuning has seen, the test part first."""
+    """Return the metrics on cases that neither training nor tuning has seen, the test part first."""
     found = {name: one for name, one in card.metrics.items() if name != "validation" and "dice" in one}
     return dict(sorted(found.items(), key=lambda item: item[0] != "test"))
 
@@ -113,7 +113,7 @@ def _called(name: str) -> str:
     return "the test part" if name == "test" else f"`{name}`"
 
 
-_FIGURES = {"dice": "Dice", "hd95_mm": "HD95 (mm)", "nsd_1mm": "NSD 1 mm", "missed": "missed in"}
+_METRICS = {"dice": "Dice", "hd95_mm": "HD95 (mm)", "nsd_1mm": "NSD 1 mm", "missed": "missed in"}
 
 
 def _figure(values: dict[str, Any], name: str) -> str:

@@ -30,11 +30,11 @@ PAGE = ROOT / "Documentation" / "results.md"
 
 HEADER = """# Results
 
-Accuracy on cases that neither training nor any choice used. Every scan went through the inference engine on its own
-voxel grid; means are over cases. A structure that a case does not mark does not count; one that was missed altogether
-counts as Dice 0 and in the column "missed", but not in HD95 (mm). NSD is the normalised surface Dice at 1 mm. The
-files behind these tables, a line per case and structure, are in `results/`; this page is made from them by
-`Testing/Tools/make_results_page.py`. Goals are those that the project set itself before training.
+Accuracy on cases that neither training nor model selection used. The inference engine segmented every scan on its own
+voxel grid; means are over cases. A structure without a reference in a case does not count; a structure that was
+missed completely counts as Dice 0 and in the column "missed", but not in HD95 (mm). NSD is the normalised surface
+Dice at 1 mm. The files behind these tables, one line per case and structure, are in `results/`;
+`Testing/Tools/make_results_page.py` makes this page from them. Goals are those that the project set before training.
 """
 
 

@@ -1,1 +1,1 @@
-"""What a process of its own has to do with the system: signals, standard streams, forked processes."""
+"""The process and the operating system: signals, standard streams, forked processes."""

@@ -1,6 +1,6 @@
 """Processes that were forked from one in which PyTorch has computed.
 
-Of the parent's threads a forked process has only one, and PyTorch would wait for the others for ever.
+A forked process has only one of its parent's threads, and PyTorch would wait for the others forever.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class _State:
 
 
 def one_thread_if_forked(device: str) -> str:
-    """To be called before PyTorch computes on device: where more threads than one would hang, have it use one.
+    """Limit PyTorch to one thread in a forked process, where more would hang; call it before PyTorch computes.
 
-    Returns a sentence for the user, "" where nothing was done. Raises DeviceError for CUDA, which cannot work there.
+    Return a sentence for the user, "" if nothing was changed. Raises DeviceError for CUDA, which cannot work there.
     """
     if not _State.forked_after:
         _State.computed = True

@@ -1,6 +1,6 @@
-"""Ctrl+C, and the system's requests to end, in a program of its own such as the command line.
+"""Ctrl+C and termination signals in a standalone program such as the command line.
 
-A library never decides what signals do: nothing here happens until a program calls :func:`end_at_once`.
+A library must not install signal handlers: nothing here happens until a program calls :func:`end_at_once`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 SENTENCE = "interrupted; no file is half written."
 
 PATIENCE_SECONDS = 1.0
-"""A further interrupt after this time ends the process at once; an earlier one is the same key, held down."""
+"""A second interrupt after this time ends the process at once; an earlier one is the same key held down."""
 
 _SWALLOWED_SECONDS = 0.05
 
@@ -35,10 +35,10 @@ class _Received:
 
 
 def end_at_once() -> None:
-    """From now on an interrupt ends the process at once: while libraries are imported nothing is there to clean up.
+    """Make an interrupt end the process at once: during imports there is nothing to clean up.
 
-    Native code that is interrupted in its initialisation reports anything, or crashes. Signals that whoever started
-    the process has it ignore stay ignored.
+    Native code that is interrupted in its initialisation fails in arbitrary ways. Signals that the parent process
+    set to be ignored stay ignored.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -46,29 +46,29 @@ def end_at_once() -> None:
 
 
 def unwind() -> None:
-    """From now on an interrupt raises KeyboardInterrupt in the main thread, so that unfinished files are removed."""
+    """Make an interrupt raise KeyboardInterrupt in the main thread, so that unfinished files are removed."""
     _replace(_end, _raise)
     sys.unraisablehook = _raise_again
 
 
 def ignore() -> None:
-    """From now on an interrupt does nothing: the work is done, and the interpreter is ending."""
+    """Ignore interrupts: the work is done, and the interpreter is ending."""
     _replace(_raise, signal.SIG_IGN)
 
 
 def received() -> bool:
-    """Whether there was an interrupt; an exception after it says nothing else, whatever its class."""
+    """Return whether there was an interrupt; any exception after it is a consequence of it."""
     return _Received.number != 0
 
 
 def exit_code() -> int:
-    """The exit code of an interrupted program: 128 and the signal's number, 130 for Ctrl+C."""
+    """Return the exit code of an interrupted program: 128 plus the signal's number, 130 for Ctrl+C."""
     return 128 + (_Received.number or int(signal.SIGINT))
 
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """In the block an interrupt waits for the end of the block, where it raises KeyboardInterrupt."""
+    """Delay an interrupt to the end of the block, where it raises KeyboardInterrupt."""
     _Received.held += 1
     try:
         yield
@@ -80,7 +80,7 @@ def held_back() -> Iterator[None]:
 
 @contextlib.contextmanager
 def calling(action: Callable[[], None]) -> Iterator[None]:
-    """In the block the first interrupt calls action instead; a later one raises KeyboardInterrupt."""
+    """Call action at the first interrupt in the block; a later one raises KeyboardInterrupt."""
     before: dict[int, Any] = {}
     called = False
 
@@ -122,7 +122,7 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 
 def _raise_again(problem: Any) -> None:
-    """Where Python cannot raise, as in a destructor, it prints an exception and goes on: here it comes later."""
+    """Raise an interrupt later where Python cannot raise, as in a destructor: it would only print the exception."""
     if not isinstance(problem.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(problem)
         return

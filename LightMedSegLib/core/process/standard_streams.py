@@ -1,4 +1,4 @@
-"""Standard input, output and error that are closed, whose reader went away, or that lie on a full disk."""
+"""Standard input, output and error that are closed, have no reader any more, or are on a full disk."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TextIO
 from LightMedSegLib.core.errors import OutputError
 
 CLOSED_PIPE = 141
-"""The exit code that shells give programs whose reader went away."""
+"""The exit code that shells report for a broken pipe (128 and SIGPIPE)."""
 
 
 def open_missing() -> None:
-    """Open those that are closed, on the place that swallows everything.
+    """Open closed standard streams on the null device.
 
-    Else the next file that is opened has the number of standard output, and what native code prints goes into it.
+    Otherwise the next file that is opened gets the number of standard output, and native code prints into it.
     """
     for number in range(3):
         try:
@@ -32,15 +32,15 @@ def open_missing() -> None:
 
 
 def complain(text: str) -> None:
-    """Print one line on standard error; nobody is there to be told where that fails."""
+    """Print one line on standard error; a failure is ignored."""
     with contextlib.suppress(OSError, ValueError):
         print(f"lightmedseg: {text}", file=sys.stderr, flush=True)
 
 
 def flush() -> None:
-    """Bring out what was printed; raises BrokenPipeError if the reader went away, OutputError for another trouble.
+    """Flush standard output; raises BrokenPipeError if the reader has ended, OutputError for any other failure.
 
-    What could not be brought out is thrown away, so that the interpreter does not try it again, loudly, at its end.
+    Text that cannot be written is discarded, so that the interpreter does not report it again when it ends.
     """
     try:
         sys.stderr.flush()

@@ -1,1 +1,1 @@
-"""What the type hints of a record say: storage/records.py reads frozen dataclasses from files by them."""
+"""Limits in the type hints of records, by which storage/records.py reads frozen dataclasses from files."""

@@ -1,4 +1,4 @@
-"""Types of items that several records hold, with their limits."""
+"""Types of items that several records have, with their limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from LightMedSegLib.core.records.limits import Limits
 
 _END = "(?![\\s\\S])"
-"""The end of the text: a plain $ may also match before a final line break."""
+"""The end of the text; a plain $ also matches before a final line break."""
 
 Line = Annotated[
     str,

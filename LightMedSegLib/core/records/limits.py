@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Limits:
-    """Limits of a value, in JSON Schema's own words: ``Annotated[int, Limits(minimum=1)]``."""
+    """Limits of a value with the keywords of JSON Schema: ``Annotated[int, Limits(minimum=1)]``."""
 
     def __init__(self, **keywords: Any) -> None:
         self.keywords = keywords

@@ -1,4 +1,4 @@
-"""From a volume and its corrected labelmap to a case: on the model's grid, without identity."""
+"""Construction of a case from a volume and its corrected labelmap: on the model grid, without identity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from LightMedSegLib.core.errors import InputImageError, TrainingDataError
 from LightMedSegLib.core.geometry import Box, Grid, bounding_box, clip_box, grow_box
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.evaluation.metrics import dice
-from LightMedSegLib.finetuning.cases.record import CaseRecord, TestThenTrain, input_description
+from LightMedSegLib.finetuning.cases.record import BaselineDice, CaseRecord, input_description
 from LightMedSegLib.finetuning.cases.same_scan import array_hash, volume_hash
 from LightMedSegLib.finetuning.cases.stored_case import StoredCase
 from LightMedSegLib.io.labelmaps.values import as_labelmap, check_known
@@ -41,25 +41,25 @@ def build_case(
     prediction: sitk.Image | None = None,
     device: str = "auto",
 ) -> StoredCase:
-    """A case ready for :meth:`case_store.CaseStore.add`.
+    """Return a case for :meth:`store.CaseStore.add`.
 
     Args:
         image: the volume, or one per channel of the model: files, DICOM folders or SimpleITK images.
         correction: labelmap on the volume's grid, with the model's label values and those of new_labels.
         model: the model that made the segmentation, loaded.
-        reviewed_labels: the values that the person looked at; None for all of the model and new_labels. What the
-            volume shows of others is unknown, and is not learnt.
-        new_labels: structures that the model does not know yet, numbered on from its last label.
-        absent: reviewed values that the person confirms are not in this volume. A reviewed label without a voxel
-            that is not confirmed is taken for a mistake by the gate.
-        reviewed: bool (z, y, x) on the volume's grid, the voxels that the person looked at; None for all.
+        reviewed_labels: the values that the person reviewed; None for all of the model and new_labels. All other
+            structures count as unknown and are not learnt.
+        new_labels: structures that the model does not have yet, with the values after its last label.
+        absent: reviewed values that the person confirms are not in this volume. The gate reports a reviewed label
+            without voxels as a mistake unless it is confirmed.
+        reviewed: bool (z, y, x) on the volume's grid, the reviewed voxels; None for all.
         roi: the region that was segmented, as for :func:`LightMedSegLib.inference.segmentation.segment`.
         prediction: the untouched prediction on the volume's grid; None to segment the volume now. Its Dice with the
-            correction is logged ("test then train").
+            correction is the baseline Dice of the record.
         device: for that prediction.
 
-    Only the reviewed part and as much around it as the network looks at is kept. Raises TrainingDataError for a
-    correction on another grid, values that no label has or nothing reviewed, InputImageError for an unusable volume.
+    The case contains only the reviewed part with a margin of half a patch. Raises TrainingDataError for a correction
+    on another grid, values without a label or no reviewed voxel, InputImageError for an unusable volume.
     """
     import SimpleITK as sitk
 
@@ -73,7 +73,7 @@ def build_case(
     values = tuple(sorted(reviewed_labels if reviewed_labels is not None else labels))
     truth = _checked_values(correction, grid, labels, values, absent)
     mask = _reviewed_mask(reviewed, roi, grid)
-    trial = _test_then_train(images, truth, mask, model, values, labels, roi, prediction, device)
+    trial = _baseline_dice(images, truth, mask, model, values, labels, roi, prediction, device)
     seen = grow_box(clip_box(roi, grid), ROI_MARGIN_MM, grid) if roi is not None else None
     prepared = prepare_volume(images, model.card.input, seen)
     own = prepared.grid_map.model
@@ -96,7 +96,7 @@ def build_case(
         shape=(kept.shape[0], kept.shape[1], kept.shape[2]),
         reviewed_voxels=int(np.count_nonzero(kept)),
         tensors_sha256=_NOT_YET,
-        test_then_train=trial,
+        baseline_dice=trial,
         scan=tuple(volume_hash(volume) for volume in images),
         part=array_hash(voxels),
     )
@@ -155,7 +155,7 @@ def _reviewed_mask(reviewed: NDArray[np.bool_] | None, roi: Box | None, grid: Gr
     return mask
 
 
-def _test_then_train(
+def _baseline_dice(
     images: list[sitk.Image],
     truth: NDArray[np.uint8],
     mask: NDArray[np.bool_],
@@ -165,7 +165,7 @@ def _test_then_train(
     roi: Box | None,
     prediction: sitk.Image | None,
     device: str,
-) -> TestThenTrain:
+) -> BaselineDice:
     import SimpleITK as sitk
 
     if prediction is None:
@@ -181,11 +181,11 @@ def _test_then_train(
         for value in values
         if value in known
     }
-    return TestThenTrain(model.card.identifier, scores)
+    return BaselineDice(model.card.identifier, scores)
 
 
 def _part_to_keep(known: NDArray[np.bool_], patch: tuple[int, int, int]) -> tuple[slice, ...]:
-    """The reviewed voxels' bounding box, grown by half a patch."""
+    """Return the bounding box of the reviewed voxels, grown by half a patch."""
     return tuple(
         slice(max(0, along.start - size // 2), along.stop + size // 2)
         for along, size in zip(bounding_box(known), patch, strict=True)

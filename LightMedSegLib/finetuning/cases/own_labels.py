@@ -1,4 +1,4 @@
-"""Labels for structures that a user adds, where nobody gave a coded terminology."""
+"""Labels for structures that a user adds without a coded terminology."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COLORS: tuple[Color, ...] = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240
 
 
 def make_label(value: int, name: str) -> Label:
-    """A label called name; its code is of a private scheme, as DICOM asks of codes that no standard defines."""
+    """Return a label called name with a code of a private scheme, which DICOM requires for non-standard codes."""
     plain = Label(value, name, _COLORS[value % len(_COLORS)], Terminology(_ANATOMY, _ANATOMY))
     code = Code(_OWN_SCHEME, plain.segment_id[:60] or f"L{value}", name)
     return Label(value, name, plain.color, Terminology(_ANATOMY, code))

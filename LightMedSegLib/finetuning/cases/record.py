@@ -1,4 +1,4 @@
-"""What is written about a corrected case: never who it is, where its files lay, or when it was scanned."""
+"""The record of a corrected case, without identity, file paths and date of the scan."""
 
 from __future__ import annotations
 
@@ -26,10 +26,8 @@ Dice = Annotated[float, Limits(type=["number", "null"], minimum=0, maximum=1)]
 
 
 @dataclass(frozen=True)
-class TestThenTrain:
-    """How good the untouched prediction of a model was, by the Dice of each reviewed label (nan: in neither)."""
-
-    __test__ = False  # for pytest, which takes every class called Test... for a test
+class BaselineDice:
+    """Dice of a model's untouched prediction with the correction, for each reviewed label (nan: in neither)."""
 
     model: Annotated[str, Limits(maxLength=200)]
     dice: dict[str, Dice]
@@ -40,14 +38,14 @@ class TestThenTrain:
 
     @property
     def mean(self) -> float:
-        """Mean of the labels that exist; nan if none does."""
+        """Mean Dice of the labels that exist; nan if none does."""
         present = [value for value in self.dice.values() if not math.isnan(value)]
         return sum(present) / len(present) if present else math.nan
 
 
 @dataclass(frozen=True)
 class CaseInput:
-    """What a case and a model must have in common, as in the model card."""
+    """The input that a case and a model must share, as in the model card."""
 
     channels: Annotated[tuple[Channel, ...], Limits(minItems=1, maxItems=16)]
     spacing: Spacing = field(metadata={"key": "spacing_mm"})
@@ -59,10 +57,10 @@ class CaseRecord:
     """Metadata of a case.
 
     case_id: random. number: counts the cases of a store, for people. revision: counts from 1. added: the day of
-    adding. input: channels, spacing and orientation of the model grid, as in the model card. labels: what the values
-    mean. reviewed: values that the person looked at. absent: reviewed values that the person confirmed are not in
+    adding. input: channels, spacing and orientation of the model grid, as in the model card. labels: the names of the
+    values. reviewed: values that the person reviewed. absent: reviewed values that the person confirmed are not in
     this volume. shape: (z, y, x). scan, part: hashes of the volumes and of the stored voxels (:mod:`same_scan`); the
-    store adds the second to records of a time before both.
+    store adds the second to older records without both.
     """
 
     case_id: ShortHash
@@ -76,25 +74,25 @@ class CaseRecord:
     shape: tuple[Length, Length, Length]
     reviewed_voxels: Length
     tensors_sha256: Sha256
-    test_then_train: TestThenTrain | None = field(default=None, metadata=_NEEDED)
+    baseline_dice: BaselineDice | None = field(default=None, metadata={**_NEEDED, "key": "test_then_train"})
     scan: Annotated[tuple[ShortHash, ...], Limits(maxItems=255)] = ()
     part: Literal[""] | ShortHash = ""
     format: Literal[1] = field(default=1, metadata=_NEEDED)
 
     @property
     def reviewed_share(self) -> float:
-        """Share of the stored voxels that were reviewed."""
+        """Share of reviewed voxels among the stored ones."""
         return self.reviewed_voxels / math.prod(self.shape)
 
     def fits(self, card: ModelCard) -> bool:
-        """Whether the case lies on the grid, and was normalised as, the model of card reads."""
+        """Return whether the case has the grid and normalisation of the model of card."""
         return self.input == input_description(card)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that from_json reads."""
+        """Return the object that from_json reads."""
         content = record_json(self)
-        if self.test_then_train is not None:
-            dice = self.test_then_train.dice
+        if self.baseline_dice is not None:
+            dice = self.baseline_dice.dice
             content["test_then_train"]["dice"] = {
                 name: None if math.isnan(value) else round(value, 4) for name, value in dice.items()
             }
@@ -102,12 +100,12 @@ class CaseRecord:
 
     @classmethod
     def from_json(cls, text: bytes) -> CaseRecord:
-        """Check and build; raises ValueError with the reason."""
+        """Return the record in text, checked; raises ValueError with the reason."""
         record = read_record(cls, parse_json(text))
         datetime.date.fromisoformat(record.added)
         return record
 
 
 def input_description(card: ModelCard) -> CaseInput:
-    """What a case and a model must have in common: channels, spacing and orientation."""
+    """Return the input that a case and a model must share: channels, spacing and orientation."""
     return CaseInput(card.input.channels, card.input.spacing, card.input.orientation)

@@ -1,4 +1,4 @@
-"""What of a volume a person has reviewed: everything, a box, or some slices."""
+"""Masks of the reviewed part of a volume: a box or some slices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _AXES = {"k": 0, "j": 1, "i": 2}
 
 
 def reviewed_box(shape: tuple[int, int, int], box: Box) -> NDArray[np.bool_]:
-    """True inside the half-open voxel index box ((i0, i1), (j0, j1), (k0, k1)) of a volume of shape (z, y, x)."""
+    """Return a mask of shape (z, y, x) that is true inside the half-open index box ((i0, i1), (j0, j1), (k0, k1))."""
     mask = np.zeros(shape, dtype=bool)
     (i0, i1), (j0, j1), (k0, k1) = ((max(0, first), max(0, last)) for first, last in box)
     mask[k0:k1, j0:j1, i0:i1] = True
@@ -22,7 +22,7 @@ def reviewed_box(shape: tuple[int, int, int], box: Box) -> NDArray[np.bool_]:
 
 
 def reviewed_slices(shape: tuple[int, int, int], axis: str, indices: Iterable[int]) -> NDArray[np.bool_]:
-    """True in the slices of a volume of shape (z, y, x) that have these indices along axis "i", "j" or "k".
+    """Return a mask (z, y, x) that is true in the slices with these indices along axis "i", "j" or "k".
 
     Raises TrainingDataError for a slice outside the volume.
     """

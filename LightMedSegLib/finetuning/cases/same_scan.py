@@ -1,7 +1,7 @@
-"""Which cases are of the same scan, whatever it is called and however it was corrected.
+"""Detection of cases of the same scan by its voxels, whatever its name and corrections.
 
-Each record has short hashes of voxels, 64 bits: enough to tell a few thousand scans apart, and no more than the voxels
-that are stored beside them say anyway. Spacing, position and type of the voxels do not count.
+Each record has hashes of voxels with 64 bits: enough to distinguish a few thousand scans, and no more information than
+the stored voxels contain. Spacing, position and type of the voxels do not count.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _BYTES = 8
 
 
 def volume_hash(volume: sitk.Image) -> str:
-    """A hash of the voxels of a volume."""
+    """Return a hash of the voxels of a volume."""
     import SimpleITK as sitk
 
     return array_hash(sitk.GetArrayViewFromImage(volume))
 
 
 def array_hash(array: NDArray[Any]) -> str:
-    """A hash of numbers and shape; equal numbers of another type have the same."""
+    """Return a hash of numbers and shape that does not depend on the type of the numbers."""
     digest = hashlib.blake2b(str(array.shape).encode(), digest_size=_BYTES)
     for plane in array:
         # Plane by plane, because a copy of a large scan takes gigabytes. Adding zero makes -0.0 equal to 0.0.
@@ -38,12 +38,12 @@ def array_hash(array: NDArray[Any]) -> str:
 
 
 def same_scan(one: CaseRecord, other: CaseRecord) -> bool:
-    """Whether two cases share a volume, or were cut out of the same place of one."""
+    """Return whether two cases share a volume, or are the same crop of one."""
     return bool(set(one.scan) & set(other.scan)) or (one.part == other.part != "")
 
 
 def by_scan(records: Sequence[CaseRecord]) -> list[list[CaseRecord]]:
-    """The records in their order, those of the same scan together."""
+    """Return the records in their order, grouped by scan."""
     groups: list[list[CaseRecord]] = []
     for record in records:
         joined = [group for group in groups if any(same_scan(record, known) for known in group)]
@@ -59,7 +59,7 @@ def by_scan(records: Sequence[CaseRecord]) -> list[list[CaseRecord]]:
 
 
 def corrected_again(known: Sequence[CaseRecord], new: CaseRecord) -> list[CaseRecord]:
-    """The known cases of the same part as the new one, in which no other structure was reviewed."""
+    """Return the known cases of the same part as the new one that have no other reviewed structures."""
     return [
         record
         for record in known
@@ -68,7 +68,7 @@ def corrected_again(known: Sequence[CaseRecord], new: CaseRecord) -> list[CaseRe
 
 
 def same_scan_notes(stored: Iterable[CaseRecord | None], record: CaseRecord, replaces: str | None) -> list[str]:
-    """What the user should know about a case that was just added to those stored; replaces: what it was to replace."""
+    """Return sentences for the user about a case that was just added; replaces: the case that it was to replace."""
     notes = []
     if record.revision > 1 and record.case_id != replaces:
         notes.append(f"This scan was case {record.number} already: the new correction takes the place of the old one.")

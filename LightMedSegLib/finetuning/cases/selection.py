@@ -1,4 +1,4 @@
-"""Which of the stored cases a job learns from."""
+"""Selection of the stored cases that a job learns from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from LightMedSegLib.model.card import ModelCard
 
 
 def usable_records(store: CaseStore, wanted: Sequence[str], card: ModelCard) -> list[CaseRecord]:
-    """The wanted cases in their order, or all sound ones that fit the model where none are named.
+    """Return the wanted cases in their order; if none are named, all undamaged cases that fit the model.
 
     Raises TrainingDataError for a wanted case that is missing, damaged or does not fit, and if none is left.
     """
@@ -36,6 +36,6 @@ def usable_records(store: CaseStore, wanted: Sequence[str], card: ModelCard) -> 
 
 
 def reviewed_values(records: Collection[CaseRecord], labels: Sequence[Label]) -> set[int]:
-    """The values in labels of everything that was reviewed in any of the cases."""
+    """Return the values in labels of all structures that were reviewed in any of the cases."""
     names = {label.name.casefold() for record in records for label in record.labels if label.value in record.reviewed}
     return {label.value for label in labels if label.name.casefold() in names}

@@ -42,7 +42,7 @@ _LARGEST_RECORD = 1024 * 1024
 
 @dataclass(frozen=True)
 class CaseEntry:
-    """One case of the list; problem says in one sentence why it cannot be used (None: it can). size: bytes."""
+    """One case of the list. problem: why it cannot be used, in one sentence (None: it can). size: bytes."""
 
     case_id: str
     record: CaseRecord | None
@@ -60,20 +60,20 @@ class CaseStore:
         self.folder = folder if folder is not None else user_data_folder() / "cases"
 
     def list(self) -> _Entries:
-        """All cases in the order in which they were added, damaged ones, which have a problem, last."""
+        """Return all cases in the order of adding; damaged ones, which have a problem, are last."""
         entries = [self._entry(folder) for folder in self._case_folders()]
         return sorted(entries, key=lambda entry: entry.record.number if entry.record else math.inf)
 
     @property
     def size(self) -> int:
-        """Bytes on the disk, all revisions together."""
+        """Return the bytes on the disk of all revisions."""
         return sum(entry.size for entry in self.list())
 
     def add(self, case: StoredCase, replaces: str | None = None) -> CaseRecord:
         """Store a new case, or a new revision of the case called replaces; returns its record with id and hash.
 
-        Without replaces, another correction of what is stored already becomes a revision of that case, too, if it
-        covers all voxels that were reviewed there.
+        Without replaces, another correction of a stored scan also becomes a revision of its case, if it covers all
+        voxels that were reviewed there.
         Raises OutputError if the disk refuses, TrainingDataError if there is no case to replace.
         """
         if replaces is not None and replaces not in {folder.name for folder in self._case_folders()}:
@@ -97,7 +97,7 @@ class CaseStore:
         return record
 
     def load(self, case_id: str) -> StoredCase:
-        """The newest revision of a case; raises TrainingDataError if there is none or it is damaged."""
+        """Return the newest revision of a case; raises TrainingDataError if there is none or it is damaged."""
         folder = self.folder / case_id
         if not ID_PATTERN.fullmatch(case_id) or not self._newest(folder):
             raise TrainingDataError(f"There is no case {case_id}.")
@@ -130,7 +130,7 @@ class CaseStore:
             shutil.rmtree(doomed, ignore_errors=True)
 
     def clean(self) -> None:
-        """Remove what a crash left half done, unless a process is writing just now."""
+        """Remove unfinished files that a crash left, unless a process is writing."""
         with contextlib.suppress(OutputError), self._locked(wait_seconds=0.0) as alone:
             if not alone:
                 return
@@ -191,7 +191,7 @@ class CaseStore:
 
 @functools.lru_cache(maxsize=1000)
 def _part_hash(tensors: Path, digest: str) -> str:
-    """For records of a time before they had it; "" for damaged files. digest: the content that is in the cache."""
+    """Return the hash for older records without one; "" for damaged files. digest: key of the cache."""
     try:
         return array_hash(read_tensors(tensors)["image"])
     except (OSError, KeyError, ModelPackageError):

@@ -24,7 +24,7 @@ class StoredCase:
     reviewed: NDArray[np.bool_]
 
     def prepared(self, labels: Sequence[Label]) -> PreparedCase:
-        """For training a model with these labels, matched by name; unreviewed voxels are IGNORED.
+        """Return the case for training with these labels, matched by name; unreviewed voxels are IGNORED.
 
         Raises TrainingDataError when none of the reviewed labels is among them.
         """
@@ -43,6 +43,6 @@ class StoredCase:
         )
 
     def absent_in(self, labels: Sequence[Label]) -> set[int]:
-        """Values in labels of what the person confirmed is absent."""
+        """Return the values in labels of structures that the person confirmed as absent."""
         names = {label.name.casefold() for label in self.record.labels if label.value in self.record.absent}
         return {label.value for label in labels if label.name.casefold() in names}

@@ -1,1 +1,1 @@
-"""Whether a fine-tuned model may be offered for adoption: held-out cases, reference set and verdict."""
+"""The gate for fine-tuned models: folds, reference set and verdict."""

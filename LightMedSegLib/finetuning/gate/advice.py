@@ -1,4 +1,4 @@
-"""What a person can do: before a fine-tuning that will show little, and after one that was not accepted."""
+"""Advice for the user: before a fine-tuning that can show little, and after one that the gate rejected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.finetuning.gate.gate import Cause, Comparison
 
 _SMALL_CORRECTION = 0.9
-"""Dice of the prediction with its correction from which on there is little left to learn."""
+"""From this Dice of prediction and correction on, there is little left to learn."""
 
 _ENOUGH_SCANS = 3
 _WORSE = 0.01
@@ -21,10 +21,10 @@ _MOST_NAMES = 3
 
 
 def before_run(records: Sequence[CaseRecord]) -> str:
-    """What to expect of a job that learns from these cases, "" if it can show what it is worth."""
+    """Return what to expect of a job with these cases; "" if the gate can judge it well."""
     if len(by_scan(records)) != 1:
         return ""
-    means = [record.test_then_train.mean for record in records if record.test_then_train is not None]
+    means = [record.baseline_dice.mean for record in records if record.baseline_dice is not None]
     known = [mean for mean in means if not math.isnan(mean)]
     if known and min(known) >= _SMALL_CORRECTION:
         return (
@@ -39,7 +39,7 @@ def before_run(records: Sequence[CaseRecord]) -> str:
 
 
 def next_steps(causes: Sequence[Cause], held_out: Sequence[Comparison], scans: int) -> tuple[str, ...]:
-    """What to do about a version that was not accepted, a sentence each, the most promising first."""
+    """Return what the user can do about a rejected version, one sentence each, most promising first."""
     kinds = {cause.kind for cause in causes}
     steps = []
     if "mistake" in kinds:
@@ -68,14 +68,14 @@ def next_steps(causes: Sequence[Cause], held_out: Sequence[Comparison], scans: i
         )
     if "forgets" in kinds:
         steps.append(
-            "Add corrected scans like those that the model was made for, or keep the new version aside and use it only "
-            "for scans like the corrected ones."
+            "Add corrected scans like those that the model was trained for, or use the new version only for scans like "
+            "the corrected ones."
         )
     return tuple(steps)
 
 
 def _worse(causes: Sequence[Cause], held_out: Sequence[Comparison]) -> list[str]:
-    """Names of the structures that lost most, where that is a part of the reason."""
+    """Return the names of the structures that lost most, if a loss is among the causes."""
     if not {cause.kind for cause in causes} & {"not_better", "worse"}:
         return []
     named = [cause.structure for cause in causes if cause.kind == "worse"]

@@ -1,4 +1,4 @@
-"""How a network's labels meet the truth, window by window: all that the gate judges by."""
+"""Confusion matrices of predicted and true labels, counted window by window: the data that the gate judges by."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def confusion(
     cancel: CancelToken | None = None,
     windows: Sequence[Shape] | None = None,
 ) -> Confusion:
-    """Count every voxel of known truth in the windows (starts; None: those of the whole case) once.
+    """Return the confusion matrix of the windows, each voxel of known truth counted once.
 
-    The same windows before and after a training make the comparison fair. Raises CancelledError once cancel is set.
+    windows: start indices (z, y, x); None for the windows of the whole case. Use the same windows before and after a
+    training, so that the comparison is fair. Raises CancelledError once cancel is set.
     """
     total = np.zeros((num_classes, num_classes), dtype=np.int64)
     starts = windows_of(case, patch) if windows is None else windows
@@ -42,7 +43,7 @@ def confusion(
 
 
 def _of_labelled(counts: Confusion, labelled: Sequence[int] | None) -> Confusion:
-    """Labels that nobody looked for in this case counted as background, whatever was predicted or marked."""
+    """Return the counts with labels that were not reviewed in this case counted as background."""
     result = counts.copy()
     for value in range(1, len(counts)) if labelled is not None else ():
         if value not in (labelled or ()):
@@ -54,12 +55,12 @@ def _of_labelled(counts: Confusion, labelled: Sequence[int] | None) -> Confusion
 
 
 def dice_of(counts: Confusion, value: int) -> float:
-    """Dice of one label; nan where it is in neither."""
+    """Return the Dice of one label; nan if it is in neither segmentation."""
     both, total = int(counts[value, value]), int(counts[value].sum() + counts[:, value].sum())
     return 2 * both / total if total else math.nan
 
 
 def cross_dice(counts: Confusion, predicted: int, truth: int) -> float:
-    """Dice of what was predicted as one label with what is marked as another; nan where neither is there."""
+    """Return the Dice of one predicted label with another true label; nan if both are empty."""
     total = int(counts[predicted].sum() + counts[:, truth].sum())
     return 2 * int(counts[predicted, truth]) / total if total else math.nan

@@ -1,4 +1,4 @@
-"""Whether a fine-tuned model may be offered for adoption, and why not, in words."""
+"""The gate: the verdict on whether a fine-tuned model can be adopted, with the reasons as sentences."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from LightMedSegLib.finetuning.gate.confusion import Confusion, cross_dice, dice
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 
 _CLEARLY_ANOTHER = 0.3
-"""Dice with each other's prediction from which on two labels plainly lie on one another."""
+"""From this Dice of one label's prediction with the other label's correction on, two labels are swapped."""
 
 _LEARNT = 0.2
-"""Least Dice of a structure that the parent does not have."""
+"""Smallest accepted Dice of a structure that the parent does not have."""
 
 _FEW_VOXELS = 20
-"""A prediction of no more than this is noise; a correction may well have removed it."""
+"""A prediction of this many voxels or fewer is noise that a correction may have removed."""
 
 _CLEARLY_WORSE = 0.05
-"""Dice that a single label may lose although the mean rises."""
+"""Dice that a single label may lose if the mean rises."""
 
 _ENOUGH_VOXELS = 100
-"""Fewer held-out voxels of a structure, a sliver that the cut left, say nothing about it alone."""
+"""Fewest held-out voxels from which a single structure is judged; a sliver that the cut left shows nothing."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Dice of one label before and after, over all held-out voxels (nan: in neither); voxels: marked ones of them."""
+    """Dice of one label before and after over all held-out voxels; nan: in neither. voxels: those with the label."""
 
     name: str
     before: float
@@ -53,17 +53,17 @@ class Cause:
     after: float = math.nan
 
     def to_json(self) -> dict[str, Any]:
-        """Without the text, which is among the reasons."""
+        """Return the cause without its text, which is among the reasons."""
         dice = {"before": _rounded(self.before), "after": _rounded(self.after)}
         return {"kind": self.kind, "structure": self.structure, **dice}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """accepted: the candidate is better where it was held out, and has not forgotten. causes: what speaks against it.
+    """The gate's decision on a candidate.
 
-    held_out and reference: one row for each label; before and after are their means. next_steps: what the user can do
-    about the causes.
+    accepted: the candidate is better on the held-out cases and keeps its Dice on the reference set. causes: the reasons
+    against it. held_out and reference: one row for each label. next_steps: what the user can do about the causes.
     """
 
     accepted: bool
@@ -75,11 +75,11 @@ class Verdict:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The causes as sentences for the user."""
+        """Return the causes as sentences for the user."""
         return tuple(cause.text for cause in self.causes)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers for events, reports and the card; Dice that does not exist is null."""
+        """Return plain numbers for events, reports and the card; a Dice that does not exist is null."""
         return {
             "accepted": self.accepted,
             "reasons": list(self.reasons),
@@ -94,7 +94,7 @@ class Verdict:
 def mistakes(
     counts: Confusion, labels: Sequence[Label], reviewed: Collection[int], absent: Collection[int], case: str
 ) -> list[str]:
-    """What looks wrong in a correction, from how the parent's prediction meets it; a sentence each."""
+    """Return likely mistakes in a correction, found by comparing it with the parent's prediction, a sentence each."""
     found = []
     names = {label.value: label.name for label in labels}
     trusted = [value for value in names if value in reviewed]
@@ -115,14 +115,14 @@ def mistakes(
 
 
 def _swapped(counts: Confusion, one: int, other: int) -> bool:
-    # Both ways, because a poor model that finds one label everywhere meets every other label too.
+    # In both directions, because a poor model that finds one label everywhere overlaps every other label.
     crossed = min(_number(cross_dice(counts, one, other)), _number(cross_dice(counts, other, one)))
     straight = max(_number(dice_of(counts, one)), _number(dice_of(counts, other)))
     return crossed >= _CLEARLY_ANOTHER and crossed > straight
 
 
 def compare(before: Confusion, after: Confusion, labels: Sequence[Label], values: Collection[int]) -> list[Comparison]:
-    """Dice of the labels in values before and after."""
+    """Return the Dice before and after of the labels in values."""
     return [
         Comparison(
             label.name,
@@ -142,7 +142,7 @@ def judge(
     known: Collection[str],
     scans: int = 1,
 ) -> Verdict:
-    """The verdict from both tables; known: names of the parent's labels. scans: how many were learnt from."""
+    """Return the verdict from both tables. known: names of the parent's labels. scans: number of training scans."""
     against: list[Cause] = []
     notes: list[str] = []
     before, after = mean_dice(held_out)
@@ -181,7 +181,7 @@ def judge(
 
 
 def mean_dice(rows: Sequence[Comparison]) -> tuple[float, float]:
-    """Mean Dice before and after, over the labels that exist in both."""
+    """Return the mean Dice before and after, over the labels that exist in both."""
     pairs = [(row.before, row.after) for row in rows if not math.isnan(row.before + row.after)]
     return mean_without_nan(pair[0] for pair in pairs), mean_without_nan(pair[1] for pair in pairs)
 

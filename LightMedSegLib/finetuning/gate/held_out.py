@@ -1,4 +1,4 @@
-"""What is held out of the training to test it: whole cases by turns, or with a single case one half of it."""
+"""The folds of a fine-tuning: each holds out whole cases or, with a single case, one half of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 GAP_VOXELS = 2
-"""Left out on both sides of the cut, where the halves would know each other."""
+"""Voxels left out on both sides of the cut, so that the halves stay independent."""
 
 _SMALLEST_EXTENT = 8
 _QUANTILES = (0.4, 0.45, 0.5, 0.55, 0.6)
@@ -20,14 +20,14 @@ _ENOUGH = 0.2
 
 @dataclass(frozen=True)
 class Half:
-    """One side of a cut across a case: the voxels below cut along axis (z, y, x), or those from it on."""
+    """One side of a cut across a case along axis (z, y, x): indices below cut, or from cut on if upper."""
 
     axis: int
     cut: int
     upper: bool
 
     def of(self, case: PreparedCase) -> PreparedCase:
-        """The case with everything else IGNORED."""
+        """Return the case with all voxels outside this half IGNORED."""
         labels = np.full_like(case.labels, IGNORED)
         first = self.cut + GAP_VOXELS if self.upper else 0
         last = case.labels.shape[self.axis] if self.upper else self.cut - GAP_VOXELS
@@ -38,50 +38,54 @@ class Half:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A case, or a half of it."""
+class FoldCase:
+    """A case of a fold, or a half of one."""
 
     case_id: str
     half: Half | None = None
 
     def of(self, case: PreparedCase) -> PreparedCase:
-        """What of the case belongs to the piece."""
+        """Return the case, reduced to the half where there is one."""
         return case if self.half is None else self.half.of(case)
 
 
 @dataclass(frozen=True)
-class Part:
-    """One training: what is learnt from, and what it is tested on (nothing, for the candidate itself)."""
+class Fold:
+    """The cases of one training and those held out to test it (none for the candidate itself)."""
 
-    train: tuple[Piece, ...]
-    test: tuple[Piece, ...]
+    train: tuple[FoldCase, ...]
+    test: tuple[FoldCase, ...]
 
 
-def plan_parts(scans: Sequence[Sequence[str]], most: int, only: PreparedCase | None = None) -> list[Part]:
-    """The turns for these scans, each with its cases, at most so many; only is a case of a scan that is the only one.
+def plan_folds(scans: Sequence[Sequence[str]], most: int, only: PreparedCase | None = None) -> list[Fold]:
+    """Return at most ``most`` folds of the scans, each scan given by its case identifiers.
 
-    Cases of one scan are held out together: a test on what was trained on shows nothing. A single scan has one turn,
-    not two, because the time of a second is better spent on a longer training; only one of its cases is used, because
-    the other ones may overlap with it. None where its structures are too small to be cut.
+    only: the case to cut in two if there is a single scan. The cases of one scan are held out together, because a test
+    on training data shows nothing. A single scan gives one fold, not two, because the time of a second one is better
+    spent on a longer training; only one of its cases is used, because the others may overlap with it. The list is
+    empty if the structures of a single scan are too small to be cut.
     """
     if len(scans) == 1 and only is not None:
         cut = best_cut(only)
         if cut is None:
             return []
-        lower, upper = (Piece(only.name, Half(*cut, upper=side)) for side in (False, True))
-        return [Part((lower,), (upper,))]
+        lower, upper = (FoldCase(only.name, Half(*cut, upper=side)) for side in (False, True))
+        return [Fold((lower,), (upper,))]
     count = min(len(scans), most)
-    groups = [tuple(Piece(case_id) for scan in scans[number::count] for case_id in scan) for number in range(count)]
+    groups = [tuple(FoldCase(case_id) for scan in scans[number::count] for case_id in scan) for number in range(count)]
     return [
-        Part(tuple(piece for other, group in enumerate(groups) if other != number for piece in group), groups[number])
+        Fold(
+            tuple(fold_case for other, group in enumerate(groups) if other != number for fold_case in group),
+            groups[number],
+        )
         for number in range(count)
     ]
 
 
 def best_cut(case: PreparedCase) -> tuple[int, int] | None:
-    """Axis and index of the cut that leaves much of many structures on both sides; None for tiny structures.
+    """Return axis and index of the cut that divides the structures best; None for structures too small to be cut.
 
-    Most structures of which each side holds enough to judge by; then the largest mean of their smaller shares.
+    The best cut leaves enough of most structures on both sides; ties go to the largest mean of the smaller shares.
     """
     known = case.labels != IGNORED
     structures = known & (case.labels > 0)
@@ -101,7 +105,7 @@ def best_cut(case: PreparedCase) -> tuple[int, int] | None:
 
 
 def _smaller_shares(below: NDArray[np.bool_], values: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """For each structure the share of it on the side that holds less."""
+    """Return, for each structure, the share of its voxels on the side that holds fewer."""
     total = np.bincount(values)
     lower = np.bincount(values, weights=below, minlength=len(total))
     share = lower[total > 0] / total[total > 0]

@@ -1,12 +1,12 @@
-"""The few openly licensed or synthetic cases that a model carries, so that fine-tuning does not make it forget.
+"""The reference set: openly licensed or synthetic cases in a model package that guard fine-tuning against forgetting.
 
 ``reference.safetensors`` holds, for each case number n from 0, ``n.labels`` (uint8, z y x) and either
 
 - ``n.image`` (uint8, channel z y x), ``n.scale`` (float32: smallest value and step, so that a voxel is smallest + step
   * stored) and ``n.labelled`` (uint8, the label values that were marked), or
-- ``n.spacing`` (float32, z y x in mm): then the labels are the indices of a labelmap, of which the images are made by
-  the synthesis that the model was trained with, as ``training.toml`` in the same folder says, and interpolated to the
-  model's grid. Whole heads take a hundredth of the bytes so, and every case gives several images.
+- ``n.spacing`` (float32, z y x in mm): then the labels are the indices of a labelmap. Its images are synthesised with
+  the model's own recipe, ``training.toml`` in the same folder, and resampled to the model's grid. A whole head takes
+  a hundredth of the bytes this way, and every case gives several images.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _STEP = 16  # sides of an image are multiples of it: what networks with four hal
 
 
 def encode_reference(cases: Sequence[PreparedCase], num_labels: int) -> dict[str, NDArray[Any]]:
-    """The arrays of a reference file, 8 bits a voxel."""
+    """Return the arrays of a reference file with 8 bits per voxel."""
     arrays: dict[str, NDArray[Any]] = {}
     for number, case in enumerate(cases):
         image = case.image.astype(np.float32)
@@ -52,7 +52,7 @@ def encode_reference(cases: Sequence[PreparedCase], num_labels: int) -> dict[str
 
 
 def encode_labelmaps(cases: Sequence[PreparedCase], spacing: tuple[float, float, float]) -> dict[str, NDArray[Any]]:
-    """The arrays of a reference file of index maps (cases prepared for synthesis) with voxels of spacing (z, y, x)."""
+    """Return the arrays of a reference file of index maps (cases prepared for synthesis); spacing (z, y, x) in mm."""
     arrays: dict[str, NDArray[Any]] = {}
     for number, case in enumerate(cases):
         arrays[f"{number}.labels"] = case.labels
@@ -61,7 +61,7 @@ def encode_labelmaps(cases: Sequence[PreparedCase], spacing: tuple[float, float,
 
 
 def read_reference(model: Model) -> list[PreparedCase]:
-    """The cases that the model carries, none if its card names none; images of one labelmap have the same name.
+    """Return the model's reference cases, none if its card names none; images of one labelmap have the same name.
 
     Raises ModelPackageError if the file is missing, not the one of the card, or damaged.
     """
@@ -82,10 +82,10 @@ def read_reference(model: Model) -> list[PreparedCase]:
 
 
 def rehearsed_and_checked(cases: Sequence[PreparedCase]) -> tuple[list[PreparedCase], list[PreparedCase]]:
-    """Cases to train on again, and others to look for forgetting on; no case is both.
+    """Return the cases for rehearsal and those that test for forgetting; no case is in both.
 
-    Images that were made of labelmaps are only looked at: to rehearse them brought their own Dice up, but neither that
-    of real scans nor that of other made images (finetune_protocol_shift.py).
+    Synthetic images are only for testing: rehearsing them raised their own Dice, but neither that of real scans nor
+    that of other synthetic images (finetune_protocol_shift.py).
     """
     if any(case.name.startswith(_MADE) for case in cases):
         return [], list(cases)
@@ -93,7 +93,10 @@ def rehearsed_and_checked(cases: Sequence[PreparedCase]) -> tuple[list[PreparedC
 
 
 def _made_of_labelmaps(model: Model, arrays: dict[str, NDArray[Any]], count: int) -> list[PreparedCase]:
-    """Raises ValueError or KeyError for arrays of a wrong form, ModelPackageError for a recipe that does not fit."""
+    """Return the cases in the arrays of a reference file.
+
+    Raises ValueError or KeyError for arrays of a wrong form, ModelPackageError for a recipe that does not fit.
+    """
     try:
         recipe = read_configuration(model.folder / RECIPE_FILE)
         if not recipe.synthesis.active or recipe.num_classes > model.card.num_classes:
@@ -112,7 +115,7 @@ def _images(
     if labels.ndim != 3 or labels.dtype != np.uint8 or not labels.any() or spacing.shape != (3,):
         raise ValueError(f"case {number} is no labelmap")
     own = spacing / np.array(model.card.input.spacing[::-1], dtype=np.float32)
-    # The model's file decides how much memory is asked for, and it may come from anywhere.
+    # The file decides how much memory is allocated, and it can come from anywhere.
     if not (own > 1 / _MOST_RESIZING).all() or not (own < _MOST_RESIZING).all():
         raise ValueError(f"case {number} has voxels of {spacing.tolist()} mm")
     if labels.size * float(np.prod(own)) > _MOST_VOXELS:

@@ -24,12 +24,12 @@ def jobs_folder() -> Path:
 
 
 def was_interrupted(folder: Path) -> bool:
-    """Whether a job began in folder and came to no verdict; started again with the same cases it goes on."""
+    """Whether a job in folder has started but has no verdict; started again with the same cases, it resumes."""
     return (folder / JOB_FILE).is_file() and (folder / WORK_FOLDER).is_dir() and not (folder / RESULT_FILE).exists()
 
 
 def last_result(folder: Path) -> dict[str, Any] | None:
-    """What the last job in folder came to, as its verdict event has it; None if there is nothing to show."""
+    """The verdict event of the last job in folder; None if there is none."""
     try:
         content = parse_json((folder / RESULT_FILE).read_bytes())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""A whole fine-tuning job: baseline, training by turns, gate, candidate."""
+"""A complete fine-tuning job: baseline, cross-validation, gate, candidate."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from LightMedSegLib.finetuning.gate.advice import next_steps
 from LightMedSegLib.finetuning.gate.confusion import Confusion, confusion
 from LightMedSegLib.finetuning.gate.cross_validation import (
     Counts,
+    FoldContext,
     Report,
-    Workshop,
     counts_from_json,
     counts_to_json,
-    run_part,
+    evaluate,
+    run_fold,
     summed,
-    test,
     trained_weights,
 )
 from LightMedSegLib.finetuning.gate.gate import Cause, Comparison, Verdict, compare, judge, mean_dice, mistakes
-from LightMedSegLib.finetuning.gate.held_out import Part, Piece, plan_parts
+from LightMedSegLib.finetuning.gate.held_out import Fold, FoldCase, plan_folds
 from LightMedSegLib.finetuning.gate.reference_set import read_reference, rehearsed_and_checked
 from LightMedSegLib.finetuning.job.description import LOCK_FILE, RESULT_FILE, WORK_FOLDER, JobDescription
 from LightMedSegLib.finetuning.job.work_folder import WorkFolder
@@ -122,15 +122,15 @@ class _Job:
         work = self._work
         resumed = work.begin(self._fingerprint())
         work.write("parent", {"asked": self._description.model, "identifier": self._model.card.identifier})
-        shop = self._workshop(work)
+        context = self._fold_context(work)
         ids = [record.case_id for record in self._records]
-        parts = plan_parts(self._scans(), shop.settings.max_parts, self._only_case(shop))
+        folds = plan_folds(self._scans(), context.settings.max_parts, self._only_case(context))
         self._report({
             "event": "start", "model": self._model.card.identifier, "device": self._device.type, "cases": len(ids),
-            "parts": len(parts) + 1, "steps": shop.settings.steps, "labels": [label.name for label in self._labels],
+            "parts": len(folds) + 1, "steps": context.settings.steps, "labels": [label.name for label in self._labels],
             "resumed": resumed,
         })  # fmt: skip
-        untouched, reference_before, wrong = self._baseline(shop, parts)
+        untouched, reference_before, wrong = self._baseline(context, folds)
         if wrong:
             causes = tuple(Cause("mistake", text) for text in wrong)
             return self._end(work, Verdict(False, causes, next_steps=next_steps(causes, (), len(self._scans()))), None)
@@ -140,55 +140,55 @@ class _Job:
         before: Counts = {}
         after: Counts = {}
         self._report({"event": "baseline", **self._scores(everything, everything)})
-        for number, part in enumerate(parts):
+        for number, fold in enumerate(folds):
             before = summed(before, untouched[number])
-            after = summed(after, run_part(shop, part, number, len(parts) + 1))
-            self._report({"event": "part", "part": number + 1, "parts": len(parts) + 1, **self._scores(before, after)})
-        # The candidate itself learns from everything, in the very way that the parts were tested.
-        run_part(shop, Part(tuple(map(Piece, ids)), ()), len(parts), len(parts) + 1)
+            after = summed(after, run_fold(context, fold, number, len(folds) + 1))
+            self._report({"event": "part", "part": number + 1, "parts": len(folds) + 1, **self._scores(before, after)})
+        # The candidate itself learns from everything, in the very way that the folds were tested.
+        run_fold(context, Fold(tuple(map(FoldCase, ids)), ()), len(folds), len(folds) + 1)
         self._report({"event": "testing"})
-        share, reference_after = self._share(shop, len(parts), reference_before)
+        share, reference_after = self._share(context, len(folds), reference_before)
         if share < 1:
             after = {}
-            for number, part in enumerate(parts):
-                after = summed(after, test(shop, self._tuned(shop, number, share), part))
+            for number, fold in enumerate(folds):
+                after = summed(after, evaluate(context, self._tuned(context, number, share), fold))
         verdict = self._verdict(before, after, reference_before, reference_after)
         if share < 1:
             note = f"So that it does not forget, {share:.0%} of what the training changed is kept."
             verdict = replace(verdict, notes=(*verdict.notes, note))
-        tensors = self._tuned(shop, len(parts), share).state_dict()
+        tensors = self._tuned(context, len(folds), share).state_dict()
         halves = {name: value.to(torch.float16).cpu() for name, value in tensors.items()}
-        settings = {**shop.settings.to_json(), "kept_share": share, "voxel_size_factor": shop.coarseness}
+        settings = {**context.settings.to_json(), "kept_share": share, "voxel_size_factor": context.coarseness}
         return self._end(work, verdict, self._package(work, verdict, halves, settings))
 
     def _scans(self) -> list[list[str]]:
         return [[record.case_id for record in records] for records in by_scan(self._records)]
 
-    def _only_case(self, shop: Workshop) -> PreparedCase | None:
+    def _only_case(self, context: FoldContext) -> PreparedCase | None:
         """The case with the most to see, where all are of one scan."""
         if len(self._scans()) > 1:
             return None
         shown = max(self._records, key=lambda one: (len(one.reviewed) > len(one.absent), one.reviewed_voxels))
-        return shop.load(shown.case_id)
+        return context.load(shown.case_id)
 
-    def _tuned(self, shop: Workshop, number: int, share: float) -> torch.nn.Module:
+    def _tuned(self, context: FoldContext, number: int, share: float) -> torch.nn.Module:
         """The network of the training number, with that share of what was learnt, as exact as it will be kept."""
-        network = shop.fresh_network()
+        network = context.fresh_network()
         parent = {name: value.cpu() for name, value in network.state_dict().items()}
-        weights = blended(parent, trained_weights(shop.work, number), share, self._model.card.num_classes)
+        weights = blended(parent, trained_weights(context.work, number), share, self._model.card.num_classes)
         network.load_state_dict({name: value.to(torch.float16).float() for name, value in weights.items()})
         return network
 
-    def _share(self, shop: Workshop, number: int, reference_before: Confusion) -> tuple[float, Confusion]:
+    def _share(self, context: FoldContext, number: int, reference_before: Confusion) -> tuple[float, Confusion]:
         """How much of the training number is kept, and what the reference set says of it."""
         found: dict[float, Confusion] = {}
 
         def loss_at(share: float) -> float:
-            found[share] = self._on_reference(shop, self._tuned(shop, number, share))
+            found[share] = self._on_reference(context, self._tuned(context, number, share))
             before, after = mean_dice(self._reference_table(reference_before, found[share]))
             return before - after
 
-        share = largest_share(loss_at, shop.settings.reference_tolerance)
+        share = largest_share(loss_at, context.settings.reference_tolerance)
         if share not in found:
             loss_at(share)
         return share, found[share]
@@ -209,7 +209,7 @@ class _Job:
         )
         return hashlib.sha256(content.encode()).hexdigest()
 
-    def _workshop(self, work: WorkFolder) -> Workshop:
+    def _fold_context(self, work: WorkFolder) -> FoldContext:
         card, classes = self._model.card, len(self._labels) + 1
         x, y, z = card.input.spacing
         network = grown_network(self._model, classes)
@@ -220,10 +220,10 @@ class _Job:
         # A structure that the parent does not have takes longer to learn than another look of those that it has.
         steps = grid.steps * (2 if classes > card.num_classes else 1)
         spacing = z * grid.coarseness, y * grid.coarseness, x * grid.coarseness
-        return Workshop(
+        return FoldContext(
             task=Task(grid.patch, spacing, classes, classes - card.num_classes),
             coarseness=grid.coarseness,
-            view=card.input.patch,
+            window=card.input.patch,
             near_structures=card.input.preview_spacing is not None,
             settings=replace(settings, batch=grid.batch, steps=steps),
             device=self._device,
@@ -246,42 +246,42 @@ class _Job:
             self._load(case_id), parent, card.num_classes, card.input.patch, self._device, self._cancel
         )
 
-    def _baseline(self, shop: Workshop, parts: Sequence[Part]) -> tuple[list[Counts], Confusion, list[str]]:
-        """Counts of the parent on what each part holds out, on the reference set, and what looks wrong."""
-        done = shop.work.read("baseline")
+    def _baseline(self, context: FoldContext, folds: Sequence[Fold]) -> tuple[list[Counts], Confusion, list[str]]:
+        """Counts of the parent on what each fold holds out, on the reference set, and what looks wrong."""
+        done = context.work.read("baseline")
         if done is not None:
             return (
-                [counts_from_json(part) for part in done["held_out"]],
+                [counts_from_json(fold) for fold in done["held_out"]],
                 np.array(done["reference"]),
                 list(done["wrong"]),
             )
-        network = shop.fresh_network()
+        network = context.fresh_network()
         wrong: list[str] = []
         for record in self._records:
             stored = self._cases.load(record.case_id)
             case = stored.prepared(self._labels)
             known = [label for label in self._labels if label.value < self._model.card.num_classes]
-            whole = test(shop, network, Part((), (Piece(record.case_id),)))[record.case_id]
+            whole = evaluate(context, network, Fold((), (FoldCase(record.case_id),)))[record.case_id]
             wrong += mistakes(whole, known, case.labelled or (), stored.absent_in(self._labels), str(record.number))
-        held_out = [test(shop, network, part) for part in parts]
-        reference = self._on_reference(shop, network)
-        shop.work.write(
+        held_out = [evaluate(context, network, fold) for fold in folds]
+        reference = self._on_reference(context, network)
+        context.work.write(
             "baseline",
-            {"held_out": [counts_to_json(part) for part in held_out], "reference": reference.tolist(), "wrong": wrong},
+            {"held_out": [counts_to_json(fold) for fold in held_out], "reference": reference.tolist(), "wrong": wrong},
         )
         return held_out, reference, wrong
 
-    def _on_reference(self, shop: Workshop, network: torch.nn.Module) -> Confusion:
-        classes = shop.task.num_classes
+    def _on_reference(self, context: FoldContext, network: torch.nn.Module) -> Confusion:
+        classes = context.task.num_classes
         total: Confusion = np.zeros((classes, classes), dtype=np.int64)
         stride = int(getattr(network, "total_stride", 1))
         for case in self._checked:
             # A crop or a made image that the network can take as it is needs no border that nobody saw.
             shape = (case.labels.shape[0], case.labels.shape[1], case.labels.shape[2])
-            fits = all(side % stride == 0 and side <= most for side, most in zip(shape, shop.view, strict=True))
-            view = shape if fits else shop.view
-            windows = windows_of(case, view, shop.near_structures)
-            total = total + confusion(network, case, classes, view, self._device, self._cancel, windows)
+            fits = all(side % stride == 0 and side <= most for side, most in zip(shape, context.window, strict=True))
+            window = shape if fits else context.window
+            windows = windows_of(case, window, context.near_structures)
+            total = total + confusion(network, case, classes, window, self._device, self._cancel, windows)
         return total
 
     def _verdict(self, before: Counts, after: Counts, old: Confusion, new: Confusion) -> Verdict:

@@ -16,7 +16,7 @@ class FinetuneSettings:
     """Numbers of one fine-tuning run.
 
     The defaults come from Testing/Benchmarks/finetune_site_shift.py. steps is per training: a job trains once for each
-    part that is held out by turns, and once on everything.
+    fold, and once on all cases.
     """
 
     steps: Annotated[int, Limits(minimum=1, maximum=100_000)] = 30

@@ -1,4 +1,4 @@
-"""The intermediate results of a job, so that one that was killed goes on instead of beginning again."""
+"""The intermediate results of a job, so that a killed job resumes instead of starting over."""
 
 from __future__ import annotations
 

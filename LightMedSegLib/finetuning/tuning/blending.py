@@ -1,8 +1,8 @@
-"""How much of what a fine-tuning changed is kept: as much as does not make the model forget.
+"""The share of a fine-tuning's weight changes that is kept: the largest that does not make the model forget.
 
 Weights between the parent's and the tuned ones keep most of the gain and lose less elsewhere (Wortsman et al., "Robust
-fine-tuning of zero-shot models", CVPR 2022). The share is chosen by the reference set alone, so that what is held out
-of the corrections stays an honest test.
+fine-tuning of zero-shot models", CVPR 2022). Only the reference set decides the share, so that the held-out
+corrections remain an honest test.
 """
 
 from __future__ import annotations

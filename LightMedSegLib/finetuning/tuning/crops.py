@@ -40,7 +40,7 @@ def training_crops(case: PreparedCase, patch: Shape, count: int, seed: int) -> l
 
 
 def crops_per_case(cases: int, patch: Shape) -> int:
-    """How many crops for patches of this size each of so many cases may give."""
+    """The largest number of crops per case, for patches of this size and this number of cases."""
     return max(1, min(24, int(MOST_VOXELS / (math.prod(patch) * _MARGIN**3)) // max(1, cases)))
 
 

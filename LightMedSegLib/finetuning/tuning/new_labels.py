@@ -1,4 +1,4 @@
-"""Room in a network for structures that its parent does not know."""
+"""Output channels for structures that the parent network does not have."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def all_labels(labels: Sequence[Label], records: Iterable[CaseRecord]) -> tuple[
 def grown_network(model: Model, num_classes: int) -> torch.nn.Module:
     """The model's network, on the CPU, with output channels for num_classes.
 
-    All weights of the known classes are the parent's, to the bit. A new class starts as a copy of the background
+    All weights of the known classes are exactly the parent's. A new class starts as a copy of the background
     that is _RELUCTANCE logits less likely: it is predicted nowhere at first, but has a gradient everywhere.
     """
     parent = model.build_network()

@@ -60,12 +60,12 @@ def shortened(patch: Shape, stride: int, most_voxels: int) -> Shape:
 
 
 def coarsened(case: PreparedCase, coarseness: float) -> PreparedCase:
-    """The case on voxels so many times as large: its image interpolated linearly, of labels the nearest."""
+    """The case with voxels larger by this factor: the image interpolated linearly, the labels by nearest neighbour."""
     return case if coarseness == 1.0 else resized(case, [1 / coarseness] * 3)
 
 
 def resized(case: PreparedCase, factors: Sequence[float]) -> PreparedCase:
-    """The case with so many times as many voxels (z, y, x), as a scan of its resolution on another grid."""
+    """The case with its numbers of voxels (z, y, x) multiplied by the factors: the same scan on another grid."""
     shape = tuple(max(1, round(size * factor)) for size, factor in zip(case.labels.shape, factors, strict=True))
     image, labels = (torch.from_numpy(array.astype(np.float32)) for array in (case.image, case.labels))
     image = functional.interpolate(image[None], shape, mode="trilinear", align_corners=False)[0]

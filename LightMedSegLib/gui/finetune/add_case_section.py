@@ -103,7 +103,7 @@ class AddCaseSection:
         if job.state is JobState.DONE:
             record = job.outcome.record
             stored = _("Case {number} is stored. {dice}").format(
-                number=record.number, dice=dice_text(record.test_then_train)
+                number=record.number, dice=dice_text(record.baseline_dice)
             )
             self._say(" ".join([stored, *job.outcome.notes]))
             self._panel.steps.open(TRAIN)

@@ -94,14 +94,14 @@ def _row(entry: CaseEntry) -> tuple[str, ...]:
     if record is None:
         return (_("damaged"), "", "", size_text(entry.size))
     number = str(record.number) if record.revision == 1 else f"{record.number} ({record.revision})"
-    trial = record.test_then_train
+    trial = record.baseline_dice
     return (number, record.added, number_text(trial.mean if trial is not None else None), size_text(entry.size))
 
 
 def _details(entry: CaseEntry) -> str:
     if entry.record is None:
         return entry.problem or ""
-    trial = entry.record.test_then_train
+    trial = entry.record.baseline_dice
     scores = trial.dice if trial is not None else {}
     lines = [_("{structure}: {dice}").format(structure=name, dice=number_text(dice)) for name, dice in scores.items()]
     return "\n".join([_("Dice of the untouched prediction with your correction:"), *lines])

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from LightMedSegLib.gui.widgets.times import duration_text
 
 if TYPE_CHECKING:
-    from LightMedSegLib.finetuning.cases.record import TestThenTrain
+    from LightMedSegLib.finetuning.cases.record import BaselineDice
     from LightMedSegLib.finetuning.job.progress import JobProgress
     from LightMedSegLib.finetuning.versions import TunedVersion
 
@@ -34,7 +34,7 @@ def size_text(size: int) -> str:
     return _("{size:.1f} MB").format(size=size / 1e6)
 
 
-def dice_text(trial: TestThenTrain | None) -> str:
+def dice_text(trial: BaselineDice | None) -> str:
     """The Dice of the untouched prediction with the correction."""
     if trial is None or math.isnan(trial.mean):
         return _("No structure was in both the prediction and the correction.")

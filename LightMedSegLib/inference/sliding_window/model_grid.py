@@ -59,7 +59,7 @@ def _predict(
     mirror: Sequence[str],
     kept: Callable[[torch.Tensor], torch.Tensor],
 ) -> Iterator[torch.Tensor]:
-    """What kept makes of the logits' planes (y, x, classes), of all planes of each image."""
+    """For each image, kept() applied to every plane of the logits (y, x, classes)."""
     flips = mirror_flips(mirror)
     planes: list[torch.Tensor] = []
 

@@ -103,7 +103,7 @@ class Predictor:
     def in_batches(self, windows: Sequence[NDArray[np.float32]]) -> Iterator[torch.Tensor]:
         """Logits (classes, z, y, x) of each window (channels, z, y, x), in order, as many at once as memory allows.
 
-        Each is valid until the next is asked for. Halves the batch when memory runs out, and keeps it so; with a batch
+        Each is valid until the next is requested. Halves the batch when memory runs out, and keeps it so; with a batch
         of one torch's error is raised.
         """
         done = 0

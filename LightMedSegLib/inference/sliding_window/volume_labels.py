@@ -84,12 +84,12 @@ class _Progress:
         self._inside = 0.0
 
     def window(self, done: int) -> None:
-        """Report that so many windows are complete."""
+        """Report how many windows are complete."""
         self._window = done
         self.inside(0.0)
 
     def plane(self, index: int) -> None:
-        """Report that the plane of that number became labels."""
+        """Report that the labels of plane number index are done."""
         self._plane = index + 1
         self.inside(self._inside)
 

@@ -1,1 +1,1 @@
-"""Cases to learn from: their files, lists of them, and descriptions of datasets."""
+"""Training cases: their files, lists of cases, and dataset descriptions."""

@@ -1,4 +1,4 @@
-"""One case to learn from: where its files are."""
+"""One training case: the paths of its files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 class Case:
     """One volume (one file per channel) with its labelmap.
 
-    labelled holds the label values that the annotator looked for; None means all of them. A structure
-    that is not in it may be present in the image without being marked, so the loss leaves it out. dataset_labels
-    are the values and names of the dataset's description, which lies at dataset_file.
+    labelled has the label values that the annotator looked for; None means all of them. Other structures may be
+    present in the image without a label, so the loss ignores them. dataset_labels are the values and names in the
+    dataset description at dataset_file.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Training cases from a list in a CSV file."""
+"""Training cases from a CSV file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dataset.json of nnU-Net and of the Medical Segmentation Decathlon says about labels and channels."""
+"""Labels and channels in the dataset.json of nnU-Net and of the Medical Segmentation Decathlon."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DATASET_FILE = "dataset.json"
 
 
 def declared_labels(folder: Path) -> dict[str, int]:
-    """The value of each label name in folder/dataset.json; empty without the file or without labels in it.
+    """Return the value of each label name in folder/dataset.json; empty without the file or without labels in it.
 
-    nnU-Net writes a label as name and value, the Decathlon as value and name; nnU-Net's regions (a name with several
-    values) are no labels.
+    nnU-Net maps names to values, the Decathlon values to names; nnU-Net's regions (a name with several values) are no
+    labels.
 
     Raises InputImageError for a file that is no dataset description, two names with one value, and a name with two.
     """
@@ -46,7 +46,7 @@ def declared_labels(folder: Path) -> dict[str, int]:
 
 
 def declared_channels(folder: Path) -> int | None:
-    """The number of channels of each case by folder/dataset.json; None where it is not said.
+    """Return the number of channels of each case in folder/dataset.json; None if it is not given.
 
     Raises InputImageError for a file that is no dataset description.
     """

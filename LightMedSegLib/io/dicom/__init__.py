@@ -1,1 +1,1 @@
-"""The tags of DICOM slices, and the stack that the slices make."""
+"""The tags of DICOM slices, and their stack."""

@@ -1,8 +1,8 @@
-"""Slices that the image reader would misread, written again in a form that it reads right.
+"""Copies of slices that the image reader misreads, in a form that it reads correctly.
 
-GDCM inverts the values of MONOCHROME1, which only says how to show them, and looks for place and rescaling in few
-classes of objects. A copy as a plain CT slice, with nothing but pixels, place and rescaling in it, is read as it is
-meant by every version.
+GDCM inverts the values of MONOCHROME1, which only describes their display, and reads position and rescaling in few
+classes of objects only. Every version reads a copy correctly that is a plain CT slice with nothing but pixels,
+position and rescaling.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _MEANINGLESS_UID = "1.2.826.0.1.3680043.2.1125"
 
 @contextmanager
 def readable_files(slices: Sequence[SliceTags], folder: Path) -> Iterator[list[str]]:
-    """A file for each slice that the image reader reads right: its own, or a copy while the context lasts.
+    """Yield a file for each slice that the image reader reads correctly: the original, or a temporary copy.
 
-    Copies lie in a folder that only the user can read, without any data of the patient. Raises InputImageError,
-    beginning with folder, for damaged slices.
+    Copies are in a folder that only the user can read, and contain no patient data. Raises InputImageError, beginning
+    with folder, for damaged slices.
     """
     if not any(_needs_copy(one) for one in slices):
         yield [one.file for one in slices]

@@ -1,4 +1,4 @@
-"""The slices of a DICOM series as one stack: their order and the place of the volume, from their own positions."""
+"""The slices of a DICOM series as one stack: their order and the geometry of the volume, from the slice positions."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ TILT_TOLERANCE = 0.01
 """Allowed sideways shift of a slice against the first, as a fraction of the distance along the normal."""
 
 _DISTANCE_TOLERANCE = 0.01
-"""SpacingBetweenSlices may differ by this fraction from the distance of the positions before it is worth a note."""
+"""SpacingBetweenSlices may differ by this fraction from the distance of the positions without a note."""
 
 MONOCHROME_1 = "MONOCHROME1"
 _UNITS_IN_HEADER = ("CT", "PT")
-"""Modalities whose values are measured, however they are to be shown."""
+"""Modalities with measured values, whatever their display."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """slices: in the order of their position along the normal. stated: the place of the volume of these slices."""
+    """slices: in the order of their position along the normal. stated: the geometry of their volume."""
 
     slices: tuple[SliceTags, ...]
     stated: StatedGeometry
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The slices' files, in order."""
+        """The files of the slices, in order."""
         return tuple(one.file for one in self.slices)
 
 
 def stack_of(folder: Path, files: Sequence[str]) -> Stack:
-    """The stack of the slices in files; raises InputImageError, beginning with folder, if they are none."""
+    """Return the stack of the slices in files; raises InputImageError, beginning with folder, if they are no stack."""
     slices = [read_slice_tags(file, folder) for file in files]
     first = slices[0]
     directions = np.array([[*one.row, *one.column] for one in slices])
@@ -59,7 +59,7 @@ def stack_of(folder: Path, files: Sequence[str]) -> Stack:
 
 
 def _distance(folder: Path, offsets: np.ndarray, normal: np.ndarray) -> float:
-    """Mean distance of the slices; raises InputImageError unless they are evenly spaced and stacked at right angles."""
+    """Return the mean distance of the slices; raises InputImageError unless they are evenly spaced and not sheared."""
     along = offsets @ normal
     steps = np.diff(along)
     step = float(np.median(steps))

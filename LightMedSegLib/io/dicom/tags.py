@@ -1,7 +1,7 @@
-"""What each slice of a DICOM series says of its place and its values, read with pydicom.
+"""Position and rescaling of each slice of a DICOM series, read with pydicom.
 
-The image reader looks for these in few classes of objects only, and not in the functional groups of enhanced ones;
-there it takes 1 mm at (0, 0, 0). No patient data is read out, shown or kept.
+The image reader reads these tags in few classes of objects only, and not in the functional groups of enhanced ones;
+for others it assumes 1 mm at (0, 0, 0). No patient data is read, shown or stored.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ _GROUPS = {
 
 _GROUP_SEQUENCES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 _DETECTORS = "DetectorInformationSequence"
-"""Where slices of nuclear medicine have their place."""
+"""The sequences with the position of slices in nuclear medicine."""
 
 _TAGS = [
-    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, "FrameOfReferenceUID", "ImagerPixelSpacing", "Modality", "NumberOfFrames",
-    "PhotometricInterpretation", "SOPClassUID",
+    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, "BodyPartExamined", "FrameOfReferenceUID", "ImagerPixelSpacing",
+    "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID",
 ]  # fmt: skip
 
 _UNIT_TOLERANCE = 0.01
-"""Of the length of direction cosines, which some programs write with two or three digits."""
+"""Tolerance of the length of direction cosines, which some programs write with two or three digits."""
 
 
 @dataclass(frozen=True)
 class SliceTags:
     """One slice. Directions and position are LPS, lengths mm.
 
-    row, column: directions of x and y, unit vectors at right angles. spacing: (x, y). imager_spacing: the same on the
+    row, column: directions of x and y, orthogonal unit vectors. spacing: (x, y). imager_spacing: spacing on the
     detector, None if it is not given. distance: SpacingBetweenSlices, None if it is not given. slope and intercept:
-    from stored values to those that are meant. frame: the identifier of the space of the position. photometric,
-    modality and classes (of the object and of its file, which should be the same): as the object says.
+    rescaling of the stored values. frame: the frame of reference of the position. photometric, modality, body_part and
+    classes (of the object and of its file, which should be the same): as in the object.
     """
 
     file: str
@@ -64,11 +64,12 @@ class SliceTags:
     frame: str
     photometric: str
     modality: str
+    body_part: str
     classes: frozenset[str]
 
 
 def read_slice_tags(file: str, folder: Path) -> SliceTags:
-    """What the slice in file says; raises InputImageError, beginning with folder, if it is no slice of a 3D series."""
+    """Return the slice in file; raises InputImageError, beginning with folder, if it is no slice of a 3D series."""
     one = _dataset(file, folder)
     frames = one.get("NumberOfFrames")
     if frames is not None and str(frames).strip() not in ("", "1"):
@@ -105,6 +106,7 @@ def read_slice_tags(file: str, folder: Path) -> SliceTags:
         frame=str(one.get("FrameOfReferenceUID", "")).strip(),
         photometric=str(one.get("PhotometricInterpretation", "")).strip(),
         modality=str(one.get("Modality", "")).strip(),
+        body_part=str(one.get("BodyPartExamined", "")).strip(),
         classes=frozenset(str(uid).strip() for uid in classes if uid),
     )
 
@@ -130,9 +132,9 @@ def _dataset(file: str, folder: Path) -> Any:
 
 
 def _stated(one: Any, keyword: str, count: int, folder: Path) -> NDArray[np.float64] | None:
-    """The numbers that an object gives at one or several places, None if nowhere.
+    """Return the numbers of a tag at one or several places of an object, None if it has none.
 
-    Raises InputImageError where they are no numbers, or differ.
+    Raises InputImageError if they are no numbers, or differ.
     """
     found: list[NDArray[np.float64]] = []
     for place in _places(one, keyword):
@@ -172,7 +174,7 @@ def _numbers(place: Any, keyword: str) -> NDArray[np.float64] | None:
 
 
 def _at_right_angles(orientation: NDArray[np.float64], folder: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Directions of row and column; rounding is taken out of them."""
+    """Return the directions of row and column, without rounding errors."""
     row, column = orientation[:3], orientation[3:]
     lengths = np.linalg.norm(row), np.linalg.norm(column)
     if any(abs(length - 1) > _UNIT_TOLERANCE for length in lengths):

@@ -1,1 +1,1 @@
-"""What headers of image files say about the place of the voxels, and what decides where they disagree."""
+"""Geometry in the headers of image files, and the rules for headers that contradict themselves."""

@@ -1,4 +1,4 @@
-"""What the header of an image file says about the place of its voxels, whatever the format."""
+"""Geometry in the header of an image file of any format."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ HEADER_SUFFIXES = (*NIFTI_SUFFIXES, *_NIFTI_PAIR, *NRRD_SUFFIXES, *METAIMAGE_SUF
 
 
 def header_geometry(path: Path) -> StatedGeometry:
-    """Where the header of a NIfTI, NRRD or MetaImage file puts its voxels; only the header is read.
+    """Return the geometry in the header of a NIfTI, NRRD or MetaImage file; only the header is read.
 
-    The file is one of a 3D volume. Raises InputImageError where the header says nothing that can be meant, and OSError.
+    The file contains a 3D volume. Raises InputImageError for a header without a valid geometry, and OSError.
     """
     name = path.name.lower()
     if name.endswith(NIFTI_SUFFIXES):

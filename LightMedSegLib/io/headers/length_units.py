@@ -1,4 +1,4 @@
-"""Units of length that headers of volumes name."""
+"""Units of length in volume headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OTHERS = {
 
 
 def scale_of(units: Iterable[str], what: str, name: str) -> tuple[float, str]:
-    """Millimetres in the unit that a header names for its axes, and a note about it, "" for mm and no unit.
+    """Return the millimetres in the unit of a header's axes, and a note about it, "" for mm and no unit.
 
     what: the format, for the note. Raises InputImageError, beginning with name, for several or unknown units.
     """

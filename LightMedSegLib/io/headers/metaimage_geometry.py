@@ -1,4 +1,4 @@
-"""Where a MetaImage header puts its voxels: TransformMatrix, ElementSpacing and Offset, under any of their names."""
+"""Geometry in a MetaImage header: TransformMatrix, ElementSpacing and Offset, under any of their names."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MATRIX = ("TransformMatrix", "Rotation", "Orientation")
 _ORIGIN = ("Offset", "Position", "Origin")
 
 _FROM = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "I": (0, 0, 1), "S": (0, 0, -1)}
-"""The direction (LPS) of an axis that begins at a side of the body: "RAI" are the axes of LPS."""
+"""Direction (LPS) of an axis by the side of the body where it begins: "RAI" are the axes of LPS."""
 
 _LEAST_ALONG = 0.2
-"""Cosine between an axis and the direction that its letter names, which is the nearest in an oblique scan."""
+"""Smallest cosine between an axis and the direction of its letter, the nearest one in an oblique scan."""
 
 
 def metaimage_geometry(fields: Mapping[str, str], name: str) -> StatedGeometry:
-    """Where the header's fields put its voxels; raises InputImageError, beginning with name, if they do not say."""
+    """Return the geometry in the header's fields; raises InputImageError, beginning with name, if it is missing."""
     count = int(fields.get("NDims", "3"))
     notes = []
     stated_matrix, origin = _one_of(fields, _MATRIX, name), _one_of(fields, _ORIGIN, name)
@@ -38,8 +38,7 @@ def metaimage_geometry(fields: Mapping[str, str], name: str) -> StatedGeometry:
     centre = _numbers(fields.get("CenterOfRotation", "0"), name)
     if centre.any() and not np.allclose(directions, np.eye(3)):
         raise InputImageError(
-            f"{name} has a MetaImage header with a CenterOfRotation, of which readers make different things; set it to "
-            "0."
+            f"{name} has a MetaImage header with a CenterOfRotation, which readers interpret differently; set it to 0."
         )
     letters = fields.get("AnatomicalOrientation", "").upper()[:3]
     if len(letters) == 3 and set(letters) <= set(_FROM):
@@ -61,7 +60,7 @@ def metaimage_geometry(fields: Mapping[str, str], name: str) -> StatedGeometry:
 
 
 def _one_of(fields: Mapping[str, str], names: tuple[str, ...], path: str) -> str | None:
-    """The value of a field that has several names; raises InputImageError where they say different things."""
+    """Return the value of a field with several names; raises InputImageError if they have different values."""
     values = [fields[name] for name in names if name in fields]
     if any(not np.allclose(_numbers(values[0], path), _numbers(value, path)) for value in values[1:]):
         raise InputImageError(f"{path} has a MetaImage header with several values of {names[0]}; export it again.")

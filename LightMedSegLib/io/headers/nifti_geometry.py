@@ -1,4 +1,4 @@
-"""Where a NIfTI header puts its voxels: the sform or else the qform, if their codes are set, or else pixdim."""
+"""Geometry in a NIfTI header: the sform, else the qform, if their codes are set, else pixdim."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from LightMedSegLib.io.nifti_header import NiftiHeader
 _LPS_FROM_RAS = np.diag((-1.0, -1.0, 1.0))
 
 _UNITS = {1: ("metres", 1000.0), 3: ("micrometres", 0.001)}
-"""Codes of units of length that are not mm. Code 0, unknown, means mm to every program."""
+"""Codes of units of length other than mm. All programs read code 0, unknown, as mm."""
 
 _LONGEST_VECTOR = 1.001
-"""Of the imaginary part of a unit quaternion, with room for rounding."""
+"""Largest norm of the imaginary part of a unit quaternion, with a tolerance for rounding."""
 
 _NOWHERE = (
     "The NIfTI header does not say how the scan lies (its sform and qform codes are 0); its axes were taken for left, "
@@ -26,7 +26,7 @@ _NOWHERE = (
 
 
 def nifti_geometry(header: NiftiHeader, name: str) -> StatedGeometry:
-    """Where the header puts its voxels; raises InputImageError, beginning with name, where only nonsense is left."""
+    """Return the geometry in the header; raises InputImageError, beginning with name, if none of its forms is valid."""
     unit, scale = _UNITS.get(header.unit, ("mm", 1.0))
     notes = []
     if header.sform_code > 0:
@@ -63,7 +63,7 @@ def nifti_geometry(header: NiftiHeader, name: str) -> StatedGeometry:
 
 
 def _qform(header: NiftiHeader) -> NDArray[np.float64] | None:
-    """The qform as a (3, 4) matrix, RAS, as the standard defines it; None if its quaternion is no rotation."""
+    """Return the qform as a (3, 4) matrix, RAS, as the standard defines it; None if its quaternion is no rotation."""
     b, c, d, *offset = header.quaternion
     vector = math.hypot(b, c, d)
     if not vector <= _LONGEST_VECTOR:

@@ -1,4 +1,4 @@
-"""Where a NRRD header puts its voxels: space directions and origin in the header's space, or bare spacings."""
+"""Geometry in a NRRD header: space directions and origin in the header's space, or plain spacings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TO_LPS = {
     "left-anterior-superior": (1.0, -1.0, 1.0),
     "las": (1.0, -1.0, 1.0),
 }
-"""Signs from each anatomical space to LPS. ITK in SimpleITK 2.5.0 and before turns the wrong axis of LAS."""
+"""Signs from each anatomical space to LPS. ITK in SimpleITK 2.5.0 and before flips the wrong axis of LAS."""
 
 _TIME = re.compile(r"-time$|t$")
 _VECTOR = re.compile(r"\(([^)]*)\)|none")
@@ -33,7 +33,7 @@ _NOWHERE = (
 
 
 def nrrd_geometry(fields: Mapping[str, str], name: str) -> StatedGeometry:
-    """Where the header's fields put its voxels; raises InputImageError, beginning with name, if they do not say."""
+    """Return the geometry in the header's fields; raises InputImageError, beginning with name, if it is missing."""
     try:
         axes, origin, units = _placed(fields) if "space directions" in fields else _spaced(fields)
     except ValueError as error:
@@ -55,18 +55,18 @@ def nrrd_geometry(fields: Mapping[str, str], name: str) -> StatedGeometry:
 
 
 _Place = tuple[list[list[float]], list[float], list[str]]
-"""A vector for each of three axes, the origin, and the units of length."""
+"""Vectors of the three axes, the origin, and the units of length."""
 
 
 def _placed(fields: Mapping[str, str]) -> _Place:
-    """From space directions; an axis of time or components has none, and the space's fourth dimension is time."""
+    """Return the axes from space directions; time and component axes have none; a fourth space dimension is time."""
     vectors = [_numbers(text)[:3] for text in _VECTOR.findall(fields["space directions"]) if text]
     origin = fields.get("space origin", "(0,0,0)").strip()
     return vectors[:3], _numbers(origin.strip("()"))[:3], _QUOTED.findall(fields.get("space units", ""))[:3]
 
 
 def _spaced(fields: Mapping[str, str]) -> _Place:
-    """From spacings: the axes are those of space."""
+    """Return the axes from spacings, along the axes of space."""
     spacings = [float(text) for text in fields.get("spacings", "").split()]
     lengths = [length for length in spacings if np.isfinite(length)][:3]
     if any(length <= 0 for length in lengths):
@@ -76,7 +76,7 @@ def _spaced(fields: Mapping[str, str]) -> _Place:
 
 
 def _first_voxel(fields: Mapping[str, str], lengths: list[float]) -> list[float]:
-    """The middle of the first voxel: axis mins are its border, unless samples are said to be nodes."""
+    """Return the centre of the first voxel: axis mins are its border, unless the header declares node centring."""
     mins = _numbers(fields.get("axis mins", fields.get("axismins", "")))[:3]
     if len(mins) < len(lengths) or not np.isfinite(mins).all():
         return [0.0] * len(lengths)

@@ -1,7 +1,7 @@
-"""Where a file itself says that its voxels lie, and what is done where the reader made something else of it.
+"""The geometry that a file's header states, and the correction of an image that the reader placed elsewhere.
 
-ITK resolves contradictions of a header silently, and not in the same way in each version. So the header's own
-statements are read beside it, and the rule of the file's format decides.
+ITK resolves contradictions of a header silently, and differently in each version. So the header is read separately,
+and the rule of the file's format decides.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ SAME_LENGTH = 1e-3
 """Spacings may differ by this fraction: headers carry six digits, and 0.1 % does not change anatomy."""
 
 SAME_DIRECTION = 1e-3
-"""Direction cosines may differ by this: a quaternion of 32-bit floats is that inexact at turns of 180 degrees."""
+"""Direction cosines may differ by this: the error of a 32-bit quaternion at rotations of 180 degrees."""
 
 SAME_POSITION = 0.1
-"""First voxels may lie this fraction of a voxel apart."""
+"""First voxels may be this fraction of a voxel apart."""
 
 _SHORTEST_MM, _LONGEST_MM = 3.0, 10_000.0
-"""Of the longest side of a scan. A body in metres that pass for mm is shorter, a crop in mm that pass for m longer."""
+"""Range of the longest side of a scan: a body in metres read as mm is shorter, a crop in mm read as m is longer."""
 
 _MISREAD = "The image reader misplaced the voxels; their size and place were taken from the header itself."
 
 
 @dataclass(frozen=True)
 class StatedGeometry:
-    """Where a file's header puts its voxels, by the rule of its format.
+    """The geometry of a file's header, by the rule of its format.
 
     matrix: (3, 4), from voxel index (x, y, z) to position, LPS, mm. notes: a sentence for the user about each
     contradiction that the rule decided.
@@ -50,24 +50,24 @@ class StatedGeometry:
 def geometry_matrix(
     spacing: Sequence[float], origin: Sequence[float], direction: Sequence[float]
 ) -> NDArray[np.float64]:
-    """The (3, 4) matrix of spacing (mm), origin (LPS, mm) and direction cosines (row-major)."""
+    """Return the (3, 4) matrix of spacing (mm), origin (LPS, mm) and direction cosines (row-major)."""
     axes = np.reshape(np.asarray(direction, dtype=np.float64), (3, 3)) * np.asarray(spacing, dtype=np.float64)
     return np.column_stack([axes, np.asarray(origin, dtype=np.float64)])
 
 
 def lengths_of(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The voxel's edges (x, y, z) in mm."""
+    """Return the edge lengths (x, y, z) of a voxel in mm."""
     lengths: NDArray[np.float64] = np.linalg.norm(matrix[:, :3], axis=0)
     return lengths
 
 
 def same_lengths(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Whether two voxels are equally long along each axis, within SAME_LENGTH."""
+    """Return whether two voxels have the same edge lengths, within SAME_LENGTH."""
     return bool(np.all(np.abs(first - second) <= SAME_LENGTH * np.abs(second)))
 
 
 def same_place(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Whether two (3, 4) matrices put the voxels at the same place, within the tolerances above."""
+    """Return whether two (3, 4) matrices place the voxels equally, within the tolerances above."""
     lengths = lengths_of(second)
     if not (lengths > 0).all() or not same_lengths(lengths_of(first), lengths):
         return False
@@ -77,9 +77,9 @@ def same_place(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
 
 
 def settle_geometry(image: sitk.Image, stated: StatedGeometry, name: str) -> None:
-    """Give image the place that its file states, where ITK's differs, and the notes about it.
+    """Set the geometry that the file states, if ITK's differs, and attach the notes about it.
 
-    Raises InputImageError, beginning with name, for a place that no image can have (sheared, flat).
+    Raises InputImageError, beginning with name, for an invalid geometry (sheared, flat).
     """
     notes = stated.notes
     own = geometry_matrix(image.GetSpacing(), image.GetOrigin(), image.GetDirection())
@@ -103,7 +103,7 @@ def check_extent(size: Sequence[int], spacing: Sequence[float], name: str) -> No
 
 
 def length_text(lengths: Sequence[float] | NDArray[np.float64]) -> str:
-    """Lengths for people, such as "1 x 1 x 2.5 mm"."""
+    """Return lengths as text, such as "1 x 1 x 2.5 mm"."""
     return " x ".join(f"{length:.4g}" for length in lengths) + " mm"
 
 

@@ -1,4 +1,4 @@
-"""The labelmap of a training case, with the values of the labels that are learnt."""
+"""The labelmap of a training case, with the label values of the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_case_labels(case: Case, volume: sitk.Image, labels: Sequence[Label], others: Sequence[int] = ()) -> Labelmap:
-    """The case's labelmap on the grid of volume; others are values that it may hold besides those of labels.
+    """Return the labelmap of the case on the grid of volume; others: further values that it may have.
 
     Raises InputImageError as read_labelmap does.
     """

@@ -1,4 +1,4 @@
-"""Segmentations in several layers: 3D Slicer uses them for segments that overlap, or did so once."""
+"""Segmentations in several layers, which 3D Slicer uses for segments that overlap or once did."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def one_layer(image: sitk.Image, segments: Sequence[Segment], name: str) -> tuple[sitk.Image, list[Segment]]:
-    """The layers of an image (its components) as one labelmap, and the segments with their values in it.
+    """Return the layers of an image (its components) as one labelmap, and the segments with their values in it.
 
-    The segments are numbered from 1 in their order where two of them have one value in different layers.
+    The segments are numbered from 1 in their order if two of them have the same value in different layers.
 
     Raises InputImageError, which begins with name, for voxels in several segments, or in none of a layer's.
     """

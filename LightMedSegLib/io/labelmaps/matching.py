@@ -1,4 +1,4 @@
-"""Which segment is which label of a model: what a segment is called decides, not the number that it happens to have."""
+"""Matching of segments to the labels of a model: by the name of the segment, not by its value."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from LightMedSegLib.core.labels import Label
 from LightMedSegLib.io.labelmaps.segments import Segment
 
 _NUMBERED = re.compile(r"(segment|label|class|region)?\d*")
-"""What programs call a segment that nobody has named."""
+"""Default names of segments in common programs."""
 
 
 def plain_name(name: str) -> str:
-    """The name without case, blanks, punctuation, and ways to encode an accent."""
+    """Return the name without case, blanks and punctuation, and with normalised accents."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def match_segments(segments: Sequence[Segment], labels: Sequence[Label]) -> list[int | None]:
-    """For each segment the value of the label that it is, None for none; no label is given twice.
+    """Return the label value of each segment, None if it matches none; no label is assigned twice.
 
-    By name, else by identifier, else by coded type, modifier and region. The name goes first because it is what a
-    person sees and changes.
+    Segments match by name, else by identifier, else by coded type, modifier and region. The name is first because the
+    user sees and edits it.
     """
     found: list[int | None] = [None] * len(segments)
     for same in (_same_name, _same_plain_name, _same_identifier, _same_codes):
@@ -36,12 +36,12 @@ def match_segments(segments: Sequence[Segment], labels: Sequence[Label]) -> list
 
 
 def label_values(segments: Sequence[Segment], labels: Sequence[Label], where: str) -> tuple[list[int], list[str]]:
-    """For each segment the value of the label that it is, and notes about what was not plain.
+    """Return the label value of each segment, and notes about ambiguous ones.
 
-    Where a name is none of the labels', the segment's own value counts only if the name says nothing
-    ("Segment_1") or has more words in common with that label's than with any other's.
+    If no label has the name, the value of the segment counts only if the name is a default one ("Segment_1") or has
+    more words in common with that label than with any other.
 
-    Raises InputImageError, which begins with where, for a segment that no label is called like.
+    Raises InputImageError, which begins with where, for a segment that matches no label.
     """
     found = match_segments(segments, labels)
     named = any(value is not None for value in found)

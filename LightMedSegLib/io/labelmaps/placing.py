@@ -1,4 +1,4 @@
-"""Labelmaps that were cut to their segments, brought back onto the grid of their volume."""
+"""Placement of labelmaps that were cropped to their segments on the grid of their volume."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def on_grid(labelmap: sitk.Image, grid: Grid, name: str, cut: bool) -> sitk.Image:
-    """The labelmap on exactly this grid.
+    """Return the labelmap on exactly this grid.
 
-    cut: what lies outside the labelmap is background, so it may be smaller or larger than the grid. An empty one may
-    lie anywhere: 3D Slicer saves it as a single voxel.
+    cut: outside the labelmap is background, so it may be smaller or larger than the grid. An empty one may be
+    anywhere: 3D Slicer saves it as a single voxel.
 
-    Raises InputImageError, which begins with name, for voxels elsewhere than those of the grid, and for labelled ones
-    outside it.
+    Raises InputImageError, which begins with name, for voxels that do not coincide with those of the grid, and for
+    labelled voxels outside it.
     """
     own = Grid.of(labelmap)
     array = _array(labelmap)
@@ -45,7 +45,7 @@ def on_grid(labelmap: sitk.Image, grid: Grid, name: str, cut: bool) -> sitk.Imag
 
 
 def on_common_grid(first: sitk.Image, second: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
-    """Two labelmaps that were cut, on the smallest grid that holds both; as they are where their voxels differ."""
+    """Return two cropped labelmaps on the smallest common grid; unchanged if their voxels do not coincide."""
     one, other = Grid.of(first), Grid.of(second)
     if not _array(first).any():
         return on_grid(first, other, "The first", cut=True), second
@@ -66,7 +66,7 @@ def on_common_grid(first: sitk.Image, second: sitk.Image) -> tuple[sitk.Image, s
 
 
 def shifted(array: NDArray[Any], offset: NDArray[np.int64], shape: tuple[int, int, int]) -> NDArray[Any]:
-    """result[i] = array[i + offset] where both exist, else 0; all are (z, y, x)."""
+    """Return result[i] = array[i + offset] where both exist, else 0; all are (z, y, x)."""
     result = np.zeros(shape, dtype=array.dtype)
     target, source = [], []
     for shift, size, available in zip(offset.tolist(), shape, array.shape, strict=True):
@@ -78,7 +78,7 @@ def shifted(array: NDArray[Any], offset: NDArray[np.int64], shape: tuple[int, in
 
 
 def _offset(own: Grid, grid: Grid) -> NDArray[np.int64] | None:
-    """Which voxel (z, y, x) of grid the first voxel of own is; None if the voxels of both do not coincide."""
+    """Return the index (z, y, x) in grid of the first voxel of own; None if the voxels of both do not coincide."""
     to_index = np.linalg.inv(_axes(grid))
     start = to_index @ (np.array(own.origin) - np.array(grid.origin))
     whole = np.round(start)
@@ -87,7 +87,7 @@ def _offset(own: Grid, grid: Grid) -> NDArray[np.int64] | None:
 
 
 def _axes(grid: Grid) -> NDArray[np.float64]:
-    """The way to the next voxel along x, y and z (mm) as columns."""
+    """Return the steps (mm) to the next voxel along x, y and z as columns."""
     return np.reshape(grid.direction, (3, 3)) * np.array(grid.spacing)
 
 

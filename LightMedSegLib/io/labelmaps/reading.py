@@ -1,4 +1,4 @@
-"""The one way in which labelmaps are read from files."""
+"""Reading labelmaps from files, for all parts of the program."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Labelmap:
-    """A labelmap that keeps the rules.
+    """A checked labelmap.
 
-    image: UInt8 or UInt16. names: what its values mean, where that is known. cut: outside it is background, so it may
-    be smaller than its volume. notes: sentences about what was not as expected, with the file.
+    image: UInt8 or UInt16. names: the names of its values, if known. cut: outside it is background, so it may be
+    smaller than its volume. notes: sentences about unexpected content, with the name of the file.
     """
 
     image: sitk.Image
@@ -39,10 +39,10 @@ class Labelmap:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What the values of a labelmap are to mean.
+    """The labels that a labelmap is expected to have.
 
-    labels: of the model. named: value and name of a dataset's labels, for files that name nothing themselves; source:
-    where they are written. others: values that may occur besides, such as the one for an unknown truth.
+    labels: of the model. named: value and name of a dataset's labels, for files without names; source: the file with
+    these names. others: further allowed values, such as the one for unknown truth.
     """
 
     labels: Sequence[Label]
@@ -52,14 +52,15 @@ class Meaning:
 
 
 def read_labelmap(path: str | Path, volume: sitk.Image | None = None, meaning: Meaning | None = None) -> Labelmap:
-    """The labelmap in a file: on the grid of volume, and with the values of meaning's labels, where these are given.
+    """Return the labelmap in a file, on the grid of volume and with the label values of meaning, if these are given.
 
-    Segments of a .seg.nrrd file become labels by what they are called. Its layers are put together where no voxel is in
-    two of them. Where 3D Slicer has cut it to its segments, it is placed on the volume's grid. Plain labelmaps are
-    taken by their values, and must have the volume's grid. An empty labelmap is allowed.
+    Segments of a .seg.nrrd file match labels by name. Its layers are merged if they do not overlap. If 3D Slicer has
+    cropped it to its segments, it is placed on the grid of the volume. Plain labelmaps are read by value, and must
+    have the grid of the volume. An empty labelmap is valid.
 
-    Raises InputImageError, naming the file, for what cannot be read, values that are not whole numbers from 0 to 65535,
-    values or segments that no label is, overlapping segments, another grid, and labelled voxels outside the volume.
+    Raises InputImageError, naming the file, for a file that cannot be read, values that are not whole numbers from 0 to
+    65535, values or segments without a label, overlapping segments, another grid, and labelled voxels outside the
+    volume.
     """
     from LightMedSegLib.io.volume_files import read_image
 
@@ -70,7 +71,7 @@ def read_labelmap(path: str | Path, volume: sitk.Image | None = None, meaning: M
 def labelmap_of(
     image: sitk.Image, name: str, volume: sitk.Image | None = None, meaning: Meaning | None = None
 ) -> Labelmap:
-    """As read_labelmap, from an image in memory; name begins the messages."""
+    """Return the labelmap of an image in memory, as read_labelmap; name begins the messages."""
     from LightMedSegLib.io.volume_checks import check_geometry, check_layout
 
     segments = segments_of({key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}, name)
@@ -109,7 +110,7 @@ def _with_values_of(
 
 
 def with_values(labelmap: sitk.Image, changes: Mapping[int, int]) -> sitk.Image:
-    """The labelmap with some values changed; all others stay."""
+    """Return the labelmap with some values changed; all others stay."""
     import SimpleITK as sitk
 
     if all(old == new for old, new in changes.items()):

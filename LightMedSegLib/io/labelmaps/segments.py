@@ -1,4 +1,4 @@
-"""What the fields of a .seg.nrrd file say about its segments."""
+"""Segments in the fields of a .seg.nrrd file."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _TERMINOLOGY = "TerminologyEntry:"
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment: its value in its layer, its name, and what else tells which structure it is.
+    """One segment: its value in its layer, its name, identifier and terminology.
 
-    identifier: "" where the file has none. terminology: as 3D Slicer writes it, "" for none.
+    identifier: "" if the file has none. terminology: as 3D Slicer writes it, "" for none.
     """
 
     value: int
@@ -35,9 +35,9 @@ class Segment:
 
 
 def segments_of(fields: Mapping[str, str], name: str) -> list[Segment]:
-    """The segments in the key/value fields of a file, in their order; empty for a file without such fields.
+    """Return the segments in the key/value fields of a file, in their order; empty for a file without such fields.
 
-    Files of 3D Slicer before 4.11 have no values: there each segment has a layer of its own, with the value 1.
+    Files of 3D Slicer before 4.11 have no values: there each segment has its own layer, with the value 1.
 
     Raises InputImageError, which begins with name, for values that are no positive whole numbers, and for two segments
     with one value in one layer.

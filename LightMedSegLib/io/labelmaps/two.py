@@ -1,4 +1,4 @@
-"""Two labelmaps that are to be compared, without a model that says what their values mean."""
+"""Label values of two labelmaps that are compared without a model."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from LightMedSegLib.io.labelmaps.values import present_values
 
 
 def with_names_of(reference: Labelmap, prediction: Labelmap) -> Labelmap:
-    """The prediction with the reference's values for segments of the same names, where both name their segments.
+    """Return the prediction with the label values of the reference for equal names, if both name their segments.
 
-    A segment that the reference lacks keeps its value if that is free, or gets the next free one.
+    A segment that is not in the reference keeps its value if that is free, or gets the next free one.
 
-    Raises InputImageError where one value has two names and neither name is found in the other file, and where one file
-    gives a name to two segments.
+    Raises InputImageError if one value has two names and neither name is in the other file, and if one file gives the
+    same name to two segments.
     """
     if not prediction.names or not reference.names:
         return prediction

@@ -1,4 +1,4 @@
-"""Which values a labelmap may hold."""
+"""The values that a labelmap may have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HIGHEST = 65535
 
 
 def as_labelmap(image: sitk.Image, name: str) -> sitk.Image:
-    """The image as UInt8, or as UInt16 where a value is above 255; it may be empty.
+    """Return the image as UInt8, or as UInt16 if a value is above 255; it may be empty.
 
     Raises InputImageError, which begins with name, for values that are not whole numbers from 0 to 65535.
     """
@@ -28,7 +28,7 @@ def as_labelmap(image: sitk.Image, name: str) -> sitk.Image:
 
 
 def label_array(array: NDArray[Any], name: str) -> NDArray[Any]:
-    """The array itself where its type is unsigned of one or two bytes, else as UInt16.
+    """Return the array itself if its type is unsigned with one or two bytes, else as UInt16.
 
     Raises InputImageError, which begins with name, for values that are not whole numbers from 0 to 65535.
     """
@@ -57,7 +57,7 @@ def check_known(labelmap: sitk.Image, known: Collection[int], name: str) -> None
 
 
 def present_values(labelmap: sitk.Image) -> list[int]:
-    """The values of a labelmap without 0, rising."""
+    """Return the values of a labelmap without 0, ascending."""
     import SimpleITK as sitk
 
     # bincount makes an eight times larger copy of what it counts, so plane by plane.

@@ -1,1 +1,1 @@
-"""What becomes of results: checks before the computing, and a place for what cannot be written."""
+"""Outputs: checks before the computation, and a fallback for a result that cannot be written."""

@@ -1,4 +1,4 @@
-"""What is known of an output before any computing: whether it can hold the result, and harms nothing."""
+"""Checks of an output before the computation: it can store the result, and overwrites no input."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from LightMedSegLib.io.segmentation_files import check_output_path
 from LightMedSegLib.storage.atomic_files import make_folder
 
 _MOST_OF_NIFTI = 2**15 - 1
-"""Voxels along an axis: the format counts them in 16 bits."""
+"""Most voxels along an axis: the format counts them in 16 bits."""
 
 _BEST_COMPRESSION = 1032
-"""zlib never makes anything smaller by more than this factor: what must fit on the disk at the very least."""
+"""Largest compression factor of zlib, which gives the smallest disk space that a result needs."""
 
 _LEAST_BYTES = 4096
 
@@ -42,7 +42,7 @@ def check_can_hold(path: Path, size: Sequence[int]) -> None:
 
 
 def make_output_folder(folder: Path) -> None:
-    """Make the folder of results where it is missing; raises OutputError unless files can be written in it."""
+    """Create the folder of results if it is missing; raises OutputError unless files can be written in it."""
     make_folder(folder)
     check_output_path(folder / "writable")
 

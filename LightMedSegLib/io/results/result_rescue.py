@@ -1,4 +1,4 @@
-"""A labelmap that was computed is not lost because it cannot be written where it should be."""
+"""A fallback location for a computed labelmap that cannot be written to its output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.core.labels import Label
 
 RESCUE_SUFFIX = ".seg.nrrd"
-"""The format that holds every labelmap: any number of voxels along an axis, and an empty one, too."""
+"""A format that can store every labelmap: any number of voxels along an axis, and an empty one."""
 
 _LONGEST_STEM = 100
 _MOST_NAMES = 1000
@@ -28,9 +28,9 @@ _MOST_NAMES = 1000
 def kept_anyway(
     path: Path, labelmap: sitk.Image, labels: Sequence[Label], attributes: Mapping[str, str] | None = None
 ) -> Iterator[None]:
-    """A block that writes labelmap to path; where it fails, the labelmap is saved elsewhere and the error says where.
+    """Save labelmap elsewhere if the with-block, which writes it to path, fails; the error says where.
 
-    Elsewhere is beside path, else a new folder for temporary files. Raises OutputError.
+    The place is beside path, else in a new temporary folder. Raises OutputError.
     """
     try:
         yield

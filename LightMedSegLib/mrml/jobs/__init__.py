@@ -1,1 +1,1 @@
-"""Work beside the user interface: one worker thread, its jobs and their states."""
+"""Work in the background: one worker thread, its jobs and their states."""

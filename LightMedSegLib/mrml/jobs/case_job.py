@@ -1,4 +1,4 @@
-"""From a corrected segmentation in the scene to a case in the store, beside the user interface."""
+"""A background job that stores a corrected segmentation of the scene as a case."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NOT_HERE = (
 
 @dataclass(frozen=True)
 class AddedCase:
-    """A case that is in the store now; notes: sentences for the user."""
+    """A stored case; notes: sentences for the user."""
 
     record: CaseRecord
     notes: tuple[str, ...] = ()
@@ -42,11 +42,11 @@ class AddedCase:
 
 @dataclass(frozen=True)
 class Review:
-    """What a person says about a corrected segmentation.
+    """The user's review of a corrected segmentation.
 
-    values: segment identifier to label value, for the segments to read. labels: values that were looked at. absent:
-    those of them that are confirmed not to be in the scan. new_labels: structures that the model does not know.
-    region: makes the mask (z, y, x) of the reviewed voxels from the volume's snapshot; None for all voxels.
+    values: segment identifier to label value, for the segments to read. labels: reviewed values. absent: reviewed
+    values that are confirmed not to be in the scan. new_labels: structures that the model does not have. region:
+    function from the volume's snapshot to the mask (z, y, x) of the reviewed voxels; None for all voxels.
     """
 
     values: Mapping[str, int]
@@ -65,19 +65,19 @@ def case_job(
     device: str = "auto",
     on_end: Callable[[Job], None] = lambda job: None,
 ) -> Job:
-    """A job for :meth:`Worker.submit` that adds a case, or corrects the one made from this segmentation before.
+    """Return a job for :meth:`Worker.submit` that adds a case, or a revision of the case made from this segmentation.
 
-    Its outcome is an :class:`AddedCase`. The model is run only where the untouched prediction is not known.
+    Its outcome is an :class:`AddedCase`. The model runs only if the untouched prediction is not available.
     Raises InputImageError at once for volumes that cannot be used.
     """
     for volume in volume_nodes:
         check_volume_node(volume)
-    run = _Run(list(volume_nodes), segmentation_node, model_folder, review, store, device)
+    run = _CaseRun(list(volume_nodes), segmentation_node, model_folder, review, store, device)
     return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
 
 
 def case_of(segmentation_node: Any, known: Collection[str]) -> str | None:
-    """The one of the known cases that was made from the present result in a node; None if there is none."""
+    """Return the stored case that was made from the present result in a node; None if there is none."""
     case_id, _, result = (segmentation_node.GetAttribute(_CASE) or "").partition(" ")
     # A new result in the same node is another case.
     if not case_id or result != _result_in(segmentation_node):
@@ -86,12 +86,12 @@ def case_of(segmentation_node: Any, known: Collection[str]) -> str | None:
 
 
 def segmented_box(segmentation_node: Any) -> Box | None:
-    """The box of voxels that a result is of; None for the whole volume and for nodes that are no results."""
+    """Return the box of voxels of a result; None for the whole volume and for nodes that are no results."""
     record = ResultRecord.read(segmentation_node)
     return None if record is None else region_box(record.region)
 
 
-class _Run:
+class _CaseRun:
     def __init__(
         self, volumes: list[Any], node: Any, model_folder: Path, review: Review, store: CaseStore, device: str
     ) -> None:
@@ -117,7 +117,7 @@ class _Run:
             yield None
 
     def unwanted(self) -> str:
-        """Only until everything is copied: what was added does not depend on the scene any more."""
+        """Checked only until everything is copied: from then on the case does not depend on the scene."""
         if self._segments is not None:
             return ""
         for volume, state in zip(self._volumes, self._states, strict=True):
@@ -163,13 +163,13 @@ class _Run:
             ) from error
 
     def deliver(self, added: AddedCase, final: bool) -> AddedCase:
-        """On the main thread: the segmentation remembers which case it is."""
+        """Store the identifier of the case in the segmentation node; on the main thread."""
         if self._node.GetScene() is not None:
             self._node.SetAttribute(_CASE, f"{added.record.case_id} {_result_in(self._node)}")
         return added
 
 
 def _result_in(node: Any) -> str:
-    """Tells the results apart that a node holds one after the other, also those with equal labels."""
+    """Distinguish successive results in one node, even those with equal labels."""
     record = ResultRecord.read(node)
     return f"{written_content(node)} {record.created}" if record is not None else ""

@@ -1,8 +1,8 @@
-"""Holding Python's garbage collector back while a thread works that must not destroy widgets.
+"""Suspension of Python's garbage collector while a worker thread runs.
 
-The collector runs in whichever thread happens to allocate. What it finds may be widgets of a closed dialog or panel,
-and Qt waits for ever, or crashes, when a widget is destroyed outside the main thread.
-So a thread holds the collector back, and only the main thread lets it run again.
+The collector runs in any thread that allocates. It can find widgets of a closed dialog or panel, and Qt hangs or
+crashes if a widget is destroyed outside the main thread. So a worker thread disables the collector, and only the main
+thread enables it again.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def collection_held() -> Iterator[None]:
 
 
 def allow_collection() -> None:
-    """Enable the collector again unless a thread still holds it back; for the main thread."""
+    """Enable the collector again unless a thread still suspends it; for the main thread."""
     global _was_enabled
     with _lock:
         if _holders == 0 and _was_enabled:
             _was_enabled = False
-            # What has become due meanwhile is collected here, not by the first thread that allocates.
+            # Collect here what is due, so that no other thread does at its next allocation.
             gc.collect(0)
             gc.enable()

@@ -1,4 +1,4 @@
-"""A piece of work, its states and its progress."""
+"""A background job, its states and its progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from LightMedSegLib.core.progress import CancelToken, TimeLeft
 
 
 class JobState(enum.Enum):
-    """QUEUED: its input is being copied. DROPPED: its result was not wanted any more (scene closed, volume gone)."""
+    """QUEUED: its input is being copied. DROPPED: its result is obsolete (scene closed, volume removed)."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -26,7 +26,7 @@ class JobState(enum.Enum):
 
     @property
     def ended(self) -> bool:
-        """True for the states that a job never leaves."""
+        """Whether this is a state that a job never leaves."""
         return self not in (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -52,9 +52,9 @@ class Job:
     Args:
         preparation: steps for the main thread, each a few milliseconds, before the work begins.
         work: called in the worker thread with a :class:`JobContext`; no scene, no widgets.
-        deliver: called on the main thread with what work returned or published; the flag says whether it is final.
-        unwanted: asked on the main thread at every poll; a sentence says why the result is not wanted any more.
-        on_end: called on the main thread when the job has ended, whichever way.
+        deliver: called on the main thread with each result of work; the flag marks the final one.
+        unwanted: called on the main thread at every poll; returns a sentence once the result is obsolete.
+        on_end: called on the main thread when the job has ended, in whatever state.
     """
 
     def __init__(
@@ -86,23 +86,23 @@ class Job:
 
     @property
     def stopping(self) -> bool:
-        """True once the job was cancelled or dropped; it ends as soon as its work notices."""
+        """Whether the job was cancelled or dropped; it ends at the next check of its work."""
         return self.token.cancelled
 
     @property
     def progress(self) -> Progress:
-        """How far the job is; any thread may ask."""
+        """The progress of the job; safe in any thread."""
         with self._lock:
             (done, total, message), remaining = self._step, self._left.seconds
         return Progress(done, total, message, time.monotonic() - self._started, remaining)
 
     def cancel(self) -> None:
-        """Ask the work to stop; what it still returns is not delivered."""
+        """Request the work to stop; its result is not delivered."""
         self.token.cancel()
         self.changed.set()
 
     def drop(self, reason: str) -> None:
-        """Stop because nobody wants the result; reason is the sentence for the user."""
+        """Stop because the result is obsolete; reason is the sentence for the user."""
         self.drop_reason = reason
         self.cancel()
 
@@ -112,7 +112,7 @@ class Job:
         self.cancel()
 
     def post(self, kind: str, value: Any) -> None:
-        """From the worker thread to the main thread: "partial", "done" or "failed" and what belongs to it."""
+        """Post a message from the worker thread to the main thread: "partial", "done" or "failed", with its value."""
         self.inbox.put((kind, value))
         self.changed.set()
 
@@ -123,7 +123,7 @@ class Job:
             self._step = (done, total, message)
 
     def forget_input(self) -> None:
-        """Let go of everything the work needed."""
+        """Release everything that the work needed."""
         self.preparation = iter(())
         self.work = _ended
         self.deliver = _ended
@@ -132,7 +132,7 @@ class Job:
 
 
 class JobContext:
-    """What the work may use of its job, in the worker thread."""
+    """The interface of a job for its work, in the worker thread."""
 
     def __init__(self, job: Job):
         self.cancel = job.token
@@ -140,12 +140,12 @@ class JobContext:
         self._post = job.post
 
     def publish(self, value: Any) -> None:
-        """Hand over an intermediate result; it is delivered at the next poll."""
+        """Publish an intermediate result; it is delivered at the next poll."""
         self._post("partial", value)
 
 
 def describe_failure(error: BaseException) -> str:
-    """What went wrong, in one sentence for the user."""
+    """Return the error as one sentence for the user."""
     if isinstance(error, LightMedSegError):
         return str(error)
     # By name: this module knows torch only if somebody else has imported it.

@@ -1,6 +1,6 @@
-"""When a quick first look on larger voxels is worth its time.
+"""The rule for a preview: a coarse first result on larger voxels.
 
-A card allows one by naming their size: its input then has a preview_spacing_mm.
+A card enables it with a preview_spacing_mm in its input.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from LightMedSegLib.model.card import ModelCard
 
 WORTH_IT_VOXELS = 4_000_000
-"""Below this many voxels on the model's grid the full result is there as soon as a preview could be looked at."""
+"""Fewest voxels on the model grid for a preview; with fewer, the full result is ready nearly as soon."""
 
 
 def is_worth_it(shape: Sequence[int], spacing: Sequence[float], card: ModelCard) -> bool:
-    """Whether a volume, or the region of it, of shape voxels at spacing mm is large enough for a preview."""
+    """Return whether a volume, or its region, of shape voxels at spacing mm is large enough for a preview."""
     return math.prod(shape) * math.prod(spacing) / math.prod(card.input.spacing) >= WORTH_IT_VOXELS

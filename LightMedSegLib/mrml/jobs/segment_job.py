@@ -1,4 +1,4 @@
-"""Segmenting a volume node beside the user interface: copy, run in the worker, write the result."""
+"""A background job that segments a volume node: copy, run in the worker, write the result."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from LightMedSegLib.model.package import Model
 
 _PREVIEW_SHARE = 0.15
-"""Of the time of a run with a preview."""
+"""Share of the preview in the time of a run with one."""
 
 SegmentFunction = Callable[..., "Segmentation"]
-"""LightMedSegLib.inference.segmentation.segment_with, or something that is called and answers like it."""
+"""LightMedSegLib.inference.segmentation.segment_with, or a function with the same interface."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left in the scene.
+    """The outcome of a run in the scene.
 
     node: the segmentation. preview: True for the coarse first result. notes: sentences for the user. timings:
     seconds per stage. device: where the network ran. statistics: one row per label of the model.
@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclass
 class _Input:
-    """Filled on the main thread, read by the worker."""
+    """The input of the worker, written on the main thread."""
 
     snapshots: list[VolumeSnapshot] = field(default_factory=list)
 
@@ -72,7 +72,7 @@ def segmentation_job(
     on_end: Callable[[Job], None] = lambda job: None,
     segment: SegmentFunction | None = None,
 ) -> Job:
-    """A job for :meth:`Worker.submit` that segments a volume node, or one node per channel of the model.
+    """Return a job for :meth:`Worker.submit` that segments a volume node, or one node per channel of the model.
 
     Args:
         segmentation_node: where the result goes; a new node if it holds edits and overwrite is False. None: an
@@ -93,11 +93,11 @@ def segmentation_job(
         raise InputImageError("No volume is chosen; load a scan and choose it as the input volume.")
     if roi_node is not None:
         options = replace(options, roi=roi_index_box(roi_node, volumes[0]))
-    run = _Run(volumes, model, segmentation_node, overwrite, options, on_outcome, segment)
+    run = _SegmentRun(volumes, model, segmentation_node, overwrite, options, on_outcome, segment)
     return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
 
 
-class _Run:
+class _SegmentRun:
     def __init__(
         self,
         volumes: list[Any],
@@ -148,7 +148,7 @@ class _Run:
         return run(replace(options, preview_spacing=None), part_of(context.progress, _PREVIEW_SHARE, 1))
 
     def unwanted(self) -> str:
-        """Why the result is not wanted any more; "" if it is."""
+        """Return why the result is obsolete; "" if it is not."""
         for volume, state in zip(self._volumes, self._states, strict=True):
             name = f"'{volume.GetName()}'"
             if not _in_scene(volume):
@@ -158,7 +158,7 @@ class _Run:
         return ""
 
     def deliver(self, finished: _Finished, final: bool) -> Outcome:
-        """On the main thread: put the labels into a node that holds no edits, as of now."""
+        """Write the labels into a node that has no edits at present; on the main thread."""
         result, volume = finished.result, self._volumes[0]
         requested = self._target if self._target is not None and _in_scene(self._target) else None
         node, note = result_node(volume, result.card, requested, region=self._options.roi, overwrite=self._overwrite)
@@ -183,7 +183,7 @@ def _packed(result: Segmentation, first: VolumeSnapshot, *, keep_untouched: bool
 
 
 def _in_scene(node: Any) -> bool:
-    """Whether the node is still there; its identifier would not tell, because the next scene may use it again."""
+    """Return whether the node is still in the scene; its identifier is no proof, because another scene may reuse it."""
     return node.GetScene() is not None
 
 

@@ -1,8 +1,8 @@
-"""One thread that runs the library while the user keeps working; the main thread asks it how far it is.
+"""One worker thread that runs the library in the background; the main thread polls it.
 
-The thread is persistent, because CUDA and its libraries prepare themselves again in every new thread. It touches
-no scene and no widget: what a job needs is copied before, what it made is delivered by :meth:`Worker.poll`,
-which the main thread calls from a timer.
+The thread is persistent, because CUDA and its libraries are initialised again in every new thread. It accesses no
+scene and no widget: the input of a job is copied before, and :meth:`Worker.poll`, which the main thread calls from a
+timer, delivers its result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from LightMedSegLib.mrml.jobs.garbage import allow_collection, collection_held
 from LightMedSegLib.mrml.jobs.job_state import Job, JobContext, JobState, describe_failure
 
 _PREPARE_SECONDS = 0.02
-"""The share of one poll that copying may take: the user notices delays from a tenth of a second."""
+"""Seconds of one poll that copying may take: users notice delays from a tenth of a second."""
 
 _LAST_WAIT_SECONDS = 5.0
 
@@ -41,11 +41,11 @@ class Worker:
 
     @property
     def job(self) -> Job | None:
-        """The job that has not ended yet, also one that is being cancelled."""
+        """The job that has not ended yet, including one that is being cancelled."""
         return self._job
 
     def submit(self, job: Job) -> None:
-        """Begin a job at the next poll.
+        """Start a job at the next poll.
 
         Raises LightMedSegError while another job has not ended, and after close().
         """
@@ -57,12 +57,12 @@ class Worker:
         self._job = job
 
     def cancel(self) -> None:
-        """Ask the present job to stop; it ends in state CANCELLED at a later poll. No job: nothing happens."""
+        """Request the present job, if any, to stop; it ends in state CANCELLED at a later poll."""
         if self._job is not None:
             self._job.cancel()
 
     def poll(self) -> None:
-        """Move the present job on: copy its input in small steps, deliver what is ready, notice what went wrong."""
+        """Advance the present job: copy its input in small steps, deliver results, handle errors."""
         # A delivery may run the event loop (a message box), and with it the timer that calls this.
         if self._job is None or self._polling:
             return
@@ -84,21 +84,21 @@ class Worker:
                 raise TimeoutError(f"The job has not ended after {timeout:g} seconds.")
 
     def give_time(self, seconds: float) -> None:
-        """Let the thread run for up to seconds, less if it has something to deliver; at once if it does nothing."""
+        """Wait for up to seconds, or until the thread has a result to deliver; return at once if it is idle."""
         job = self._job
         if job is not None and job.state is JobState.RUNNING:
             job.changed.wait(seconds)
             job.changed.clear()
 
     def stop(self) -> None:
-        """Cancel the present job and ask the thread to end, without waiting; nothing can be started any more."""
+        """Cancel the present job and request the thread to end, without waiting; no job can be started afterwards."""
         if not self._closed:
             self._closed = True
             self._queue.put(None)
         self.cancel()
 
     def close(self, timeout: float = 5.0) -> bool:
-        """As stop(), and wait for the end; False if the thread did not end within timeout."""
+        """Call stop() and wait for the end; return False if the thread did not end within timeout."""
         self.stop()
         thread, self._thread = self._thread, None
         if thread is not None:

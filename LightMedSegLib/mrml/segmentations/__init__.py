@@ -1,1 +1,1 @@
-"""Segmentation nodes: writing labels, reading them back, and what a result remembers."""
+"""Segmentation nodes: writing labels, reading them back, and the record of a result."""

@@ -1,4 +1,4 @@
-"""Earlier results of a volume, which would lie on top of a new one in the views."""
+"""Earlier results of a volume, which would cover a new one in the views."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, region
 
 
 def show_alone(node: Any) -> list[str]:
-    """Show a result, and hide the others of the same voxels in all views; the names of those that were shown before.
+    """Show a result and hide others of the same voxels in all views; return the names of those that were visible.
 
     Segmentations that LightMedSeg did not make, and results of another region of the volume, stay as they are.
     """

@@ -1,7 +1,7 @@
-"""Predictions as the models made them, in the user's data folder, so that a scene only has to name them.
+"""Untouched predictions of the models, stored in the user's data folder, so that a scene only refers to them.
 
-One file each, ``predictions/<hash of its content>``: labels and nothing else. What has not been used for half a year
-goes, and so does the oldest where there are too many.
+One file each, ``predictions/<hash of its content>``, with labels only. Files not used for half a year are deleted, and
+the least recently used ones if there are too many.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OLDEST_SECONDS = 183 * 24 * 3600
 
 
 def predictions_folder() -> Path:
-    """Where they are; the folder may not exist yet."""
+    """Return the folder of the predictions, which may not exist yet."""
     return user_data_folder() / "predictions"
 
 

@@ -1,4 +1,4 @@
-"""Reading segments back onto the voxels of a volume, for evaluation and fine-tuning."""
+"""Reading segments on the voxel grid of a volume, for evaluation and fine-tuning."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP, l
 from LightMedSegLib.mrml.transforms import Matrix, between_nodes, ijk_to_ras, to_array
 
 _SAME_GRID_VOXELS = 1e-2
-"""Grids whose voxels lie within this fraction of a voxel of each other are the same: no resampling."""
+"""Grids whose voxels are within this fraction of a voxel of each other are the same and not resampled."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LabelmapReading:
 
 
 def read_labelmap(segmentation_node: Any, volume_node: Any, values: Mapping[str, int] | None = None) -> LabelmapReading:
-    """Segments as labels on the voxels of volume_node.
+    """Return segments as labels on the voxels of volume_node.
 
     values: segment identifier to label value (1..255); by default all segments, numbered from 1 in their order.
 
@@ -62,14 +62,14 @@ def read_labelmap(segmentation_node: Any, volume_node: Any, values: Mapping[str,
 def read_masks(
     segmentation_node: Any, volume_node: Any, segment_ids: Sequence[str] | None = None
 ) -> dict[str, NDArray[np.bool_]]:
-    """Every segment as a mask (z, y, x) on the voxels of volume_node; overlapping ones keep all their voxels."""
+    """Return every segment as a mask (z, y, x) on the voxels of volume_node; overlapping ones keep all their voxels."""
     return dict(segment_masks(segmentation_node, volume_node, segment_ids))
 
 
 def segment_masks(
     segmentation_node: Any, volume_node: Any, segment_ids: Sequence[str] | None = None
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """As :func:`read_masks`, one segment at a time, in the order of the segmentation."""
+    """Yield the masks of :func:`read_masks`, one segment at a time, in the order of the segmentation."""
     segmentation = segmentation_node.GetSegmentation()
     shown: tuple[Any, NDArray[Any]] | None = None
     for segment_id, image in segment_images(segmentation_node, segment_ids):
@@ -80,7 +80,7 @@ def segment_masks(
 
 
 def segment_images(segmentation_node: Any, segment_ids: Sequence[str] | None = None) -> Iterator[tuple[str, Any]]:
-    """Segment identifiers with the labelmap that each lies in, in the order of the segmentation.
+    """Return the segment identifiers, each with its labelmap, in the order of the segmentation.
 
     Raises InputImageError for an unknown segment, and for one that has no voxels and cannot get them.
     """
@@ -105,9 +105,9 @@ def segment_images(segmentation_node: Any, segment_ids: Sequence[str] | None = N
 
 
 def match_labels(segmentation_node: Any, labels: Sequence[Label]) -> dict[str, int]:
-    """Which segment is which label of a model: segment identifier to label value.
+    """Return the label value of each segment identifier that matches a label of the model.
 
-    By the rules for segmentation files (labelmaps.matching.match_segments); a segment that matches none is left out.
+    The rules are those of segmentation files (labelmaps.matching.match_segments).
     """
     segmentation = segmentation_node.GetSegmentation()
     segments = []
@@ -137,9 +137,9 @@ def volume_to_layer(volume_node: Any, segmentation_node: Any, image: Any) -> Mat
 
 
 def on_volume(layer: NDArray[Any], to_layer: Matrix, shape: tuple[int, int, int]) -> NDArray[Any]:
-    """The values of a layer (z, y, x) on an array of the volume's shape, 0 outside the layer; in any thread.
+    """Return the values of a layer (z, y, x) on an array of the volume's shape, 0 outside the layer; in any thread.
 
-    Raises InputImageError for values that no labelmap may hold.
+    Raises InputImageError for values that a labelmap cannot have.
     """
     if layer.size == 0:
         return np.zeros(shape, dtype=np.uint8)

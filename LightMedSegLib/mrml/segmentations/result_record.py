@@ -1,4 +1,4 @@
-"""What a result node remembers about its origin, and whether the user has edited it since."""
+"""The provenance of a result, stored in its node, and the detection of edits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SESSION = uuid.uuid4().hex
 
 @dataclass(frozen=True)
 class ResultRecord:
-    """Kept as node attributes ``LightMedSeg.Model`` and so on; all text.
+    """The provenance of a result, stored as node attributes ``LightMedSeg.Model`` and so on; all text.
 
     region: the box of voxels that was segmented, "" for the whole volume. preview: "1" for a coarse first result.
     """
@@ -42,7 +42,7 @@ class ResultRecord:
 
     @classmethod
     def of(cls, card: ModelCard, region: Box | None = None, *, preview: bool = False) -> ResultRecord:
-        """The record of a result made now."""
+        """Return the record of a new result."""
         return cls(
             model=card.name,
             version=card.version,
@@ -60,19 +60,19 @@ class ResultRecord:
 
     @classmethod
     def read(cls, node: Any) -> ResultRecord | None:
-        """The record of a node; None if the node is no result of ours."""
+        """Return the record of a node; None if the node is no LightMedSeg result."""
         if not node.GetAttribute(_attribute("model")):
             return None
         return cls(**{item.name: node.GetAttribute(_attribute(item.name)) or "" for item in fields(cls)})
 
 
 def region_text(region: Box | None) -> str:
-    """A box of voxels as text, "" for None."""
+    """Return a box of voxels as text, "" for None."""
     return "" if region is None else " ".join(str(int(value)) for pair in region for value in pair)
 
 
 def region_box(text: str) -> Box | None:
-    """The box of :func:`region_text`; None for the whole volume, and for what is no such text."""
+    """Return the box in a text of :func:`region_text`; None for the whole volume and for any other text."""
     try:
         i0, i1, j0, j1, k0, k1 = (int(number) for number in text.split())
     except ValueError:
@@ -82,7 +82,7 @@ def region_box(text: str) -> Box | None:
 
 
 def content_hash(labels: NDArray[Any]) -> str:
-    """A hash of the labels (z, y, x) inside their bounding box, so that the empty rim around it does not count."""
+    """Return a hash of the labels (z, y, x) inside their bounding box; the background around it does not count."""
     box = bounding_box(labels)
     part = np.ascontiguousarray(labels[box], dtype=np.uint8)
     digest = hashlib.blake2b(str(part.shape).encode(), digest_size=16)
@@ -91,7 +91,7 @@ def content_hash(labels: NDArray[Any]) -> str:
 
 
 def remember_content(node: Any, content: str) -> None:
-    """Note what is in a result node now, so that :func:`is_unedited` can tell later.
+    """Store the state of a result node, so that :func:`is_unedited` can detect edits later.
 
     content: :func:`content_hash` of the labels that were written.
     """
@@ -106,9 +106,9 @@ def written_content(node: Any) -> str:
 
 
 def is_unedited(node: Any) -> bool:
-    """True if the node is a result of ours whose voxels and segment names, colours and codes are as written.
+    """Return whether the node is a LightMedSeg result with the voxels, segment names, colours and codes as written.
 
-    At once for a result of this session; otherwise the voxels are compared by their hash, once until they change.
+    Immediate for a result of this session; otherwise the voxels are compared by their hash, once until they change.
     """
     content, segmentation = node.GetAttribute(_CONTENT), node.GetSegmentation()
     if not content or node.GetAttribute(_SEGMENTS) != _segments_hash(segmentation):

@@ -1,4 +1,4 @@
-"""Which voxels somebody has reviewed, where slices are named as the slice views name them: by their place in mm."""
+"""Masks of reviewed voxels from slice positions in mm, as the slice views show them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.geometry import Grid
 
 AXES = ("R", "A", "S")
-"""What the place of a sagittal, coronal and axial slice is measured along."""
+"""Axes along which the position of a sagittal, coronal and axial slice is measured."""
 
 _SIGNS = (-1.0, -1.0, 1.0)  # RAS from LPS
 _ROUNDING_MM = 0.01  # of what a panel shows
 
 
 def reviewed_slab(grid: Grid, axis: str, first: float, last: float) -> NDArray[np.bool_]:
-    """True (z, y, x) where a voxel's centre lies from first to last (mm, either order) along an axis of AXES.
+    """Return a mask (z, y, x) of the voxels with centres from first to last (mm, either order) along an axis of AXES.
 
-    A slice that is shown counts although it lies between two planes of voxels: the nearest plane belongs to it.
-    Raises InputImageError if no voxel lies there.
+    A slice between two planes of voxels stands for the nearest plane. Raises InputImageError if the mask is empty.
     """
     row = AXES.index(axis)
     directions = _SIGNS[row] * np.reshape(grid.direction, (3, 3))[row] * np.array(grid.spacing)
@@ -42,5 +41,5 @@ def reviewed_slab(grid: Grid, axis: str, first: float, last: float) -> NDArray[n
 
 
 def slice_place(slice_node: Any, axis: str) -> float:
-    """Where the slice of a vtkMRMLSliceNode lies, in mm along an axis of AXES."""
+    """Return the position of the slice of a vtkMRMLSliceNode, in mm along an axis of AXES."""
     return float(slice_node.GetSliceToRAS().GetElement(AXES.index(axis), 3))

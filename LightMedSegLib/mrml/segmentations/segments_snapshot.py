@@ -1,4 +1,4 @@
-"""Segments detached from the scene: copied on the main thread, made a labelmap of in any."""
+"""Segments detached from the scene: copied on the main thread, converted to a labelmap in any thread."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SegmentsSnapshot:
     layers: list[_Layer] = field(default_factory=list)
 
     def labels(self) -> NDArray[np.uint8]:
-        """The label values on the volume's voxels; where segments overlap the one further down the list has them."""
+        """Return the label values on the volume's voxels; where segments overlap, the later one in the list wins."""
         labels = np.zeros(self.shape, dtype=np.uint8)
         for layer in self.layers:
             placed = on_volume(layer.array, layer.place, self.shape)

@@ -1,4 +1,4 @@
-"""One labelmap that many segments share: quick to write, and made harmless before it is taken away.
+"""One labelmap that many segments share: fast to write, and emptied before it is removed.
 
 When a segment leaves a segmentation, Slicer erases its voxels from the labelmap it shares with others, one pass
 over the volume per segment: half a minute for a large scan. An emptied labelmap leaves nothing to erase.
@@ -65,17 +65,17 @@ def layer_array(image: Any) -> NDArray[Any]:
 
 
 def remove_all_segments(segmentation: Any) -> None:
-    """Take all segments out of a vtkSegmentation, at once whatever the size of their labelmaps."""
+    """Remove all segments from a vtkSegmentation, immediately whatever the size of their labelmaps."""
     for image in layers(segmentation):
         image.Initialize()
     segmentation.RemoveAllSegments()
 
 
 def guard_removal(segmentation: Any) -> None:
-    """Empty the present labelmaps of a vtkSegmentation at the moment it ceases to exist.
+    """Empty the present labelmaps of a vtkSegmentation when it is destroyed.
 
-    So that deleting its node, or closing the scene, does not freeze the application. A labelmap that has found
-    further owners since this call is left alone.
+    This way, deleting its node or closing the scene does not freeze the application. A labelmap that has other owners
+    by then stays as it is.
     """
     for image in layers(segmentation):
         reference = vtk.vtkWeakReference()

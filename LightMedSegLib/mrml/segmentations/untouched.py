@@ -1,8 +1,8 @@
 """The untouched prediction of a result node: corrections change the segments, but never this.
 
-The node, and with it the scene file, only has the key of a file in the user's data folder. A scene that comes to
-another computer does not find it there: the model then segments once more where the prediction is needed. A hash,
-which the node keeps of what was written, says that the labels are those of this very result.
+The node, and with it the scene file, only has the key of a file in the user's data folder. On another computer the file
+is missing, and the model segments again if the prediction is needed. A hash in the node of what was written proves that
+the labels are those of this result.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _ATTRIBUTE = PREFIX + "Untouched"
 
 
 def remember_untouched(node: Any, key: str) -> None:
-    """Note in a result node the key of what was just written into it; "" where it was not kept."""
+    """Store in a result node the key of the labels that were just written into it; "" if they were not stored."""
     node.SetAttribute(_ATTRIBUTE, key or None)
 
 
 def untouched_text(node: Any) -> str:
-    """What :func:`untouched_labels` reads in any thread; "" where nothing, or only a coarse preview, is known."""
+    """Return the text for :func:`untouched_labels` in any thread; "" without a prediction or with only a preview."""
     record = ResultRecord.read(node)
     if record is None or record.preview:
         return ""

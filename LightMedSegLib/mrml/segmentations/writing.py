@@ -1,4 +1,4 @@
-"""From labels to a segmentation node: names, colours, codes, geometry and origin, in one quick step."""
+"""Writing labels to a segmentation node with names, colours, codes, geometry and provenance, in one fast step."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PackedLabels:
-    """Labels ready to be put into a node; made in any thread, so that the main thread has nothing left to compute.
+    """Labels prepared for a node in any thread, so that the main thread has nothing to compute.
 
-    untouched: the key under which they are kept, "" for none.
+    untouched: the key under which they are stored, "" for none.
     """
 
     scalars: vtk.vtkUnsignedCharArray
@@ -60,10 +60,10 @@ def write_result(
 ) -> Any:
     """Put labels, an array (z, y, x) on volume_node's voxels, into a segmentation node and return the node.
 
-    Every label of the card becomes a segment, also one without voxels, so that a structure the model missed can
-    be painted under its right name. A given node loses what it held: ask :func:`result_node` for one that may be
-    overwritten. It gets the volume's geometry to the last bit, its parent transform, and its place in the subject
-    hierarchy; the reference to the volume is the one that DICOM export needs.
+    Every label of the card becomes a segment, even without voxels, so that a structure that the model missed can be
+    painted under its name. The content of a given node is replaced: :func:`result_node` returns one that may be
+    overwritten. The node gets exactly the geometry of the volume, its parent transform, its place in the subject
+    hierarchy, and the reference to the volume that DICOM export needs.
     """
     packed = labels if isinstance(labels, PackedLabels) else PackedLabels.of(labels)
     labelmap = make_labelmap(volume_node, packed.scalars)
@@ -139,7 +139,7 @@ def result_node(
 
 
 def remove_result(node: Any) -> None:
-    """Take a segmentation node out of its scene, at once whatever its size."""
+    """Remove a segmentation node from its scene, immediately whatever its size."""
     remove_all_segments(node.GetSegmentation())
     node.GetScene().RemoveNode(node)
 
@@ -155,7 +155,7 @@ def _modifying(node: Any) -> Iterator[None]:
 
 @contextmanager
 def _looks_kept(node: Any) -> Iterator[None]:
-    """Segments that exist before and after keep whether and how strongly they are shown."""
+    """Keep visibility and opacity of segments that exist before and after."""
     display, kept = node.GetDisplayNode(), {}
     if display is not None:
         for segment_id in node.GetSegmentation().GetSegmentIDs():

@@ -1,1 +1,1 @@
-"""Closed surfaces of segments, made beside the user interface."""
+"""Closed surfaces of segments, computed in the background."""

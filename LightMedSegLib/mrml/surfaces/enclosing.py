@@ -1,4 +1,4 @@
-"""Which structures lie around most of the others, so that their surfaces would hide everything."""
+"""Structures that enclose most of the others, so that their surfaces would hide them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ Bounds = tuple[tuple[float, ...], tuple[float, ...]]
 """Least and greatest coordinates."""
 
 _FEWEST_OTHERS = 4
-"""With fewer, what lies around them is as likely to be the organ that somebody wants to see."""
+"""Fewest structures for the rule; with fewer, the enclosing one is likely to be the organ of interest."""
 
 _MOST = 0.75
 
 
 def enclosing(bounds: Mapping[str, Bounds]) -> list[str]:
-    """The keys whose bounds contain those of most others; none where there are only a few."""
+    """Return the keys whose bounds contain those of most others; none if there are only a few."""
     if len(bounds) <= _FEWEST_OTHERS:
         return []
     found = []

@@ -1,6 +1,6 @@
-"""From a mask to a closed surface, by the filters that Slicer's own conversion uses, in any thread.
+"""Conversion of a mask to a closed surface in any thread, by the filters that Slicer's own conversion uses.
 
-That conversion itself holds Python's lock until it is done: in a thread it would stop the user interface as well.
+Slicer's conversion holds Python's global interpreter lock: even in a thread it would freeze the user interface.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class SurfaceSettings:
 
     @classmethod
     def of(cls, segmentation: Any) -> SurfaceSettings:
-        """As they are chosen now."""
+        """Return the present parameters of a segmentation."""
         read = segmentation.GetConversionParameter
         return cls(
             float(read("Smoothing factor")), float(read("Decimation factor")), read("Compute surface normals") != "0"

@@ -1,4 +1,4 @@
-"""Closed surfaces of a segmentation, made one by one beside the user interface and shown as they come."""
+"""Closed surfaces of a segmentation, computed one by one in the background and shown as they are ready."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from LightMedSegLib.mrml.surfaces.filters import SurfaceSettings, make_surface, 
 CLOSED_SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
 
 MAKE_EVENT = vtk.vtkCommand.UserEvent + 27_403
-"""Of a segmentation node: its surfaces are wanted. Who observes it makes them in the background."""
+"""Event of a segmentation node that requests its surfaces; an observer computes them in the background."""
 
 _HIDDEN = PREFIX + "EnclosingHidden"
-"""Once for each node: whoever shows an enclosing structure again wants to see it."""
+"""Attribute of a node whose enclosing structures were hidden once: the user may show them again."""
 
 
 @dataclass(frozen=True)
@@ -46,33 +46,33 @@ class _Made:
 def surface_job(node: Any, on_end: Callable[[Job], None] = lambda job: None) -> Job:
     """A job for :meth:`Worker.submit` that gives every segment of a segmentation node its closed surface.
 
-    They are those that Slicer itself makes by default. Structures that enclose most of the others are hidden when
-    surfaces of the node are made for the first time. Job.outcome is the list of their names. The job is dropped when
-    the node goes or its segments change.
+    They are the same as Slicer's with default parameters. Structures that enclose most of the others are hidden when
+    surfaces of the node are made for the first time. Job.outcome is the list of their names. The job is dropped if
+    the node is removed or its segments change.
     """
-    run = _Run(node)
+    run = _SurfaceRun(node)
     return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
 
 
 def has_surfaces(node: Any) -> bool:
-    """Whether any segment of a segmentation node has a closed surface."""
+    """Return whether any segment of a segmentation node has a closed surface."""
     return bool(node.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE))
 
 
 def remove_surfaces(node: Any) -> None:
-    """Take all closed surfaces away."""
+    """Remove all closed surfaces."""
     node.RemoveClosedSurfaceRepresentation()
 
 
 def make_surfaces_again(node: Any) -> None:
-    """Surfaces for a node that had some before its voxels were replaced: by who observes MAKE_EVENT, else at once."""
+    """Update the surfaces of a node whose voxels were replaced: by an observer of MAKE_EVENT, else at once."""
     if node.HasObserver(MAKE_EVENT):
         node.InvokeEvent(MAKE_EVENT)
     else:
         node.CreateClosedSurfaceRepresentation()
 
 
-class _Run:
+class _SurfaceRun:
     def __init__(self, node: Any) -> None:
         self._node = node
         self._settings = SurfaceSettings.of(node.GetSegmentation())
@@ -95,13 +95,13 @@ class _Run:
             yield None
 
     def unwanted(self) -> str:
-        """Why nobody needs the surfaces any more; "" if somebody does."""
+        """Return why the surfaces are obsolete; "" if they are not."""
         if self._node.GetScene() is None:
             return "The segmentation was removed from the scene."
         return "" if self._present_state() == self._state else "The segments changed while their surfaces were made."
 
     def work(self, context: JobContext) -> None:
-        """In the worker thread; VTK's filters let go of Python's lock while they compute."""
+        """Run in the worker thread; VTK's filters release the global interpreter lock while they compute."""
         total = len(self._segments)
         boxes = []
         for segment in self._segments:
@@ -122,7 +122,7 @@ class _Run:
         context.progress(total, total, "")
 
     def deliver(self, value: Any, final: bool) -> list[str]:
-        """On the main thread: one more surface, or first of all what is hidden."""
+        """Add a surface, or first hide the enclosing structures; on the main thread."""
         if isinstance(value, _Made):
             segment = self._node.GetSegmentation().GetSegment(value.segment_id)
             segment.AddRepresentation(CLOSED_SURFACE, value.surface)
@@ -132,7 +132,7 @@ class _Run:
         return self._enclosing
 
     def _begin(self) -> None:
-        """Give every segment an empty surface: a 3D view would make those that are missing itself, all at once."""
+        """Give every segment an empty surface, because a 3D view would compute missing ones itself, all at once."""
         display, segmentation = self._node.GetDisplayNode(), self._node.GetSegmentation()
         if display is not None:
             display.SetPreferredDisplayRepresentationName3D(CLOSED_SURFACE)

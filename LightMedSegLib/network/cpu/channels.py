@@ -1,4 +1,4 @@
-"""Steps that treat every channel by itself: sums, group normalisation as a factor and an offset, squeeze-excitation."""
+"""Operations per channel: sums, group normalisation as a factor and an offset, squeeze-excitation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ChannelAffine:
         self._repeated: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
-        """Of x; in out, which may be x, or in new memory."""
+        """Return the result for x in out, which may be x, or in new memory."""
         factor, offset = self._in_rows(x)
         if out is None:
             out = torch.empty_like(x)
@@ -42,7 +42,7 @@ class ChannelAffine:
 
 
 class ChannelSums:
-    """What group normalisation has to know of a tensor that comes slab by slab."""
+    """Statistics for the group normalisation of a tensor that arrives slab by slab."""
 
     def __init__(self, channels: int):
         self._channels = channels
@@ -55,7 +55,7 @@ class ChannelSums:
         self._parts.append((len(values), *torch.batch_norm_update_stats(values, None, None, 0.0)))
 
     def group_affine(self, norm: nn.GroupNorm, modulation: tuple[Tensor, Tensor] | None = None) -> ChannelAffine:
-        """What GroupNorm applies, followed by a factor and an offset (C,) of modulation if there is one."""
+        """Return GroupNorm as factor and offset, combined with factor and offset (C,) of a modulation, if any."""
         shape = (-1, self._channels)
         means = torch.cat([mean.view(shape) for _, mean, _ in self._parts]).double()
         variances = torch.cat([variance.view(shape) for _, _, variance in self._parts]).double()
@@ -74,7 +74,7 @@ class ChannelSums:
 
 
 class ChannelMeans:
-    """Means over the voxels per channel of a tensor that comes slab by slab."""
+    """Means over the voxels per channel of a tensor that arrives slab by slab."""
 
     def __init__(self, channels: int):
         self._channels = channels
@@ -93,9 +93,9 @@ class ChannelMeans:
 
 
 def wide_rows(x: Tensor) -> Tensor:
-    """A channels-last x (1, C, z, y, x) as rows of as many voxels as fit into _ROW values: the same memory.
+    """Return a view of a channels-last x (1, C, z, y, x) as rows of as many voxels as fit into _ROW values.
 
-    Narrow rows would waste the processor's vectors.
+    Narrow rows would waste the vector units of the processor.
     """
     return x.permute(0, 2, 3, 4, 1).view(-1, x.shape[1] * _voxels_in_a_row(x))
 

@@ -1,4 +1,4 @@
-"""Which way through the network is fastest on this computer: measured once, remembered, and the user's to overrule."""
+"""Choice of the fastest implementation on this computer: measured once, stored, and overridden by the user."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from LightMedSegLib.storage.atomic_files import atomic_write
 CPU_PATH_VARIABLE = "LIGHTMEDSEG_CPU_PATH"
 
 CPU_PATHS = ("auto", "reference", "float32", "bfloat16")
-"""auto: the fastest here. reference: the network as it is trained. float32, bfloat16: rewritten for speed, the last
+"""auto: the fastest here. reference: the network as trained. float32, bfloat16: the fast implementation, the latter
 with convolutions in bfloat16: on real scans the labels agree with a Dice of at least 0.999."""
 
 _WORTH_ROUNDING = 1.05
-"""bfloat16 must be this many times faster than float32 to be chosen: less is within the noise of the measurement."""
+"""bfloat16 must be this many times faster than float32 to be chosen; less is within the noise of the measurement."""
 
 _FORM = 3
-"""Counts the forms of network and self-check: what was measured with another one says nothing."""
+"""Version of network and self-check; measurements of another version are discarded."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class CpuPath:
 
     @property
     def explanation(self) -> str:
-        """A sentence for the log and the panel."""
+        """Return a sentence for the log and the panel."""
         how = {
             "reference": "The network runs as it was trained",
             "float32": "The network runs in a form rewritten for processors",
@@ -57,10 +57,10 @@ _chosen: dict[str, CpuPath] = {}
 
 
 def choose_cpu_path(name: str = "auto") -> CpuPath:
-    """The path called name; for auto that of the environment variable LIGHTMEDSEG_CPU_PATH, or the fastest.
+    """Return the path called name; for auto that of the environment variable LIGHTMEDSEG_CPU_PATH, or the fastest.
 
-    The first call on a computer measures for about a second and writes the outcome into the user's folder. A path that
-    computes something else than the reference on this computer is never chosen.
+    The first call on a computer measures for about a second and stores the result in the user's folder. A path with a
+    result that differs from the reference on this computer is never chosen.
     Raises DeviceError for an unknown name, and for such a path.
     """
     wanted = name if name != "auto" else os.environ.get(CPU_PATH_VARIABLE, "").strip().lower() or "auto"
@@ -79,14 +79,14 @@ def choose_cpu_path(name: str = "auto") -> CpuPath:
 
 
 def prepare_for_cpu(network: nn.Module, path: CpuPath) -> nn.Module:
-    """network, or a module that computes the same, as path says."""
+    """Return network, or a module that computes the same, for the path."""
     if path.name == "reference" or not isinstance(network, LightMedSeg):
         return network
     return accelerate(network, torch.bfloat16 if path.name == "bfloat16" else torch.float32)
 
 
 def fastest(seconds: dict[str, float]) -> str:
-    """The path to take after a self-check, which leaves out paths that do not agree with the reference."""
+    """Return the path of a self-check, which excludes paths that do not agree with the reference."""
     exact = min((name for name in ("reference", "float32") if name in seconds), key=lambda name: seconds[name])
     if "bfloat16" in seconds and seconds["bfloat16"] * _WORTH_ROUNDING < seconds[exact]:
         return "bfloat16"
@@ -106,7 +106,7 @@ def _measured(machine: str) -> CpuPath:
         with atomic_write(_file()) as temporary:
             temporary.write_text(json.dumps({"machine": machine, **asdict(path)}, indent=2), encoding="utf-8")
     except (OutputError, OSError):
-        # A folder that cannot be written costs the next session a second, nothing more.
+        # If the folder cannot be written, the next session only measures again.
         pass
     return path
 

@@ -15,7 +15,7 @@ Triple = tuple[int, int, int]
 
 @cache
 def has_onednn(dtype: torch.dtype) -> bool:
-    """Whether this build of torch runs oneDNN convolutions of dtype on this machine."""
+    """Return whether this build of torch runs oneDNN convolutions of dtype on this machine."""
     if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.aten, "mkldnn_convolution"):
         return False
     with torch.inference_mode():

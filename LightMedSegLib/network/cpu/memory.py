@@ -1,4 +1,4 @@
-"""Memory of the fast path: reused between layers and volumes, and worked through in pieces that fit the cache."""
+"""Memory of the fast path: reused between layers and volumes, and processed in slabs that fit the cache."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 SLAB_VALUES = 2**20
-"""About the size of one tensor of a slab: a handful of them stays in a processor's last cache, also in a laptop's.
+"""Approximate size of one tensor of a slab: several of them fit into the last-level cache, even of a laptop.
 
-On a server with 300 MB of it twice as much was faster by a twentieth.
+On a server with a cache of 300 MB, twice this size was 5 % faster.
 """
 
 _HUGE_PAGE = 2**21
@@ -72,7 +72,7 @@ class Workspace:
             yield first, min(first + count, depth)
 
     def clear(self) -> None:
-        """Give the memory back."""
+        """Release the memory."""
         self._memory.clear()
 
 
@@ -84,7 +84,7 @@ def rows(x: Tensor) -> Tensor:
 def join(first: Tensor, second: Tensor, out: Tensor) -> None:
     """Write the channels of first, then those of second, into out; all channels-last.
 
-    In words of up to 16 bytes: a copy that goes value by value takes several times as long.
+    Copies words of up to 16 bytes, because a copy of single values takes several times as long.
     """
     half = first.shape[1] * first.element_size()
     word = next(kind for size, kind in _WORDS if half % size == 0)

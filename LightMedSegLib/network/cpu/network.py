@@ -1,4 +1,4 @@
-"""The whole network, fast."""
+"""The complete network in its fast implementation."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class FastLightMedSeg(nn.Module):
     def _encode(
         self, features: Tensor, anchors: Tensor, texture: Tensor | None
     ) -> tuple[list[list[Tensor]], list[Tensor]]:
-        """For every level the features of all scales, finer ones averaged to its resolution; and their scales (C,)."""
+        """Return features of all scales for every level, finer ones averaged to its resolution, and the scales (C,)."""
         finest: list[Tensor] = []
         scales: list[Tensor] = []
         for index, stage in enumerate(self._encoder):

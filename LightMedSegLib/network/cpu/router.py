@@ -100,7 +100,7 @@ class FastRouter:
     def __call__(
         self, pyramid: Sequence[Tensor], scales: Sequence[Tensor], anchors: Tensor, workspace: Workspace
     ) -> RoutedSkip:
-        """What the router adds, given the features of all scales times their scales (C,), finest first.
+        """Return the router's contribution from the features of all scales times their scales (C,), finest first.
 
         Those finer than this level are expected averaged to its resolution.
         """

@@ -1,4 +1,4 @@
-"""Times and agreement of the ways through the network on this computer, on small volumes of noise."""
+"""Times and agreement of the implementations of the network on this computer, on small volumes of noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from LightMedSegLib.network.cpu.convolution import LAST, has_onednn
 from LightMedSegLib.network.cpu.network import accelerate
 
 LARGEST_ERRORS = {"float32": 1e-3, "bfloat16": 5e-2}
-"""Of a path's logits, relative to the reference's (root mean square): ten times what was seen where all is well."""
+"""Largest error of a path's logits relative to the reference (RMS): ten times the error of correct paths."""
 
 _TIMED = (1, 1, 64, 64, 64)
 _COMPARED = (_TIMED, (1, 1, 16, 16, 32))
@@ -28,7 +28,7 @@ Paths = dict[str, Callable[[Tensor], Tensor]]
 
 
 def self_check() -> dict[str, float]:
-    """Return the median seconds of every path that agrees with the reference; the paths take turns."""
+    """Return the median seconds of every path that agrees with the reference, measured alternately."""
     paths = sound_paths(_paths())
     x = _noise(_TIMED)
     times: dict[str, list[float]] = {name: [] for name in paths}

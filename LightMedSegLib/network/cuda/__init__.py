@@ -1,1 +1,1 @@
-"""The network on a CUDA device: recorded, and compiled in the background where that is possible."""
+"""The network on a CUDA device: as a CUDA graph, and compiled in the background where possible."""

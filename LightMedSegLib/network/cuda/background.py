@@ -1,4 +1,4 @@
-"""Compiling the passes of a network beside its work: one size of input after the other, never in the way."""
+"""Compilation of the passes of a network in the background, one input size after the other."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from LightMedSegLib.network.cuda.recording import Recording
 Record = Callable[[], Recording]
 
 USES_BEFORE = 3
-"""A size of input is compiled at its third use: many a scan's is never seen again."""
+"""An input size is compiled at its third use, because the sizes of many scans never recur."""
 
 QUIET_SECONDS = 5.0
-"""The first result comes first."""
+"""Pause in seconds before compiling, so that it does not delay the first result."""
 
 _END_SECONDS = 30.0
 _STOPPED = "it was stopped"
@@ -30,7 +30,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class InputLayout:
-    """What a pass is compiled for."""
+    """The input layout that a pass is compiled for."""
 
     shape: tuple[int, ...]
     stride: tuple[int, ...]
@@ -42,13 +42,13 @@ class InputLayout:
 
 
 class BackgroundCompiler:
-    """Offers recordings of the compiled pass for the layouts that recur.
+    """Offers CUDA graphs of the compiled pass for the layouts that recur.
 
     Args:
         warm: (layout, stop) -> why it cannot be compiled, "" where it can; compiles in another process, so that
             load finds everything on disk. Returns soon after stop is set.
-        load: layout -> what records the compiled pass. Both are called in one thread of this process, the second
-            while the caller of offered waits, because nothing else may use a device that is being recorded.
+        load: layout -> function that captures the compiled pass. Both run in one thread of this process, the function
+            while the caller of offered waits, because nothing else may use the device during a capture.
         quiet_seconds: pause before anything is started.
     """
 
@@ -70,12 +70,12 @@ class BackgroundCompiler:
 
     @property
     def busy(self) -> bool:
-        """Whether something is being compiled or loaded."""
+        """Whether a pass is being compiled or loaded."""
         return self._thread is not None and self._thread.is_alive()
 
     @property
     def state(self) -> str:
-        """How far it is, in a few words."""
+        """Return the state in a few words."""
         if self._adopted:
             sizes = " and ".join("x".join(map(str, layout.shape)) for layout in self._adopted)
             return f"it is compiled for inputs of {sizes}"
@@ -88,7 +88,7 @@ class BackgroundCompiler:
         return "it is compiled once a size of input recurs"
 
     def offered(self, x: Tensor) -> Recording | None:
-        """The recording of the compiled pass for inputs like x, once; None where there is none (yet)."""
+        """Return the CUDA graph of the compiled pass for inputs like x, once; None if there is none (yet)."""
         layout = InputLayout.of(x)
         if self._loaded == layout and self._thread is not None:
             self._go_on.set()
@@ -105,19 +105,19 @@ class BackgroundCompiler:
         return None
 
     def adopt(self, x: Tensor) -> None:
-        """Note that the recording offered for inputs like x is in use."""
+        """Store that the CUDA graph offered for inputs like x is in use."""
         layout = InputLayout.of(x)
         if layout not in self._adopted:
             self._adopted.append(layout)
 
     def refuse(self, x: Tensor, reason: str) -> None:
-        """Note why the recording offered for inputs like x is not used; none is made for them again."""
+        """Store why the CUDA graph offered for inputs like x is not used; none is made for them again."""
         self._reasons[InputLayout.of(x)] = reason
 
     def close(self, wait_seconds: float = 0.0) -> None:
-        """Start nothing more and end the other process; wait for what this process is loading.
+        """Start no further compilation, end the other process, and wait for what this process is loading.
 
-        What was offered counts as given up.
+        An offered CUDA graph counts as rejected.
         """
         self._stop.set()
         self._go_on.set()

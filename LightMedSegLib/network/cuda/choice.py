@@ -1,4 +1,4 @@
-"""How the network runs on a CUDA device: the user's choice, or the fastest that this computer can do."""
+"""Choice of the network's implementation on a CUDA device: the user's, or the fastest available one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from LightMedSegLib.network.cuda.warming import warm
 CUDA_PATH_VARIABLE = "LIGHTMEDSEG_CUDA_PATH"
 
 CUDA_PATHS = ("compiled", "float16", "float32", "reference")
-"""compiled: the default, float16 with a compiled form in its place as soon as there is one. float16, float32: precision
-of the recorded network. reference: the network as it is trained, not recorded.
+"""compiled: the default, float16, replaced by a compiled form as soon as there is one. float16, float32: precision of
+the CUDA graph. reference: the network as trained, without a CUDA graph.
 
 bfloat16 is no faster than float16 and changes about ten times as many labels: RecordedNetwork can do it, for
 comparison, but it is not offered.
@@ -55,7 +55,7 @@ def prepare_for_cuda(network: nn.Module) -> nn.Module | RecordedNetwork:
 
 
 def compiler_for(network: LightMedSeg, precision: str, device: torch.device) -> BackgroundCompiler:
-    """What compiles the pass of network in precision on device."""
+    """Return the background compiler for the pass of network in precision on device."""
 
     def task(layout: InputLayout) -> CompileTask:
         return CompileTask.of(network, precision, layout.shape, layout.stride, str(device))

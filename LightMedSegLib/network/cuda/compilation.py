@@ -1,4 +1,4 @@
-"""Compiling a pass of the network with torch.compile, everything that is made kept in one folder."""
+"""Compilation of a pass of the network with torch.compile; all its files are stored in one folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from LightMedSegLib.network.cuda.recording import Recording
 ROUNDED_LIKE_PLAIN: dict[str, str | int | bool | Callable[..., object]] = {"emulate_precision_casts": True}
 """Options of torch.compile: values are rounded to half precision wherever the plain network rounds them.
 
-Without it a joined kernel keeps float32 where another reads the rounded value again. A softmax then takes its maximum
-from other logits than its terms; with logits of a thousand the gradient of a deeply supervised level points the wrong
-way, and a training diverges at any learning rate.
+Without them a fused kernel keeps float32 where another reads the rounded value again. A softmax then takes its maximum
+from other logits than its terms; with logits of a thousand the gradient of a deeply supervised level has the wrong
+sign, and a training diverges at any learning rate.
 """
 
 CompiledPass = Callable[[Tensor], Tensor]
@@ -26,9 +26,9 @@ _WARM_UP = 2
 
 
 def compile_pass(run: nn.Module, x: Tensor, folder: Path, threads: int = 1) -> CompiledPass:
-    """Return run compiled for inputs like x, after two calls, with which everything is made, or read from folder.
+    """Return run compiled for inputs like x, after two calls that compile it or load it from folder.
 
-    threads: more than one compile in processes of their own, which start the interpreter that runs now.
+    threads: more than one compile in separate processes, which start the running interpreter.
     """
     with _kept_in(folder, threads):
         compiled: CompiledPass = torch.compile(run, dynamic=False, options=ROUNDED_LIKE_PLAIN)
@@ -39,7 +39,7 @@ def compile_pass(run: nn.Module, x: Tensor, folder: Path, threads: int = 1) -> C
 
 
 def recorded(compiled: CompiledPass, x: Tensor) -> Recording:
-    """Return a recording of compiled; from the thread that has compiled it, whose settings it was made for."""
+    """Return a CUDA graph of compiled; call it in the thread that compiled it, because its settings belong to that."""
     with torch.inference_mode(), torch.cuda.device(x.device):
         return Recording(compiled, x, compiled=True)
 

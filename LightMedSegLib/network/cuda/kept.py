@@ -1,7 +1,7 @@
-"""The folder of what was compiled: kept between sessions, bounded, safe to delete at any time.
+"""The folder of compiled passes: kept between sessions, limited in size, safe to delete at any time.
 
-What lies in it is code: torch's compiler unpickles its files and loads libraries from it without any check. So it is
-used only while nobody but the user can write there.
+Its files are code: torch's compiler unpickles them and loads libraries from the folder without any check. So it is
+used only if nobody but the user can write there.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _OUTCOME = "outcome.json"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How compiling ended. reason: why it failed; "" if it did not."""
+    """Result of a compilation. reason: why it failed; "" if it did not."""
 
     reason: str
     seconds: float = 0.0
 
 
 def compiled_folder() -> Path:
-    """The folder, which may not exist yet; one folder a task in it."""
+    """Return the folder, which may not exist yet; it has one folder a task."""
     return user_data_folder() / "compiled"
 
 
@@ -42,9 +42,9 @@ def task_folder(key: str) -> Path:
 
 
 def private_task_folder(key: str) -> Path:
-    """Make the folder of the task with this key if there is none, and return it.
+    """Return the folder of the task with this key, created if there is none.
 
-    Raises OutputError where others than the user can write into the folder of what is compiled.
+    Raises OutputError if others than the user can write into the folder of compiled passes.
     """
     folder = compiled_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def private_task_folder(key: str) -> Path:
 
 
 def read_outcome(folder: Path) -> Outcome | None:
-    """How compiling in a task's folder ended; None if it never did, or if that cannot be read."""
+    """Return the result of the compilation in a task's folder; None if there is none or it cannot be read."""
     try:
         values = json.loads((folder / _OUTCOME).read_text(encoding="utf-8"))
         outcome = Outcome(str(values["reason"]), float(values["seconds"]))
@@ -69,13 +69,13 @@ def read_outcome(folder: Path) -> Outcome | None:
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:
-    """Remember how compiling in a task's folder ended; a folder that cannot be written is no error."""
+    """Store the result of the compilation in a task's folder; a folder that cannot be written is no error."""
     with suppress(OSError, OutputError), atomic_write(folder / _OUTCOME) as temporary:
         temporary.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
 
 
 def make_room(largest_bytes: int = LARGEST_BYTES) -> None:
-    """Delete the tasks' folders that were not used for longest until the others have at most largest_bytes."""
+    """Delete the least recently used folders of tasks until the others have at most largest_bytes."""
     try:
         folders = [path for path in compiled_folder().iterdir() if path.is_dir()]
     except OSError:

@@ -1,9 +1,9 @@
-"""The network on a CUDA device as a recording: the kernels of one pass, launched together.
+"""The network on a CUDA device as a CUDA graph: the kernels of one pass, launched together.
 
 A light network runs about a thousand small kernels, and launching them one by one takes longer than running them: a
-recording (CUDA graph) of the pass is replayed instead. Convolutions run in half precision, whose float16 keeps three
-more bits than bfloat16; sums stay float32 inside them and inside normalisations. Where a compiled form of the pass
-is offered, a recording of that replaces the first one, if both compute the same.
+CUDA graph of the pass is replayed instead. Convolutions run in half precision, whose float16 has three more mantissa
+bits than bfloat16; sums stay float32 inside them and inside normalisations. If a compiled form of the pass is offered,
+its CUDA graph replaces the first one, provided that both compute the same.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RecordedNetwork:
     A backend (see LightMedSegLib.network.backend), which prefers batches of one size: another one needs a recording of
     its own.
 
-    The first call with a shape records it, later ones replay. A pass that cannot be recorded runs as it is.
+    The first call with a shape captures a CUDA graph, later ones replay it. Other passes run plainly.
 
     Args:
         network: a trained network in evaluation mode on a CUDA device.
@@ -64,11 +64,11 @@ class RecordedNetwork:
     def explanation(self) -> str:
         """A sentence for the log and the panel."""
         if self._plain:
-            return f"The network runs on CUDA in {self._precision}; it could not be recorded."
+            return f"The network runs on CUDA in {self._precision}; it could not be captured as a CUDA graph."
         state = f"it is not compiled: {self._why_not_compiled}" if self._why_not_compiled else ""
         if self._compiler is not None:
             state = self._compiler.state
-        return f"The network runs on CUDA as a recording in {self._precision}{'; ' if state else ''}{state}."
+        return f"The network runs on CUDA as a CUDA graph in {self._precision}{'; ' if state else ''}{state}."
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the logits of x. Raises torch's error when memory runs out."""
@@ -103,7 +103,7 @@ class RecordedNetwork:
         """Keep the recordings: the next volume has windows of the same size."""
 
     def release(self) -> None:
-        """Give the memory of the recordings back, and compile nothing more."""
+        """Release the memory of the CUDA graphs, and stop compiling."""
         if self._compiler is not None:
             self._compiler.close()
         self._recordings.clear()
@@ -112,7 +112,7 @@ class RecordedNetwork:
         return Recording(self._pass, x)
 
     def _better(self, recording: Recording, candidate: Recording, x: Tensor, compiler: BackgroundCompiler) -> Recording:
-        """Return candidate if it computes the same as recording, which is otherwise kept."""
+        """Return candidate if it computes the same as recording, else recording."""
         try:
             problem = disagreement(candidate(x), recording(x))
         except torch.cuda.OutOfMemoryError:

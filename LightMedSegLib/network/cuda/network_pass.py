@@ -23,7 +23,7 @@ class NetworkPass(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of x."""
-        # A cached cast of a weight would be freed between recordings that still read it.
+        # A cached cast of a weight would be freed between CUDA graphs that still read it.
         with torch.autocast("cuda", dtype=self._dtype, enabled=self._dtype is not None, cache_enabled=False):
             logits: Tensor = self.network(x)
         return logits.float()

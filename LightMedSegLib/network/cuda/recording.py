@@ -1,4 +1,4 @@
-"""A pass of the network over inputs of one shape, recorded as a CUDA graph."""
+"""A pass of the network over inputs of one shape, captured as a CUDA graph."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Recording:
     """Callable: an input shaped as the first one -> its logits, kept until the next call.
 
     Args:
-        run: the pass to record.
-        x: an input on the device; the recording keeps a copy, whose place later inputs take.
+        run: the pass to capture.
+        x: an input on the device; later inputs are copied into the memory of a copy of it.
         compiled: whether run is compiled.
 
-    Raises RuntimeError for what cannot be recorded, torch's error when memory runs out.
+    Raises RuntimeError for a pass that cannot be captured, torch's error when memory runs out.
     """
 
     def __init__(self, run: Callable[[Tensor], Tensor], x: Tensor, compiled: bool = False) -> None:
@@ -31,7 +31,7 @@ class Recording:
                 run(self.source)
         torch.cuda.current_stream(x.device).wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        # Another thread of the application may use the device at the same time: only this thread's calls are recorded.
+        # Other threads of the application may use the device at the same time: capture only the calls of this one.
         with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._logits = run(self.source)
 

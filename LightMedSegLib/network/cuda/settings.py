@@ -1,4 +1,4 @@
-"""The settings of cuDNN under which the network runs."""
+"""The cuDNN settings of the network."""
 
 from __future__ import annotations
 

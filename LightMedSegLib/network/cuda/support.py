@@ -1,4 +1,4 @@
-"""Whether this computer can compile for its CUDA device."""
+"""Check whether this computer can compile for its CUDA device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is compiled, as the process that compiles it needs to know it."""
+"""Description of a compilation for the process that runs it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CompileTask:
 
     @property
     def key(self) -> str:
-        """A name of the task that changes with all that its compiled form depends on."""
+        """Return a key of the task that changes with everything that its compiled form depends on."""
         device = torch.cuda.get_device_name(self.device) if torch.cuda.is_available() else self.device
         return hashlib.sha256(f"{self.to_json()} {device} {_versions()}".encode()).hexdigest()[:24]
 

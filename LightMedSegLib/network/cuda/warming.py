@@ -1,4 +1,4 @@
-"""Compiling in a process of its own, so that this one finds everything on disk."""
+"""Compilation in a separate process, so that this one loads the result from the disk."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from LightMedSegLib.network.cuda.__main__ import main; sys.exit(main(sys.argv[2:]))"
 )
-"""With the library's place as an argument: launchers such as PythonSlicer may replace PYTHONPATH."""
+"""The folder of the library is an argument, because launchers such as PythonSlicer may replace PYTHONPATH."""
 
 
 def warm(task: CompileTask, stop: threading.Event, program: Sequence[str] | None = None) -> str:
-    """Compile task in another process if that was never done; return why it cannot be compiled, "" where it can.
+    """Compile task in another process unless it is compiled; return why it cannot be compiled, "" if it can.
 
-    program: the command that does it, for tests. Only one such process runs for a user at a time.
+    program: the command of that process, for tests. Only one such process runs for a user at a time.
     """
     try:
         folder = private_task_folder(task.key)

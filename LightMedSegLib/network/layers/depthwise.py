@@ -1,7 +1,7 @@
 """Depthwise 3D convolution: PyTorch's own everywhere, a Triton kernel on CUDA.
 
 cuDNN has no good depthwise 3D kernel, and training spends most of its time there. Everything else (CPU, MPS, a
-CUDA machine without Triton, Windows) takes the plain path, which computes the same thing.
+CUDA machine without Triton, Windows) takes the plain path, which gives the same result.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ghost convolution: half of the features by convolution, half by a cheap depthwise one."""
+"""Ghost convolution: half of the features by a full convolution, half by a cheap depthwise one."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A training step on CUDA: recorded, compiled, with batches made ahead, on one device or several."""
+"""A training step on CUDA: CUDA graph, compiled form, prefetched batches, on one device or several."""

@@ -1,4 +1,4 @@
-"""Recording the forward and backward pass of a training step as a CUDA graph."""
+"""The forward and backward pass of a training step as a CUDA graph."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def record_step(
     device: torch.device,
     compiled: bool = False,
 ) -> RecordedStep:
-    """Record network and loss for images of images_shape (B, C, z, y, x).
+    """Return network and loss as a CUDA graph for images of images_shape (B, C, z, y, x).
 
     The result maps images, labels (B, z, y, x) and labelled (B, classes) to the loss and the finest logits.
     A light network launches some thousand small kernels a step, and launching them takes longer than
-    running them: replaying a recording removes that. The numbers are the same; only the shape is fixed.
+    running them: a CUDA graph avoids this. The numbers are the same; only the shape is fixed.
 
-    compiled: let torch.compile join the kernels first, which takes a minute or two and about a third off a step; the
-    numbers then differ by rounding. The network must not have been trained on by a step that is not recorded.
+    compiled: let torch.compile fuse the kernels first, which takes a minute or two and saves about a third of a step;
+    the numbers then differ by rounding. The network must not have been trained by a step outside the CUDA graph.
     """
     step: nn.Module = _Step(network, loss, bf16)
     if compiled:
@@ -39,7 +39,7 @@ def record_step(
 def step_sample(
     images_shape: Sequence[int], loss: nn.Module, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Random images, labels and labelled of the shapes that a recorded step takes."""
+    """Return random images, labels and labelled in the shapes that the CUDA graph takes."""
     batch, _, *size = images_shape
     classes = loss.class_weights.numel() if isinstance(loss.class_weights, torch.Tensor) else 2
     return (
@@ -50,7 +50,7 @@ def step_sample(
 
 
 class _Step(nn.Module):
-    """Network and loss as one module: recording replaces a module's forward, and evaluation needs the network's own."""
+    """Network and loss as one module: capture replaces a module's forward, and evaluation needs the network's own."""
 
     def __init__(self, network: nn.Module, loss: nn.Module, bf16: bool) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class _Step(nn.Module):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor, labelled: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        # A cached cast of a weight would be recorded as a constant and go stale at the first optimizer step.
+        # A cached cast of a weight would be captured as a constant, outdated after the first optimizer step.
         with torch.autocast("cuda", dtype=torch.bfloat16, enabled=self._bf16, cache_enabled=False):
             logits = self.network(images)
         return self.loss(logits, labels, labelled), logits if isinstance(logits, torch.Tensor) else logits[0]

@@ -11,7 +11,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process' place among all; rank 0 alone validates and writes."""
+    """Rank of this process in the group; only rank 0 validates and writes."""
 
     rank: int = 0
     world_size: int = 1
@@ -19,11 +19,11 @@ class ProcessGroup:
 
     @property
     def is_first(self) -> bool:
-        """True in the process that writes."""
+        """Whether this process writes files."""
         return self.rank == 0
 
     def wrap(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """The network whose gradients are averaged over all processes."""
+        """Return the network, wrapped so that gradients are averaged over all processes."""
         if self.world_size == 1:
             return network
         numbers = [device.index or 0] if device.type == "cuda" else None
@@ -31,7 +31,7 @@ class ProcessGroup:
         return nn.parallel.DistributedDataParallel(network, device_ids=numbers, find_unused_parameters=True)
 
     def agree(self, value: float, device: torch.device) -> float:
-        """The first process' value, in all of them; clocks differ, and all must stop at the same step."""
+        """Return the value of rank 0 in all processes: clocks differ, and all must stop at the same step."""
         if self.world_size == 1:
             return value
         tensor = torch.tensor([value], dtype=torch.float64, device=device)
@@ -39,7 +39,7 @@ class ProcessGroup:
         return float(tensor.item())
 
     def mean(self, value: torch.Tensor) -> torch.Tensor:
-        """The mean of value over all processes."""
+        """Return the mean of value over all processes."""
         if self.world_size == 1:
             return value
         value = value.clone()
@@ -53,7 +53,7 @@ class ProcessGroup:
 
 
 def join_group(device: str) -> ProcessGroup:
-    """The group that torchrun's environment describes; joins it when it has several processes."""
+    """Return the group of torchrun's environment, after joining it if it has several processes."""
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     if world_size == 1:
         return ProcessGroup()

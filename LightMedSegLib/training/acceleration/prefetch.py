@@ -1,4 +1,4 @@
-"""The next batch is made while the network trains on the present one."""
+"""Prefetching: a thread makes the next batch while the network trains on the present one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _STEPS_AHEAD = 2
 
 
 class BatchesAhead:
-    """Gives the batch of each step, and has a thread make the next step's meanwhile.
+    """Returns the batch of each step while a thread makes the next one.
 
-    On CUDA the thread has a stream of its own, so that its kernels run between the network's. make is called by
-    that thread alone, for one step after the other: the batches are those that it would give without the thread.
+    On CUDA the thread has its own stream, so that its kernels run between the network's. Only that thread calls make,
+    step by step, so the batches are the same as without the thread.
     """
 
     def __init__(self, make: Callable[[int], Batch], device: torch.device) -> None:
@@ -28,7 +28,7 @@ class BatchesAhead:
         self._next: tuple[int, Future[tuple[Batch, torch.cuda.Event | None]]] | None = None
 
     def batch(self, step: int) -> Batch:
-        """The batch of step; making that of step + 1 has begun when this returns."""
+        """Return the batch of step; the thread then makes that of step + 1."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
             if self._device.type == "cuda":

@@ -1,4 +1,4 @@
-"""How a run's step is carried out on CUDA: recorded where it can be, and compiled too where that pays."""
+"""The training step on CUDA: a CUDA graph where possible, and compiled where that saves time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def accelerated_step(
     seconds: float,
     report: Callable[[str], None],
 ) -> RecordedStep | None:
-    """The recorded step of a run that is at step after seconds; None where the network cannot be recorded.
+    """Return the CUDA graph of the step of a run that is at step after seconds; None if capture fails.
 
     With run.compile "auto" the step is compiled where the rest of the run takes PAYS_FROM_SECONDS or longer.
     """
@@ -54,34 +54,35 @@ def accelerated_step(
                 compile_in_private()
             return record_step(network, loss, shape, bf16, device, choice)
         except Exception as error:  # compilers and networks fail in many ways; the plain step does the same work
-            report(f"The training step cannot be {'compiled' if choice else 'recorded'}: {first_line(error)}")
+            failed = "compiled" if choice else "captured as a CUDA graph"
+            report(f"The training step cannot be {failed}: {first_line(error)}")
         _clean_up(device)
     return None
 
 
 def compile_in_private() -> None:
-    """Have torch's compiler keep its files where only the user can write, unless TORCHINDUCTOR_CACHE_DIR is set.
+    """Set a cache folder for torch's compiler that only the user can write, unless TORCHINDUCTOR_CACHE_DIR is set.
 
-    By default they lie below the system's temporary folder, under a name that anybody can take first; and what lies
-    there is executed. Raises OutputError where others can write into our own folder.
+    By default the cache is in the system's temporary folder, under a name that anybody can create first, and its
+    content is executed. Raises OutputError if others can write into our folder.
     """
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(private_task_folder("training") / "inductor"))
 
 
 def record_batches(source: BatchSource, count: int, report: Callable[[str], None]) -> None:
-    """Have source replay a recording of how it makes batches of count cases, where the device can record it."""
+    """Let source make batches of count cases with a CUDA graph, if it can be captured."""
     try:
         source.record(count)
     except RuntimeError as error:
-        report(f"The making of batches cannot be recorded: {first_line(error)}")
+        report(f"The making of batches cannot be captured as a CUDA graph: {first_line(error)}")
 
 
 def _seconds_per_step(
     network: nn.Module, loss: nn.Module, shape: tuple[int, ...], bf16: bool, device: torch.device
 ) -> float:
-    """Seconds of one recorded step, network and gradient; 0 where the network cannot be recorded.
+    """Return the seconds of one step, network and gradient, as a CUDA graph; 0 if capture fails.
 
-    A copy of the network is timed: a network whose gradients were taken once cannot be recorded again.
+    A copy of the network is timed, because a network with gradients cannot be captured again.
     """
     try:
         step = record_step(copy.deepcopy(network), loss, shape, bf16, device)

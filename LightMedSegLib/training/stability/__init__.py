@@ -1,1 +1,1 @@
-"""Noticing a training that diverges, and bringing it back."""
+"""Detection of a diverging training, and recovery from it."""

@@ -1,4 +1,4 @@
-"""Bringing a training that diverged back to weights that were good, with a lower learning rate."""
+"""Recovery of a diverged training: return to earlier weights, with a lower learning rate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.training.stability.loss_watch import SHORT, LossWatch
 
 RATE_FACTOR = 0.5
-"""What each return multiplies the learning rate with."""
+"""Factor of the learning rate at each return."""
 WARM_UP_STEPS = 50
 _KEEP_STEPS = 200
 
@@ -32,7 +32,7 @@ class Recovery:
 
 @dataclass(frozen=True)
 class _Good:
-    """Averaged weights worth going back to, and the lowest median of the losses up to then."""
+    """Averaged weights to return to, and the lowest median of the losses up to them."""
 
     step: int
     weights: dict[str, torch.Tensor]
@@ -40,11 +40,10 @@ class _Good:
 
 
 class DivergenceGuard:
-    """Watches the losses, keeps the last good averaged weights, and says when to go back to them.
+    """Watches the losses, keeps the last good averaged weights, and decides when to return to them.
 
-    The two latest good states are kept, some hundred steps apart, and the older one is gone back to: the newer
-    one may have been taken when the trouble had begun but did not show yet. Until there is one, the weights that
-    the run started from take its place.
+    It keeps the two latest good states, some hundred steps apart, and returns to the older one, because the newer one
+    may be from after the start of the divergence. Until there is one, the initial weights of the run are used.
     """
 
     def __init__(self, allowed: int, step: int, average: Mapping[str, torch.Tensor]) -> None:
@@ -56,7 +55,7 @@ class DivergenceGuard:
         self.recoveries: list[Recovery] = []
 
     def rate_factor(self, step: int) -> float:
-        """What the scheduled learning rate of step is multiplied with."""
+        """Return the factor of the scheduled learning rate at step."""
         if not self.recoveries:
             return 1.0
         warm_up = min(1.0, (step - self.recoveries[-1].step + 1) / WARM_UP_STEPS)
@@ -64,11 +63,11 @@ class DivergenceGuard:
 
     @property
     def rate_percent(self) -> float:
-        """What is left of the scheduled learning rate once the warm-up is over."""
+        """Remaining percentage of the scheduled learning rate after the warm-up."""
         return float(100 * RATE_FACTOR ** len(self.recoveries))
 
     def look(self, step: int, losses: Sequence[float], average: Mapping[str, torch.Tensor]) -> Recovery | None:
-        """Judge the losses of the steps before step; a Recovery asks to go back to good_weights().
+        """Check the losses of the steps before step; return a Recovery if the run must return to good_weights().
 
         Raises TrainingDataError when no return is left, or when no loss was ever finite.
         """
@@ -92,11 +91,11 @@ class DivergenceGuard:
         return recovery
 
     def good_weights(self) -> dict[str, torch.Tensor]:
-        """The averaged weights to go back to."""
+        """Return the averaged weights to return to."""
         return self._good[0].weights
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps beside good_weights(), ready for JSON."""
+        """Return the state for a checkpoint, without good_weights(), as JSON types."""
         recoveries = [
             {**dataclasses.asdict(item), "loss": str(item.loss), "usual": str(item.usual)} for item in self.recoveries
         ]
@@ -104,7 +103,7 @@ class DivergenceGuard:
         return {"watch": self._watch.state(), "recoveries": recoveries, "good": good}
 
     def restore(self, state: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> None:
-        """Go on from state() and good_weights(); checkpoints from before there was a guard hold neither."""
+        """Resume from state() and good_weights(); checkpoints from before this class have neither."""
         if not state:
             return
         self._watch.restore(state["watch"])
@@ -134,7 +133,7 @@ class DivergenceGuard:
 
 
 def most_changed(found: Mapping[str, torch.Tensor], good: Mapping[str, torch.Tensor], count: int = 3) -> str:
-    """The tensors whose norm changed most against the good ones, in words: where a divergence came from."""
+    """Return the tensors whose norm changed most against the good ones, as text: the origin of the divergence."""
 
     def norm(value: torch.Tensor) -> float:
         return float(value.detach().float().norm())

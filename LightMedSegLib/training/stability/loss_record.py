@@ -1,4 +1,4 @@
-"""The losses and gradient norms of the latest steps, kept on the device until somebody asks."""
+"""Losses and gradient norms of the latest steps, kept on the device until they are read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from LightMedSegLib.training.acceleration.distributed import ProcessGroup
 
 
 class LossRecord:
-    """Holds up to size steps; asking for each step's loss at once would make every step wait for the device."""
+    """Holds up to size steps; reading the loss of each step at once would make every step wait for the device."""
 
     def __init__(self, size: int, device: torch.device, group: ProcessGroup) -> None:
         self._values = torch.zeros((2, size), device=device)
@@ -21,7 +21,7 @@ class LossRecord:
         self._count += 1
 
     def take(self) -> tuple[list[float], list[float]]:
-        """The losses and the norms since the last call, each the mean over all processes. Waits for the device."""
+        """Return the losses and the norms since the last call, averaged over all processes. Waits for the device."""
         if not self._count:
             return [], []
         losses, norms = self._group.mean(self._values[:, : self._count]).tolist()

@@ -1,4 +1,4 @@
-"""Whether a training is well, judged by its losses."""
+"""Detection of divergence from the losses of a training."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 LONG, SHORT = 100, 20
-"""Losses in the medians that show a slow climb and a sudden one."""
+"""Number of losses in the medians that detect a slow and a sudden climb."""
 _LOST = 3
 
 
 class LossWatch:
     """Compares the medians of the latest losses with the lowest median so far.
 
-    A median does not see single bad steps. The lowest one is the reference because the latest would rise along
-    with a slow climb. Losses near zero vary by large factors without harm, so each limit has an absolute part.
+    A median ignores single bad steps. The lowest one is the reference because the latest rises with a slow climb.
+    Losses near zero vary by large factors without harm, so each limit has an absolute part.
     """
 
     def __init__(self) -> None:
@@ -35,13 +35,13 @@ class LossWatch:
             self.lowest = min(self.lowest, self.median(SHORT))
 
     def median(self, count: int = LONG) -> float:
-        """The median of the latest count losses; infinite where half of them are not finite."""
+        """Return the median of the latest count losses; infinite if half of them are not finite."""
         latest = list(self._losses)[-count:]
         return statistics.median(latest) if latest else math.inf
 
     @property
     def diverged(self) -> bool:
-        """True when the latest losses are not finite, or their median is far above the lowest one."""
+        """Return whether the latest losses are not finite, or their median is far above the lowest one."""
         losses = list(self._losses)
         if len(losses) >= _LOST and all(math.isinf(value) for value in losses[-_LOST:]):
             return True
@@ -50,20 +50,20 @@ class LossWatch:
 
     @property
     def healthy(self) -> bool:
-        """True when the median is near the lowest one: what the network knows now is worth keeping."""
+        """Return whether the median is near the lowest one, so that the present weights are worth keeping."""
         return len(self._losses) == LONG and self.median() <= 1.1 * self.lowest + 0.03
 
     def forget(self, lowest: float) -> None:
-        """Leave out the losses so far, and take lowest for the reference; infinite where there is none."""
+        """Discard the losses so far, and use lowest as the reference; infinite if there is none."""
         self._losses.clear()
         self.lowest, self._started = lowest, math.isfinite(lowest)
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps, ready for JSON, which knows no infinity."""
+        """Return the state for a checkpoint as JSON types; JSON has no infinity."""
         losses = [value if math.isfinite(value) else None for value in self._losses]
         return {"losses": losses, "lowest": self.lowest if math.isfinite(self.lowest) else None}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from state()."""
+        """Resume from state()."""
         self.forget(math.inf if state["lowest"] is None else float(state["lowest"]))
         self._losses.extend(math.inf if value is None else float(value) for value in state["losses"])

@@ -1,1 +1,1 @@
-"""Synthetic images, made from labelmaps while training runs."""
+"""Synthetic images, generated from labelmaps during training."""

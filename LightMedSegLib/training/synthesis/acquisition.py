@@ -22,7 +22,7 @@ _QUANTILE_STRIDE = 2
 
 @dataclass(frozen=True)
 class _Grid:
-    """One batch's scanner grid: per axis the matrices (B, n, n) to its voxels and back, and what it covers."""
+    """Scanner grid of a batch: per axis the matrices (B, n, n) to its voxels and back, and the covered range."""
 
     to_scanner: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     to_model: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -30,7 +30,7 @@ class _Grid:
 
 
 class Acquisition:
-    """Makes the scan of a batch, as it looks once inference has brought it onto the model grid."""
+    """Simulates the scans of a batch, resampled to the model grid as in inference."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Acquisition:
     def __call__(
         self, brightness: torch.Tensor, kept: torch.Tensor, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Images (B, 1, z, y, x), what of them a skull strip left, and what the scan covers, bool (B, z, y, x).
+        """Return images (B, 1, z, y, x), the mask after skull stripping, and the field of view, bool (B, z, y, x).
 
         brightness: (B, z, y, x), not negative; kept: bool (B, z, y, x). Beyond the field of view the image
         repeats its border, as inference pads.

@@ -1,7 +1,7 @@
-"""How bright each tissue is: a random MR sequence, or brightness drawn without any physics.
+"""Brightness of each tissue: from a random MR sequence, or drawn without any physics.
 
-A third of what a network may meet looks like no sequence that anybody listed, so drawn brightness stays a
-part of the mixture; the sequences make sure that the usual contrasts are well represented.
+A third of the scans in practice look like none of the simulated sequences, so drawn brightness remains part of the
+mixture; the sequences ensure that the usual contrasts are well represented.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ContrastSampler:
         )
 
     def _disguised(self, mean: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Extracerebral classes that exchanged their looks or became dark, and their second brightness."""
+        """Return the brightness with extracerebral classes swapped or darkened, and their second brightness."""
         settings, (batch, count) = self._settings, mean.shape
         columns = self._exchangeable
         place = torch.randint(len(columns), (2, batch, count), generator=generator, device=mean.device)

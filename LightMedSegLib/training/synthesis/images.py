@@ -1,4 +1,4 @@
-"""Training images made from labelmaps while training runs: a new contrast, shape and scan at every step.
+"""Synthetic training images of labelmaps, generated during training: a new contrast, shape and scan at every step.
 
 The idea is that of SynthSeg (Billot et al., Medical Image Analysis 86, 2023, doi:10.1016/j.media.2023.102789): a
 network that never sees the same contrast twice learns anatomy instead of contrast. The generator is our own:
@@ -28,7 +28,7 @@ from LightMedSegLib.training.synthesis.tissue import TissuePainter
 
 
 class SyntheticBatchSource(BatchSource):
-    """Makes the batch of any step from a stack of index maps (cases without an image, see synthesis_labels)."""
+    """Makes the batch of any step from a stack of index maps (cases without an image, see synthesis.labels)."""
 
     def __init__(self, stack: CaseStack, configuration: TrainingConfiguration, rank: int = 0) -> None:
         device = stack.labels.device
@@ -63,7 +63,7 @@ class SyntheticBatchSource(BatchSource):
 
 
 def batch_source(stack: CaseStack, configuration: TrainingConfiguration, rank: int = 0) -> BatchSource:
-    """The source that the configuration asks for: images that exist, or images made from labelmaps."""
+    """Return the batch source of the configuration: stored images, or synthetic images of labelmaps."""
     if configuration.synthesis.active:
         return SyntheticBatchSource(stack, configuration, rank)
     return AugmentedBatchSource(stack, configuration, rank)
@@ -72,7 +72,7 @@ def batch_source(stack: CaseStack, configuration: TrainingConfiguration, rank: i
 def synthetic_cases(
     configuration: TrainingConfiguration, cases: Sequence[PreparedCase], device: torch.device
 ) -> list[PreparedCase]:
-    """Fixed images, with their truth, of labelmaps that training does not use: what a run is validated on.
+    """Return fixed synthetic images, with their truth, of labelmaps outside the training part, for validation.
 
     Each labelmap gives synthesis.validation_images cases of the size of a patch. They are the same in every run
     of the same seed on the same kind of device.

@@ -1,4 +1,4 @@
-"""What each index of a prepared labelmap is: its label, the tissue it looks like, and where it lies."""
+"""Meaning of each index of a prepared labelmap: its label, its tissue class and its location."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from LightMedSegLib.learning.synthesis_section import SynthesisSection
 
 
 class IndexTable:
-    """What each index is, as tensors on a device.
+    """The meaning of each index as tensors on a device.
 
-    label: int64 (indices,), the label value in the truth. kind: int64 (indices,), the class of equal looks,
-    0 for air. The others are bool (indices,): extracerebral, surrounding, lesion; inner is what is neither air
-    nor extracerebral nor surrounding.
+    label: int64 (indices,), the label value in the truth. kind: int64 (indices,), the class of equal appearance,
+    0 for air. The others are bool (indices,): extracerebral, surrounding, lesion; inner is neither air nor
+    extracerebral nor surrounding.
     """
 
     def __init__(self, settings: SynthesisSection, device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""Skull strips of every quality, and none."""
+"""Simulated skull stripping of varying quality, or none."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def brain_only(
     filters: Sequence[torch.Tensor],
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Bool (B, z, y, x): what a skull strip leaves; everything in samples that are not stripped.
+    """Return the mask, bool (B, z, y, x), after skull stripping; all true in samples that are not stripped.
 
-    A tight strip leaves the inner tissues alone. The others follow a smoothed outline of the brain, closer to it
-    or further away, as the usual programs do, so some fluid, meninges or bone may remain. filters: one matrix
-    (B, n, n) per axis that smooths the outline.
+    A tight mask contains only the inner tissues. The others follow a smoothed outline of the brain, tighter or looser,
+    like those of the usual programs, so some fluid, meninges or bone may remain. filters: one matrix (B, n, n) per
+    axis that smooths the outline.
     """
     batch = len(indices)
     inner = table.inner[indices]

@@ -1,4 +1,4 @@
-"""From indices to brightness: tissue and its texture, and what no labelmap shows, lesions and vessels."""
+"""From indices to brightness: tissue and its texture, and lesions and vessels, which no labelmap contains."""
 
 from __future__ import annotations
 

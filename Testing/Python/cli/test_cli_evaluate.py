@@ -48,6 +48,17 @@ def test_evaluate_takes_names_from_the_model_and_writes_null_where_there_is_no_n
     assert (absent["name"], absent["dice"], absent["nsd"]) == ("Structure 2", None, None)
 
 
+def test_evaluate_notes_that_two_segmentations_have_no_value_in_common(
+    tmp_path: Path, labelmap: sitk.Image, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = sitk.Cast((labelmap > 0) * 9, sitk.sitkUInt8)
+    sitk.WriteImage(labelmap, str(tmp_path / "reference.nrrd"))
+    for prediction, noted in ((others, True), (labelmap, False), (labelmap * 0, False)):
+        sitk.WriteImage(prediction, str(tmp_path / "prediction.nrrd"))
+        assert main(["evaluate", str(tmp_path / "prediction.nrrd"), str(tmp_path / "reference.nrrd")]) == 0
+        assert ("no label value in common; check that both" in capsys.readouterr().out) == noted
+
+
 def test_evaluate_refuses_one_value_with_two_names(
     scan: Path, installed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

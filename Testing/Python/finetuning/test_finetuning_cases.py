@@ -125,7 +125,7 @@ def test_the_dice_of_the_untouched_prediction_is_logged(model: Model, store: Cas
     half[:8] = 0
     prediction = sitk.GetImageFromArray(half)
     record = store.add(build_case(image, labelmap, model, prediction=prediction))
-    trial = store.load(record.case_id).record.test_then_train
+    trial = store.load(record.case_id).record.baseline_dice
     assert trial is not None and trial.model == "test-model@1.0.0"
     assert trial.dice == {"Structure 1": pytest.approx(2 / 3, abs=1e-4), "Structure 2": pytest.approx(2 / 3, abs=1e-4)}
     assert trial.mean == pytest.approx(2 / 3, abs=1e-4)
@@ -133,7 +133,7 @@ def test_the_dice_of_the_untouched_prediction_is_logged(model: Model, store: Cas
 
 def test_without_a_prediction_the_model_makes_one_itself(model: Model) -> None:
     image, labelmap = slabs()
-    trial = build_case(image, labelmap, model, device="cpu").record.test_then_train
+    trial = build_case(image, labelmap, model, device="cpu").record.baseline_dice
     assert trial is not None and all(0 <= value <= 1 for value in trial.dice.values())
 
 
@@ -142,8 +142,8 @@ def test_a_dice_that_does_not_exist_survives_the_file(model: Model) -> None:
     labelmap = sitk.ChangeLabel(labelmap, {2: 0})
     case = build_case(image, labelmap, model, absent=[2], prediction=empty_prediction(image))
     record = CaseRecord.from_json(json.dumps(case.record.to_json()).encode())
-    assert record.test_then_train is not None
-    assert math.isnan(record.test_then_train.dice["Structure 2"])
+    assert record.baseline_dice is not None
+    assert math.isnan(record.baseline_dice.dice["Structure 2"])
     assert case.absent_in(model.card.labels) == {2}
 
 

@@ -13,7 +13,7 @@ from LightMedSegLib.core.labels import Label
 from LightMedSegLib.finetuning.gate.advice import next_steps
 from LightMedSegLib.finetuning.gate.confusion import confusion, dice_of
 from LightMedSegLib.finetuning.gate.gate import Cause, Comparison, judge, mistakes
-from LightMedSegLib.finetuning.gate.held_out import GAP_VOXELS, best_cut, plan_parts
+from LightMedSegLib.finetuning.gate.held_out import GAP_VOXELS, best_cut, plan_folds
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.finetuning.tuning.crops import training_crops
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
@@ -118,7 +118,7 @@ def test_what_is_not_accepted_says_why(held_out: list[Comparison], reference: li
         ),
         (rows((0.755, 0.754)), rows((0.9, 0.9)), 2, ["not_better"], ["2 scans are little to learn from"]),
         (rows((0.5, 0.9), (0.9, 0.8)), rows((0.9, 0.9)), 5, ["worse"], ["corrections of Structure 2, which became"]),
-        (rows((0.5, 0.9)), rows((0.9, 0.8)), 5, ["forgets"], ["like those that the model was made for"]),
+        (rows((0.5, 0.9)), rows((0.9, 0.8)), 5, ["forgets"], ["like those that the model was trained for"]),
         (rows((math.nan, math.nan)), rows((0.9, 0.9)), 1, ["too_small"], ["review a larger part"]),
     ],
 )  # fmt: skip
@@ -177,28 +177,28 @@ def test_without_a_reference_set_the_user_is_told_so() -> None:
 def test_every_case_is_held_out_once_and_never_trained_on_in_that_turn() -> None:
     for count, most in ((2, 3), (3, 3), (7, 3), (5, 9)):
         names = [f"case {number}" for number in range(count)]
-        parts = plan_parts([[name] for name in names], most)
-        assert len(parts) == min(count, most)
-        assert sorted(piece.case_id for part in parts for piece in part.test) == names
-        for part in parts:
-            assert sorted(piece.case_id for piece in (*part.train, *part.test)) == names
+        folds = plan_folds([[name] for name in names], most)
+        assert len(folds) == min(count, most)
+        assert sorted(fold_case.case_id for fold in folds for fold_case in fold.test) == names
+        for fold in folds:
+            assert sorted(fold_case.case_id for fold_case in (*fold.train, *fold.test)) == names
 
 
 def test_a_single_case_is_cut_where_all_its_structures_are_on_both_sides() -> None:
     case = prepared(layers((24, 16, 20)))
     assert best_cut(case)[0] != 2  # the two structures lie side by side along x
-    (part,) = plan_parts([["case"]], 3, case)
-    pieces = [piece.of(case) for piece in (*part.train, *part.test)]
-    known = [piece.labels != IGNORED for piece in pieces]
+    (fold,) = plan_folds([["case"]], 3, case)
+    halves = [fold_case.of(case) for fold_case in (*fold.train, *fold.test)]
+    known = [half.labels != IGNORED for half in halves]
     assert not (known[0] & known[1]).any()
     assert (~(known[0] | known[1])).sum() == 2 * GAP_VOXELS * case.labels.size // case.labels.shape[best_cut(case)[0]]
-    assert all({1, 2} <= set(np.unique(piece.labels)) for piece in pieces)
+    assert all({1, 2} <= set(np.unique(half.labels)) for half in halves)
 
 
 def test_nothing_is_held_out_of_a_case_too_small_to_be_cut() -> None:
     labels = np.zeros((20, 20, 20), np.uint8)
     labels[8:11, 8:11, 8:11] = 1
-    assert not plan_parts([["case"]], 3, prepared(labels))
+    assert not plan_folds([["case"]], 3, prepared(labels))
 
 
 def test_crops_are_centred_on_every_structure_and_small_cases_stay_whole() -> None:

@@ -203,7 +203,7 @@ def test_a_job_cancelled_while_it_looks_how_good_it_is_loses_no_step(
 ) -> None:
     installed_with_cases(tmp_path)
     job, token = quick_job(settings=replace(QUICK, checkpoint_seconds=1000.0)), CancelToken()
-    look = cross_validation.test
+    look = cross_validation.evaluate
 
     def cancelled_within(*arguments: Any) -> Any:
         token.cancel()
@@ -211,7 +211,7 @@ def test_a_job_cancelled_while_it_looks_how_good_it_is_loses_no_step(
 
     def stop(event: dict[str, Any]) -> None:
         if event["event"] == "step":
-            patch.setattr(cross_validation, "test", cancelled_within)
+            patch.setattr(cross_validation, "evaluate", cancelled_within)
 
     with monkeypatch.context() as patch, pytest.raises(CancelledError):
         run_job(job, tmp_path / "job", stop, token)

@@ -26,7 +26,7 @@ from LightMedSegLib.finetuning.cases.review import reviewed_slices
 from LightMedSegLib.finetuning.cases.same_scan import array_hash, by_scan, same_scan, same_scan_notes, volume_hash
 from LightMedSegLib.finetuning.cases.store import RECORD_FILE, CaseStore
 from LightMedSegLib.finetuning.gate.advice import before_run
-from LightMedSegLib.finetuning.gate.held_out import plan_parts
+from LightMedSegLib.finetuning.gate.held_out import plan_folds
 from LightMedSegLib.finetuning.job.job import run_job
 from LightMedSegLib.model.package import Model
 
@@ -126,10 +126,10 @@ def test_records_without_a_hash_get_one_from_their_voxels(model: Model, store: C
 
 def test_cases_of_one_scan_are_held_out_together() -> None:
     scans = [["a", "b"], ["c"], ["d", "e", "f"], ["g"]]
-    parts = plan_parts(scans, 3)
-    assert len(parts) == 3
-    for part in parts:
-        trained, tested = ({piece.case_id for piece in pieces} for pieces in (part.train, part.test))
+    folds = plan_folds(scans, 3)
+    assert len(folds) == 3
+    for fold in folds:
+        trained, tested = ({fold_case.case_id for fold_case in cases} for cases in (fold.train, fold.test))
         assert trained | tested == set("abcdefg")
         assert all(set(scan) <= trained or set(scan) <= tested for scan in scans)
 

@@ -39,9 +39,9 @@ def test_from_a_correction_to_a_new_version_that_segments_again_and_back(
     assert "not changed it yet" not in ui.caseSourceLabel.text
 
     record = bench.add_case()
-    assert record.test_then_train.model == MODEL
-    assert 0.5 < record.test_then_train.mean < 0.99
-    assert table_texts(ui.casesTable)[0][2] == f"{record.test_then_train.mean:.3f}"
+    assert record.baseline_dice.model == MODEL
+    assert 0.5 < record.baseline_dice.mean < 0.99
+    assert table_texts(ui.casesTable)[0][2] == f"{record.baseline_dice.mean:.3f}"
     assert "MB on the disk" in ui.casesLabel.text
 
     bench.start()

@@ -119,7 +119,7 @@ def test_the_list_shows_the_dice_before_the_correction_and_cases_are_deleted_aft
     record = finetune.add_case()
     ui = finetune.ui
     row = table_texts(ui.casesTable)[0]
-    assert row[0] == "1" and row[2] == f"{record.test_then_train.mean:.3f}" and row[3].endswith(" MB")
+    assert row[0] == "1" and row[2] == f"{record.baseline_dice.mean:.3f}" and row[3].endswith(" MB")
     assert "Bright: 0.500" in ui.casesTable.item(0, 0).toolTip()
     finetune.choose(r1=2)
     assert finetune.add_case().revision == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 import pydicom
 import pytest
 import SimpleITK as sitk
+from stated_files import nrrd_file
 from volumes_on_disk import cut_to, dicom_series, metaimage, nifti_with, plain_volume
 
 from LightMedSegLib.core.errors import InputImageError
@@ -34,6 +35,38 @@ def test_numbers_in_a_part_of_a_nifti_header_that_is_not_in_use_do_not_matter(tm
     content[252:256] = b"\1\0\0\0"
     path.write_bytes(content)
     assert read_volume(path).GetSize() == plain_volume().GetSize()
+
+
+@pytest.mark.parametrize("start", [0.0, 100.0, 347.0])
+def test_a_nifti_file_whose_voxels_would_begin_in_its_header_is_refused(tmp_path: Path, start: float) -> None:
+    """ITK's reader begins four bytes early."""
+    with pytest.raises(InputImageError, match="where its voxels begin; export it again"):
+        read_volume(nifti_with(tmp_path / "scan.nii", "f", 108, start))
+
+
+@pytest.mark.parametrize(("kind", "bits"), [(2, 16), (4, 8), (4, 0), (512, 32)])
+def test_a_nifti_file_with_another_size_of_voxels_than_its_type_has_is_refused(
+    tmp_path: Path, kind: int, bits: int
+) -> None:
+    with pytest.raises(InputImageError, match="type and size of voxels differ; export it again"):
+        read_volume(nifti_with(tmp_path / "scan.nii", "h", 70, kind, bits))
+
+
+@pytest.mark.parametrize(("key", "value"), [("Slope", "2"), ("Offset", "-1024")])
+def test_a_metaimage_file_whose_values_itk_would_not_rescale_is_refused(tmp_path: Path, key: str, value: str) -> None:
+    field = f"ElementToIntensityFunction{key}"
+    with pytest.raises(InputImageError, match=f"{field}, which readers ignore; save"):
+        read_volume(metaimage(tmp_path / "scan.mha", **{field: value}))
+    nothing = {"ElementToIntensityFunctionSlope": "1", "ElementToIntensityFunctionOffset": "0"}
+    assert read_volume(metaimage(tmp_path / "plain.mha", **nothing)).GetSize() == (8, 8, 8)
+
+
+def test_a_nrrd_file_of_a_plane_at_several_times_is_refused(tmp_path: Path) -> None:
+    """ITK's reader takes time for the third axis of space."""
+    place = {"space": "LPS", "space_directions": "(1,0,0) (0,1,0) (0,0,1)"}
+    with pytest.raises(InputImageError, match=r"axis of time.*save one time point alone"):
+        read_volume(nrrd_file(tmp_path / "scan.nrrd", kinds="domain domain time", **place))
+    assert read_volume(nrrd_file(tmp_path / "3d.nrrd", kinds="domain domain domain", **place)).GetSize() == (6, 5, 4)
 
 
 @pytest.mark.parametrize("axes", ["99999", "11", "0", "-3", "three", ""])
@@ -126,6 +159,20 @@ def test_a_dicom_slice_that_is_cut_short_is_missed_wherever_it_lies(tmp_path: Pa
     cut_to(sorted(folder.iterdir())[number], 0.9)
     with pytest.raises(InputImageError, match=r"has 1 DICOM slice\(s\) that are damaged or incomplete"):
         read_volume(folder)
+
+
+@pytest.mark.parametrize("length", [0, 60, 131])
+def test_a_dicom_slice_of_which_hardly_anything_is_left_is_missed_too(tmp_path: Path, length: int) -> None:
+    """Without the last slice the series looks complete."""
+    folder = dicom_series(tmp_path / "series")
+    last = sorted(folder.iterdir())[-1]
+    last.write_bytes(last.read_bytes()[:length])
+    (folder / "notes.txt").touch()
+    (folder / f"._{last.name}").write_bytes(b"\0\5\x16\7 of macOS")
+    with pytest.raises(InputImageError, match=r"has 1 DICOM slice\(s\) that are damaged or incomplete"):
+        read_volume(folder)
+    last.unlink()
+    assert read_volume(folder).GetSize() == (12, 10, 5)
 
 
 def test_other_dicom_objects_beside_the_slices_are_not_taken_for_damaged_ones(tmp_path: Path) -> None:

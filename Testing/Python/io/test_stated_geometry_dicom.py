@@ -30,6 +30,7 @@ from stated_slices import (
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.inference.segmentation import segment
 from LightMedSegLib.io.dicom_series import series_files
+from LightMedSegLib.io.scan_tags import ScanTags, tags_of
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.io.volume_notes import notes_of
 
@@ -119,6 +120,22 @@ def test_an_inverted_display_has_a_note_where_values_are_not_measured(
     )
     image = read_volume(write_series(tmp_path / "series", slices, range(SLICES)))
     assert ["MONOCHROME1" in note for note in notes_of(image)] == ([True] if noted else [])
+
+
+@pytest.mark.parametrize(
+    "why",
+    [{"PhotometricInterpretation": "MONOCHROME1"}, {"SpacingBetweenSlices": -2}, {"kind": "secondary capture"}],
+    ids=["inverted display", "negative distance", "secondary capture"],
+)
+@pytest.mark.parametrize(("modality", "part"), [("MR", "BRAIN"), ("PT", "LEG"), ("NM", "")])
+def test_slices_that_are_read_from_copies_keep_their_modality_and_part_of_the_body(
+    tmp_path: Path, why: dict[str, Any], modality: str, part: str
+) -> None:
+    slices = stack(
+        np.eye(3), (0.0, 0.0, 0.0), (1.0, 1.0, 2.0), **{"kind": "MR", **why}, Modality=modality, BodyPartExamined=part
+    )
+    image = read_volume(write_series(tmp_path / "series", slices, range(SLICES)))
+    assert tags_of(image) == ScanTags(modality, part)
 
 
 @pytest.mark.parametrize("compressor", ["JPEG", "JPEG2000", "RLE"])

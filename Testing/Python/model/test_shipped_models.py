@@ -98,3 +98,16 @@ def test_the_trained_anchors_move_with_the_anatomy():
 
     moved = (anchors(0) - anchors(6))[:, 1]  # the anatomy lies 6 of 64 voxels further back in the first crop
     assert moved.max() > 0.02
+
+
+TESTED = {"hippocampus-t1-mr": "test", "headneck-oar-ct": "test", "brain-structures-mr": "malc2012-as-is"}
+"""The part of the card's metrics that the pages quote."""
+
+
+@pytest.mark.parametrize("name", TESTED)
+@pytest.mark.parametrize("page", ["README.md", "Resources/Models/{}/README.md"])
+def test_the_pages_give_the_dice_of_the_card(name: str, page: str) -> None:
+    card = json.loads((REPOSITORY / "Resources" / "Models" / name / "model.json").read_text(encoding="utf-8"))
+    text = (REPOSITORY / page.format(name)).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if page != "README.md" or f"[`{name}`]" in line]
+    assert f"{card['metrics'][TESTED[name]]['dice_mean']:.3f}" in "\n".join(lines)

@@ -24,12 +24,12 @@ from LightMedSegLib.mrml.segmentations.writing import write_result
 def test_the_dice_of_a_case_is_that_of_the_untouched_prediction(desk: Desk) -> None:
     paint(desk.node, np.s_[:, 8:10], 1)
     record = desk.add()
-    assert record.test_then_train is not None
-    assert record.test_then_train.model == desk.model.card.identifier
+    assert record.baseline_dice is not None
+    assert record.baseline_dice.model == desk.model.card.identifier
     truth = labels_of(desk.node) == 1
     overlap = 2 * np.count_nonzero(truth & (desk.prediction == 1))
     expected = overlap / (np.count_nonzero(truth) + np.count_nonzero(desk.prediction == 1))
-    assert record.test_then_train.dice["Structure 1"] == pytest.approx(expected, abs=1e-4)
+    assert record.baseline_dice.dice["Structure 1"] == pytest.approx(expected, abs=1e-4)
     stored = desk.store.load(record.case_id)
     assert np.array_equal(stored.labels, labels_of(desk.node))
 
@@ -37,14 +37,14 @@ def test_the_dice_of_a_case_is_that_of_the_untouched_prediction(desk: Desk) -> N
 def test_where_the_prediction_is_unknown_the_model_segments_once_more(desk: Desk) -> None:
     desk.node.SetAttribute("LightMedSeg.Untouched", None)
     record = desk.add()
-    assert record.test_then_train is not None
-    assert all(value < 0.7 for value in record.test_then_train.dice.values()), "the tiny model's weights are random"
+    assert record.baseline_dice is not None
+    assert all(value < 0.7 for value in record.baseline_dice.dice.values()), "the tiny model's weights are random"
 
 
 def test_a_prediction_of_another_model_is_not_taken_for_this_ones(desk: Desk, tmp_path: Path) -> None:
     other = tiny_model(tmp_path / "other", seed=5)
     job = desk.run(case_job([desk.volume], desk.node, other.folder, ALL, desk.store, "cpu"))
-    assert all(value < 0.7 for value in job.outcome.record.test_then_train.dice.values())
+    assert all(value < 0.7 for value in job.outcome.record.baseline_dice.dice.values())
 
 
 def test_adding_the_same_scan_again_corrects_its_case_whatever_result_it_comes_from(desk: Desk) -> None:

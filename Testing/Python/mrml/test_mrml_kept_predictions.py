@@ -95,7 +95,7 @@ def test_on_another_computer_the_model_segments_once_more_and_a_note_explains_it
     shutil.rmtree(predictions_folder())
     job = desk.run(desk.job())
     assert job.state is JobState.DONE and "not on this computer" in job.outcome.notes[0]
-    assert all(value < 0.7 for value in job.outcome.record.test_then_train.dice.values()), "random weights"
+    assert all(value < 0.7 for value in job.outcome.record.baseline_dice.dice.values()), "random weights"
 
 
 def test_nobody_else_can_read_it_and_the_name_is_a_hash(desk: Desk) -> None:

@@ -118,7 +118,7 @@ def test_labels_that_change_are_a_disagreement_too() -> None:
     found = expected.clone()
     assert disagreement(found, expected) == ""
     found[:, 0, :1] += 0.2
-    assert disagreement(found, expected) == "only 90.0% of its labels agree"
+    assert disagreement(found, expected) == "only 90.00% of its labels agree"
 
 
 def test_a_compiler_that_fails_leaves_the_recording_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ def test_recording_that_fails_while_the_compiler_works_is_tried_again(monkeypatc
     assert not bench.network._plain
     bench.compiler.close(5)
     bench.call(1, (1, 1, 16, 16, 32))
-    assert bench.network._plain and "could not be recorded" in bench.network.explanation
+    assert bench.network._plain and "could not be captured as a CUDA graph" in bench.network.explanation
 
 
 def test_the_result_says_how_the_network_ran(

@@ -18,6 +18,7 @@ from patience import limit, wait_for
 from LightMedSegLib.network import LightMedSeg, build_network
 from LightMedSegLib.network.cuda import choice, support
 from LightMedSegLib.network.cuda.__main__ import main
+from LightMedSegLib.network.cuda.agreement import LEAST_ON_NOISE, disagreement
 from LightMedSegLib.network.cuda.choice import CUDA_PATH_VARIABLE, prepare_for_cuda
 from LightMedSegLib.network.cuda.compilation import compile_pass
 from LightMedSegLib.network.cuda.kept import (
@@ -100,7 +101,7 @@ def test_one_setting_switches_compiling_off(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(CUDA_PATH_VARIABLE, path)
         chosen = prepare_for_cuda(network())
         assert isinstance(chosen, RecordedNetwork) and chosen._compiler is None
-        assert chosen.explanation == f"The network runs on CUDA as a recording in {path}."
+        assert chosen.explanation == f"The network runs on CUDA as a CUDA graph in {path}."
 
 
 def test_a_task_survives_json_and_its_key_changes_with_what_it_depends_on() -> None:
@@ -285,3 +286,16 @@ def test_the_compilers_folders_are_set_only_while_it_works(tmp_path: Path, monke
         "rounds": True,
     }
     assert os.environ["TRITON_CACHE_DIR"] == "the user's" and "TORCHINDUCTOR_CACHE_DIR" not in os.environ
+
+
+def test_a_compiled_pass_that_labels_a_scan_otherwise_is_refused() -> None:
+    expected = torch.zeros(1, 2, 10, 10, 10)
+    expected[:, 1] = 1.0
+    found = expected.clone()
+    found[0, 1].view(-1)[:2] = -1e-3
+    expected[0, 1].view(-1)[:2] = 1e-3
+    assert disagreement(found, expected) == "only 99.80% of its labels agree"
+    assert disagreement(found, expected, LEAST_ON_NOISE) == ""
+    assert disagreement(expected, expected) == ""
+    assert "differ by" in disagreement(expected * 1.02, expected)
+    assert "differ by" in disagreement(expected * float("nan"), expected)

@@ -100,7 +100,7 @@ def test_a_step_that_cannot_be_recorded_at_all_is_carried_out_plainly(device, mo
     monkeypatch.setattr(acceleration, "record_step", record)
     step, lines = chosen(run={"compile": False}, steps=10)
     assert step is None
-    assert lines == ["The training step cannot be recorded: out of memory"]
+    assert lines == ["The training step cannot be captured as a CUDA graph: out of memory"]
 
 
 def test_a_source_that_cannot_be_recorded_says_so_and_makes_the_same_batches():
@@ -108,7 +108,7 @@ def test_a_source_that_cannot_be_recorded_says_so_and_makes_the_same_batches():
     lines: list[str] = []
     acceleration.record_batches(source, 2, lines.append)
     (line,) = lines
-    assert line.startswith("The making of batches cannot be recorded: ")
+    assert line.startswith("The making of batches cannot be captured as a CUDA graph: ")
     assert torch.equal(source.batch(3, [0, 1]).images, plain.batch(3, [0, 1]).images)
 
 
