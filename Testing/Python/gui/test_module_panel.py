@@ -180,7 +180,7 @@ def test_settings_without_effect_cannot_be_changed(bench: Bench) -> None:
     assert not bench.ui.overlapSlider.enabled and not bench.ui.previewCheckBox.enabled
     bench.ui.ownOverlapCheckBox.checked = True
     assert bench.ui.overlapSlider.enabled
-    assert "no coarse results" in bench.ui.previewCheckBox.toolTip
+    assert "coarse results of this model are not accurate enough" in bench.ui.previewCheckBox.toolTip
     bench.parameters.model = bench.add_model("coarse", preview_spacing_mm=[3, 3, 3])
     assert bench.ui.previewCheckBox.enabled
 
