@@ -70,6 +70,11 @@ def _values(scan: ScanFacts, name: str, card: ModelCard) -> Iterator[str]:
             f"The values of {own} are not Hounsfield units (air -1000, soft tissue 0 to 100); correct their offset or "
             "scale."
         )
+    if scan.empty:
+        yield (
+            f"{scan.empty:.0%} of the slices of {own} along an axis hold only zeros; check that the scan is complete, "
+            "because structures there are missed."
+        )
     if scan.plateau is not None:
         value, share = scan.plateau
         yield (
