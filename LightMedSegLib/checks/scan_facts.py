@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 _SHOWN_IN_PLANES = ("CT", "MR", "")
+_MOST_LABELS = 60
+"""A labelmap rarely has more values; a scan of eight bits has about 200."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class ScanFacts:
     appearance: modality, extent and cross-sections. recorded: whether headers give the modality. spacing: mm along x,
     y, z. negative: whether there are measured values below zero. hounsfield: whether the values can be Hounsfield
     units. plateau: a value within the measured range that far too many voxels have, with their share. empty: share of
-    the slices along an axis that hold only zeros and end abruptly.
+    the slices along an axis that hold only zeros and end abruptly. labels: whether there are only a few different
+    values, all whole, as in a labelmap.
     """
 
     appearance: Appearance
@@ -38,6 +41,7 @@ class ScanFacts:
     hounsfield: bool
     plateau: tuple[float, float] | None = None
     empty: float = 0.0
+    labels: bool = False
 
 
 def look_at(array: NDArray[Any], grid: Grid, tags: ScanTags | None = None) -> ScanFacts:
@@ -55,6 +59,7 @@ def look_at(array: NDArray[Any], grid: Grid, tags: ScanTags | None = None) -> Sc
         looks_like_hounsfield(own, appearance.extent_mm),
         plateau_amid(values, measured),
         empty_share(array),
+        _like_labels(values),
     )
 
 
@@ -63,6 +68,11 @@ def look_at_image(image: sitk.Image, tags: ScanTags | None = None) -> ScanFacts:
     import SimpleITK as sitk
 
     return look_at(np.asarray(sitk.GetArrayViewFromImage(image)), Grid.of(image), tags or tags_of(image))
+
+
+def _like_labels(values: NDArray[np.float64]) -> bool:
+    different = np.unique(values)
+    return len(different) <= _MOST_LABELS and bool((different == np.round(different)).all())
 
 
 def _appearance(array: NDArray[Any], grid: Grid, modality: str) -> Appearance:

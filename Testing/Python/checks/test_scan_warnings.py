@@ -169,6 +169,17 @@ def test_a_dicom_series_brings_its_tags_along(modality: str, part: str, tmp_path
     assert tags_of(read_volume(dicom_scan(tmp_path / "series", modality, part))) == ScanTags(modality, part)
 
 
+@pytest.mark.parametrize("count", [2, 8, 52])
+def test_a_labelmap_that_is_given_for_a_scan_is_told(count: int) -> None:
+    crop = sitk.ReadImage(str(sample_path("hippocampus")))
+    array = sitk.GetArrayFromImage(crop).astype(np.float64)
+    assert "labelmap" not in warned(crop, HIPPOCAMPUS)
+    labels = np.floor(array / (array.max() + 1) * count)
+    for kind in (np.uint8, np.float32):
+        assert "The volume looks like a labelmap" in warned(with_values(crop, labels.astype(kind)), HIPPOCAMPUS)
+    assert "labelmap" not in warned(with_values(crop, labels / count), HIPPOCAMPUS), "normalised, not labels"
+
+
 @pytest.mark.parametrize("axis", range(3))
 def test_a_scan_whose_half_holds_zeros_is_told(axis: int) -> None:
     crop = sitk.ReadImage(str(sample_path("hippocampus")))
