@@ -70,6 +70,13 @@ def _values(scan: ScanFacts, name: str, card: ModelCard) -> Iterator[str]:
             f"The values of {own} are not Hounsfield units (air -1000, soft tissue 0 to 100); correct their offset or "
             "scale."
         )
+    if scan.labels:
+        yield f"{name} looks like a labelmap (only a few different values, all whole); give the scan itself."
+    if scan.empty:
+        yield (
+            f"{scan.empty:.0%} of the slices of {own} along an axis hold only zeros; check that the scan is complete, "
+            "because structures there are missed."
+        )
     if scan.plateau is not None:
         value, share = scan.plateau
         yield (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -93,7 +94,10 @@ def _scale(measured: MeasuredValues) -> tuple[float, float]:
     """Shift and factor that bring the values near to 1000; 0 and 1 where float32 holds them well as they are."""
     farthest = max(abs(measured.low), abs(measured.high))
     usual = _USUAL_SPREAD[0] <= measured.spread <= _USUAL_SPREAD[1] and farthest <= _LARGEST_SHIFT * measured.spread
-    return (0.0, 1.0) if usual or measured.spread == 0 else (measured.low, _NEW_SPREAD / measured.spread)
+    if usual or measured.spread == 0:
+        return 0.0, 1.0
+    # The factor of a spread below 1e-305 would be infinite.
+    return measured.low, min(_NEW_SPREAD / measured.spread, sys.float_info.max)
 
 
 def _fill(array: NDArray[np.float32], padding: NDArray[np.bool_], low: float, spread: float) -> None:

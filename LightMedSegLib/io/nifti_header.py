@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+import numpy as np
+
 from LightMedSegLib.core.errors import InputImageError
 
 _CHUNK_BYTES = 1 << 20
@@ -36,14 +38,18 @@ _BITS_OF_TYPE = {
 }  # fmt: skip
 """Of a voxel, for each code of its type."""
 
+_FLOATS = {16: "f4", 64: "f8"}
+"""NumPy's name for the types of floating-point voxels."""
+
 
 @dataclass(frozen=True)
 class NiftiHeader:
     """The fields of a NIfTI-1 header.
 
     size: voxels along x, y, z. spacing: pixdim 1 to 3. handedness: pixdim 0. quaternion: b, c, d and the qform's
-    offset x, y, z. affine: the sform, row-major, 3 x 4. unit: the code of the unit of length. length: bytes that the
-    file must have.
+    offset x, y, z. affine: the sform, row-major, 3 x 4. unit: the code of the unit of length. offset: of the first
+    voxel in bytes. length: bytes that the file must have. floats: NumPy's name for the type of floating-point voxels,
+    "" for others.
     """
 
     size: tuple[int, int, int]
@@ -54,7 +60,9 @@ class NiftiHeader:
     quaternion: tuple[float, ...]
     affine: tuple[float, ...]
     unit: int
+    offset: int
     length: int
+    floats: str
 
 
 def check_nifti(path: Path) -> None:
@@ -76,6 +84,20 @@ def read_nifti_header(path: Path) -> NiftiHeader:
     """Return the header of the NIfTI-1 file at path without reading the rest. Raises InputImageError."""
     with _content(path) as (content, _):
         return _parsed(content.read(_HEADER_BYTES), path)
+
+
+def count_not_finite(path: Path) -> int:
+    """Return how many voxels of the NIfTI-1 file at path are NaN or infinite, which ITK reads as 0.
+
+    Raises InputImageError.
+    """
+    with _content(path) as (content, _):
+        header = _parsed(content.read(_HEADER_BYTES), path)
+        if not header.floats:
+            return 0
+        content.seek(header.offset)
+        chunks = iter(lambda: content.read(min(_CHUNK_BYTES, header.length - content.tell())), b"")
+        return sum(int(np.count_nonzero(~np.isfinite(np.frombuffer(chunk, header.floats)))) for chunk in chunks)
 
 
 @contextmanager
@@ -138,7 +160,9 @@ def _parsed(header: bytes, path: Path) -> NiftiHeader:
         quaternion=quaternion,
         affine=affine,
         unit=header[_UNITS] & _UNIT_OF_LENGTH,
+        offset=int(offset),
         length=int(offset) + math.prod(sizes[:axes]) * bits // 8,
+        floats=order + _FLOATS[kind] if kind in _FLOATS else "",
     )
 
 

@@ -62,10 +62,16 @@ def read_labelmap(path: str | Path, volume: sitk.Image | None = None, meaning: M
     65535, values or segments without a label, overlapping segments, another grid, and labelled voxels outside the
     volume.
     """
+    from LightMedSegLib.io.headers.header_geometry import NIFTI_SUFFIXES
+    from LightMedSegLib.io.nifti_header import count_not_finite
     from LightMedSegLib.io.volume_files import read_image
 
     path = Path(path)
-    return labelmap_of(read_image(path, layout=_layout_of_segments), str(path), volume, meaning)
+    image = read_image(path, layout=_layout_of_segments)
+    wrong = count_not_finite(path) if path.name.lower().endswith(NIFTI_SUFFIXES) else 0
+    if wrong:
+        raise InputImageError(f"{path} is no segmentation: {wrong} voxel(s) are NaN or infinite; give them labels.")
+    return labelmap_of(image, str(path), volume, meaning)
 
 
 def labelmap_of(

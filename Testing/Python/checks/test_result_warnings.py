@@ -134,7 +134,8 @@ def test_a_card_keeps_its_ranges() -> None:
 def blobs() -> sitk.Image:
     array = np.zeros((24, 24, 32), dtype=np.float32)
     array[6:13, 6:13, 6:13], array[6:13, 6:13, 16:23] = 100, 200
-    return make_image(array)
+    # Without noise, the volume would look like a labelmap.
+    return make_image(array + np.random.default_rng(0).normal(0, 0.1, array.shape).astype(np.float32))
 
 
 def engine(ranges: list[dict[str, Any]]) -> Engine:

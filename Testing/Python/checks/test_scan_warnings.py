@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from functools import cache
 from pathlib import Path
 
@@ -166,6 +167,36 @@ def test_tags_come_from_the_class_of_the_object_where_the_modality_is_missing() 
 @pytest.mark.parametrize(("modality", "part"), [("MR", "BRAIN"), ("PT", "LEG"), ("CT", "")])
 def test_a_dicom_series_brings_its_tags_along(modality: str, part: str, tmp_path: Path) -> None:
     assert tags_of(read_volume(dicom_scan(tmp_path / "series", modality, part))) == ScanTags(modality, part)
+
+
+@pytest.mark.parametrize("count", [2, 8, 52])
+def test_a_labelmap_that_is_given_for_a_scan_is_told(count: int) -> None:
+    crop = sitk.ReadImage(str(sample_path("hippocampus")))
+    array = sitk.GetArrayFromImage(crop).astype(np.float64)
+    assert "labelmap" not in warned(crop, HIPPOCAMPUS)
+    labels = np.floor(array / (array.max() + 1) * count)
+    for kind in (np.uint8, np.float32):
+        assert "The volume looks like a labelmap" in warned(with_values(crop, labels.astype(kind)), HIPPOCAMPUS)
+    assert "labelmap" not in warned(with_values(crop, labels / count), HIPPOCAMPUS), "normalised, not labels"
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_a_scan_whose_half_holds_zeros_is_told(axis: int) -> None:
+    crop = sitk.ReadImage(str(sample_path("hippocampus")))
+    for flipped in (False, True):
+        array = sitk.GetArrayFromImage(crop).astype(np.int16) + 1
+        planes = np.moveaxis(array, axis, 0)[:: -1 if flipped else 1]
+        planes[len(planes) // 2 :] = 0
+        sentences = warned(with_values(crop, array), HIPPOCAMPUS)
+        assert re.search(r"\b(49|5\d)% of the slices of the volume along an axis hold only zeros", sentences)
+
+
+def test_zeros_around_a_body_are_no_missing_slices() -> None:
+    z, y, x = np.mgrid[:60, :60, :60]
+    body = (z - 45) ** 2 + (y - 45) ** 2 + (x - 45) ** 2 < 14**2
+    noise = smooth_noise((60, 60, 60))
+    stripped = make_image(np.where(body, noise - noise.min() + 100, 0), (3.0, 3.0, 3.0))
+    assert "only zeros" not in warned(stripped, BRAIN)
 
 
 def test_what_no_model_is_for_is_not_suggested() -> None:

@@ -65,6 +65,12 @@ def test_a_scale_and_an_offset_change_nothing(exponent: float, offset: float) ->
     assert dice_with_clean > 0.99 or warnings
 
 
+@pytest.mark.filterwarnings("error")
+def test_values_whose_scale_would_overflow_give_the_same_labels() -> None:
+    values = sitk.GetArrayFromImage(sample()).astype(np.float64)
+    assert agreement(values * 1e-310) == (pytest.approx(1, abs=0.01), [])
+
+
 @settings(max_examples=16, deadline=None)
 @given(
     value=st.one_of(

@@ -188,6 +188,20 @@ def test_an_empty_labelmap_and_a_full_one_are_labelmaps(tmp_path: Path, value: i
     assert set(values(read_labelmap(tmp_path / "same.nii.gz", volume(), MEANING).image).ravel()) == {value}
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["odd.nii", "odd.nii.gz", "odd.nrrd"])
+def test_a_labelmap_with_nan_is_refused(tmp_path: Path, truth: np.ndarray, name: str, value: float, kind: type) -> None:
+    """The NIfTI reader makes 0 of it, so a labelmap would lose voxels in silence."""
+    array = truth.astype(kind)
+    sitk.WriteImage(GRID.image(array), str(tmp_path / name))
+    np.testing.assert_array_equal(values(read_labelmap(tmp_path / name, volume(), MEANING).image), truth)
+    array[-1, -1, -1] = value
+    sitk.WriteImage(GRID.image(array), str(tmp_path / name))
+    with pytest.raises(InputImageError, match=f"{name} is no segmentation"):
+        read_labelmap(tmp_path / name, volume(), MEANING)
+
+
 def test_values_that_no_label_has_are_refused(tmp_path: Path, truth: np.ndarray) -> None:
     sitk.WriteImage(GRID.image(np.where(truth == 3, 7, truth).astype(np.uint8)), str(tmp_path / "seven.nii.gz"))
     with pytest.raises(InputImageError, match="holds the value 7, which no label has"):
