@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from itertools import takewhile
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from LightMedSegLib.core.console import one_line
 from LightMedSegLib.core.user_folders import expanded
 
 Commands = argparse._SubParsersAction
@@ -15,9 +17,20 @@ Commands = argparse._SubParsersAction
 class SentenceParser(argparse.ArgumentParser):
     """An argument parser that says what is wrong without printing the whole usage."""
 
+    _dashed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as the base class does, and remember whether a word looks like an option but is none."""
+        options = takewhile(lambda word: word != "--", args or ())
+        dashed = [word.partition("=")[0] for word in options if word.startswith("-")]
+        self._dashed = not all(any(one.startswith(word) for one in self._option_string_actions) for word in dashed)
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """End the program with code 2 and one line."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help.\n")
+        unread = "are required" in message or "unrecognized" in message
+        hint = "; write -- before names that begin with a dash" if self._dashed and unread else ""
+        self.exit(2, f"{self.prog}: {one_line(message)}{hint}; see {self.prog} --help.\n")
 
 
 def positive_int(text: str) -> int:
@@ -49,6 +62,13 @@ def fraction(text: str) -> float:
     return value
 
 
+def named(text: str) -> str:
+    """An argument that is not empty: Path would take an empty one for the present folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty")
+    return text
+
+
 def file_path(text: str) -> Path:
     """A path with ~ expanded, where there is such a home folder."""
-    return expanded(Path(text))
+    return expanded(Path(named(text)))

@@ -10,7 +10,7 @@ from typing import Any
 from LightMedSegLib.cli.auto import model_for, model_for_all, only_model
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
-from LightMedSegLib.cli.parser import Commands, file_path, fraction, positive_int
+from LightMedSegLib.cli.parser import Commands, file_path, fraction, named, positive_int
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.segment_folder import is_folder_run, run_folder
 from LightMedSegLib.cli.segment_report import report_text, segmentation_report
@@ -48,6 +48,7 @@ def add_command(commands: Commands[Any]) -> None:
     samples = ", ".join(SAMPLE_PREFIX + name for name in SAMPLES)
     parser.add_argument(
         "inputs",
+        type=named,
         nargs="+",
         metavar="INPUT",
         help=f"NIfTI, NRRD or MetaImage file, DICOM folder, or {samples}; one for each input channel of the model",

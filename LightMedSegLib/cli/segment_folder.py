@@ -15,6 +15,7 @@ from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import file_path
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_table
+from LightMedSegLib.core.console import one_line
 from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, InputImageError, OutputError
 from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.labels import Label
@@ -123,7 +124,8 @@ def _about_values(labels: tuple[Label, ...], values: dict[int, int]) -> str:
 def _line(outcome: Outcome) -> str:
     warnings = outcome.result.warnings if outcome.result else []
     reason = f": {outcome.reason}" if outcome.reason else ""
-    return "\n".join([f"{outcome.name}: {outcome.state}{reason}", *(f"  Warning: {text}" for text in warnings)])
+    first = one_line(f"{outcome.name}: {outcome.state}{reason}")
+    return "\n".join([first, *(f"  Warning: {text}" for text in warnings)])
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import unicodedata
 
 
 def print_every_character() -> None:
@@ -19,3 +20,8 @@ def print_every_character() -> None:
 def printable(text: str) -> str:
     """Return the text with invalid Unicode (lone surrogates) escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def one_line(text: str) -> str:
+    """Return the text with control characters escaped: file names may contain line breaks and terminal commands."""
+    return "".join(repr(sign)[1:-1] if unicodedata.category(sign) == "Cc" else sign for sign in text)

@@ -27,7 +27,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 # Byte offsets in the header of NIfTI-1, https://nifti.nimh.nih.gov/nifti-1.
 _HEADER_BYTES = 348
 _NIFTI_2_HEADER_BYTES = 540
-_DIM, _TYPE, _PIXDIM, _DATA_OFFSET, _UNITS = 40, 70, 76, 108, 123
+_DIM, _TYPE, _PIXDIM, _DATA_OFFSET, _SCALING, _UNITS = 40, 70, 76, 108, 112, 123
 _FORM_CODES, _QUATERNION, _AFFINE = 252, 256, 280
 _MAGIC, _MAGICS = 344, (b"n+1\0", b"ni1\0")
 _UNIT_OF_LENGTH = 7
@@ -148,6 +148,13 @@ def _parsed(header: bytes, path: Path) -> NiftiHeader:
     if bits != _BITS_OF_TYPE.get(kind, bits):
         # Readers believe one or the other.
         raise InputImageError(f"{path} has a NIfTI header whose type and size of voxels differ; export it again.")
+    slope, intercept = struct.unpack_from(order + "2f", header, _SCALING)
+    if (slope == 0 or not math.isfinite(slope)) and math.isfinite(intercept) and intercept != 0:
+        # By the standard, a slope of 0 means that the intercept does not count; ITK adds it.
+        raise InputImageError(
+            f"{path} has a NIfTI header that contradicts itself: its intercept (scl_inter) is {intercept:g}, but its "
+            f"slope (scl_slope) is {slope:g}, not 1; correct the header or export it again."
+        )
     (offset,) = struct.unpack_from(order + "f", header, _DATA_OFFSET)
     if not math.isfinite(offset) or (header[_MAGIC:] == _MAGICS[0] and offset < _HEADER_BYTES):
         raise InputImageError(f"{path} has a NIfTI header that does not say where its voxels begin; export it again.")

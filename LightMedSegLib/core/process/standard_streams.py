@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TextIO
 
+from LightMedSegLib.core.console import one_line
 from LightMedSegLib.core.errors import OutputError
 
 CLOSED_PIPE = 141
@@ -32,9 +33,9 @@ def open_missing() -> None:
 
 
 def complain(text: str) -> None:
-    """Print one line on standard error; a failure is ignored."""
+    """Print the text as one line on standard error; a failure is ignored."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"lightmedseg: {text}", file=sys.stderr, flush=True)
+        print(f"lightmedseg: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def flush() -> None:

@@ -251,6 +251,43 @@ def test_a_bad_input_ends_with_one_sentence_and_no_output(
     assert everything_below(place.folder) == before
 
 
+@pytest.mark.parametrize(
+    "words", [["segment", "", "out.nrrd"], ["segment", "a.nii", ""], ["auto", " "], ["evaluate", "", "b"]]
+)
+def test_an_empty_name_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It was taken for the present folder."""
+    assert main(words) == 2
+    assert ": the name is empty; see" in capsys.readouterr().err
+
+
+def test_a_name_that_begins_with_a_dash_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    hint = "write -- before names that begin with a dash"
+    for words in (["segment", "-a.nii", "out.nrrd"], ["segment", "-a.nii", "b.nii", "out.nrrd"]):
+        assert main(words) == 2
+        assert hint in capsys.readouterr().err
+    for words in (["segment", "a.nii"], ["segment", "--over=0.5", "--strict", "a.nii"], ["segment", "--", "-a.nii"]):
+        assert main(words) == 2
+        assert hint not in capsys.readouterr().err
+    assert main(["segment", "--", "-a.nii", "out.nrrd"]) == 2
+    assert "-a.nii does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "shown"), [("a\nb.nii", r"a\nb.nii"), ("\x1b[2Ja.nii", r"\x1b[2Ja.nii")])
+def test_control_characters_of_a_name_are_escaped(name: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["segment", name, "out.nrrd"]) == 2
+    assert capsys.readouterr().err == f"lightmedseg: {shown} does not exist.\n"
+    assert main(["segment", "a.nii", "out.nrrd", f"--{name}"]) == 2
+    assert f"--{shown}" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no such names")
+def test_a_line_of_a_folders_scan_stays_one_line(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    (place.folder / "scans").mkdir()
+    (place.folder / "scans" / "a\nb.nii").write_bytes(b"no volume")
+    assert main(["segment", str(place.folder / "scans"), str(place.folder / "out"), "--model", str(place.model)]) == 2
+    assert r"a\nb" in capsys.readouterr().out
+
+
 def test_a_sound_input_passes_the_same_test_bench(place: Place) -> None:
     """Otherwise every case above could fail for one and the same reason."""
     words = ["segment", str(place.scan), str(place.folder / "out/result.seg.nrrd"), "--model", str(place.model)]

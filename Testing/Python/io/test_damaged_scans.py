@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
@@ -35,6 +36,19 @@ def test_numbers_in_a_part_of_a_nifti_header_that_is_not_in_use_do_not_matter(tm
     content[252:256] = b"\1\0\0\0"
     path.write_bytes(content)
     assert read_volume(path).GetSize() == plain_volume().GetSize()
+
+
+@pytest.mark.parametrize("slope", [0.0, float("nan")])
+def test_a_nifti_file_with_an_intercept_but_no_slope_is_refused(tmp_path: Path, slope: float) -> None:
+    """The standard ignores such an intercept, and ITK adds it."""
+    with pytest.raises(InputImageError, match=r"its intercept \(scl_inter\) is 5, but its slope"):
+        read_volume(nifti_with(tmp_path / "scan.nii", "f", 112, slope, 5.0))
+
+
+@pytest.mark.parametrize("scaling", [(0.0, 0.0), (float("nan"), float("nan")), (0.0, float("nan"))])
+def test_a_nifti_file_without_scaling_has_its_stored_values(tmp_path: Path, scaling: tuple[float, float]) -> None:
+    found = read_volume(nifti_with(tmp_path / "scan.nii", "f", 112, *scaling))
+    np.testing.assert_array_equal(*(sitk.GetArrayFromImage(image) for image in (found, plain_volume())))
 
 
 @pytest.mark.parametrize("start", [0.0, 100.0, 347.0])
