@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PYTHON_PATHS = [str(REPOSITORY), str(REPOSITORY / "Testing"), str(REPOSITORY / "Testing" / "Python" / "support")]
+TESTS = REPOSITORY / "Testing" / "Python"
+PYTHON_PATHS = [str(REPOSITORY), str(REPOSITORY / "Testing"), str(TESTS / "support"), str(TESTS / "reliability")]
 
 
 def child_environment(**more: str) -> dict[str, str]:

@@ -172,8 +172,8 @@ def _store_cases(
         record = store.add(built)
         if on_case:
             known = [entry.record for entry in store.list()]
-            notes = [note for note in (*about, *reading.notes) if note not in told]
-            told.update(notes)
+            notes = [*about, *(note for note in reading.notes if note not in told)]
+            told.update(reading.notes)
             if absent:
                 notes.append(f"no voxel of {', '.join(absent.values())}; taken as not in the scan.")
             on_case(case.name, record, [*notes, *same_scan_notes(known, record, None)])
