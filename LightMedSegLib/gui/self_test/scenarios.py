@@ -45,10 +45,10 @@ def run_all(test: Any) -> None:
 
 
 def make_volume(name: str = "Scan", side: int = 24) -> Any:
-    """A volume node with a bright block and a very bright one."""
-    array = np.zeros((side, side, side), dtype=np.int16)
-    array[4:12, 4:12, 4:12] = 150
-    array[14:20, 14:20, 14:20] = 250
+    """A volume node with a bright block and a very bright one, as noisy as a scan."""
+    array = np.random.default_rng(0).integers(0, 40, (side, side, side), dtype=np.int16)
+    array[4:12, 4:12, 4:12] += 150
+    array[14:20, 14:20, 14:20] += 250
     return slicer.util.addVolumeFromArray(array, name=name)
 
 

@@ -26,7 +26,7 @@ def test_the_table_shows_segments_with_their_colours_and_volumes(bench: Bench) -
     table, numbers = bench.ui.segmentsTable, bench.parameters.statisticsTable
     assert shown_segments(bench) == ["Bright", "Very bright"]
     assert [table.item(row, 1).text() for row in range(2)] == ["0.51", "0.22"]
-    assert table.item(0, 0).toolTip() == "Bright: 512 voxels, 0.51 ml, mean intensity 150."
+    assert table.item(0, 0).toolTip() == "Bright: 512 voxels, 0.51 ml, mean intensity 169.412."
     color = table.item(0, 0).data(qt.Qt.DecorationRole)
     assert (color.red(), color.green(), color.blue()) == (230, 160, 60)
     assert [numbers.GetCellText(row, 0) for row in range(2)] == ["Bright", "Very bright"]
