@@ -1,4 +1,4 @@
-"""What a header contradicts itself in is told by every command that reads the scan."""
+"""Every command that reads a scan reports what its header contradicts itself in."""
 
 from __future__ import annotations
 
