@@ -17,7 +17,7 @@ _CUT_OFF = 6.0
 _WINDING_SWEEPS = 4
 _BALLS = 0.3
 _BALL_CONTRAST = 2.0
-_LARGEST = 0.25
+_LARGEST = 0.12
 
 
 def region(image: torch.Tensor, generator: torch.Generator, random: np.random.Generator) -> torch.Tensor:
@@ -38,7 +38,7 @@ def region(image: torch.Tensor, generator: torch.Generator, random: np.random.Ge
         own = torch.where(seeds, small, 0.0).sum()
         grown_on = _WALL * ((small - own).abs() < random.uniform(0.15, 0.7)).float()
     distance = geodesic_distance(grown_on[:, 0], seeds)
-    share = float(np.exp(random.uniform(np.log(0.002), np.log(0.2)))) if ball else _LARGEST
+    share = float(np.exp(random.uniform(np.log(0.002), np.log(0.06)))) if ball else _LARGEST
     stride = max(1, distance.numel() // _CANDIDATES)
     limit = torch.quantile(distance.flatten()[::stride], share).clamp(max=_CUT_OFF)
     found = (distance <= limit).float()
