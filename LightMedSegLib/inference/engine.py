@@ -23,6 +23,7 @@ from LightMedSegLib.inference.result import STAGES, Segmentation
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.io.input_volumes import input_volumes
+from LightMedSegLib.model.drafts import refuse_draft
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -75,12 +76,14 @@ class Engine:
 
     cpu_path: how the network is computed on the processor, one of fast.choice.CPU_PATHS.
 
-    Raises ModelPackageError for a model that does not exist or is damaged, DeviceError for an impossible device.
+    Raises ModelPackageError for a model that does not exist, is damaged or is not trained, DeviceError for an
+    impossible device.
     Calls from several threads take turns.
     """
 
     def __init__(self, model: str | Path | Model, device: str = "auto", cpu_path: str = "auto"):
         self.model = resolved(model)
+        refuse_draft(self.model.card)
         self.device = select_device(device)
         self._cpu_path = cpu_path
         self._networks: dict[str, Backend] = {}
