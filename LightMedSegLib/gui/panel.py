@@ -139,9 +139,8 @@ class Run(Protocol):
 class Cases(Protocol):
     """The cases for fine-tuning."""
 
-    @property
-    def identifiers(self) -> Collection[str]:
-        """The identifiers of all cases."""
+    def identifiers_for(self, card: ModelCard | None) -> Collection[str]:
+        """The identifiers of the cases that a model can learn from."""
 
     @property
     def usable(self) -> list[CaseEntry]:

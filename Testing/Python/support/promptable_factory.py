@@ -14,9 +14,9 @@ IN_CHANNELS = 5
 """Image, mask, include, exclude, affinity."""
 
 
-def promptable_model(folder: Path) -> Model:
+def promptable_model(folder: Path, name: str = "prompts") -> Model:
     """A package whose network reads five channels and marks one object."""
-    return make_model(folder, labels=1, channels=IN_CHANNELS, name="prompts", title="Prompts")
+    return make_model(folder, labels=1, channels=IN_CHANNELS, name=name, title="Prompts")
 
 
 def scans_in_files(folder: Path, count: int) -> Path:
