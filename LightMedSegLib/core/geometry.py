@@ -283,3 +283,22 @@ def span(marks: Any) -> slice:
     """Return the slice from the first to the last nonzero value of marks (1D); an empty slice if all are 0."""
     places = np.flatnonzero(marks)
     return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)
+
+
+def region_of(box: Box) -> Region:
+    """The part of an array (z, y, x) that box covers."""
+    (x0, x1), (y0, y1), (z0, z1) = box
+    return (slice(z0, z1), slice(y0, y1), slice(x0, x1))
+
+
+def box_of(region: Region, inside: Box | None = None) -> Box:
+    """The box that region covers; region counts from the first voxel of inside (None: of the volume)."""
+    z, y, x = region
+    i, j, k = (0, 0, 0) if inside is None else (inside[0][0], inside[1][0], inside[2][0])
+    return ((x.start + i, x.stop + i), (y.start + j, y.stop + j), (z.start + k, z.stop + k))
+
+
+def union_box(one: Box, other: Box) -> Box:
+    """The smallest box that holds both."""
+    x, y, z = ((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(one, other, strict=True))
+    return (x, y, z)
