@@ -1,1 +1,1 @@
-"""Correction by strokes: what a person marks, the network completes; what a person marked is never changed."""
+"""Correcting a segment by strokes: a promptable network completes what the user painted or erased."""
