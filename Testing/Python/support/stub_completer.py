@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.interaction.rules import connected
 
 
 class StubCompleter:
@@ -41,9 +41,7 @@ class StubCompleter:
             return np.zeros(image.shape, dtype=bool)
         middle, width = float(np.median(image[newest])), self.tolerance * float(np.ptp(image))
         like = (np.abs(image - middle) <= width) & self._near(newest)
-        seeds, allowed = (sitk.GetImageFromArray(one.astype(np.uint8)) for one in (newest & like, like))
-        grown = sitk.BinaryReconstructionByDilation(seeds, allowed, 0, 1)
-        return sitk.GetArrayFromImage(grown).astype(bool)
+        return connected(like, newest & like)
 
     def _near(self, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
         near = np.zeros_like(marked)
