@@ -29,6 +29,8 @@ class Completer:
     the person should know, such as that CUDA ran out of memory. Calls from several threads take turns.
     """
 
+    size = SIZE
+
     def __init__(self, model: str | Path | Model = DEFAULT_MODEL, device: str = "auto"):
         self.notes: list[str] = []
         self._named, self._device_name = model, device

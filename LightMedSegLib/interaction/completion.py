@@ -39,7 +39,9 @@ _SAME_EVERYWHERE = "The volume has the same value all around the stroke, so only
 
 
 class Promptable(Protocol):
-    """What completes strokes in one window: see completer.Completer."""
+    """What completes strokes in one window of size^3 grid points: see completer.Completer."""
+
+    size: int
 
     def probability(
         self,
@@ -90,7 +92,7 @@ class _Answer:
 def complete(scene: Scene, completer: Promptable, cancel: CancelToken) -> Change:
     """Return what the newest stroke of a scene changes, in the smallest box."""
     work = _Completion(scene, completer, cancel)
-    answer = work.ask(first_window(scene.stroke, scene.mask, scene.grid))
+    answer = work.ask(first_window(scene.stroke, scene.mask, scene.grid, completer.size))
     if answer is None:
         return work.merged([], _SAME_EVERYWHERE)
     while work.passes < MOST_PASSES:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.interaction.encoding import DECAY, NEWEST, OLDEST, POINT_RADIUS
 from LightMedSegLib.interaction.strokes import Stroke
-from LightMedSegLib.interaction.window import SIZE, Window
+from LightMedSegLib.interaction.window import Window
 
 
 def prompt_channels(strokes: Sequence[Stroke], window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -17,7 +17,7 @@ def prompt_channels(strokes: Sequence[Stroke], window: Window) -> tuple[NDArray[
 
     A newer stroke is stronger, and takes its voxels from older ones of the other kind.
     """
-    include, exclude = np.zeros((2, SIZE, SIZE, SIZE), dtype=np.float32)
+    include, exclude = np.zeros((2, window.size, window.size, window.size), dtype=np.float32)
     for age, stroke in zip(range(len(strokes) - 1, -1, -1), strokes, strict=True):
         mine, other = (include, exclude) if stroke.include else (exclude, include)
         marked = marked_points(stroke, window)
@@ -39,7 +39,7 @@ def marked_points(stroke: Stroke, window: Window) -> tuple[NDArray[np.intp], NDA
         middle = pushed[np.argmin(np.square(pushed - pushed.mean(axis=0)).sum(axis=1))]
         points.append(_BALL + middle)
     every = np.concatenate(points)
-    every = every[((every >= 0) & (every < SIZE)).all(axis=1)]
+    every = every[((every >= 0) & (every < window.size)).all(axis=1)]
     return every[:, 0], every[:, 1], every[:, 2]
 
 

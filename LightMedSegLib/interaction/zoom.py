@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Box, Grid, Region, bounding_box, box_of, region_of, union_box
 from LightMedSegLib.interaction.rules import connected
 from LightMedSegLib.interaction.strokes import Stroke
-from LightMedSegLib.interaction.window import SIZE, Window
+from LightMedSegLib.interaction.window import Window
 
 FIRST_OBJECT_MM = 32.0
 """The size of an object of which nothing but the first prompt is known."""
@@ -23,12 +25,15 @@ _REACH = 5
 _LOOKS = (1, 2, 4, 8)
 
 
-def first_window(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid) -> Window:
-    """Return the window around the stroke and the part of mask beside it, not finer than the volume."""
-    box = union_box(stroke.box, part_beside(stroke, mask, grid) or stroke.box)
+def first_window(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid, size: int) -> Window:
+    """Return the window around the stroke and the part of mask beside it, not finer than the volume.
+
+    size: grid points along each axis.
+    """
+    box = union_box(stroke.box, part_beside(stroke, mask, grid, size) or stroke.box)
     length = max((last - first) * mm for (first, last), mm in zip(box, grid.spacing, strict=True))
-    spacing = max(min(grid.spacing), max(length, FIRST_OBJECT_MM) / (FILLED * SIZE))
-    return Window(grid, _middle(box), spacing)
+    spacing = max(min(grid.spacing), max(length, FIRST_OBJECT_MM) / (FILLED * size))
+    return Window(grid, _middle(box), spacing, size)
 
 
 def coarser_window(window: Window, reached: Region) -> Window | None:
@@ -38,8 +43,10 @@ def coarser_window(window: Window, reached: Region) -> Window | None:
     """
     cut = False
     for part, inside in zip(reached, window.inside, strict=True):
-        cut |= part.start == 0 == inside.start or part.stop == SIZE == inside.stop
-    return Window(window.volume, _middle(window.box_of(reached)), window.spacing * COARSER) if cut else None
+        cut |= part.start == 0 == inside.start or part.stop == window.size == inside.stop
+    if not cut:
+        return None
+    return replace(window, centre=_middle(window.box_of(reached)), spacing=window.spacing * COARSER)
 
 
 def finer_window(window: Window, stroke: Stroke, finer_from: float) -> Window | None:
@@ -51,21 +58,24 @@ def finer_window(window: Window, stroke: Stroke, finer_from: float) -> Window | 
     if window.spacing <= finer_from * finest:
         return None
     length = max((last - first) * mm for (first, last), mm in zip(stroke.box, window.volume.spacing, strict=True))
-    spacing = max(finest, length / (FILLED * SIZE))
-    return Window(window.volume, _middle(stroke.box), spacing) if spacing * finer_from < window.spacing else None
+    spacing = max(finest, length / (FILLED * window.size))
+    if spacing * finer_from >= window.spacing:
+        return None
+    return replace(window, centre=_middle(stroke.box), spacing=spacing)
 
 
-def part_beside(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid) -> Box | None:
+def part_beside(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid, size: int) -> Box | None:
     """Return the box of the parts of mask at the stroke or up to 5 voxels beside it; None if there is none.
 
-    Looks at more and more of the mask, with fewer and fewer voxels, until the parts end inside what is seen.
+    Looks at more and more of the mask, with fewer and fewer voxels, until the parts end inside what is seen; size:
+    voxels along each axis of a look.
     """
     found: Box | None = None
     for step in _LOOKS:
-        half = [max(SIZE // 2 * step * min(grid.spacing) / mm, 1) for mm in grid.spacing]
+        half = [max(size // 2 * step * min(grid.spacing) / mm, 1) for mm in grid.spacing]
         seen = tuple(
-            (max(0, int(first - reach)), min(size, int(last + reach)))
-            for (first, last), reach, size in zip(stroke.box, half, grid.size, strict=True)
+            (max(0, int(first - reach)), min(voxels, int(last + reach)))
+            for (first, last), reach, voxels in zip(stroke.box, half, grid.size, strict=True)
         )
         box: Box = (seen[0], seen[1], seen[2])
         z, y, x = region_of(box)
@@ -82,7 +92,7 @@ def part_beside(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid) -> Box | No
         )
         found = box_of((scaled[0], scaled[1], scaled[2]), box)
         ends = zip(found, box, grid.size, strict=True)
-        if not any((f[0] == b[0] > 0) or (f[1] == b[1] < size) for f, b, size in ends):
+        if not any((f[0] == b[0] > 0) or (f[1] == b[1] < voxels) for f, b, voxels in ends):
             return found
     return found
 

@@ -12,11 +12,12 @@ from LightMedSegLib.interaction.rules import connected
 class StubCompleter:
     """Grows from the prompts over like intensities: a paint adds them to the mask, an erasure removes them.
 
-    reach: largest distance in voxels from the newest prompts. calls: how many windows it was asked for.
+    size: of a window; a small one is quick. reach: largest distance in grid points from the newest prompts. calls: how
+    many windows it was asked for.
     """
 
-    def __init__(self, reach: int = 12, tolerance: float = 0.15):
-        self.reach, self.tolerance, self.calls = reach, tolerance, 0
+    def __init__(self, size: int = 32, reach: int = 12, tolerance: float = 0.15):
+        self.size, self.reach, self.tolerance, self.calls = size, reach, tolerance, 0
 
     def probability(
         self,
