@@ -33,6 +33,7 @@ ROOMS = (
     "model",
     "checks",
     "inference",
+    "interaction",
     "evaluation",
     "learning",
     "training",

@@ -1,0 +1,58 @@
+"""The channels of a promptable network: image, mask, include and exclude prompts, affinity to the prompts."""
+
+from __future__ import annotations
+
+import torch
+
+from LightMedSegLib.interaction.affinity import affinity
+
+CHANNELS = ("image", "mask", "include", "exclude", "affinity")
+NEWEST = 1.0
+"""Value of the newest stroke in its channel; each later stroke multiplies it by DECAY, but not below OLDEST."""
+DECAY = 0.8
+OLDEST = 0.4
+POINT_RADIUS = 2
+"""Radius of the ball, in voxels of the window, that stands for a point."""
+
+_CLIPPED = 0.005
+_KNOTS = (0.005, 0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9, 0.995)
+_STRIDE = 3
+_SPATIAL = (2, 3, 4)
+
+
+def encode(image: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor) -> torch.Tensor:
+    """Return the input (B, 5, z, y, x) of the network; all arguments are float32 (B, 1, z, y, x) on the window's grid.
+
+    image: in any unit; mask, include, exclude: 0 to 1, strokes with the values of NEWEST, DECAY and OLDEST.
+    """
+    normal = normalize_window(image)
+    return torch.cat([normal, mask, include, exclude, affinity(normal, include, exclude)], dim=1)
+
+
+def aged(prompts: torch.Tensor) -> torch.Tensor:
+    """Return the channel of earlier strokes as it is when a new stroke is added."""
+    return torch.where(prompts > 0, (prompts * DECAY).clamp(min=OLDEST), 0.0)
+
+
+def normalize_window(image: torch.Tensor) -> torch.Tensor:
+    """Return image (B, 1, z, y, x) with mean 0 and standard deviation 1 in each window.
+
+    Values are clipped to the quantiles 0.005 and 0.995, then halfway equalised: the mean of the clipped image and of
+    its quantiles, both from 0 to 1. Soft tissue beside air and bone in CT is a small part of the range but most of the
+    window; it thereby keeps its contrast, as in a clinical window setting. A constant window becomes 0.
+    """
+    sample = image[..., ::_STRIDE, ::_STRIDE, ::_STRIDE].flatten(1)
+    knots = torch.quantile(sample, torch.tensor(_KNOTS, device=image.device, dtype=image.dtype), dim=1)
+    values = knots[:, :, None, None, None, None]
+    lowest, highest = values[0], values[-1]
+    result = 0.5 * _ramp(image, lowest, highest)
+    for number in range(len(_KNOTS) - 1):
+        share = (_KNOTS[number + 1] - _KNOTS[number]) / (1 - 2 * _CLIPPED)
+        result = result + 0.5 * share * _ramp(image, values[number], values[number + 1])
+    result = result - result.mean(dim=_SPATIAL, keepdim=True)
+    return result / result.std(dim=_SPATIAL, keepdim=True).clamp(min=1e-6)
+
+
+def _ramp(image: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """Return 0 below low, 1 above high, and linear in between."""
+    return ((image - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)
