@@ -12,6 +12,9 @@ from mrml_nodes import add_painted_segment
 from panel_bench import two_channels
 from promptable_factory import promptable_model
 from scripted_finetuning import Finetune
+from stroke_marks import painted_state
+
+from LightMedSegLib.mrml.strokes.marks import forget_marks, keep_marks
 
 
 def test_the_panel_says_what_is_missing_from_step_to_step(finetune: Finetune) -> None:
@@ -196,6 +199,30 @@ def test_a_new_model_begins_with_the_checked_segments_and_takes_further_scans(
     ui.newModelEdit.text = "left KIDNEY"
     begin(finetune)
     assert "There is a model left-kidney already" in ui.addCaseLabel.text
+
+
+def test_where_strokes_corrected_is_proposed_as_the_reviewed_region(finetune: Finetune) -> None:
+    node = finetune.result()
+    ui = finetune.ui
+    assert ui.reviewedSelector.count == 3
+    box, completed = ((4, 6), (4, 6), (4, 6)), ((14, 16), (14, 16), (14, 16))
+    keep_marks(node, "Bright", painted_state((24, 24, 24), box, completed))
+    finetune.bench.panel.update()
+    assert ui.reviewedSelector.currentText == "Only where strokes corrected it"
+    record = finetune.add_case()
+    reviewed = finetune.bench.panel.logic.cases.load(record.case_id).reviewed
+    assert reviewed.sum() == 11**3 + 12**3 - 2**3, "each grown by 5 mm, and cut by the volume"
+    # Another choice stays until other strokes appear, and without them the region is gone.
+    ui.reviewedSelector.currentIndex = 0
+    finetune.bench.panel.update()
+    assert ui.reviewedSelector.currentIndex == 0
+    forget_marks(node)
+    finetune.bench.panel.update()
+    assert ui.reviewedSelector.count == 3
+    keep_marks(node, "Bright", painted_state((9, 9, 9), box))
+    finetune.bench.panel.update()
+    ui.addCaseButton.click()
+    assert "No stroke corrected this segmentation on this scan" in ui.addCaseLabel.text
 
 
 def begin(finetune: Finetune) -> None:
