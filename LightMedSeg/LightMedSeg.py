@@ -145,6 +145,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic.stop()
         self.result.forget()
         self.finetune.close()
+        self.autosave.close()
         self.steps.close()
         self.result.close()
         self.logic.close()
@@ -176,6 +177,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.result.show()
         self.settings.show()
         self.run.show()
+        self.autosave.show()
         self.showFineTuning()
 
     def showFineTuning(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import slicer
 
+from LightMedSegLib.gui.correct.autosave_line import AutosaveLine
 from LightMedSegLib.gui.finetune.add_case_section import AddCaseSection
 from LightMedSegLib.gui.finetune.cases_section import CasesSection
 from LightMedSegLib.gui.finetune.run_section import FinetuneSection
@@ -21,7 +22,7 @@ from LightMedSegLib.gui.segment.suggestion import SuggestionButton
 from LightMedSegLib.gui.settings_section import SettingsSection
 from LightMedSegLib.gui.torch_section import TorchSection
 
-_PARTS = ("Result", "FineTune", "Advanced")
+_PARTS = ("Result", "Autosave", "FineTune", "Advanced")
 """Files of the sections, from top to bottom. Tab goes from widget to widget in the order in which they are added."""
 
 
@@ -45,6 +46,7 @@ class WholePanel(Panel, Protocol):
     suggestion: SuggestionButton
     result: ResultSection
     run: RunSection
+    autosave: AutosaveLine
     steps: FinetuneSteps
     cases: CasesSection
     addCase: AddCaseSection
@@ -61,6 +63,7 @@ def add_sections(panel: WholePanel) -> None:
     panel.suggestion = SuggestionButton(panel)
     panel.result = ResultSection(panel)
     panel.run = RunSection(panel)
+    panel.autosave = AutosaveLine(panel)
     panel.steps = FinetuneSteps(panel)
     panel.cases = CasesSection(panel)
     panel.addCase = AddCaseSection(panel)
