@@ -285,10 +285,11 @@ def span(marks: Any) -> slice:
     return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)
 
 
-def region_of(box: Box) -> Region:
-    """The part of an array (z, y, x) that box covers."""
+def region_of(box: Box, inside: Box | None = None) -> Region:
+    """The part of an array (z, y, x) that box covers; the array holds the box inside (None: the volume)."""
+    i, j, k = (0, 0, 0) if inside is None else (inside[0][0], inside[1][0], inside[2][0])
     (x0, x1), (y0, y1), (z0, z1) = box
-    return (slice(z0, z1), slice(y0, y1), slice(x0, x1))
+    return (slice(z0 - k, z1 - k), slice(y0 - j, y1 - j), slice(x0 - i, x1 - i))
 
 
 def box_of(region: Region, inside: Box | None = None) -> Box:
@@ -301,4 +302,16 @@ def box_of(region: Region, inside: Box | None = None) -> Box:
 def union_box(one: Box, other: Box) -> Box:
     """The smallest box that holds both."""
     x, y, z = ((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(one, other, strict=True))
+    return (x, y, z)
+
+
+def common_box(one: Box, other: Box) -> Box:
+    """The box of the voxels in both; its ranges are empty where there are none."""
+    x, y, z = ((max(a[0], b[0]), max(a[0], b[0], min(a[1], b[1]))) for a, b in zip(one, other, strict=True))
+    return (x, y, z)
+
+
+def with_neighbours(box: Box, volume: Grid) -> Box:
+    """box with one more voxel on every side, cut at the volume's borders."""
+    x, y, z = ((max(0, first - 1), min(size, last + 1)) for (first, last), size in zip(box, volume.size, strict=True))
     return (x, y, z)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.core.geometry import Box, Grid, bounding_box, box_of, region_of
+from LightMedSegLib.core.geometry import Box, Grid, Region, bounding_box, box_of, common_box, region_of
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,14 @@ class Change:
         """The voxels of the box whose value changed."""
         return self.before ^ self.after
 
+    def over(self, mask: NDArray[np.bool_], region: Region) -> NDArray[np.bool_]:
+        """Return mask[region] as it is after the change; region may have steps."""
+        box = box_of(region)
+        result = mask[region_of(box)].copy()
+        common = common_box(box, self.box)
+        result[region_of(common, box)] = self.after[region_of(common, self.box)]
+        return result[tuple(slice(None, None, part.step) for part in region)]
+
     def cropped(self) -> Change:
         """Return the change in the smallest box that holds it; in a box of one voxel if nothing changed."""
         region = bounding_box(self.changed)
@@ -114,11 +122,6 @@ def check_inside(stroke: Stroke, grid: Grid) -> None:
         )
     if not stroke.voxels.any():
         raise InputImageError("The stroke is empty; mark at least one voxel.")
-
-
-def stroke_region(stroke: Stroke) -> tuple[slice, slice, slice]:
-    """The part of the volume's array that the stroke's box covers."""
-    return region_of(stroke.box)
 
 
 def _refuse_outside(index: Sequence[float], grid: Grid) -> None:

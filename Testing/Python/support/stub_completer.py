@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.interaction.rules import connected
 
 
 class StubCompleter:
     """Grows from the prompts over like intensities: a paint adds them to the mask, an erasure removes them.
 
-    reach: largest distance in voxels from the newest prompts. calls: how many windows it was asked for.
+    size: of a window; a small one is quick. reach: largest distance in grid points from the newest prompts. calls: how
+    many windows it was asked for.
     """
 
-    def __init__(self, reach: int = 12, tolerance: float = 0.15):
-        self.reach, self.tolerance, self.calls = reach, tolerance, 0
+    def __init__(self, size: int = 32, reach: int = 12, tolerance: float = 0.15):
+        self.size, self.reach, self.tolerance, self.calls = size, reach, tolerance, 0
 
     def probability(
         self,
@@ -41,9 +42,7 @@ class StubCompleter:
             return np.zeros(image.shape, dtype=bool)
         middle, width = float(np.median(image[newest])), self.tolerance * float(np.ptp(image))
         like = (np.abs(image - middle) <= width) & self._near(newest)
-        seeds, allowed = (sitk.GetImageFromArray(one.astype(np.uint8)) for one in (newest & like, like))
-        grown = sitk.BinaryReconstructionByDilation(seeds, allowed, 0, 1)
-        return sitk.GetArrayFromImage(grown).astype(bool)
+        return connected(like, newest & like)
 
     def _near(self, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
         near = np.zeros_like(marked)
