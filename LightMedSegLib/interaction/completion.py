@@ -43,6 +43,9 @@ class Promptable(Protocol):
 
     size: int
 
+    def warm_up(self, cancel: CancelToken | None = None) -> None:
+        """Do what the first window would have to wait for."""
+
     def probability(
         self,
         image: NDArray[np.float32],

@@ -19,8 +19,9 @@ from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP
 from LightMedSegLib.mrml.strokes.completion_jobs import completion_job, volume_job
 from LightMedSegLib.mrml.strokes.correction import SegmentCorrection
-from LightMedSegLib.mrml.strokes.editor import Masking, Selection, editor_node, overwritten_segments
+from LightMedSegLib.mrml.strokes.editor import Selection, editor_node
 from LightMedSegLib.mrml.strokes.lattice import Lattice
+from LightMedSegLib.mrml.strokes.masking import Masking, overwritten_segments
 from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
 from LightMedSegLib.mrml.strokes.stroke_queue import StrokeQueue
 from LightMedSegLib.mrml.strokes.watch import Kind, SegmentationWatch, with_call_data
@@ -157,10 +158,10 @@ class Completing:
 
     def _fetch_image(self, correction: SegmentCorrection) -> None:
         """Copy the volume beside the user interface; a stroke that comes earlier has it copied at once."""
-        if self._runner.job is None:
+        if self._runner.job is None and self._completer is not None:
             _, _, volume, _, lattice = self._target
             deliver, unwanted = self._keep_image(self._target[2:]), self._unwanted(correction)
-            self._runner.start(volume_job(volume, lattice, deliver, unwanted, self._on_end))
+            self._runner.start(volume_job(volume, lattice, self._completer, deliver, unwanted, self._on_end))
 
     def _keep_image(self, place: tuple[Any, ...]) -> Callable[[Any], None]:
         def deliver(image: Any) -> None:
@@ -194,18 +195,16 @@ class Completing:
         correction = self.correction
         if correction is None or self._runner.job is not None:
             return
-        stroke = self._queue.first(correction.still_marked) if self._queue else None
+        stroke, voxels = self._queue.first(correction.still_marked), correction.voxels
         if stroke is None:
             return
-        editor, voxels = editor_node(slicer.mrmlScene), correction.voxels
-        overwritten = overwritten_segments(editor, voxels.segment_id)
+        editor = editor_node(slicer.mrmlScene)
         self._tell(_("Completing..."))
         self._runner.start(
             completion_job(
                 correction.session,
                 stroke,
-                Masking.of(editor, voxels.segment_id, voxels.lattice),
-                correction.protected(overwritten) if stroke.include else None,
+                Masking.of(editor, voxels.node, voxels.segment_id, voxels.lattice),
                 lambda change: self._deliver(correction, stroke, change),
                 self._unwanted(correction),
                 self._on_end,
@@ -218,10 +217,13 @@ class Completing:
             self.look()
         if correction is not self.correction or job is None or job.stopping or not correction.voxels.exists:
             return
-        overwritten = overwritten_segments(editor_node(slicer.mrmlScene), correction.voxels.segment_id)
-        done = correction.accept(stroke, change, overwritten, self._watch.writing)
+        done = correction.accept(stroke, change, self._overwritten(correction), self._watch.writing)
         self._queue.drop_first()
         self._tell(completion_text(done, correction.session.grid))
+
+    def _overwritten(self, correction: SegmentCorrection) -> list[str]:
+        voxels = correction.voxels
+        return overwritten_segments(editor_node(slicer.mrmlScene), voxels.node, voxels.segment_id)
 
     def _unwanted(self, correction: SegmentCorrection) -> Callable[[], str]:
         def reason() -> str:

@@ -18,12 +18,6 @@ def placed(part: NDArray[np.bool_], box: Box, whole: Box) -> NDArray[np.bool_]:
     return result
 
 
-def common_box(one: Box, other: Box) -> Box:
-    """The box that both share; it has no voxels if they share none."""
-    x, y, z = ((max(a[0], b[0]), max(a[0], b[0], min(a[1], b[1]))) for a, b in zip(one, other, strict=True))
-    return (x, y, z)
-
-
 def moved(box: Box, shift: Sequence[int]) -> Box:
     """The box moved by voxels (x, y, z)."""
     x, y, z = ((low + step, high + step) for (low, high), step in zip(box, shift, strict=True))

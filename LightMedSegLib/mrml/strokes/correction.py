@@ -127,20 +127,6 @@ class SegmentCorrection:
         boxes = np.array(self._completed, dtype=np.int64).reshape(-1, 3, 2)
         keep_marks(self.voxels.node, self.voxels.segment_id, {**self.session.state(), "completed_boxes": boxes})
 
-    def protected(self, overwritten: Sequence[str]) -> NDArray[np.bool_] | None:
-        """The voxels that the user painted in segments that would be overwritten; None if there are none."""
-        kept = kept_marks(self.voxels.node)
-        result = None
-        for name in overwritten:
-            try:
-                hard, _, _ = from_arrays(kept[name], self.session.grid.shape) if name in kept else (None, (), False)
-            except InputImageError:
-                continue
-            if hard is not None:
-                painted = (hard > 0) & SegmentVoxels(self.voxels.node, name, self.voxels.lattice).mask()
-                result = painted if result is None else result | painted
-        return result
-
     def _follow(self, box: Box, after: NDArray[np.bool_]) -> None:
         """Go to the step of the session that looks like the segment after Undo or Redo."""
         session = self.session

@@ -10,10 +10,10 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.geometry import Box, bounding_box, box_of, region_of, union_box
+from LightMedSegLib.core.geometry import Box, bounding_box, box_of, common_box, region_of, union_box
 from LightMedSegLib.mrml.segmentations.reading import layer_to_segmentation, on_volume, whole_offset
 from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP, layer_array
-from LightMedSegLib.mrml.strokes.boxes import common_box, moved, placed
+from LightMedSegLib.mrml.strokes.boxes import moved, placed
 from LightMedSegLib.mrml.strokes.lattice import Lattice
 
 _KEEP = 255
@@ -38,7 +38,7 @@ class SegmentVoxels:
         return self.part(self.lattice.whole)
 
     def read(self, within: Box | None = None) -> tuple[Box, NDArray[np.bool_]]:
-        """The box that the segment's labelmap covers in within (None: in the lattice), and the segment there (z, y, x)."""
+        """The box of within (None: the lattice) that the labelmap covers, and the segment there (z, y, x)."""
         within = within or self.lattice.whole
         segment = self.node.GetSegmentation().GetSegment(self.segment_id)
         image, shape = segment.GetRepresentation(BINARY_LABELMAP), self.lattice.grid.shape
@@ -51,6 +51,8 @@ class SegmentVoxels:
             layer, offset = on_volume(layer, to_layer, shape), np.zeros(3, dtype=np.int64)
         covered = [(-shift, size - shift) for shift, size in zip(offset.tolist(), layer.shape[::-1], strict=True)]
         box = common_box((covered[0], covered[1], covered[2]), within)
+        if any(low >= high for low, high in box):
+            return _NOTHING, np.zeros((0, 0, 0), dtype=bool)
         part = layer[region_of(moved(box, offset.tolist()))]
         return box, part == segment.GetLabelValue()
 
@@ -79,14 +81,19 @@ class SegmentVoxels:
         others = [name for name in self.node.GetSegmentation().GetSegmentIDs() if name != self.segment_id]
         added, removed = after & ~before, before & ~after
         if removed.any():
-            # Nothing overlaps by a removal: with the others named here Slicer does not look for that, and keeps the layer.
+            # Nothing overlaps by a removal: with the others named Slicer does not look for that, and keeps the layer.
             self._merge(self.segment_id, box, np.where(removed, 0, _KEEP), logic.MODE_MERGE_MIN, others)
         if added.any():
             self._merge(self.segment_id, box, added, logic.MODE_MERGE_MASK, overwritten)
-        for name in overwritten if added.any() else ():
-            here = SegmentVoxels(self.node, name, self.lattice).part(box)
-            if (here & added).any():
-                self._merge(name, box, np.where(added, 0, _KEEP), logic.MODE_MERGE_MIN, [self.segment_id, *others])
+            self.take_from(overwritten, box, added)
+
+    def take_from(self, others: Sequence[str], box: Box, voxels: NDArray[np.bool_]) -> None:
+        """Remove voxels (z, y, x) of a box from other segments, by identifier."""
+        logic, known = slicer.vtkSlicerSegmentationsModuleLogic, self.node.GetSegmentation().GetSegmentIDs()
+        for name in others:
+            if (SegmentVoxels(self.node, name, self.lattice).part(box) & voxels).any():
+                rest = [other for other in known if other != name]
+                self._merge(name, box, np.where(voxels, 0, _KEEP), logic.MODE_MERGE_MIN, rest)
 
     def part(self, box: Box) -> NDArray[np.bool_]:
         """The segment's voxels (z, y, x) in a box."""

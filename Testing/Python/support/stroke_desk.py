@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-
 from mrml_nodes import add_volume, new_scene
 from segment_editor_replay import SegmentEditorReplay, cube
 from stub_completer import StubCompleter
 
 from LightMedSegLib.mrml.strokes.correction import SegmentCorrection, Taken
-from LightMedSegLib.mrml.strokes.editor import Masking, editor_node, overwritten_segments
+from LightMedSegLib.mrml.strokes.editor import editor_node
 from LightMedSegLib.mrml.strokes.lattice import Lattice
+from LightMedSegLib.mrml.strokes.masking import Masking, overwritten_segments
 from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
 from LightMedSegLib.mrml.strokes.watch import SegmentationWatch
 from LightMedSegLib.mrml.volumes import volume_to_image
@@ -75,8 +75,8 @@ class StrokeDesk:
         editor = editor_node(self.scene)
         segment_id, session = self.correction.voxels.segment_id, self.correction.session
         for stroke in taken.strokes:
-            overwritten = overwritten_segments(editor, segment_id)
-            masking = Masking.of(editor, segment_id, self.correction.voxels.lattice)
+            overwritten = overwritten_segments(editor, self.node, segment_id)
+            masking = Masking.of(editor, self.node, segment_id, self.correction.voxels.lattice)
             allowed = masking.allowed(sitk.GetArrayFromImage(session.volume))
             change = session.propose(stroke, allowed)
             self.correction.accept(stroke, change, overwritten, self.watch.writing)
@@ -102,5 +102,3 @@ class StrokeDesk:
             content = b"" if scalars is None else bytes(memoryview(scalars))
             found.append((segment_id, segment.GetLabelValue(), image.GetExtent(), content))
         return found
-
-
