@@ -131,8 +131,9 @@ class Completing:
         taken = correction.take(news)
         if taken is None:
             return
-        # What is being computed began from voxels that are no longer so; its stroke is still the first of the queue.
-        self._runner.cancel()
+        if taken.kind is not Kind.STROKE or self._queue.is_outdated_by(taken.strokes):
+            # What is being computed began from voxels that are no longer so; its stroke is still first in the queue.
+            self._runner.cancel()
         if taken.kind is Kind.FOLLOW:
             self._queue.clear()
             self._tell("")
@@ -191,7 +192,7 @@ class Completing:
         self._tell(text)
 
     def _advance(self) -> None:
-        """Complete the next stroke, together with those after it of the same kind."""
+        """Complete the next stroke."""
         correction = self.correction
         if correction is None or self._runner.job is not None:
             return
@@ -249,8 +250,8 @@ class Completing:
     def _observe_editor(self) -> None:
         editor = editor_node(slicer.mrmlScene)
         if editor is not None:
-            event = vtk.vtkCommand.ModifiedEvent
-            self._observed.append((editor, editor.AddObserver(event, self._on_editor_modified)))
+            for event in (vtk.vtkCommand.ModifiedEvent, editor.ReferenceModifiedEvent, editor.ReferenceRemovedEvent):
+                self._observed.append((editor, editor.AddObserver(event, self._on_editor_modified)))
         self.follow_selection()
 
     def _on_node_added(self, node: Any) -> None:

@@ -14,21 +14,21 @@ Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 class SegmentEditorReplay:
     """An editor node, and the logic (with its undo stack) that Slicer's Segment Editor uses.
 
-    Masks (z, y, x) are of the volume.
+    Masks (z, y, x) are of the volume. logic: of a Segment Editor that is open; None: its own.
     """
 
-    def __init__(self, scene: Any, segmentation: Any, volume: Any, editor: Any = None) -> None:
-        if editor is None:
-            editor = scene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
+    def __init__(self, scene: Any, segmentation: Any, volume: Any, logic: Any = None) -> None:
+        editor = scene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
         if editor is None:
             editor = slicer.vtkMRMLSegmentEditorNode()
             editor.SetSingletonTag("SegmentEditor")
             editor = scene.AddNode(editor)
-        self.editor, self.segmentation, self.volume = editor, segmentation, volume
-        self.logic = slicer.vtkSlicerSegmentEditorLogic()
-        self.logic.SetMRMLScene(scene)
-        self.logic.SetSegmentEditorNode(editor)
-        self.logic.SetMaximumNumberOfUndoStates(10)
+        if logic is None:
+            logic = slicer.vtkSlicerSegmentEditorLogic()
+            logic.SetMRMLScene(scene)
+            logic.SetMaximumNumberOfUndoStates(10)
+            logic.SetSegmentEditorNode(editor)
+        self.editor, self.segmentation, self.volume, self.logic = editor, segmentation, volume, logic
         editor.SetAndObserveSegmentationNode(segmentation)
         editor.SetAndObserveSourceVolumeNode(volume)
         if not segmentation.GetSegmentation().GetConversionParameter("Reference image geometry"):
@@ -116,3 +116,15 @@ def cube(shape: tuple[int, ...], box: Box) -> np.ndarray:
     (x0, x1), (y0, y1), (z0, z1) = box
     result[z0:z1, y0:y1, x0:x1] = 1
     return result
+
+
+def raw_segments(node: Any) -> list[tuple[Any, ...]]:
+    """All bytes of all segments of a node, with identifiers, label values and extents."""
+    segmentation, found = node.GetSegmentation(), []
+    for segment_id in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(segment_id)
+        image = segment.GetRepresentation("Binary labelmap")
+        scalars = image.GetPointData().GetScalars() if image is not None else None
+        content = b"" if scalars is None else bytes(memoryview(scalars))
+        found.append((segment_id, segment.GetLabelValue(), image.GetExtent() if image is not None else (), content))
+    return found

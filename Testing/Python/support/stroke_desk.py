@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 from mrml_nodes import add_volume, new_scene
-from segment_editor_replay import SegmentEditorReplay, cube
+from segment_editor_replay import SegmentEditorReplay, cube, raw_segments
 from stub_completer import StubCompleter
 
 from LightMedSegLib.mrml.strokes.correction import SegmentCorrection, Taken
@@ -93,12 +93,4 @@ class StrokeDesk:
         self.node.GetSegmentation().CollapseBinaryLabelmaps(False)
 
     def raw(self) -> list[tuple[Any, ...]]:
-        """All bytes of all segments, with identifiers, label values and extents."""
-        segmentation, found = self.node.GetSegmentation(), []
-        for segment_id in segmentation.GetSegmentIDs():
-            segment = segmentation.GetSegment(segment_id)
-            image = segment.GetRepresentation("Binary labelmap")
-            scalars = image.GetPointData().GetScalars()
-            content = b"" if scalars is None else bytes(memoryview(scalars))
-            found.append((segment_id, segment.GetLabelValue(), image.GetExtent(), content))
-        return found
+        return raw_segments(self.node)
