@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.model.store import ModelStore
     from LightMedSegLib.mrml.jobs.job_state import Job
     from LightMedSegLib.mrml.jobs.segment_job import Outcome
+    from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
 
 
 class PanelState:
@@ -180,6 +181,13 @@ class Verdict(Protocol):
         """Delete the verdict about a version that was deleted."""
 
 
+class Autosave(Protocol):
+    """The corrections in progress."""
+
+    def changed(self, voxels: SegmentVoxels) -> None:
+        """A segment was corrected."""
+
+
 class Finetuning(Protocol):
     """The fine-tuning that runs."""
 
@@ -224,6 +232,11 @@ class WithVersions(Protocol):
 class WithVerdict(Protocol):
     @property
     def verdict(self) -> Verdict: ...
+
+
+class WithAutosave(Protocol):
+    @property
+    def autosave(self) -> Autosave: ...
 
 
 class WithFinetuning(Protocol):

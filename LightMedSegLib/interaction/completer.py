@@ -33,7 +33,8 @@ class Completer:
 
     def __init__(self, model: str | Path | Model = DEFAULT_MODEL, device: str = "auto"):
         self.notes: list[str] = []
-        self._named, self._device_name = model, device
+        self._named, self._device = model, device
+        self._model: Model | None = None
         self._networks: LoadedNetworks | None = None
         self._turn = threading.Lock()
 
@@ -64,21 +65,27 @@ class Completer:
             cancel.raise_if_cancelled()
             networks = self._loaded()
             return networks.on_first_that_works(
-                self._device.name,
+                select_device(self._device).name,
                 lambda device: self._on(device, networks, (image, mask, include, exclude), cancel),
                 self._note,
                 "close other programs",
             )
 
-    def _loaded(self) -> LoadedNetworks:
-        if self._networks is None:
+    @property
+    def model(self) -> Model:
+        """The model; raises ModelPackageError if there is none of that name, or if it takes no prompts."""
+        if self._model is None:
             model = resolved(self._named)
-            if model.card.kind != "promptable":
+            if model.card.kind != "promptable" or model.card.input.patch != (SIZE, SIZE, SIZE):
                 raise ModelPackageError(
                     f"{model.card.identifier} takes no prompts; choose a promptable model such as {DEFAULT_MODEL}."
                 )
-            self._device = select_device(self._device_name)
-            self._networks = LoadedNetworks(model)
+            self._model = model
+        return self._model
+
+    def _loaded(self) -> LoadedNetworks:
+        if self._networks is None:
+            self._networks = LoadedNetworks(self.model)
         return self._networks
 
     def _on(

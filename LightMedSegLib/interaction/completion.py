@@ -21,8 +21,8 @@ from LightMedSegLib.core.geometry import (
     with_neighbours,
 )
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.interaction.encoding import NEWEST
 from LightMedSegLib.interaction.prompt_channels import prompt_channels
+from LightMedSegLib.interaction.prompt_values import NEWEST
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
 from LightMedSegLib.interaction.window import Window
@@ -42,6 +42,9 @@ class Promptable(Protocol):
     """What completes strokes in one window of size^3 grid points: see completer.Completer."""
 
     size: int
+
+    def warm_up(self, cancel: CancelToken | None = None) -> None:
+        """Do what the first window would have to wait for."""
 
     def probability(
         self,

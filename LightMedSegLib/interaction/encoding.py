@@ -5,14 +5,9 @@ from __future__ import annotations
 import torch
 
 from LightMedSegLib.interaction.affinity import affinity
+from LightMedSegLib.interaction.prompt_values import DECAY, OLDEST
 
 CHANNELS = ("image", "mask", "include", "exclude", "affinity")
-NEWEST = 1.0
-"""Value of the newest stroke in its channel; each later stroke multiplies it by DECAY, but not below OLDEST."""
-DECAY = 0.8
-OLDEST = 0.4
-POINT_RADIUS = 2
-"""Radius of the ball, in voxels of the window, that stands for a point."""
 
 _CLIPPED = 0.005
 _KNOTS = (0.005, 0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9, 0.995)
@@ -25,7 +20,13 @@ def encode(image: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclu
 
     image: in any unit; mask, include, exclude: 0 to 1, strokes with the values of NEWEST, DECAY and OLDEST.
     """
-    normal = normalize_window(image)
+    return with_prompts(normalize_window(image), mask, include, exclude)
+
+
+def with_prompts(
+    normal: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor
+) -> torch.Tensor:
+    """Return the input of the network as encode does, of an image that normalize_window made."""
     return torch.cat([normal, mask, include, exclude, affinity(normal, include, exclude)], dim=1)
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import qt
 import slicer
-from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import ModelPackageError
-from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.gui.panel import Panel
 from LightMedSegLib.mrml.autosave.kept_segment import KeptSegment, from_arrays
 from LightMedSegLib.mrml.autosave.restoring import restore_segments, volumes_of
 from LightMedSegLib.mrml.autosave.saver import Saver
 from LightMedSegLib.mrml.strokes.marks import kept_marks
+from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
 from LightMedSegLib.storage.kept_corrections import OwnCorrections, discard, left_behind
 from LightMedSegLib.storage.safetensors_file import read_tensors
 
@@ -27,25 +25,13 @@ _LOOK_MILLISECONDS = 20_000
 """How often is looked whether the segmentations were saved: Slicer does not tell that of every way of saving."""
 
 
-class Session(Protocol):
-    """The correction of a segment, as far as it is kept."""
-
-    @property
-    def grid(self) -> Grid:
-        """The voxels, in the world."""
-
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        """The segment (z, y, x) on grid."""
-
-
 class AutosaveLine:
     """Keeps each corrected segment until the scene is saved or closed; shows what an earlier session left."""
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
         self._saver = Saver(OwnCorrections())
-        self._open: dict[tuple[str, str], tuple[Any, Session]] = {}
+        self._open: dict[tuple[str, str], SegmentVoxels] = {}
         self._left: dict[Path, list[KeptSegment]] | None = None
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -59,9 +45,9 @@ class AutosaveLine:
         ui.discardKeptButton.connect("clicked()", self.discard)
         self._tag = slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._on_close)
 
-    def changed(self, segmentation_node: Any, segment_id: str, session: Session) -> None:
-        """A stroke, an edit, Undo or Redo changed a segment; it is written a moment after the last of them."""
-        self._open[segmentation_node.GetID(), segment_id] = (segmentation_node, session)
+    def changed(self, voxels: SegmentVoxels) -> None:
+        """A stroke, a click, Undo or Redo changed a segment; it is written a moment after the last of them."""
+        self._open[voxels.node.GetID(), voxels.segment_id] = voxels
         self._timer.start()
         self._look.start()
 
@@ -74,7 +60,7 @@ class AutosaveLine:
 
     def forget_saved(self) -> None:
         """Delete what this session kept once all of it is in saved files."""
-        if not any(node.GetScene() is not None and node.GetModifiedSinceRead() for node, _ in self._open.values()):
+        if not any(voxels.exists and voxels.node.GetModifiedSinceRead() for voxels in self._open.values()):
             self.forget()
 
     def forget(self) -> None:
@@ -108,13 +94,13 @@ class AutosaveLine:
             if volumes is None:
                 continue
             restored = restore_segments(segments, volumes, _("Restored correction"))
-            for (node, segment_id), kept in zip(restored, segments, strict=True):
-                self.changed(node, segment_id, kept)
+            for voxels in restored:
+                self.changed(voxels)
             # Written again before the old file goes, so that a second crash loses nothing either.
             self._write()
             self._saver.wait()
             self._forget_left([path])
-            self._panel.state.current.outputSegmentation = restored[0][0]
+            self._panel.state.current.outputSegmentation = restored[0].node
         self._panel.update()
 
     def discard(self) -> None:
@@ -133,15 +119,15 @@ class AutosaveLine:
             self._saver.forget()
 
     def _kept(self, key: tuple[str, str]) -> KeptSegment | None:
-        """A copy of a segment as it is now; None once it or its marks are gone."""
-        node, session = self._open[key]
-        segment = node.GetSegmentation().GetSegment(key[1]) if node.GetScene() is not None else None
-        marks = kept_marks(node).get(key[1]) if segment is not None else None
-        if segment is None or marks is None:
+        """A segment as it is now; None once it or its marks are gone."""
+        voxels = self._open[key]
+        marks = kept_marks(voxels.node).get(voxels.segment_id) if voxels.exists else None
+        if marks is None:
             del self._open[key]
             return None
-        red, green, blue = (round(255 * part) for part in segment.GetColor())
-        return KeptSegment(session.grid, session.mask.copy(), (red, green, blue), marks)
+        color = voxels.node.GetSegmentation().GetSegment(voxels.segment_id).GetColor()
+        red, green, blue = (round(255 * part) for part in color)
+        return KeptSegment(voxels.lattice.grid, voxels.mask(), (red, green, blue), marks)
 
     def _left_behind(self) -> dict[Path, list[KeptSegment]]:
         if self._left is None:

@@ -6,12 +6,15 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-import slicer
+import numpy as np
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.core.geometry import Grid, bounding_box, box_of
 from LightMedSegLib.mrml.autosave.kept_segment import KeptSegment
+from LightMedSegLib.mrml.strokes.lattice import Lattice
 from LightMedSegLib.mrml.strokes.marks import keep_marks
+from LightMedSegLib.mrml.strokes.new_structure import new_segmentation
+from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
 from LightMedSegLib.mrml.volumes import check_volume_node, volume_grid
 
 
@@ -35,24 +38,21 @@ def volumes_of(scene: Any, segments: Sequence[KeptSegment]) -> list[Any] | None:
     return None if None in found.values() else [found[kept.grid] for kept in segments]
 
 
-def restore_segments(segments: Sequence[KeptSegment], volumes: Sequence[Any], name: str) -> list[tuple[Any, str]]:
-    """Return node and identifier of each segment in new segmentation nodes, one for each volume, with the marks."""
+def restore_segments(segments: Sequence[KeptSegment], volumes: Sequence[Any], name: str) -> list[SegmentVoxels]:
+    """Return the segments in new segmentation nodes, one for each volume, with the marks."""
     nodes: dict[str, Any] = {}
     restored = []
     for number, (kept, volume) in enumerate(zip(segments, volumes, strict=True), start=1):
         if volume.GetID() not in nodes:
-            nodes[volume.GetID()] = _new_node(volume, name)
+            nodes[volume.GetID()] = new_segmentation(volume, name)
         node = nodes[volume.GetID()]
         color = [value / 255 for value in kept.color]
         segment_id = node.GetSegmentation().AddEmptySegment("", f"{name} {number}", color)
-        slicer.util.updateSegmentBinaryLabelmapFromArray(kept.mask.astype("uint8"), node, segment_id, volume)
+        voxels = SegmentVoxels(node, segment_id, Lattice.of(node, volume))
+        region = bounding_box(kept.mask)
+        if region[0].stop:
+            after = kept.mask[region]
+            voxels.write(box_of(region), np.zeros_like(after), after)
         keep_marks(node, segment_id, kept.marks)
-        restored.append((node, segment_id))
+        restored.append(voxels)
     return restored
-
-
-def _new_node(volume: Any, name: str) -> Any:
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    node.CreateDefaultDisplayNodes()
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
-    return node

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from correct_bench import CorrectBench
 from finetune_bench import MODEL, FinetuneBench
 from panel_bench import MODULE_FILE, Bench, equip
 from scripted_finetuning import Finetune
@@ -21,6 +22,13 @@ def bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Bench]:
     yield made
     made.segment.seconds = 0
     panel.logic.cancel()
+
+
+@pytest.fixture
+def correct(bench: Bench) -> Iterator[CorrectBench]:
+    """The panel's section Correct with a stub for the network."""
+    yield CorrectBench(bench)
+    bench.panel.correct.close()
 
 
 @pytest.fixture

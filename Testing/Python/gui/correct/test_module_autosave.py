@@ -23,15 +23,6 @@ SHAPE = (24, 24, 24)
 SUPPORT = str(Path(__file__).resolve().parents[2] / "support")
 
 
-class Session:
-    """A correction of a box in a volume."""
-
-    def __init__(self, grid: Grid) -> None:
-        self.grid = grid
-        self.mask = np.zeros(grid.shape, dtype=bool)
-        self.mask[6:9, 5:9, 4:9] = True
-
-
 def files() -> list[Path]:
     folder = corrections_folder()
     return sorted(path for path in folder.iterdir() if path.suffix == ".safetensors") if folder.is_dir() else []
@@ -153,17 +144,18 @@ def test_segments_go_through_arrays_and_damaged_ones_are_refused() -> None:
 
 def correct(bench: Bench) -> Any:
     """A segmentation of the chosen volume with a painted box."""
-    import slicer
-
+    from LightMedSegLib.mrml.strokes.lattice import Lattice
     from LightMedSegLib.mrml.strokes.marks import keep_marks
-    from LightMedSegLib.mrml.volumes import volume_grid
+    from LightMedSegLib.mrml.strokes.new_structure import new_segmentation
+    from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
 
     volume = bench.choose_volume()
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    node = new_segmentation(volume, "Corrected")
     segment_id = node.GetSegmentation().AddEmptySegment("", "Box", (1.0, 0.0, 0.2))
+    voxels = SegmentVoxels(node, segment_id, Lattice.of(node, volume))
+    voxels.write(BOX, np.zeros((3, 4, 5), dtype=bool), np.ones((3, 4, 5), dtype=bool))
     keep_marks(node, segment_id, painted_state(SHAPE, BOX))
-    bench.panel.autosave.changed(node, segment_id, Session(volume_grid(volume)))
+    bench.panel.autosave.changed(voxels)
     return node
 
 
