@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from correct_bench import CorrectBench
 from killed_session import run_session
 from panel_bench import Bench, segmentation_nodes
 from stroke_marks import painted_state
 
 from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.finetuning.cases.review import reviewed_corrections
 from LightMedSegLib.mrml.autosave.kept_segment import KeptSegment, from_arrays, to_arrays
+from LightMedSegLib.mrml.segmentations.corrected import corrections_of
 from LightMedSegLib.storage.kept_corrections import corrections_folder
 from LightMedSegLib.storage.safetensors_file import read_tensors
 
@@ -60,6 +63,28 @@ def test_a_correction_is_kept_without_names_until_the_segmentation_is_saved(benc
     assert slicer.util.saveNode(node, str(tmp_path / "saved.seg.nrrd"))
     bench.panel.autosave.forget_saved()
     assert files() == []
+
+
+def test_strokes_of_the_segment_editor_with_their_completions_are_kept_and_count_as_reviewed(
+    correct: CorrectBench,
+) -> None:
+    replay, autosave = correct.switch_on(), correct.bench.panel.autosave
+    replay.paint(correct.cube((8, 10), (8, 10), (10, 12)))
+    correct.settle()
+    autosave.save()
+    session(correct.bench, lambda: files() != [])
+    (kept,) = from_arrays(read_tensors(files()[0]))
+    assert np.array_equal(kept.mask, replay.mask("object")) and len(kept.marks["completed_boxes"]) == 1
+    corrections = corrections_of(replay.segmentation, replay.volume)
+    assert corrections is not None and corrections.marked.sum() == 8
+    reviewed = reviewed_corrections(kept.grid, corrections)
+    assert reviewed[kept.mask].all() and not reviewed.all()
+    replay.undo()
+    correct.settle()
+    autosave.save()
+    autosave._saver.wait()
+    assert not from_arrays(read_tensors(files()[0]))[0].mask.any()
+    autosave.forget()
 
 
 @pytest.mark.parametrize("end", ["close the scene", "end Slicer", "remove the segment"])
