@@ -30,7 +30,7 @@ def draft_of_files(
     those of the dataset's description. Raises TrainingDataError where they are unknown, and for unusable cases.
     """
     from LightMedSegLib.core.geometry import Grid
-    from LightMedSegLib.finetuning.new_model.draft import make_draft
+    from LightMedSegLib.finetuning.new_model.draft import make_draft, model_name
     from LightMedSegLib.finetuning.new_model.scan_facts import scan_facts
     from LightMedSegLib.io.datasets import find_cases
     from LightMedSegLib.io.labelmaps.case_labels import read_case_labels
@@ -38,6 +38,7 @@ def draft_of_files(
     from LightMedSegLib.io.volume_files import read_volume
     from LightMedSegLib.model.store import resolve_model
 
+    model_name(title)
     if files is None:
         raise TrainingDataError("A new model needs its segmented scans; name their folder or CSV file as the cases.")
     if (folder / JOB_FILE).exists():
