@@ -8,6 +8,9 @@ from LightMedSegLib.model.card import ModelCard
 DRAFT_VERSION = "1.0.0-draft"
 """It sorts before every version that is trained from it."""
 
+UNKNOWN_MODALITY = "OT"
+"""DICOM's code for "other": what the card of a new model says where its scans do not tell."""
+
 
 def is_draft(card: ModelCard) -> bool:
     """Return whether the model of card only has the weights that a training begins with."""

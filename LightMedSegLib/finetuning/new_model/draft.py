@@ -98,7 +98,7 @@ def draft_weights(weights: Mapping[str, NDArray[Any]], in_channels: int, classes
     stem = weights.get(_STEM)
     if stem is None or not outputs or stem.shape[1] != _BLOCK * in_channels:
         raise ModelPackageError("A new model cannot start from this promptable model: its network is another one.")
-    result = {name: array for name, array in weights.items() if not name.startswith("auxiliary_heads.")}
+    result = dict(weights)
     blocks = stem.reshape(stem.shape[0], _BLOCK, in_channels, *stem.shape[2:])
     result[_STEM] = np.ascontiguousarray(blocks[:, :, 0])
     for name in outputs:

@@ -35,6 +35,7 @@ def draft_of_files(
     from LightMedSegLib.io.datasets import find_cases
     from LightMedSegLib.io.labelmaps.case_labels import read_case_labels
     from LightMedSegLib.io.results.output_checks import make_output_folder
+    from LightMedSegLib.io.scan_tags import tags_of
     from LightMedSegLib.io.volume_files import read_volume
     from LightMedSegLib.model.store import resolve_model
 
@@ -50,7 +51,8 @@ def draft_of_files(
         marked = read_case_labels(case, volume, labels).image
         array, values = _array(volume), _array(marked)
         if values.any():
-            scans.append(scan_facts(array, Grid.of(volume), values, range(1, len(labels) + 1)))
+            known = range(1, len(labels) + 1)
+            scans.append(scan_facts(array, Grid.of(volume), values, known, tags_of(volume).modality))
     if not scans:
         raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     make_output_folder(folder)

@@ -11,7 +11,7 @@ import numpy as np
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.finetuning.new_model.scan_facts import ORIENTATION, ScanFacts
 from LightMedSegLib.model.card import ModelCard
-from LightMedSegLib.model.drafts import is_draft
+from LightMedSegLib.model.drafts import UNKNOWN_MODALITY, is_draft
 
 _STRIDE = 16
 _CONTEXT_MM = 16.0
@@ -54,9 +54,11 @@ def plan_input(scans: Sequence[ScanFacts]) -> dict[str, Any]:
 
 
 def modality_of(scans: Sequence[ScanFacts]) -> str:
-    """Return the modality that all scans have; DICOM's "OT" (other) where it is not known."""
+    """Return the modality that all scans have, or UNKNOWN_MODALITY."""
     found = {scan.modality for scan in scans}
-    return (found.pop() if len(found) == 1 else "") or "OT"
+    known = found.pop() if len(found) == 1 else ""
+    # A header can hold any text; a card takes letters only.
+    return known if known.isalpha() and len(known) > 1 else UNKNOWN_MODALITY
 
 
 def clean_up(scans: Sequence[ScanFacts], labels: int) -> list[dict[str, Any]]:

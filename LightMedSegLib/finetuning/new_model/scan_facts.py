@@ -26,9 +26,9 @@ Lengths = tuple[float, float, float]
 class ScanFacts:
     """Facts about a scan and its labelmap; lengths are mm along x, y, z of ORIENTATION.
 
-    modality: "CT", "MR", or "" where the intensities do not tell. size: of the volume. extent: of the largest
-    structure along each axis. inside, around: intensities of the structures, and of their surroundings with them; a
-    sample. connected: the label values that have a single component.
+    modality: DICOM's code, or "" where neither headers nor intensities tell. size: of the volume. extent: of the
+    largest structure along each axis. inside, around: intensities of the structures, and of their surroundings with
+    them; a sample. connected: the label values that have a single component.
     """
 
     modality: str
@@ -40,10 +40,13 @@ class ScanFacts:
     connected: frozenset[int]
 
 
-def scan_facts(array: NDArray[Any], grid: Grid, labels: NDArray[Any], values: Sequence[int]) -> ScanFacts:
+def scan_facts(
+    array: NDArray[Any], grid: Grid, labels: NDArray[Any], values: Sequence[int], modality: str = ""
+) -> ScanFacts:
     """Return the facts of a volume (z, y, x) on grid with the labels of the values on the same grid.
 
-    Raises TrainingDataError if no voxel has any of the values.
+    modality: DICOM's code if headers tell it, else the intensities have to. Raises TrainingDataError if no voxel has
+    any of the values.
     """
     found = bounding_box(labels)
     boxes = {value: bounding_box(labels[found] == value) for value in values}
@@ -57,7 +60,7 @@ def scan_facts(array: NDArray[Any], grid: Grid, labels: NDArray[Any], values: Se
     margins = [int(np.ceil(_SURROUNDINGS_MM / grid.spacing[2 - axis])) for axis in range(3)]
     around = tuple(slice(max(0, s.start - margin), s.stop + margin) for s, margin in zip(found, margins, strict=True))
     return ScanFacts(
-        modality_by_intensity(array),
+        modality or modality_by_intensity(array),
         _lengths(grid.spacing[axis] for axis in axis_of),
         _lengths(grid.size[axis] * grid.spacing[axis] for axis in axis_of),
         _lengths(np.max(extents, axis=0)),

@@ -37,7 +37,8 @@ def new_model(title: str, labels: Sequence[Label], store: ModelStore) -> CaseMod
         from LightMedSegLib.finetuning.new_model.draft import PROMPTABLE, install_draft, make_draft
         from LightMedSegLib.finetuning.new_model.scan_facts import scan_facts
 
-        facts = scan_facts(volume.array, volume.grid, marked, [label.value for label in labels])
+        values = [label.value for label in labels]
+        facts = scan_facts(volume.array, volume.grid, marked, values, volume.tags.modality)
         with tempfile.TemporaryDirectory(prefix="lightmedseg-") as temporary:
             draft = make_draft(Path(temporary) / "draft", title, labels, [facts], store.find(PROMPTABLE))
             yield draft

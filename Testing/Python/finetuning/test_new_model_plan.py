@@ -42,6 +42,7 @@ def test_facts_are_along_the_axes_of_the_body() -> None:
     assert set(straight.inside.tolist()) == {500.0} and set(straight.around.tolist()) == {100.0, 500.0}
     turned = scan_facts(array, Grid((40, 30, 20), (1.0, 2.0, 3.0), (0.0, 0.0, 0.0), SAGITTAL), labels, (1, 2, 3))
     assert turned.spacing == (3.0, 1.0, 2.0) and turned.size == (60.0, 40.0, 60.0)
+    assert scan_facts(array, Grid((40, 30, 20), (1.0,) * 3, (0.0,) * 3, STRAIGHT), labels, (1,), "PT").modality == "PT"
     with pytest.raises(TrainingDataError, match="None of the segments has a voxel"):
         scan_facts(array, Grid((40, 30, 20), (1.0, 2.0, 3.0), (0.0, 0.0, 0.0), STRAIGHT), labels, (3,))
 
