@@ -31,6 +31,7 @@ class Clicks:
         self.structure: NewStructure | None = None
         self.including = True
         self._tell = tell
+        self._resting = False
         self._runner = Runner()
         self.points: ClickPoints | None = None
         self._session: PointsSession | None = None
@@ -66,7 +67,7 @@ class Clicks:
 
     def place(self, include: bool) -> None:
         """The next clicks are points inside the structure, or points that do not belong to it."""
-        self.including = include
+        self.including, self._resting = include, False
         if self.points is not None:
             self.points.place(include)
         self._say()
@@ -74,7 +75,13 @@ class Clicks:
     def rest(self) -> None:
         """Give clicks their usual meaning; called when the panel is left."""
         if self.points is not None:
+            self._resting = True
             self.points.stop_placing()
+
+    def resume(self) -> None:
+        """Take points again after rest()."""
+        if self._resting:
+            self.place(self.including)
 
     def accept(self) -> None:
         """Keep the segment; nothing happens while the last points are being computed."""
@@ -113,6 +120,7 @@ class Clicks:
         if self.points is not None:
             self.points.stop_placing()
             self.points.remove()
+        self._resting = False
         self.structure = self.points = self._session = self._completer = self._volume = None
 
     def _on_points(self) -> None:
