@@ -37,18 +37,15 @@ def test_strokes_are_where_they_were_painted(direction: Any, transform: str) -> 
         put_under(desk.volume, move)
         if transform == "both":
             put_under(desk.node, move)
-    correction, expected = painted(desk) if transform != "volume" else painted_before(desk)
-    if transform != "volume":
-        assert correction.voxels.lattice.of_volume
-        assert (correction.session.mask == expected).all()
-    found = correction.voxels.mask()
-    assert np.count_nonzero(found) > 0 and (found == correction.session.mask).all()
+    if transform == "volume":
+        check_that_the_lattice_is_the_segmentations_own(desk)
+        return
+    correction, expected = painted(desk)
+    assert correction.voxels.lattice.of_volume
+    assert (correction.session.mask == expected).all() and (correction.voxels.mask() == expected).all()
 
 
-def painted_before(desk: Any) -> tuple[Any, np.ndarray]:
-    """As painted(), with the volume moved away from the segmentation: the lattice is the segmentation's own."""
-    desk.replay.add("object")
-    desk.replay.paint(desk.cube((6, 11), (5, 9), (4, 8)))
+def check_that_the_lattice_is_the_segmentations_own(desk: Any) -> None:
     from stub_completer import StubCompleter
 
     from LightMedSegLib.mrml.strokes.correction import SegmentCorrection
@@ -56,17 +53,19 @@ def painted_before(desk: Any) -> tuple[Any, np.ndarray]:
     from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
     from LightMedSegLib.mrml.volumes import snapshot
 
+    desk.replay.add("object")
+    voxels = desk.cube((6, 11), (5, 9), (4, 8))
+    desk.replay.paint(voxels)
     lattice = Lattice.of(desk.node, desk.volume)
-    assert not lattice.of_volume
+    assert not lattice.of_volume and lattice.grid.shape == voxels.shape
     correction = SegmentCorrection(SegmentVoxels(desk.node, "object", lattice))
     image = lattice.image(snapshot(desk.volume))
     assert image.GetSize() == lattice.grid.size
     correction.begin(image, StubCompleter())
-    return correction, correction.session.mask
+    assert (correction.session.mask == (voxels > 0)).all()
 
 
 def test_a_segmentation_with_finer_voxels_is_corrected_on_its_own() -> None:
-    import slicer
     from mrml_nodes import add_painted_segment, add_volume
     from stroke_desk import StrokeDesk, two_tone_scan
 
@@ -96,7 +95,6 @@ def test_a_segmentation_with_finer_voxels_is_corrected_on_its_own() -> None:
     segment.write(box, segment.part(box), np.ones((2, 2, 2), dtype=bool))
     voxels[7:9, 10:12, 12:14] = 1
     assert (segment.mask() == (voxels > 0)).all()
-    assert slicer.vtkSegmentation is not None
 
 
 def test_a_non_linear_transform_is_refused_in_words() -> None:
