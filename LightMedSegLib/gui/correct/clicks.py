@@ -31,8 +31,9 @@ class Clicks:
         self.structure: NewStructure | None = None
         self.including = True
         self._tell = tell
+        self._resting = False
         self._runner = Runner()
-        self._points: ClickPoints | None = None
+        self.points: ClickPoints | None = None
         self._session: PointsSession | None = None
         self._completer: Promptable | None = None
         self._volume: tuple[Any, VolumeState] | None = None
@@ -60,21 +61,27 @@ class Clicks:
         self.structure = NewStructure(node, volume, name)
         self._completer, self._volume = completer, (volume, VolumeState.of(volume))
         self._shown = self._asked = ()
-        self._points = ClickPoints(node.GetScene(), _("Include"), _("Exclude"), self._on_points)
+        self.points = ClickPoints(node.GetScene(), _("Include"), _("Exclude"), self._on_points)
         self.place(True)
         self._fetch_image(self.structure)
 
     def place(self, include: bool) -> None:
         """The next clicks are points inside the structure, or points that do not belong to it."""
-        self.including = include
-        if self._points is not None:
-            self._points.place(include)
+        self.including, self._resting = include, False
+        if self.points is not None:
+            self.points.place(include)
         self._say()
 
     def rest(self) -> None:
         """Give clicks their usual meaning; called when the panel is left."""
-        if self._points is not None:
-            self._points.stop_placing()
+        if self.points is not None:
+            self._resting = True
+            self.points.stop_placing()
+
+    def resume(self) -> None:
+        """Take points again after rest()."""
+        if self._resting:
+            self.place(self.including)
 
     def accept(self) -> None:
         """Keep the segment; nothing happens while the last points are being computed."""
@@ -98,9 +105,9 @@ class Clicks:
 
     def forget(self) -> None:
         """Release the nodes; called before the scene is closed."""
-        if self._points is not None:
-            self._points.forget()
-        self._points = None
+        if self.points is not None:
+            self.points.forget()
+        self.points = None
         self._end()
 
     def close(self) -> None:
@@ -110,16 +117,17 @@ class Clicks:
 
     def _end(self) -> None:
         self._runner.cancel()
-        if self._points is not None:
-            self._points.stop_placing()
-            self._points.remove()
-        self.structure = self._points = self._session = self._completer = self._volume = None
+        if self.points is not None:
+            self.points.stop_placing()
+            self.points.remove()
+        self._resting = False
+        self.structure = self.points = self._session = self._completer = self._volume = None
 
     def _on_points(self) -> None:
-        if self._points is None or self._session is None:
+        if self.points is None or self._session is None:
             return
         # A point that is set while others are being computed is computed after them; a moved one makes them worthless.
-        points = self._points.points()
+        points = self.points.points()
         if self._runner.job is not None:
             if points[: len(self._asked)] != self._asked:
                 self._runner.cancel()

@@ -22,6 +22,7 @@ from LightMedSegLib.mrml.strokes.correction import SegmentCorrection
 from LightMedSegLib.mrml.strokes.editor import Selection, editor_node
 from LightMedSegLib.mrml.strokes.lattice import Lattice
 from LightMedSegLib.mrml.strokes.masking import Masking, overwritten_segments
+from LightMedSegLib.mrml.strokes.parking import Parking
 from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
 from LightMedSegLib.mrml.strokes.stroke_queue import StrokeQueue
 from LightMedSegLib.mrml.strokes.watch import Kind, SegmentationWatch, with_call_data
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.interaction.completion import Promptable
 
 _END_SECONDS = 0.3
+
 _GONE = "The segment that was being completed is not there any more."
 
 
@@ -52,6 +54,7 @@ class Completing:
         self._target: tuple[Any, ...] = ()
         self._image: tuple[tuple[Any, ...], Any] | None = None
         self._queue = StrokeQueue()
+        self._parking = Parking()
         self._later = qt.QTimer()
         self._later.setSingleShot(True)
         self._later.interval = 0
@@ -104,12 +107,14 @@ class Completing:
             self.look()
         selection = Selection.of(editor_node(slicer.mrmlScene))
         self._watch.follow(selection.segmentation)
+        if selection.segmentation is None:
+            self._parking.forget("")
         self._nodes.follow([selection.volume, selection.segmentation])
         try:
             target, problem = self._target_of(selection), ""
         except LightMedSegError as error:
             target, problem = (), str(error)
-        if target and self._target and target[:-1] == self._target[:-1] and self._target[-1].is_still(target[-1]):
+        if target and _same_scan(target, self._target) and target[1] == self._target[1]:
             return
         self._leave(problem or _hint(selection))
         if target:
@@ -119,7 +124,10 @@ class Completing:
     def look(self) -> None:
         """Take what the segmentation has told since the last time."""
         news, correction = self._watch.take(), self.correction
-        if news is None or correction is None:
+        if news is None:
+            return
+        self._parking.take(news)
+        if correction is None:
             return
         if not correction.voxels.exists:
             self._leave("")
@@ -153,7 +161,9 @@ class Completing:
 
     def _begin(self) -> None:
         node, segment_id, _, _, lattice = self._target
-        self.correction = SegmentCorrection(SegmentVoxels(node, segment_id, lattice))
+        self._parking.keep_to((node, *self._target[2:]))
+        parked = self._parking.fetch(segment_id)
+        self.correction = parked or SegmentCorrection(SegmentVoxels(node, segment_id, lattice))
         if self._image is not None and self._image[0] == self._target[2:]:
             self._make_ready(self.correction)
         else:
@@ -187,8 +197,11 @@ class Completing:
         """End the present correction; a stroke that is being completed stays as the user made it."""
         self._runner.cancel()
         self._queue.clear()
+        if self.correction is not None:
+            self._parking.park(self.correction)
         self.correction, self._target = None, ()
         if self._completer is None:
+            self._parking.forget("")
             self._watch.follow(None)
             self._nodes.follow([])
         self._tell(text)
@@ -249,6 +262,7 @@ class Completing:
     def _on_gone(self, segment_id: str) -> None:
         if self.correction is not None and segment_id in ("", self.correction.voxels.segment_id):
             self._leave("")
+        self._parking.forget(segment_id)
 
     def _observe_editor(self) -> None:
         editor = editor_node(slicer.mrmlScene)
@@ -263,6 +277,11 @@ class Completing:
 
     def _on_editor_modified(self, caller: Any, event: Any) -> None:
         self.follow_selection()
+
+
+def _same_scan(target: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether two targets are segments of one node, on the same voxels of the same volume."""
+    return bool(other) and target[0] is other[0] and target[2:-1] == other[2:-1] and other[-1].is_still(target[-1])
 
 
 def _is_labelmap(node: Any) -> bool:

@@ -52,7 +52,8 @@ class CorrectSection:
         self._show_clicks("")
 
     def show(self) -> None:
-        """Update the widgets."""
+        """Update the widgets; a structure that was being made takes points again."""
+        self.clicks.resume()
         ui, ready = self._panel.ui, self._panel.logic.torch_ready()
         ui.completeCheckBox.enabled = ready or self.completing.on
         missing = self._missing_for_clicks()
@@ -82,7 +83,6 @@ class CorrectSection:
             self._show_clicks(str(error))
             return
         parameters.outputSegmentation = node
-        self.on_deciding(True)
         self._panel.update()
 
     def accept(self) -> None:
@@ -110,8 +110,8 @@ class CorrectSection:
         """Release the nodes of the scene; called before the scene is closed."""
         self.clicks.forget()
         self._made = None
+        self._show_clicks("")
         self._panel.ui.completeCheckBox.checked = False
-        self.on_deciding(False)
 
     def close(self) -> None:
         """Release the nodes and end the threads; called before the panel is destroyed."""
@@ -132,7 +132,6 @@ class CorrectSection:
         if self.clicks.active:
             return
         self._remove_made()
-        self.on_deciding(False)
         if self._panel.state.in_use:
             self._panel.update()
 
@@ -152,6 +151,8 @@ class CorrectSection:
         label = self._panel.ui.clicksLabel
         label.text, label.visible = text, bool(text)
         self._show_buttons()
+        # A structure also ends when its volume or its segment is removed.
+        self.on_deciding(self.clicks.active)
 
     def _show_buttons(self) -> None:
         ui, clicks = self._panel.ui, self.clicks

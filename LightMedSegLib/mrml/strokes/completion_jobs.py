@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from LightMedSegLib.core.torch_loading import load_torch_quietly
 from LightMedSegLib.interaction.session import CorrectionSession
 from LightMedSegLib.interaction.strokes import Stroke
 from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
@@ -42,6 +43,7 @@ def volume_job(
     def work(context: JobContext) -> None:
         context.publish(lattice.image(copied.pop()))
         # The first stroke need not wait for PyTorch and the network.
+        load_torch_quietly()
         completer.warm_up(context.cancel)
 
     def take(image: Any, final: bool) -> None:
@@ -67,6 +69,7 @@ def completion_job(
     def work(context: JobContext) -> Any:
         import SimpleITK as sitk
 
+        load_torch_quietly()
         copy = session.snapshot()
         allowed = masking.allowed(sitk.GetArrayViewFromImage(copy.volume))
         return copy.propose(stroke, allowed, context.cancel)
@@ -85,6 +88,7 @@ def points_job(
     """A job that delivers the mask (z, y, x) of the structure that points mark. No other job may use the session."""
 
     def work(context: JobContext) -> Any:
+        load_torch_quietly()
         return session.mask(points, masking, context.cancel)
 
     return Job(iter(()), work, lambda mask, final: deliver(mask), unwanted, on_end)

@@ -130,10 +130,10 @@ class SegmentCorrection:
     def _follow(self, box: Box, after: NDArray[np.bool_]) -> None:
         """Go to the step of the session that looks like the segment after Undo or Redo."""
         session = self.session
+        # Where both directions look alike, the later one keeps more marks.
         forward = self._steps(session.redo, session.undo, 1)
-        backward = self._steps(session.undo, session.redo, -1)
-        if forward and (not backward or forward <= backward):
-            # Where both directions look alike, this one keeps more marks.
+        backward = 0 if forward else self._steps(session.undo, session.redo, -1)
+        if forward:
             _repeat(session.redo, forward)
             self._place += forward
         elif backward:

@@ -32,6 +32,21 @@ def correct(bench: Bench) -> Iterator[CorrectBench]:
 
 
 @pytest.fixture
+def view(bench: Bench) -> Any:
+    """A widget of the main window outside the panel, as a slice view is one."""
+    import slicer
+    from PySide6 import QtCore, QtWidgets
+
+    made = QtWidgets.QLineEdit(slicer.util.mainWindow()._checked())
+    made.setReadOnly(True)
+    made.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+    made.show()
+    bench.session.process_events()
+    yield made
+    made.deleteLater()
+
+
+@pytest.fixture
 def finetune(bench: Bench, tmp_path: Path) -> Iterator[Finetune]:
     from LightMedSegLib.finetuning.cases.store import CaseStore
 

@@ -32,8 +32,8 @@ def test_a_stroke_is_a_prompt_and_its_completion_follows_the_edges(desk: Any, ef
     assert names(taken) == "stroke" and [part.include for part in taken.strokes] == [True]
     assert np.count_nonzero(taken.strokes[0].voxels) == np.count_nonzero(stroke)
     found, bright = desk.mask(), desk.cube(*BLOCK)
-    assert np.count_nonzero(found & (bright > 0)) > 0.9 * np.count_nonzero(bright)
-    assert np.count_nonzero(found & (bright == 0)) < 0.02 * np.count_nonzero(bright)
+    assert np.count_nonzero(found & (bright > 0)) > 0.6 * np.count_nonzero(bright)
+    assert np.count_nonzero(found & (bright == 0)) < 0.1 * np.count_nonzero(bright)
     assert (desk.correction.session.mask == found).all()
     assert ((desk.correction.session.hard == 1) == (stroke > 0)).all()
 
@@ -76,10 +76,10 @@ def test_effects_that_empty_the_segment_first_are_read_when_they_are_done(desk: 
     """Both events come before the event loop runs: nothing may be taken from the empty segment in between."""
     desk.replay.paint(desk.cube((9, 12), (8, 11), (8, 9)))
     desk.settle()
-    sizes = []
-    desk.watch._on_news = lambda: sizes.append(np.count_nonzero(desk.mask()))
+    empty = []
+    desk.watch._on_news = lambda: empty.append(not desk.mask().any())
     desk.replay.smooth(desk.mask())
-    assert sizes == [0] or len(sizes) == 1
+    assert empty == [True]
     assert desk.settle() is None
 
 
@@ -153,27 +153,27 @@ def test_painting_another_segment_over_this_one_is_an_edit_of_this_one(desk: Any
 
 def test_a_write_of_a_script_is_an_edit(desk: Any) -> None:
     """slicer.util.updateSegmentBinaryLabelmapFromArray sends no RepresentationModified."""
-    import slicer
-    from mrml_nodes import vtk_matrix  # noqa: F401
-
     desk.replay.paint(desk.cube((9, 12), (8, 11), (8, 9)))
     desk.settle()
     calls = desk.completer.calls
     mask = desk.mask().copy()
     mask[:, :6] = True
-    update_from_array(mask, desk, slicer)
+    update_from_array(mask, desk)
     assert names(desk.settle()) == "edit" and desk.completer.calls == calls
     assert (desk.mask() == mask).all()
 
 
-def update_from_array(mask: np.ndarray, desk: Any, slicer: Any) -> None:
+def update_from_array(mask: np.ndarray, desk: Any) -> None:
     """The calls of slicer.util.updateSegmentBinaryLabelmapFromArray that reach the segmentation."""
+    import slicer
+    import vtk
+
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     label = desk.scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
     image = desk.correction.voxels.lattice.block(desk.correction.voxels.lattice.whole, mask.astype(np.uint8))
     label.SetAndObserveImageData(image)
     label.CopyOrientation(desk.volume)
-    ids = slicer.vtkStringArray() if hasattr(slicer, "vtkStringArray") else __import__("vtk").vtkStringArray()
+    ids = vtk.vtkStringArray()
     ids.InsertNextValue(desk.correction.voxels.segment_id)
     logic.ImportLabelmapToSegmentationNode(label, desk.node, ids)
     desk.scene.RemoveNode(label)
