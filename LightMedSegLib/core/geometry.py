@@ -283,3 +283,35 @@ def span(marks: Any) -> slice:
     """Return the slice from the first to the last nonzero value of marks (1D); an empty slice if all are 0."""
     places = np.flatnonzero(marks)
     return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)
+
+
+def region_of(box: Box, inside: Box | None = None) -> Region:
+    """The part of an array (z, y, x) that box covers; the array holds the box inside (None: the volume)."""
+    i, j, k = (0, 0, 0) if inside is None else (inside[0][0], inside[1][0], inside[2][0])
+    (x0, x1), (y0, y1), (z0, z1) = box
+    return (slice(z0 - k, z1 - k), slice(y0 - j, y1 - j), slice(x0 - i, x1 - i))
+
+
+def box_of(region: Region, inside: Box | None = None) -> Box:
+    """The box that region covers; region counts from the first voxel of inside (None: of the volume)."""
+    z, y, x = region
+    i, j, k = (0, 0, 0) if inside is None else (inside[0][0], inside[1][0], inside[2][0])
+    return ((x.start + i, x.stop + i), (y.start + j, y.stop + j), (z.start + k, z.stop + k))
+
+
+def union_box(one: Box, other: Box) -> Box:
+    """The smallest box that holds both."""
+    x, y, z = ((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(one, other, strict=True))
+    return (x, y, z)
+
+
+def common_box(one: Box, other: Box) -> Box:
+    """The box of the voxels in both; its ranges are empty where there are none."""
+    x, y, z = ((max(a[0], b[0]), max(a[0], b[0], min(a[1], b[1]))) for a, b in zip(one, other, strict=True))
+    return (x, y, z)
+
+
+def with_neighbours(box: Box, volume: Grid) -> Box:
+    """box with one more voxel on every side, cut at the volume's borders."""
+    x, y, z = ((max(0, first - 1), min(size, last + 1)) for (first, last), size in zip(box, volume.size, strict=True))
+    return (x, y, z)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.devices import select_device
-from LightMedSegLib.core.errors import DeviceError, DoubtfulResultError
+from LightMedSegLib.core.errors import DoubtfulResultError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
 from LightMedSegLib.core.process.forked import one_thread_if_forked
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
+from LightMedSegLib.inference.loaded_networks import LoadedNetworks
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.inference.result import STAGES, Segmentation
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.io.input_volumes import input_volumes
+from LightMedSegLib.model.drafts import refuse_draft
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -31,15 +33,12 @@ if TYPE_CHECKING:
     from LightMedSegLib.io.input_volumes import InputVolume
     from LightMedSegLib.model.card import InputSpec, ModelCard
     from LightMedSegLib.model.package import Model
-    from LightMedSegLib.network.backend import Backend
 
 ROI_MARGIN_MM = 10.0
 """The network sees this much around a region of interest, so that structures at its border have surroundings."""
 
 _WINDOWS_LEFT = 4
 """How many windows the full pass is expected to take at most after a search, until it is known."""
-
-_CARD_FAILURES = ("cuda error", "cuda driver error", "cudnn", "cublas", "gpu is lost")
 
 
 @dataclass(frozen=True)
@@ -73,17 +72,18 @@ class _Run:
 class Engine:
     """A model ready on a device: the second call of segment pays no loading.
 
-    cpu_path: how the network is computed on the processor, one of fast.choice.CPU_PATHS.
+    cpu_path: how the network is computed on the processor, one of network.cpu.choice.CPU_PATHS.
 
-    Raises ModelPackageError for a model that does not exist or is damaged, DeviceError for an impossible device.
+    Raises ModelPackageError for a model that does not exist, is damaged or is not trained, DeviceError for an
+    impossible device.
     Calls from several threads take turns.
     """
 
     def __init__(self, model: str | Path | Model, device: str = "auto", cpu_path: str = "auto"):
         self.model = resolved(model)
+        refuse_draft(self.model.card)
         self.device = select_device(device)
-        self._cpu_path = cpu_path
-        self._networks: dict[str, Backend] = {}
+        self._networks = LoadedNetworks(self.model, cpu_path)
         self._turn = threading.Lock()
 
     @property
@@ -161,7 +161,7 @@ class Engine:
             labelmap.CopyInformation(images[0])
         pace_of(device).learn("finish", labels.size, run.timer.seconds["postprocess"])
         run.plan.end("Done")
-        notes, why = [*run.warnings, *run.notes], self._explanation(device)
+        notes, why = [*run.warnings, *run.notes], self._networks.explanation(device)
         return Segmentation(labelmap, self.card, run.timer.seconds, device, notes, why, list(run.warnings))
 
     def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
@@ -190,32 +190,28 @@ class Engine:
             prepared = prepare_volume(images, run.spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
         run.warn(prepared.notes)
         pace_of(self.device.name).learn("preparation", labels.size, run.timer.seconds["preprocess"] - before)
-        for device in dict.fromkeys((self.device.name, "cpu")):
-            try:
-                self._label_on(device, prepared, labels, run)
-                run.warn(clear_padding(labels, prepared, self.card) if not run.search else ())
-                return device
-            except (RuntimeError, MemoryError) as error:
-                reason = _why_it_failed(error, device)
-                if reason is None:
-                    raise
-                if device == "cpu":
-                    raise DeviceError(f"{reason}; choose a smaller region of interest.") from error
-                note = f"{reason}; the CPU was used."
-                if note not in run.notes:
-                    run.notes.append(note)
-            self._release(device)
-        raise AssertionError("The CPU either succeeds or raises.")
+
+        def label_on(device: str) -> str:
+            self._label_on(device, prepared, labels, run)
+            run.warn(clear_padding(labels, prepared, self.card) if not run.search else ())
+            return device
+
+        def failed(note: str) -> None:
+            if note not in run.notes:
+                run.notes.append(note)
+
+        advice = "choose a smaller region of interest"
+        return self._networks.on_first_that_works(self.device.name, label_on, failed, advice)
 
     def _label_on(self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], run: _Run) -> None:
         from LightMedSegLib.inference.sliding_window.predictor import Predictor
         from LightMedSegLib.inference.sliding_window.volume_labels import label_volume
 
         part, spec = "search" if run.search else "network", run.spec
-        if device not in self._networks:
+        if device not in self._networks.built:
             run.plan.at(part, 0.0, "Loading the model")
         with run.timer.stage("load"):
-            predictor = Predictor(self._network(device), device, run.mirror, run.cancel)
+            predictor = Predictor(self._networks.on(device), device, run.mirror, run.cancel)
         rule = WindowRule.of(spec, predictor.total_stride, self.card.num_classes, run.overlap)
         layout = plan_layout(prepared.grid_map.model.shape, rule, prepared.body)
         if spec.view == "whole" and not layout.single:
@@ -240,58 +236,6 @@ class Engine:
             predictor.end_volume()
         for work, stage, voxels in (("network", "network", network_voxels), ("restoration", "restore", label_voxels)):
             pace.learn(work, voxels, run.timer.seconds[stage] - before[stage])
-
-    def _release(self, device: str) -> None:
-        import torch
-
-        if device.startswith("cuda"):
-            # Built again next time: what lies on a card that was lost cannot be used any more.
-            network = self._networks.pop(device, None)
-            with suppress(RuntimeError):
-                if network is not None:
-                    network.release()
-                torch.cuda.empty_cache()
-
-    def _explanation(self, device: str) -> str:
-        if device == "cpu":
-            from LightMedSegLib.network.cpu.choice import choose_cpu_path
-
-            return choose_cpu_path(self._cpu_path).explanation
-        return self._networks[device].explanation
-
-    def _network(self, device: str) -> Backend:
-        if device not in self._networks:
-            import torch
-
-            from LightMedSegLib.network.backend import as_backend
-
-            network: Any = self.model.build_network(device).eval()
-            network = network.to(memory_format=torch.channels_last_3d)
-            if device == "cpu":
-                from LightMedSegLib.network.cpu.choice import choose_cpu_path, prepare_for_cpu
-
-                network = prepare_for_cpu(network, choose_cpu_path(self._cpu_path))
-            elif device.startswith("cuda"):
-                from LightMedSegLib.network.cuda.choice import prepare_for_cuda
-
-                network = prepare_for_cuda(network)
-            self._networks[device] = as_backend(network)
-        return self._networks[device]
-
-
-def _why_it_failed(error: Exception, device: str) -> str | None:
-    """The reason in words if another device, or a smaller volume, would have helped."""
-    from LightMedSegLib.core.out_of_memory import is_out_of_memory
-
-    name = {"cuda": "CUDA", "mps": "The Apple GPU"}.get(device.split(":")[0], "The computer")
-    if is_out_of_memory(error):
-        return f"{name} ran out of memory"
-    text = str(error).lower()
-    if device == "mps" or "no kernel image" in text:
-        return f"{name} cannot run this model with the installed PyTorch"
-    if device.startswith("cuda") and any(words in text for words in _CARD_FAILURES):
-        return f"{name} stopped working (if it happens again, restart the program)"
-    return None
 
 
 @contextmanager

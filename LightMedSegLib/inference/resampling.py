@@ -22,13 +22,25 @@ def resample(
 ) -> NDArray[np.float32]:
     """array (z, y, x) sampled linearly at the model's spacing; axes are those of x, y and z.
 
-    Each axis is one small matrix, so the work is matrix products over a few slices at a time: memory holds the
-    result and those slices, whatever the size of the input.
+    Each axis is one small matrix, see weighted.
+    """
+    return weighted(array, (axis_weights(axes[2]), axis_weights(axes[1]), axis_weights(axes[0])), cancel)
+
+
+def weighted(
+    array: NDArray[Any],
+    weights: tuple[NDArray[np.float32] | None, NDArray[np.float32] | None, NDArray[np.float32] | None],
+    cancel: CancelToken | None = None,
+) -> NDArray[np.float32]:
+    """array (z, y, x) with a matrix (new length, length) applied to each axis z, y, x; None leaves an axis as it is.
+
+    The work is matrix products over a few slices at a time: memory holds the result and those slices, whatever the
+    size of the input.
     """
     import torch
 
-    weights_z, weights_y, weights_x = (_tensor(axis_weights(axes[a])) for a in (2, 1, 0))
-    shape = (axes[2].model_length, axes[1].model_length, axes[0].model_length)
+    weights_z, weights_y, weights_x = (_tensor(matrix) for matrix in weights)
+    shape = [array.shape[d] if matrix is None else len(matrix) for d, matrix in enumerate(weights)]
     result = torch.zeros(shape) if weights_z is not None else torch.empty(shape)
     step = max(1, _CHUNK_VOXELS // (array.shape[1] * array.shape[2]))
     for first in range(0, array.shape[0], step):
@@ -62,21 +74,29 @@ def axis_weights(axis: AxisMap) -> NDArray[np.float32] | None:
     """
     if axis.identity:
         return None
+    position = axis.to_volume(np.arange(axis.model_length)) - axis.start
+    return linear_weights(position, axis.length, axis.ratio)
+
+
+def linear_weights(position: NDArray[np.float64], length: int, ratio: float = 1.0) -> NDArray[np.float32]:
+    """Matrix (positions, length) that samples an axis of length voxels at continuous positions; see axis_weights.
+
+    ratio: distance of the samples over that of the voxels.
+    """
     kernel = np.ones(1)
-    if axis.ratio > ANTIALIAS_FROM:
-        sigma = math.sqrt((axis.ratio**2 - 1) / (8 * math.log(2)))
+    if ratio > ANTIALIAS_FROM:
+        sigma = math.sqrt((ratio**2 - 1) / (8 * math.log(2)))
         radius = max(1, math.ceil(4 * sigma))
         kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
         kernel /= kernel.sum()
     radius = len(kernel) // 2
-    position = axis.to_volume(np.arange(axis.model_length)) - axis.start
-    position = np.clip(position, 0, axis.length - 1)
+    position = np.clip(position, 0, length - 1)
     lower = np.floor(position).astype(np.int64)
     fraction = position - lower
     taps = (1 - fraction)[:, None] * np.append(kernel, 0.0) + fraction[:, None] * np.append(0.0, kernel)
-    columns = np.clip(lower[:, None] + np.arange(-radius, radius + 2), 0, axis.length - 1)
-    weights = np.zeros((axis.model_length, axis.length))
-    np.add.at(weights, (np.arange(axis.model_length)[:, None], columns), taps)
+    columns = np.clip(lower[:, None] + np.arange(-radius, radius + 2), 0, length - 1)
+    weights = np.zeros((len(position), length))
+    np.add.at(weights, (np.arange(len(position))[:, None], columns), taps)
     return weights.astype(np.float32)
 
 

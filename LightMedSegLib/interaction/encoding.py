@@ -7,14 +7,9 @@ import functools
 import torch
 
 from LightMedSegLib.interaction.affinity import affinity
+from LightMedSegLib.interaction.prompt_values import DECAY, OLDEST
 
 CHANNELS = ("image", "mask", "include", "exclude", "affinity")
-NEWEST = 1.0
-"""Value of the newest stroke in its channel; each later stroke multiplies it by DECAY, but not below OLDEST."""
-DECAY = 0.8
-OLDEST = 0.4
-POINT_RADIUS = 2
-"""Radius of the ball, in voxels of the window, that stands for a point."""
 
 _CLIPPED = 0.005
 _KNOTS = (0.005, 0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9, 0.995)

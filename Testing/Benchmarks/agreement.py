@@ -39,7 +39,7 @@ def engines(model: Any, device: str) -> dict[str, Engine]:
         for way in CUDA_WAYS:
             os.environ[CUDA_PATH_VARIABLE] = way
             made[f"cuda {way}"] = engine = Engine(model, device)
-            engine._network(engine.device.name)
+            engine._networks.on(engine.device.name)
     return made
 
 

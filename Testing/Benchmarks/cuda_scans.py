@@ -30,7 +30,7 @@ class Scan:
         self.name, self._image, self._device = name, image, device
         os.environ[CUDA_PATH_VARIABLE] = "float16"
         self._recorded = Engine(model, device)
-        self._recorded._network(self._recorded.device.name)
+        self._recorded._networks.on(self._recorded.device.name)
         os.environ[CUDA_PATH_VARIABLE] = "compiled"
         self._compiled = Engine(model, device)
 
@@ -41,7 +41,7 @@ class Scan:
     def tasks(self) -> list[CompileTask]:
         """What has to be compiled for it."""
         self._recorded.segment(self._image)
-        recorded = self._recorded._networks[self._recorded.device.name]
+        recorded = self._recorded._networks.built[self._recorded.device.name]
         sources = [recording.source for recording in recorded._recordings.values()]
         return [
             CompileTask.of(recorded.network, "float16", tuple(x.shape), tuple(x.stride()), str(x.device))
@@ -52,7 +52,7 @@ class Scan:
         """The warm scan once the engine has loaded the compiled network beside its work."""
         tasks = self.tasks()
         wanted = [task for task in tasks if task in done]
-        network = self._compiled._network(self._compiled.device.name)
+        network = self._compiled._networks.on(self._compiled.device.name)
         if not isinstance(network, RecordedNetwork) or network._compiler is None or not wanted:
             raise RuntimeError("nothing was compiled for it")
         network._compiler._quiet_seconds = 0.0

@@ -16,6 +16,7 @@ from patience import Patience
 
 from LightMedSegLib.core.devices import Device
 from LightMedSegLib.inference import engine
+from LightMedSegLib.inference.loaded_networks import LoadedNetworks
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.sliding_window import predictor
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
@@ -165,7 +166,7 @@ def _pretended_card(call: Any) -> Iterator[None]:
         mock.patch.object(predictor.Predictor, "__init__", begin),
         mock.patch.object(predictor.Predictor, "__call__", call),
         mock.patch.object(engine, "select_device", lambda name: Device("cuda:0", "make-believe")),
-        mock.patch.object(engine.Engine, "_network", lambda self, device: self.model.build_network("cpu")),
+        mock.patch.object(LoadedNetworks, "on", lambda self, device: self._model.build_network("cpu")),
         mock.patch.object(torch.cuda, "empty_cache", _lost),
     ):
         yield

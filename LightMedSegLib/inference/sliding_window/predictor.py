@@ -21,7 +21,7 @@ CUDA_BATCH = 4
 
 
 class Predictor:
-    """Callable: float32 array (B, channels, z, y, x) -> float32 logits (B, classes, z, y, x) on the device.
+    """Callable: float32 array or tensor (B, channels, z, y, x) -> float32 logits (B, classes, z, y, x) on the device.
 
     Args:
         network: a backend, or modules in evaluation mode, already on the device.
@@ -51,12 +51,12 @@ class Predictor:
         """Every spatial size of a batch must be a multiple of this."""
         return self._backend.total_stride
 
-    def __call__(self, batch: NDArray[np.float32]) -> torch.Tensor:
+    def __call__(self, batch: NDArray[np.float32] | torch.Tensor) -> torch.Tensor:
         """Logits of batch, valid until the next call.
 
         Raises CancelledError once cancel is set, and torch's error when memory runs out.
         """
-        x = torch.from_numpy(batch).to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        x = torch.as_tensor(batch).to(self.device).contiguous(memory_format=torch.channels_last_3d)
         with torch.inference_mode(), ExitStack() as stack:
             if self.device.startswith("cuda"):
                 stack.enter_context(repeatable_convolutions())

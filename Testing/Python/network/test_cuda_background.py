@@ -214,7 +214,7 @@ def test_the_result_says_how_the_network_ran(
     assert engine.segment(volume).explanation == "The network runs in a form rewritten for processors."
     bench = Bench(monkeypatch)
     bench.network._compiler, bench.network._why_not_compiled = None, "Triton is not installed"
-    engine._networks["cuda:0"] = bench.network
-    assert engine._explanation("cuda:0").endswith("it is not compiled: Triton is not installed.")
+    engine._networks.built["cuda:0"] = bench.network
+    assert engine._networks.explanation("cuda:0").endswith("it is not compiled: Triton is not installed.")
     report = segmentation_report(engine.segment(volume), StageTimer())
     assert report["explanation"].startswith("The network runs")
