@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
-from model_factory import make_card
-from promptable_factory import promptable_model
+from model_factory import make_card, make_model, random_tensors
 from volumes_on_disk import plain_volume
 
 from LightMedSegLib.cli import main
@@ -23,7 +22,8 @@ WEIGHTS = {"file": "weights.safetensors", "sha256": "0" * 64, "bytes": 8}
 
 @pytest.fixture
 def promptable(tmp_path: Path) -> Model:
-    return promptable_model(tmp_path / "strokes", "strokes")
+    tensors = random_tensors("lightmedseg-tiny", 1 + PROMPT_CHANNELS, 2, {}, 0)
+    return make_model(tmp_path / "strokes", labels=1, tensors=tensors, name="strokes", kind="promptable")
 
 
 def test_the_network_reads_the_prompts_beside_the_image(promptable: Model) -> None:
