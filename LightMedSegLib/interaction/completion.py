@@ -106,7 +106,7 @@ def complete(scene: Scene, completer: Promptable, cancel: CancelToken) -> Change
             break
         answer = coarse
     window = finer_window(answer.window, scene.stroke, FINER_FROM)
-    fine = work.ask(window, work.merged([answer])) if window else None
+    fine = work.ask(window, work.merged([answer], within=window.box)) if window else None
     return work.merged([answer, fine] if fine else [answer])
 
 
@@ -140,14 +140,16 @@ class _Completion:
             wanted, seeds = wanted & ~present if scene.stroke.include else present & ~wanted, newest
         return _Answer(window, probability, bounding_box(connected(wanted | seeds, seeds)))
 
-    def merged(self, answers: Sequence[_Answer], note: str = "") -> Change:
-        """Return what the rules permit of the answers; later ones hold where they overlap."""
+    def merged(self, answers: Sequence[_Answer], note: str = "", within: Box | None = None) -> Change:
+        """Return what the rules permit of the answers (within a box); later ones hold where they overlap."""
         scene, stroke = self._scene, self._scene.stroke
         box = stroke.box
         for answer in answers:
             box = union_box(box, answer.box)
             if scene.new_object:
                 box = union_box(box, self._present(answer.window) or box)
+        if within is not None:
+            box = union_box(stroke.box, common_box(box, within))
         part = region_of(box)
         before = scene.mask[part].copy()
         wanted, seen = before.copy(), np.zeros_like(before)

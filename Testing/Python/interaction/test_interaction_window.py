@@ -119,6 +119,7 @@ def test_the_first_window_is_not_finer_than_the_volume_and_fits_the_object() -> 
     empty = np.zeros(GRID.shape, dtype=bool)
     stroke = Stroke.ball(True, (24, 20, 16), 1.0, GRID)
     assert first_window(stroke, empty, GRID, 96).spacing == 1.0
+    assert first_window(Stroke.ball(True, (24, 20, 16), 10.0, GRID), empty, GRID, 96).spacing == pytest.approx(21 / 5)
     small = first_window(stroke, ball_mask(), GRID, 16)
     assert small.spacing * 16 >= 19 and np.allclose(small.centre, (24, 20, 16), atol=1)
 
