@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 from finetuning_factory import slabs, tiny_model
-from promptable_factory import promptable_model
+from promptable_factory import make_promptable
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
@@ -151,7 +151,7 @@ def test_a_version_that_is_not_accepted_says_what_to_do_next(
 def test_a_new_model_is_made_of_segmented_scans_alone(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words[2] = str(promptable_model(tmp_path / "promptable").folder)
+    words[2] = str(make_promptable(tmp_path / "promptable").folder)
     new = [*words, "--new-model", "My layers", "--new-label", "Low", "--new-label", "High"]
     assert main([*new, "--install"]) == 0
     shown = capsys.readouterr().out
@@ -166,7 +166,7 @@ def test_a_new_model_is_made_of_segmented_scans_alone(
 def test_a_new_model_without_names_or_scans_and_a_command_without_a_model_are_refused(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    promptable = str(promptable_model(tmp_path / "promptable").folder)
+    promptable = str(make_promptable(tmp_path / "promptable").folder)
     for changed, reason in (
         ([*words[:2], promptable, *words[3:], "--new-model", "x"], "Name the structures of the new model"),
         (["finetune", "--model", promptable, "--new-model", "x", "--out", words[6]], "needs its segmented scans"),

@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 from finetuning_factory import slabs
-from promptable_factory import IN_CHANNELS, promptable_model, scans_in_files
+from promptable_factory import make_promptable, scans_in_files
 
 from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError, TrainingDataError
 from LightMedSegLib.core.geometry import Grid
@@ -31,7 +31,7 @@ NAMES = tuple(label.name for label in LABELS)
 
 @pytest.fixture
 def promptable(tmp_path: Path) -> Model:
-    return promptable_model(tmp_path / "promptable")
+    return make_promptable(tmp_path / "promptable")
 
 
 def facts(seed: int = 0) -> ScanFacts:

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import SimpleITK as sitk
 from finetuning_factory import slabs
-from model_factory import make_model
+from model_factory import make_labels, make_model, random_tensors
 
+from LightMedSegLib.interaction.encoding import CHANNELS
 from LightMedSegLib.model.package import Model
 
-IN_CHANNELS = 5
-"""Image, mask, include, exclude, affinity."""
+NETWORK = "lightmedseg-tiny"
 
 
-def promptable_model(folder: Path, name: str = "prompts") -> Model:
-    """A package whose network reads five channels and marks one object."""
-    return make_model(folder, labels=1, channels=IN_CHANNELS, name=name, title="Prompts")
+def make_promptable(folder: Path, name: str = "interactive", seed: int = 0) -> Model:
+    """Write the package into folder (which must not exist yet) and load it."""
+    label = {**make_labels(1)[0], "name": "Object"}
+    tensors = random_tensors(NETWORK, len(CHANNELS), 2, {}, seed)
+    return make_model(
+        folder, NETWORK, [label], tensors=tensors, name=name, kind="promptable", input={"patch": [96, 96, 96]}
+    )
 
 
 def scans_in_files(folder: Path, count: int) -> Path:
