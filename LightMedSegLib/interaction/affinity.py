@@ -26,7 +26,7 @@ def affinity(image: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor) 
     return functional.interpolate(difference, size=size, mode="trilinear", align_corners=False)
 
 
-def geodesic_distance(image: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:
+def geodesic_distance(image: torch.Tensor, seeds: torch.Tensor, sweeps: int = SWEEPS) -> torch.Tensor:
     """Return the distance (B, C, z, y, x) of each voxel to the nearest seed, bool (B, C, z, y, x), of its channel.
 
     image: (B, z, y, x). A sweep passes distances along whole lines, in both directions of each axis, so a few sweeps
@@ -34,7 +34,7 @@ def geodesic_distance(image: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:
     """
     distance = torch.where(seeds, 0.0, _FAR)
     lengths = [_lengths(image, axis)[:, None] for axis in (1, 2, 3)]
-    for _ in range(SWEEPS):
+    for _ in range(sweeps):
         for axis, length in zip((2, 3, 4), lengths, strict=True):
             # The shortest way from an earlier voxel of the line: length(here) + min of distance - length(there).
             onward = (distance - length).cummin(dim=axis).values + length

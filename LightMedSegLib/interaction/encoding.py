@@ -25,7 +25,13 @@ def encode(image: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclu
 
     image: in any unit; mask, include, exclude: 0 to 1, strokes with the values of NEWEST, DECAY and OLDEST.
     """
-    normal = normalize_window(image)
+    return with_prompts(normalize_window(image), mask, include, exclude)
+
+
+def with_prompts(
+    normal: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor
+) -> torch.Tensor:
+    """Return the input of the network as encode does, of an image that normalize_window made."""
     return torch.cat([normal, mask, include, exclude, affinity(normal, include, exclude)], dim=1)
 
 

@@ -29,8 +29,10 @@ class Bits:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """The mask itself."""
+        """The mask itself; raises ValueError if there are more or fewer bits."""
         count = int(np.prod(self.shape))
+        if self.packed.size != (count + 7) // 8:
+            raise ValueError(f"{self.packed.size} bytes do not hold {count} bits.")
         return np.unpackbits(self.packed, count=count).view(np.bool_).reshape(self.shape)
 
 

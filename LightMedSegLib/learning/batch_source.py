@@ -46,6 +46,9 @@ class BatchSource(ABC):
             self._generator = torch.Generator(device=self._device)
             raise
 
+    def observe(self, logits: torch.Tensor) -> None:  # noqa: B027
+        """Take notice of the logits (B, classes, z, y, x) for the last batch; most sources need none."""
+
     @abstractmethod
     def _make(self, cases: torch.Tensor, generator: torch.Generator) -> Batch:
         """The batch of the given cases (B,), every random number drawn from generator."""

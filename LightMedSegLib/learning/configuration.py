@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.records.limits import Limits
+from LightMedSegLib.learning.prompting_section import PromptingSection
 from LightMedSegLib.learning.synthesis_section import SynthesisSection
+from LightMedSegLib.model.card import PROMPT_CHANNELS
 from LightMedSegLib.storage.records import check_record, refused_as
 
 AXES = ("z", "y", "x")
@@ -171,6 +173,7 @@ class TrainingConfiguration:
     network: NetworkSection = field(default_factory=NetworkSection)
     augmentation: AugmentationSection = field(default_factory=AugmentationSection)
     synthesis: SynthesisSection = field(default_factory=SynthesisSection)
+    prompting: PromptingSection = field(default_factory=PromptingSection)
     loss: LossSection = field(default_factory=LossSection)
     optimizer: OptimizerSection = field(default_factory=OptimizerSection)
     averaging: AveragingSection = field(default_factory=AveragingSection)
@@ -194,8 +197,8 @@ class TrainingConfiguration:
 
     @property
     def in_channels(self) -> int:
-        """Channels of the input volume."""
-        return len(self.input["channels"])
+        """Channels that the network reads: those of the volume, and with [prompting] those of the prompts."""
+        return len(self.input["channels"]) + (PROMPT_CHANNELS if self.prompting.active else 0)
 
     @property
     def patch(self) -> tuple[int, int, int]:

@@ -33,6 +33,9 @@ from LightMedSegLib.storage.strict_json import parse_json, plain_values
 
 SCHEMA_VERSION = 1
 
+PROMPT_CHANNELS = 4
+"""What a promptable network reads beside the image: mask, include and exclude prompts, affinity to them."""
+
 Triple = tuple[float, float, float]
 
 
@@ -146,6 +149,10 @@ class ModelCard:
     intended_use: Text
     limits: Text
     weights: WeightsInfo
+    kind: Annotated[
+        Literal["segmentation", "promptable"],
+        Limits(description="A promptable model completes what a person marks, and reads the marks beside the image."),
+    ] = field(default="segmentation", metadata={"omit_default": True})
     reference: ReferenceInfo | None = field(default=None, metadata={"omit_empty": True})
     ranges: Annotated[
         tuple[LabelRange, ...],
@@ -163,8 +170,13 @@ class ModelCard:
 
     @property
     def in_channels(self) -> int:
-        """Input channels of the network."""
-        return len(self.input.channels)
+        """Input channels of the network: those of the image, and of a promptable model those of the prompts."""
+        return len(self.input.channels) + (PROMPT_CHANNELS if self.promptable else 0)
+
+    @property
+    def promptable(self) -> bool:
+        """Whether the network needs a person's prompts, so that it cannot segment a volume by itself."""
+        return self.kind == "promptable"
 
     @property
     def identifier(self) -> str:

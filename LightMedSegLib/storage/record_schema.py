@@ -17,14 +17,14 @@ _SCALARS: dict[Any, str] = {bool: "boolean", int: "integer", float: "number", st
 class Item:
     """One item of a record: its attribute, its key in the file, its type hint, and whether a file may omit it.
 
-    omit_empty: None and () are not written.
+    omitted: values that are not written.
     """
 
     name: str
     key: str
     hint: Any
     required: bool
-    omit_empty: bool = False
+    omitted: tuple[Any, ...] = ()
 
 
 @functools.cache
@@ -36,6 +36,9 @@ def items_of(kind: Any) -> tuple[Item, ...]:
     found = []
     for field in dataclasses.fields(kind):
         given = field.metadata
+        omitted: tuple[Any, ...] = (None, ()) if given.get("omit_empty") else ()
+        if given.get("omit_default"):
+            omitted = (field.default,)
         needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         found.append(
             Item(
@@ -43,7 +46,7 @@ def items_of(kind: Any) -> tuple[Item, ...]:
                 given.get("key", field.name),
                 hints[field.name],
                 given.get("required", needed),
-                given.get("omit_empty", False),
+                omitted,
             )
         )
     return tuple(found)
@@ -54,7 +57,7 @@ def record_schema(kind: Any) -> dict[str, Any]:
 
     An item has the type bool, int, float, str, Any, Literal, tuple, list, dict with str keys, dataclass or TypedDict,
     or a union of these; limits are in Annotated. The metadata of a dataclass field can have "key", the name of the
-    item in the file, "required", for an item with a default, and "omit_empty".
+    item in the file, "required", for an item with a default, "omit_empty", for None and (), and "omit_default".
 
     Raises TypeError for another type.
     """

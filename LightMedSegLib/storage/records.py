@@ -42,9 +42,7 @@ def record_json(record: Any) -> dict[str, Any]:
     """Return the record as a JSON object that read_record reads, as a copy."""
     kind: Any = type(record)
     return {
-        item.key: _plain(value)
-        for item in items_of(kind)
-        if not ((value := getattr(record, item.name)) in (None, ()) and item.omit_empty)
+        item.key: _plain(value) for item in items_of(kind) if (value := getattr(record, item.name)) not in item.omitted
     }
 
 

@@ -40,12 +40,15 @@ def card_content(
     recipe = {key: full[key] for key in kept}
     if configuration.synthesis.active:
         recipe["synthesis"] = full["synthesis"]
+    if configuration.prompting.active:
+        recipe["prompting"] = full["prompting"]
     recipe["distillation"] = {**full["distillation"], "teachers": len(full["distillation"]["teachers"])}
     recipe["network"] = {**full["network"], "initial": bool(full["network"]["initial"])}
     return {
         "schema_version": 1,
         "parent": None,
         **text,
+        **({"kind": "promptable"} if configuration.prompting.active else {}),
         "created": created or datetime.date.today().isoformat(),
         "input": {**INPUT_DEFAULTS, **full["input"]},
         "network": {"name": full["network"]["name"], "arguments": _network_arguments(configuration)},

@@ -19,11 +19,9 @@ from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.learning.augmentation.spatial import Batch
 from LightMedSegLib.learning.averaging import WeightAverage
-from LightMedSegLib.learning.case_stack import CaseOrder, stack_cases
+from LightMedSegLib.learning.case_stack import CaseOrder
 from LightMedSegLib.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from LightMedSegLib.learning.configuration import TrainingConfiguration
-from LightMedSegLib.learning.losses import SegmentationLoss
-from LightMedSegLib.learning.model_input import window_rule
 from LightMedSegLib.learning.optimizer import ClippedAdamW
 from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.learning.schedule import learning_rate, remaining_seconds, run_progress, spoken_duration
@@ -37,8 +35,8 @@ from LightMedSegLib.training.distillation import distillation_loss, teacher_prob
 from LightMedSegLib.training.networks import check_patch
 from LightMedSegLib.training.stability.divergence_guard import DivergenceGuard, Recovery, most_changed
 from LightMedSegLib.training.stability.loss_record import LossRecord
-from LightMedSegLib.training.synthesis.images import batch_source
-from LightMedSegLib.training.validation import DiceTable, GridValidator
+from LightMedSegLib.training.tasks import Validator, training_batches, training_loss, training_validator
+from LightMedSegLib.training.validation import DiceTable
 
 LOOK_STEPS = 25
 """Steps between two checks of the losses; each check waits for the device."""
@@ -88,27 +86,19 @@ class Trainer:
         self._teachers: list[Callable[[torch.Tensor], torch.Tensor]]
         self._teachers = [_placed(teacher, device, self._layout).eval() for teacher in teachers]
         run, optimizer = configuration.run, configuration.optimizer
-        stack = stack_cases(train_cases, configuration.num_classes, device, run.seed)
-        source = batch_source(stack, configuration, group.rank)
-        order = CaseOrder(len(stack), optimizer.batch, run.seed, group.rank, group.world_size)
+        source, all_labelled = training_batches(train_cases, configuration, device, group.rank)
+        self._source = source
+        order = CaseOrder(len(train_cases), optimizer.batch, run.seed, group.rank, group.world_size)
         self._batch: Callable[[int], Batch] = lambda step: source.batch(step, order.indices(step))
         self._ahead = BatchesAhead(self._batch, device)
-        loss = SegmentationLoss(configuration.loss, configuration.num_classes, not stack.all_labelled).to(device)
+        loss = training_loss(configuration, not all_labelled).to(device)
         self._forward: Callable[[torch.Tensor], Any] = group.wrap(self._network, device)
         self._loss: Callable[..., torch.Tensor] = loss
         self._optimizer = ClippedAdamW(self._network, optimizer)
         self._average = WeightAverage(self._network, configuration.averaging.decay)
-        self._validator = (
-            GridValidator(
-                validation_cases,
-                window_rule(configuration, network),
-                device,
-                optimizer.batch,
-                configuration.test_time_mirroring,
-            )
-            if validation_cases and group.is_first
-            else None
-        )
+        self._validator = None
+        if validation_cases and group.is_first:
+            self._validator = training_validator(validation_cases, configuration, network, device, report)
         self._step, self._seconds, self._validated_step = 0, 0.0, -1
         self._losses = LossRecord(LOOK_STEPS, device, group)
         self._best: dict[str, torch.Tensor] = {}
@@ -228,6 +218,7 @@ class Trainer:
                 logits = self._forward(images)
             loss = self._loss(logits, batch.labels, batch.labelled)
             finest = logits if isinstance(logits, torch.Tensor) else logits[0]
+        self._source.observe(finest.detach())
         if self._teachers:
             with self._autocast():
                 soft = teacher_probabilities(self._teachers, images, distillation.temperature)
@@ -261,7 +252,7 @@ class Trainer:
             self._best_score, self._best_per_label = table.mean, table.per_label
             self._best = {name: value.clone() for name, value in self._average.tensors.items()}
 
-    def _evaluate(self, validator: GridValidator) -> DiceTable:
+    def _evaluate(self, validator: Validator) -> DiceTable:
         self._evaluated.load_state_dict(self._average.tensors)
         with self._autocast():
             return validator.score(self._evaluated)

@@ -1,0 +1,38 @@
+"""The [prompting] section: training a network that follows a person's prompts instead of knowing labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from LightMedSegLib.core.records.limits import Limits
+
+Probability = Annotated[float, Limits(minimum=0, maximum=1)]
+PositiveInt = Annotated[int, Limits(minimum=1)]
+
+
+@dataclass(frozen=True)
+class PromptingSection:
+    """Objects shown by simulated prompts.
+
+    replaced: samples of a batch that give way to new objects in each step; the others get one more prompt. rounds: the
+    fewest and the most rounds that are planned for a sample. degraded_probability: samples that begin with a wrong
+    mask, to be corrected. extent: the fraction of the window's edge that an object extends over. parts, unions: samples
+    whose object is a part of a structure, or several structures. labelmap_share, region_share, shape_share: samples
+    from images made of labelmaps, from regions of even brightness of real images, and from synthetic shapes; the rest
+    are the labelled structures of real images. keep_weight: weight of the loss where the given mask is right.
+    """
+
+    active: bool = False
+    replaced: PositiveInt = 4
+    rounds: tuple[PositiveInt, PositiveInt] = (1, 8)
+    degraded_probability: Probability = 0.5
+    extent: tuple[float, float] = (0.12, 1.5)
+    parts: Probability = 0.1
+    unions: Probability = 0.1
+    labelmap_share: Probability = 0.25
+    region_share: Probability = 0.2
+    shape_share: Probability = 0.25
+    keep_weight: float = 1.0
+    validation_objects: PositiveInt = 24
+    validation_rounds: PositiveInt = 5

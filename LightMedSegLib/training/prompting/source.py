@@ -1,0 +1,86 @@
+"""Batches of objects that are prompted round by round: what the network answers is the next round's mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from LightMedSegLib.interaction.encoding import with_prompts
+from LightMedSegLib.learning.augmentation.spatial import Batch
+from LightMedSegLib.learning.batch_source import BatchSource
+from LightMedSegLib.learning.configuration import TrainingConfiguration
+from LightMedSegLib.learning.prepared_case import PreparedCase
+from LightMedSegLib.training.prompting.loss import labels_with_kept
+from LightMedSegLib.training.prompting.samples import Sample, SampleMaker
+from LightMedSegLib.training.prompting.user import Prompts, SimulatedUser, answered
+
+
+class PromptedObjects(BatchSource):
+    """A batch that lasts: in each step some samples are replaced, all get one more prompt.
+
+    The batch of a step depends on the steps before, so a resumed run begins with new objects.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        configuration: TrainingConfiguration,
+        device: torch.device,
+        rank: int = 0,
+    ) -> None:
+        super().__init__(device, configuration.run.seed, rank)
+        self._settings, self._batch = configuration.prompting, configuration.optimizer.batch
+        self._maker = SampleMaker(cases, configuration, device)
+        self._user = SimulatedUser(configuration.patch, device)
+        shape = (self._batch, 1, *configuration.patch)
+        self._image = torch.zeros(shape, device=device)
+        self._target = torch.zeros(shape, dtype=torch.bool, device=device)
+        self._mask = torch.zeros_like(self._target)
+        none = torch.zeros(self._batch, dtype=torch.bool, device=device)
+        self._prompts = Prompts(torch.zeros_like(self._image), torch.zeros_like(self._image), none)
+        self._corrects = none.clone()
+        self._labelled = torch.ones((self._batch, configuration.num_classes), dtype=torch.bool, device=device)
+        self._rounds_left = np.zeros(self._batch, dtype=np.int64)
+
+    @torch.no_grad()
+    def batch(self, step: int, cases: list[int]) -> Batch:
+        """The batch at step, which must follow the step before it; cases are drawn here and not given."""
+        seed = (self._seed * 1_000_003 + step) * 1_009 + self._rank
+        self._generator.manual_seed(seed)
+        random = np.random.default_rng(seed)
+        begin = not self._rounds_left.any()
+        count = self._batch if begin else min(self._settings.replaced, self._batch)
+        # Those that are most overdue give way, so that as many do so in every step.
+        places = np.argsort(self._rounds_left + random.random(self._batch))[:count]
+        self._begin(places, self._maker.make(count, self._generator, random))
+        self._rounds_left -= 1
+        low, high = self._settings.rounds
+        self._rounds_left[places] = random.integers(low, high + 1, count)
+        earlier = self._prompts
+        self._prompts = self._user(self._target, self._mask, earlier.include, earlier.exclude, self._generator)
+        images = with_prompts(self._image, self._mask.float(), self._prompts.include, self._prompts.exclude)
+        return Batch(images, labels_with_kept(self._target, self._mask), self._labelled)
+
+    def record(self, count: int) -> None:
+        """Do nothing: what is drawn on the processor cannot be recorded as a CUDA graph."""
+
+    @torch.no_grad()
+    def observe(self, logits: torch.Tensor) -> None:
+        """Take the network's answer (B, 2, z, y, x) to the last batch as the masks of the next round."""
+        self._mask = answered(logits, self._mask, self._prompts, self._corrects)
+
+    def _begin(self, places: np.ndarray, sample: Sample) -> None:
+        chosen = torch.from_numpy(places)
+        corrects = torch.tensor(sample.corrects)
+        if self._device.type == "cuda":
+            chosen = chosen.pin_memory().to(self._device, non_blocking=True)
+            corrects = corrects.pin_memory().to(self._device, non_blocking=True)
+        self._image[chosen], self._target[chosen], self._mask[chosen] = sample.image, sample.target, sample.mask
+        self._prompts.include[chosen] = 0.0
+        self._prompts.exclude[chosen] = 0.0
+        self._corrects[chosen] = corrects
+
+    def _make(self, cases: torch.Tensor, generator: torch.Generator) -> Batch:
+        raise NotImplementedError("The batches of prompted objects depend on the steps before.")

@@ -1,0 +1,93 @@
+"""Validation by prompts: fixed objects of the validation cases, prompted by the simulated user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from LightMedSegLib.interaction.encoding import normalize_window, with_prompts
+from LightMedSegLib.learning.configuration import TrainingConfiguration
+from LightMedSegLib.learning.prepared_case import PreparedCase
+from LightMedSegLib.training.prompting.degrading import Degrading
+from LightMedSegLib.training.prompting.objects import CaseOnDevice, whole_window
+from LightMedSegLib.training.prompting.painting import Painter
+from LightMedSegLib.training.prompting.user import SimulatedUser, answered
+from LightMedSegLib.training.validation import DiceTable
+
+_SEED = 20_261
+_COUNTED_ROUNDS = 3
+"""The score counts the rounds from this one on: a first prompt alone says little about an object."""
+
+
+class PromptedValidator:
+    """Scores networks by the mean Dice over the later rounds, of objects from nothing and from wrong masks."""
+
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        configuration: TrainingConfiguration,
+        device: torch.device,
+        report: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        settings = configuration.prompting
+        self._rounds, self._batch, self._report = settings.validation_rounds, configuration.optimizer.batch, report
+        self._device, patch = device, configuration.patch
+        random, generator = np.random.default_rng(_SEED), self._seeded()
+        degrading = Degrading(Painter(patch, device))
+        placed = [CaseOnDevice(case, device, number) for number, case in enumerate(cases) if case.image.shape[0]]
+        chosen = [(case, place) for case in placed for place in case.objects]
+        order = random.permutation(len(chosen))[: settings.validation_objects]
+        names, images, targets, masks = [], [], [], []
+        for number in order:
+            case, place = chosen[number]
+            grid = case.grid(whole_window(place, patch, 1.0), patch)
+            target = case.mask(grid, [place.value])
+            for mask in (torch.zeros_like(target), degrading(target, generator, random)):
+                names.append(f"{case.name} {place.value}" + (" from a wrong mask" if mask.any() else ""))
+                images.append(normalize_window(case.grey(grid, False)))
+                targets.append(target)
+                masks.append(mask)
+        self._names, self._wrong = tuple(names), torch.tensor([name.endswith("mask") for name in names])
+        self._images, self._targets, self._masks = torch.cat(images), torch.cat(targets), torch.cat(masks)
+        self._user = SimulatedUser(patch, device, careful=True)
+
+    def _seeded(self) -> torch.Generator:
+        generator = torch.Generator(device=self._device)
+        generator.manual_seed(_SEED)
+        return generator
+
+    @torch.no_grad()
+    def score(self, network: torch.nn.Module) -> DiceTable:
+        """Return the score of every object, and report the Dice of each round; the network is in evaluation mode."""
+        generator = self._seeded()
+        parts = [
+            self._prompted(network, slice(first, first + self._batch), generator)
+            for first in range(0, len(self._names), self._batch)
+        ]
+        rounds = torch.cat(parts).cpu()
+        for title, chosen in (("new objects", ~self._wrong), ("wrong masks", self._wrong)):
+            means = rounds[chosen].mean(dim=0).tolist()
+            self._report(f"{title}: Dice of round 0 to {self._rounds}: " + " ".join(f"{mean:.3f}" for mean in means))
+        scores = rounds[:, min(_COUNTED_ROUNDS, self._rounds) :].mean(dim=1)
+        return DiceTable(self._names, tuple((value,) for value in scores.tolist()))
+
+    def _prompted(self, network: torch.nn.Module, part: slice, generator: torch.Generator) -> torch.Tensor:
+        """Return the Dice (n, 1 + rounds) of some objects before the first prompt and after each."""
+        image, target, mask = self._images[part], self._targets[part], self._masks[part]
+        corrects = mask.flatten(1).any(dim=1).reshape(-1, 1, 1, 1, 1)
+        include, exclude = torch.zeros_like(image), torch.zeros_like(image)
+        dice = [_dice(mask, target)]
+        for _ in range(self._rounds):
+            prompts = self._user(target, mask, include, exclude, generator)
+            include, exclude = prompts.include, prompts.exclude
+            logits = network(with_prompts(image, mask.float(), include, exclude))
+            mask = answered(logits, mask, prompts, corrects)
+            dice.append(_dice(mask, target))
+        return torch.stack(dice, dim=1)
+
+
+def _dice(mask: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    both = (mask & target).flatten(1).sum(dim=1)
+    return 2 * both / (mask.flatten(1).sum(dim=1) + target.flatten(1).sum(dim=1)).clamp(min=1)
