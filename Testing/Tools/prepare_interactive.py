@@ -52,9 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parts["train"] += [labelmap_case(volume_path(options.labelmaps / "labels", name)) for name in brains]
     for folder in options.scans:
         parts["train"] += [scan_case(path) for path in sorted((folder / "images").glob("*.nii.gz"))]
-    write_prepared(
-        options.out, parts["train"] + parts["validation"], read_configuration(RECIPES / "interactive.toml")
-    )
+    write_prepared(options.out, parts["train"] + parts["validation"], read_configuration(RECIPES / "interactive.toml"))
     names = {part: [case.name for case in cases] for part, cases in parts.items()}
     (options.out / SPLIT_FILE).write_text(json.dumps({**names, "test": []}, indent=1) + "\n", encoding="utf-8")
 

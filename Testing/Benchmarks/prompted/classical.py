@@ -8,16 +8,16 @@ from collections.abc import Callable
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from prompted.seeded_crop import BACKGROUND, OBJECT, SeededCrop, region_of_object, region_of_prompts
 
 from LightMedSegLib.core.errors import DependencyError
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.interaction.strokes import Stroke
+from prompted.seeded_crop import BACKGROUND, OBJECT, SeededCrop, region_of_object, region_of_prompts
 
 Solver = Callable[[SeededCrop], NDArray[np.bool_]]
 
 WALKER_BETA = 1000.0
-EDGE_WEIGHT = 30.0
+EDGE_WEIGHT = 200.0
 SMOOTHING_MM = 1.0
 
 

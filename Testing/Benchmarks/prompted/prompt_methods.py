@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from prompted.classical import CLASSICAL, Classical
-from prompted.prompt_rounds import Method
 
 from LightMedSegLib.interaction.completer import Completer
 from LightMedSegLib.interaction.session import CorrectionSession
 from LightMedSegLib.interaction.strokes import Stroke
+from prompted.classical import CLASSICAL, Classical
+from prompted.prompt_rounds import Method
 
 OURS = "LightMedSeg"
 TOLD = ", told the box"

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from prompted.automatic_user import brush_radius, next_prompt
 
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.evaluation.metrics import dice
 from LightMedSegLib.interaction.strokes import Stroke
+from prompted.automatic_user import brush_radius, next_prompt
 
 PROMPTS = 10
 
@@ -30,7 +30,8 @@ class Method(Protocol):
 class Rounds:
     """One structure and one method: Dice after each prompt.
 
-    prompts: + for an included and - for an excluded one. seconds: of an update, the median.
+    prompts: + for an included and - for an excluded one. seconds, processor_seconds: of an update, the median; the
+    second does not depend on what else the machine does.
     """
 
     group: str
@@ -39,6 +40,7 @@ class Rounds:
     method: str
     prompts: str
     seconds: float
+    processor_seconds: float
     dice: tuple[float, ...]
 
     @property
@@ -51,7 +53,8 @@ class Rounds:
         scores = {f"dice_{number}": f"{score:.4f}" for number, score in enumerate(self.dice, 1)}
         return {
             "group": self.group, "case": self.case, "structure": self.structure, "method": self.method,
-            "prompts": self.prompts, "seconds": f"{self.seconds:.3f}", **scores,
+            "prompts": self.prompts, "seconds": f"{self.seconds:.3f}",
+            "processor_seconds": f"{self.processor_seconds:.3f}", **scores,
         }  # fmt: skip
 
     @classmethod
@@ -59,7 +62,7 @@ class Rounds:
         """The rounds of a row of a CSV file."""
         scores = tuple(float(value) for key, value in row.items() if key.startswith("dice_"))
         names = (row[key] for key in ("group", "case", "structure", "method", "prompts"))
-        return cls(*names, float(row["seconds"]), scores)
+        return cls(*names, float(row["seconds"]), float(row["processor_seconds"]), scores)
 
 
 def play(
@@ -72,13 +75,15 @@ def play(
     radius = brush_radius(truth, grid)
     mask = np.zeros(truth.shape, dtype=bool)
     scores: list[float] = []
-    kinds, seconds = "", []
+    kinds = ""
+    times: list[tuple[float, float]] = []
     for _ in range(prompts):
         stroke = next_prompt(mask, truth, grid, radius)
         if stroke is not None:
-            start = time.perf_counter()
+            start = time.perf_counter(), time.process_time()
             mask = method.answer(stroke)
-            seconds.append(time.perf_counter() - start)
+            times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
             kinds += "+" if stroke.include else "-"
         scores.append(dice(mask, truth))
-    return Rounds(*names, kinds, statistics.median(seconds), tuple(scores))
+    seconds, processor_seconds = (statistics.median(each) for each in zip(*times, strict=True))
+    return Rounds(*names, kinds, seconds, processor_seconds, tuple(scores))

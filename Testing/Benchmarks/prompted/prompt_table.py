@@ -36,11 +36,9 @@ def summary(rounds: Sequence[Rounds], titles: dict[str, str]) -> list[dict[str, 
         for method in present(rounds):
             own = of(rounds, method, group)
             if own:
-                seconds = statistics.median(entry.seconds for entry in own)
-                rows.append(_row(f"{title} ({len(own)})", method, [mean_dice(own, n) for n in SHOWN], f"{seconds:.2f}"))
+                rows.append(_row(f"{title} ({len(own)})", method, [mean_dice(own, n) for n in SHOWN], own))
     for method in present(rounds):
-        seconds = statistics.median(entry.seconds for entry in of(rounds, method))
-        rows.append(_row("mean of the groups", method, group_means(rounds, method), f"{seconds:.2f}"))
+        rows.append(_row("mean of the groups", method, group_means(rounds, method), of(rounds, method)))
     return rows
 
 
@@ -71,6 +69,8 @@ def structure_rows(rounds: Sequence[Rounds]) -> list[dict[str, Any]]:
 
 def goal_rows(rounds: Sequence[Rounds], unseen: Sequence[str]) -> list[dict[str, str]]:
     """The goals and what was reached; unseen are the groups of structures that no training saw."""
+    if not of(rounds, OURS):
+        return []
     place = SHOWN.index(MARGIN_PROMPTS)
     ours = group_means(rounds, OURS)[place]
     rows = []
@@ -99,9 +99,10 @@ def goal_rows(rounds: Sequence[Rounds], unseen: Sequence[str]) -> list[dict[str,
     return rows
 
 
-def _row(group: str, method: str, scores: Sequence[float], seconds: str) -> dict[str, Any]:
+def _row(cases: str, method: str, scores: Sequence[float], rounds: Sequence[Rounds]) -> dict[str, Any]:
     shown = {f"after {n}": f"{score:.2f}" for n, score in zip(SHOWN, scores, strict=True)}
-    return {"cases": group, "method": method, **shown, "seconds": seconds}
+    seconds = statistics.median(entry.processor_seconds for entry in rounds)
+    return {"cases": cases, "method": method, **shown, "processor seconds": f"{seconds:.2f}"}
 
 
 def _goal(words: str, goal: str, reached: str) -> dict[str, str]:

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from prompted.automatic_user import MARGIN, WINDOW
 
 from LightMedSegLib.core.geometry import Grid, Region, bounding_box, region_of
 from LightMedSegLib.interaction.strokes import Stroke
+from prompted.automatic_user import MARGIN, WINDOW
 
 OBJECT, BACKGROUND = 1, 2
 
 SIDE = 64
 """Points of the finest spacing along each side of the window around the prompts."""
 
-CONTRAST = 0.25
+CONTRAST = 0.5
 """Half of the grey values that a method tells apart, as a part of the crop's range."""
 
 
