@@ -27,6 +27,15 @@ def summary(efforts: Sequence[Effort], titles: dict[str, str]) -> list[dict[str,
     return [_row(title, needing(own)) for title, own in [*parts, ("all", list(efforts))] if needing(own)]
 
 
+def goal_rows(efforts: Sequence[Effort]) -> list[dict[str, str]]:
+    """The goal and what was reached."""
+    own = needing(efforts)
+    reached = _saved(own)
+    return (
+        [{"goal": "painted voxels that completion saves", "wanted": "at least 60%", "reached": reached}] if own else []
+    )
+
+
 def _row(title: str, own: Sequence[Effort]) -> dict[str, Any]:
     return {
         "model": title,
@@ -39,6 +48,11 @@ def _row(title: str, own: Sequence[Effort]) -> dict[str, Any]:
         "strokes, painting alone": sum(entry.plain_strokes for entry in own),
         "voxels": sum(entry.painted for entry in own),
         "voxels, painting alone": sum(entry.plain_painted for entry in own),
-        "fewer voxels": f"{fewer(own):.0%}" if math.isfinite(fewer(own)) else "",
+        "fewer voxels": _saved(own),
         "seconds": f"{statistics.median(entry.seconds for entry in own):.2f}",
     }
+
+
+def _saved(efforts: Sequence[Effort]) -> str:
+    part = fewer(efforts)
+    return f"{part:.0%}" if math.isfinite(part) else ""
