@@ -23,7 +23,7 @@ import torch  # noqa: E402
 from prompted.kept_rows import read_rows  # noqa: E402
 from prompted.prompt_methods import METHODS, methods  # noqa: E402
 from prompted.prompt_plot import plot  # noqa: E402
-from prompted.prompt_rounds import PROMPTS, Rounds, play  # noqa: E402
+from prompted.prompt_rounds import Rounds, play  # noqa: E402
 from prompted.prompt_table import goal_rows, summary  # noqa: E402
 from prompted.prompted_cases import LIST, case_groups, read_scans  # noqa: E402
 from report import markdown, write_csv  # noqa: E402
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
                     for name in chosen.methods:
                         key = (scan.group, scan.case, structure, name)
                         if key not in done:
-                            done[key] = play(key, starts[name](scan.image, truth), truth, scan.grid, PROMPTS)
+                            done[key] = play(key, starts[name](scan.image, truth), truth, scan.grid)
                             print(*done[key].row().values(), flush=True)
                 write_csv(path, [entry.row() for entry in _ordered(list(done.values()))])
     except LightMedSegError as error:

@@ -279,16 +279,15 @@ def test_the_command_plays_writes_and_keeps_rows_of_methods_that_are_not_run(
 ) -> None:
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(interaction, "Completer", lambda model, device: StubCompleter())
-    out = tmp_path / "out"
-    monkeypatch.setattr(interaction, "PROMPTS", 3)
-    assert interaction.main([*cases, "--threads", "1", "--methods", "geodesic"]) == 0
+    out, told = tmp_path / "out", "geodesic" + TOLD
+    assert interaction.main([*cases, "--threads", "1", "--methods", told]) == 0
     assert interaction.main([*cases, "--threads", "1", "--methods", OURS]) == 0
     with (out / "prompts.csv").open(newline="", encoding="utf-8") as stream:
-        assert [row["method"] for row in csv.DictReader(stream)] == [OURS, "geodesic"]
+        assert [row["method"] for row in csv.DictReader(stream)] == [OURS, told]
     assert (out / "prompts.png").read_bytes().startswith(b"\x89PNG")
     assert "Balls, bright (1)" in (out / "prompts.md").read_text(encoding="utf-8")
     capsys.readouterr()
-    assert interaction.main([*cases, "--threads", "1", "--methods", OURS, "geodesic", "--resume"]) == 0
+    assert interaction.main([*cases, "--threads", "1", "--methods", OURS, told, "--resume"]) == 0
     assert "balls one" not in capsys.readouterr().out
     assert interaction.main(["--data", str(tmp_path / "none"), *cases[2:]]) == 2
     assert "needs the file" in capsys.readouterr().err
