@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
-from LightMedSegLib.interaction.affinity import affinity
+if TYPE_CHECKING:
+    import torch
 
 CHANNELS = ("image", "mask", "include", "exclude", "affinity")
 NEWEST = 1.0
@@ -32,11 +33,17 @@ def with_prompts(
     normal: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor
 ) -> torch.Tensor:
     """Return the input of the network as encode does, of an image that normalize_window made."""
+    import torch
+
+    from LightMedSegLib.interaction.affinity import affinity
+
     return torch.cat([normal, mask, include, exclude, affinity(normal, include, exclude)], dim=1)
 
 
 def aged(prompts: torch.Tensor) -> torch.Tensor:
     """Return the channel of earlier strokes as it is when a new stroke is added."""
+    import torch
+
     return torch.where(prompts > 0, (prompts * DECAY).clamp(min=OLDEST), 0.0)
 
 
@@ -47,6 +54,8 @@ def normalize_window(image: torch.Tensor) -> torch.Tensor:
     its quantiles, both from 0 to 1. Soft tissue beside air and bone in CT is a small part of the range but most of the
     window; it thereby keeps its contrast, as in a clinical window setting. A constant window becomes 0.
     """
+    import torch
+
     sample = image[..., ::_STRIDE, ::_STRIDE, ::_STRIDE].flatten(1)
     knots = torch.quantile(sample, torch.tensor(_KNOTS, device=image.device, dtype=image.dtype), dim=1)
     values = knots[:, :, None, None, None, None]

@@ -19,6 +19,9 @@ class StubCompleter:
     def __init__(self, size: int = 32, reach: int = 12, tolerance: float = 0.15):
         self.size, self.reach, self.tolerance, self.calls = size, reach, tolerance, 0
 
+    def warm_up(self, cancel: CancelToken | None = None) -> None:
+        """There is nothing to load."""
+
     def probability(
         self,
         image: NDArray[np.float32],
