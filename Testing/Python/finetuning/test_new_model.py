@@ -19,6 +19,7 @@ from LightMedSegLib.finetuning.job.job import JobResult
 from LightMedSegLib.finetuning.new_model.draft import install_draft, make_draft, model_name, refuse_known_name
 from LightMedSegLib.finetuning.new_model.scan_facts import ScanFacts, scan_facts
 from LightMedSegLib.inference.segmentation import segment
+from LightMedSegLib.interaction.encoding import CHANNELS
 from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.model.store import ModelStore
@@ -50,7 +51,7 @@ def test_a_draft_computes_what_the_promptable_model_does_with_nothing_marked(pro
     assert draft.card.identifier == "my-layers@1.0.0-draft" and is_draft(draft.card)
     assert [label.name for label in draft.card.labels] == ["Low", "High"]
     image = torch.randn(1, 1, 16, 16, 16, generator=torch.Generator().manual_seed(1))
-    seen = torch.cat([image, torch.zeros(1, IN_CHANNELS - 1, 16, 16, 16)], dim=1)
+    seen = torch.cat([image, torch.zeros(1, len(CHANNELS) - 1, 16, 16, 16)], dim=1)
     features = []
     with torch.no_grad():
         for model, given in ((draft, image), (promptable, seen)):
@@ -76,7 +77,7 @@ def test_a_promptable_model_of_another_form_and_a_useless_name_are_refused(promp
     from LightMedSegLib.finetuning.new_model.draft import draft_weights
 
     with pytest.raises(ModelPackageError, match="its network is another one"):
-        draft_weights(promptable.weights(), IN_CHANNELS - 1, 3)
+        draft_weights(promptable.weights(), len(CHANNELS) - 1, 3)
     with pytest.raises(TrainingDataError, match="needs a name with Latin letters"):
         model_name(" ?! ")
     assert model_name("Left kidney (T2)") == "left-kidney-t2"

@@ -10,7 +10,9 @@ from paths import REPOSITORY
 TOOLS = REPOSITORY / "Testing" / "Tools"
 
 
-@pytest.mark.parametrize("name", ["make_results_page", "make_benchmark_page", "make_finetuning_page"])
+@pytest.mark.parametrize(
+    "name", ["make_results_page", "make_benchmark_page", "make_finetuning_page", "make_interaction_page"]
+)
 def test_the_page_is_what_its_script_makes_of_the_files(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, name, raising=False)
     module = __import__(name)
