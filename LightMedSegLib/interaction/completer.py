@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.devices import select_device
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.engine import resolved
 from LightMedSegLib.inference.loaded_networks import LoadedNetworks
 from LightMedSegLib.interaction.window import SIZE
+from LightMedSegLib.model.store import resolve_model
 
 if TYPE_CHECKING:
     from LightMedSegLib.model.package import Model
@@ -75,8 +75,9 @@ class Completer:
     def model(self) -> Model:
         """The model; raises ModelPackageError if there is none of that name, or if it takes no prompts."""
         if self._model is None:
-            model = resolved(self._named)
-            if model.card.kind != "promptable" or model.card.input.patch != (SIZE, SIZE, SIZE):
+            named = self._named
+            model = resolve_model(named) if isinstance(named, (str, Path)) else named
+            if not model.card.promptable or model.card.input.patch != (SIZE, SIZE, SIZE):
                 raise ModelPackageError(
                     f"{model.card.identifier} takes no prompts; choose a promptable model such as {DEFAULT_MODEL}."
                 )

@@ -21,8 +21,9 @@ from LightMedSegLib.core.geometry import (
     with_neighbours,
 )
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.interaction.encoding import NEWEST
+from LightMedSegLib.interaction.local_edges import with_local_edges
 from LightMedSegLib.interaction.prompt_channels import prompt_channels
-from LightMedSegLib.interaction.prompt_values import NEWEST
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
 from LightMedSegLib.interaction.window import Window
@@ -105,7 +106,7 @@ def complete(scene: Scene, completer: Promptable, cancel: CancelToken) -> Change
             break
         answer = coarse
     window = finer_window(answer.window, scene.stroke, FINER_FROM)
-    fine = work.ask(window, work.merged([answer])) if window else None
+    fine = work.ask(window, work.merged([answer], within=window.box)) if window else None
     return work.merged([answer, fine] if fine else [answer])
 
 
@@ -127,24 +128,28 @@ class _Completion:
         if image.max() == image.min():
             return None
         self.passes += 1
-        mask = window.mask(lambda region: change.over(scene.mask, region) if change else scene.mask[region])
+        covered = window.mask(lambda region: change.over(scene.mask, region) if change else scene.mask[region])
+        present = covered > 0.5
         include, exclude = prompt_channels(scene.strokes, window)
-        probability = self._completer.probability(image, mask, include, exclude, self._cancel)
-        wanted, present = probability > 0.5, mask > 0.5
-        seeds = include > 0
+        probability = self._completer.probability(image, present.astype(np.float32), include, exclude, self._cancel)
+        mine, opposite = (include, exclude) if scene.stroke.include else (exclude, include)
+        newest = mine >= NEWEST
+        probability = with_local_edges(probability, image, newest, opposite > 0, scene.stroke.include)
+        wanted, seeds = probability > 0.5, include > 0
         if not scene.new_object:
-            wanted = wanted & ~present if scene.stroke.include else present & ~wanted
-            seeds = (include if scene.stroke.include else exclude) >= NEWEST
+            wanted, seeds = wanted & ~present if scene.stroke.include else present & ~wanted, newest
         return _Answer(window, probability, bounding_box(connected(wanted | seeds, seeds)))
 
-    def merged(self, answers: Sequence[_Answer], note: str = "") -> Change:
-        """Return what the rules permit of the answers; later ones hold where they overlap."""
+    def merged(self, answers: Sequence[_Answer], note: str = "", within: Box | None = None) -> Change:
+        """Return what the rules permit of the answers (within a box); later ones hold where they overlap."""
         scene, stroke = self._scene, self._scene.stroke
         box = stroke.box
         for answer in answers:
             box = union_box(box, answer.box)
             if scene.new_object:
                 box = union_box(box, self._present(answer.window) or box)
+        if within is not None:
+            box = union_box(stroke.box, common_box(box, within))
         part = region_of(box)
         before = scene.mask[part].copy()
         wanted, seen = before.copy(), np.zeros_like(before)

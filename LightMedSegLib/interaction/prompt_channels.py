@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.interaction.prompt_values import DECAY, NEWEST, OLDEST, POINT_RADIUS
+from LightMedSegLib.interaction.encoding import DECAY, NEWEST, OLDEST, POINT_RADIUS
 from LightMedSegLib.interaction.strokes import Stroke
 from LightMedSegLib.interaction.window import Window
 
@@ -33,7 +33,7 @@ def marked_points(stroke: Stroke, window: Window) -> tuple[NDArray[np.intp], NDA
     their voxels in a coarse window, and thick slices their thickness in a fine one.
     """
     places = np.argwhere(stroke.voxels) + [first for first, _ in reversed(stroke.box)]
-    pushed = np.stack([np.rint(window.to_window(axis, places[:, 2 - axis])) for axis in (2, 1, 0)], axis=1).astype(int)
+    pushed = np.stack([_nearest(window.to_window(axis, places[:, 2 - axis])) for axis in (2, 1, 0)], axis=1)
     points = [pushed, _pulled(stroke, window)]
     if (np.ptp(pushed, axis=0) <= 2 * POINT_RADIUS).all():
         middle = pushed[np.argmin(np.square(pushed - pushed.mean(axis=0)).sum(axis=1))]
@@ -48,12 +48,17 @@ def _pulled(stroke: Stroke, window: Window) -> NDArray[np.intp]:
     columns, voxels = [], []
     for axis in (2, 1, 0):
         first, last = stroke.box[axis]
-        nearest = np.rint(window.positions(axis)).astype(int)
+        nearest = _nearest(window.positions(axis))
         column = np.flatnonzero((nearest >= first) & (nearest < last))
         columns.append(column)
         voxels.append(nearest[column] - first)
     found = np.argwhere(stroke.voxels[np.ix_(*voxels)])
     return np.stack([column[found[:, d]] for d, column in enumerate(columns)], axis=1)
+
+
+def _nearest(position: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The nearest whole numbers; halves go up, so that neighbours never share one."""
+    return np.floor(position + 0.5).astype(np.intp)
 
 
 def _ball(radius: int) -> NDArray[np.intp]:

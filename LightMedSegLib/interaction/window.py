@@ -60,7 +60,7 @@ class Window:
             corners = self.centre[axis] + (np.array([part.start, part.stop]) - self.size / 2) * self.ratio(axis)
             voxels = self.volume.size[axis]
             first = int(np.clip(np.ceil(corners[0]), 0, voxels - 1))
-            ranges.append((first, int(np.clip(np.floor(corners[1]) + 1, first + 1, voxels))))
+            ranges.append((first, int(np.clip(np.ceil(corners[1]), first + 1, voxels))))
         return (ranges[0], ranges[1], ranges[2])
 
     @property

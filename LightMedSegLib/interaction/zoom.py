@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Box, Grid, Region, bounding_box, box_of, region_of, union_box
+from LightMedSegLib.interaction.encoding import POINT_RADIUS
 from LightMedSegLib.interaction.rules import connected
 from LightMedSegLib.interaction.strokes import Stroke
 from LightMedSegLib.interaction.window import Window
-
-FIRST_OBJECT_MM = 32.0
-"""The size of an object of which nothing but the first prompt is known."""
 
 FILLED = 0.8
 """The share of a window's length that the known part of an object may fill."""
@@ -28,11 +26,14 @@ _LOOKS = (1, 2, 4, 8)
 def first_window(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid, size: int) -> Window:
     """Return the window around the stroke and the part of mask beside it, not finer than the volume.
 
+    Of an object without such a part, the width of the stroke tells how large it is: large objects get large brushes.
     size: grid points along each axis.
     """
-    box = union_box(stroke.box, part_beside(stroke, mask, grid, size) or stroke.box)
-    length = max((last - first) * mm for (first, last), mm in zip(box, grid.spacing, strict=True))
-    spacing = max(min(grid.spacing), max(length, FIRST_OBJECT_MM) / (FILLED * size))
+    beside = part_beside(stroke, mask, grid, size)
+    box = union_box(stroke.box, beside or stroke.box)
+    spacing = max(min(grid.spacing), _lengths(box, grid)[-1] / (FILLED * size))
+    if beside is None:
+        spacing = max(spacing, _lengths(stroke.box, grid)[1] / (2 * POINT_RADIUS + 1))
     return Window(grid, _middle(box), spacing, size)
 
 
@@ -57,8 +58,7 @@ def finer_window(window: Window, stroke: Stroke, finer_from: float) -> Window | 
     finest = min(window.volume.spacing)
     if window.spacing <= finer_from * finest:
         return None
-    length = max((last - first) * mm for (first, last), mm in zip(stroke.box, window.volume.spacing, strict=True))
-    spacing = max(finest, length / (FILLED * window.size))
+    spacing = max(finest, _lengths(stroke.box, window.volume)[-1] / (FILLED * window.size))
     if spacing * finer_from >= window.spacing:
         return None
     return replace(window, centre=_middle(stroke.box), spacing=spacing)
@@ -105,6 +105,11 @@ def _near(stroke: Stroke, box: Box, steps: list[int], shape: tuple[int, ...]) ->
         ranges.append(slice(max(0, (first - _REACH) // step), (last + _REACH) // step + 1))
     near[ranges[0], ranges[1], ranges[2]] = True
     return near
+
+
+def _lengths(box: Box, grid: Grid) -> list[float]:
+    """The box's lengths in mm, the shortest first."""
+    return sorted((last - first) * mm for (first, last), mm in zip(box, grid.spacing, strict=True))
 
 
 def _middle(box: Box) -> tuple[float, float, float]:

@@ -46,6 +46,13 @@ def make_scan(folder: Path) -> None:
     shutil.copy(SAMPLE, folder / "SCAN.nii.gz")
 
 
+def make_prompts(folder: Path) -> None:
+    """Two prompts on the sample."""
+    first = {"include": True, "point": [25.0, 22.0, -14.0]}
+    second = {"include": False, "stroke": [[36.0, 20.0, 0.0], [36.0, 26.0, 0.0]], "radius_mm": 1.5}
+    (folder / "PROMPTS.json").write_text(json.dumps({"coordinates": "LPS", "prompts": [first, second]}))
+
+
 def make_scans(folder: Path) -> None:
     """Two scans in a folder."""
     (folder / "SCANS").mkdir()
@@ -133,6 +140,7 @@ def make_model(folder: Path) -> None:
 
 INPUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "SCAN": ("SCAN.nii.gz", make_scan),
+    "PROMPTS.json": ("PROMPTS.json", make_prompts),
     "SCANS": ("SCANS", make_scans),
     "SERIES": ("SERIES", make_series),
     "DATASET": ("DATASET", make_dataset),

@@ -19,14 +19,15 @@ def completion_text(change: Change, grid: Grid) -> str:
     """What a completion did to the segment, and how long it took."""
     added = int(np.count_nonzero(change.after & ~change.before))
     removed = int(np.count_nonzero(change.before & ~change.after))
-    seconds = f"{change.seconds:.1f}"
+    more, less, seconds = volume_text(added, grid), volume_text(removed, grid), f"{change.seconds:.1f}"
     if added and removed:
-        text = _("{added} added and {removed} removed in {seconds} s.")
+        text = _("{added} added and {removed} removed in {seconds} s.").format(
+            added=more, removed=less, seconds=seconds
+        )
     elif added:
-        text = _("{added} added in {seconds} s.")
+        text = _("{added} added in {seconds} s.").format(added=more, seconds=seconds)
     elif removed:
-        text = _("{removed} removed in {seconds} s.")
+        text = _("{removed} removed in {seconds} s.").format(removed=less, seconds=seconds)
     else:
-        text = _("The network left everything as you made it ({seconds} s).")
-    filled = text.format(added=volume_text(added, grid), removed=volume_text(removed, grid), seconds=seconds)
-    return f"{filled} {change.note}".strip()
+        text = _("The network left everything as you made it ({seconds} s).").format(seconds=seconds)
+    return f"{text} {change.note}".strip()

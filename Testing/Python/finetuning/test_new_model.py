@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from finetuning_factory import slabs
-from promptable_factory import IN_CHANNELS, promptable_model, scans_in_files
+from finetuning_factory import scans_in_files, slabs, tiny_model
+from promptable_factory import make_promptable
 
 from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError, TrainingDataError
 from LightMedSegLib.core.geometry import Grid
@@ -19,6 +19,7 @@ from LightMedSegLib.finetuning.job.job import JobResult
 from LightMedSegLib.finetuning.new_model.draft import install_draft, make_draft, model_name, refuse_known_name
 from LightMedSegLib.finetuning.new_model.scan_facts import ScanFacts, scan_facts
 from LightMedSegLib.inference.segmentation import segment
+from LightMedSegLib.interaction.encoding import CHANNELS
 from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.model.store import ModelStore
@@ -31,7 +32,7 @@ NAMES = tuple(label.name for label in LABELS)
 
 @pytest.fixture
 def promptable(tmp_path: Path) -> Model:
-    return promptable_model(tmp_path / "promptable")
+    return make_promptable(tmp_path / "promptable", name="prompts")
 
 
 def facts(seed: int = 0) -> ScanFacts:
@@ -50,7 +51,7 @@ def test_a_draft_computes_what_the_promptable_model_does_with_nothing_marked(pro
     assert draft.card.identifier == "my-layers@1.0.0-draft" and is_draft(draft.card)
     assert [label.name for label in draft.card.labels] == ["Low", "High"]
     image = torch.randn(1, 1, 16, 16, 16, generator=torch.Generator().manual_seed(1))
-    seen = torch.cat([image, torch.zeros(1, IN_CHANNELS - 1, 16, 16, 16)], dim=1)
+    seen = torch.cat([image, torch.zeros(1, len(CHANNELS) - 1, 16, 16, 16)], dim=1)
     features = []
     with torch.no_grad():
         for model, given in ((draft, image), (promptable, seen)):
@@ -76,7 +77,9 @@ def test_a_promptable_model_of_another_form_and_a_useless_name_are_refused(promp
     from LightMedSegLib.finetuning.new_model.draft import draft_weights
 
     with pytest.raises(ModelPackageError, match="its network is another one"):
-        draft_weights(promptable.weights(), IN_CHANNELS - 1, 3)
+        draft_weights(promptable.weights(), len(CHANNELS) - 1, 3)
+    with pytest.raises(ModelPackageError, match="starts from a promptable model such as interactive, and test-model@"):
+        make_draft(tmp_path / "draft", "My layers", LABELS, [facts()], tiny_model(tmp_path / "other"))
     with pytest.raises(TrainingDataError, match="needs a name with Latin letters"):
         model_name(" ?! ")
     assert model_name("Left kidney (T2)") == "left-kidney-t2"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from finetune_bench import FinetuneBench, change_segment, table_texts
-from promptable_factory import promptable_model
+from promptable_factory import make_promptable
 
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 
@@ -20,7 +20,7 @@ def test_a_new_model_learns_the_segments_of_a_scan_and_segments_it(
 
     bench, ui, logic = finetune_bench, finetune_bench.ui, finetune_bench.panel.logic
     if not any(entry.identifier.startswith("interactive@") for entry in logic.store.list()):
-        logic.store.add(promptable_model(tmp_path / "promptable", "interactive").folder)
+        logic.store.add(make_promptable(tmp_path / "promptable").folder)
     bench.segment()
     volume = bench.parameters.inputVolume
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Painted")
