@@ -85,6 +85,7 @@ def test_a_promptable_model_of_another_form_and_a_useless_name_are_refused(promp
     assert model_name("Left kidney (T2)") == "left-kidney-t2"
 
 
+@pytest.mark.slow
 def test_three_scans_give_a_first_version_that_is_tested_by_turns(promptable: Model, tmp_path: Path) -> None:
     data = scans_in_files(tmp_path / "data", 3)
     result = run(promptable, data, tmp_path / "out", adopt=True)
