@@ -11,8 +11,10 @@ from LightMedSegLib.interaction.strokes import Change
 
 def volume_text(voxels: int, grid: Grid) -> str:
     """A number of voxels, and their volume."""
-    milliliters = voxels * float(np.prod(grid.spacing)) / 1000
-    return _("{voxels} voxels ({volume} ml)").format(voxels=f"{voxels:,}", volume=f"{milliliters:.2f}")
+    volume = f"{voxels * float(np.prod(grid.spacing)) / 1000:.2f}"
+    if voxels == 1:
+        return _("1 voxel ({volume} ml)").format(volume=volume)
+    return _("{voxels} voxels ({volume} ml)").format(voxels=f"{voxels:,}", volume=volume)
 
 
 def completion_text(change: Change, grid: Grid) -> str:
