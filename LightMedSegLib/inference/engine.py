@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.io.input_volumes import InputVolume
     from LightMedSegLib.model.card import InputSpec, ModelCard
     from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.promptable import refuse_promptable
 
 ROI_MARGIN_MM = 10.0
 """The network sees this much around a region of interest, so that structures at its border have surroundings."""
@@ -74,14 +75,15 @@ class Engine:
 
     cpu_path: how the network is computed on the processor, one of network.cpu.choice.CPU_PATHS.
 
-    Raises ModelPackageError for a model that does not exist, is damaged or is not trained, DeviceError for an
-    impossible device.
+    Raises ModelPackageError for a model that does not exist, is damaged, is not trained or needs prompts, DeviceError
+    for an impossible device.
     Calls from several threads take turns.
     """
 
     def __init__(self, model: str | Path | Model, device: str = "auto", cpu_path: str = "auto"):
         self.model = resolved(model)
         refuse_draft(self.model.card)
+        refuse_promptable(self.model.card)
         self.device = select_device(device)
         self._networks = LoadedNetworks(self.model, cpu_path)
         self._turn = threading.Lock()

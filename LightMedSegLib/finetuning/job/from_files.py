@@ -161,9 +161,11 @@ def _store_cases(
     from LightMedSegLib.io.labelmaps.values import present_values
     from LightMedSegLib.io.volume_files import read_volume
     from LightMedSegLib.io.volume_notes import notes_of
+    from LightMedSegLib.model.promptable import refuse_promptable
     from LightMedSegLib.model.store import resolve_model
 
     model = resolve_model(job.model)
+    refuse_promptable(model.card, "be fine-tuned")
     first = model.card.num_classes
     added = [make_label(first + number, name) for number, name in enumerate(new_labels)]
     labels = [*model.card.labels, *added]

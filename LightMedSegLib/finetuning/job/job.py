@@ -53,6 +53,7 @@ from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.model.active_versions import remove_leftovers
 from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.promptable import refuse_promptable
 from LightMedSegLib.model.store import ModelStore, resolve_model
 from LightMedSegLib.storage.atomic_files import atomic_write, make_folder, remove_stale
 from LightMedSegLib.storage.file_lock import LockedError, exclusive
@@ -116,6 +117,7 @@ class _Job:
         remove_leftovers(self._models.user)
         self._work = WorkFolder(folder / WORK_FOLDER)
         self._model = self._parent()
+        refuse_promptable(self._model.card, "be fine-tuned")
         self._records = usable_records(self._cases, description.cases, self._model.card)
         self._labels = all_labels(self._model.card.labels, self._records)
         self._first = is_draft(self._model.card)
