@@ -12,6 +12,7 @@ import priority
 import pytest
 import SimpleITK as sitk
 from model_factory import make_model
+from panel_bench import MODULE_FILE, Bench, equip
 from slicer_packages import SLICER_ROOMS, SkippedModule, missing_package
 from volumes_on_disk import plain_volume
 
@@ -135,3 +136,29 @@ def slicer_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session.reset()
     yield session
     session.finish()
+
+
+@pytest.fixture
+def bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Bench]:
+    """The opened panel with one model, "self-test@1.0.0", and nothing chosen yet."""
+    slicer_runtime.load_module(MODULE_FILE)
+    panel = slicer_runtime.open_module("LightMedSeg")
+    made = equip(slicer_runtime, panel, tmp_path / "models")
+    yield made
+    made.segment.seconds = 0
+    panel.logic.cancel()
+
+
+@pytest.fixture
+def view(bench: Bench) -> Any:
+    """A widget of the main window outside the panel, as a slice view is one."""
+    import slicer
+    from PySide6 import QtCore, QtWidgets
+
+    made = QtWidgets.QLineEdit(slicer.util.mainWindow()._checked())
+    made.setReadOnly(True)
+    made.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+    made.show()
+    bench.session.process_events()
+    yield made
+    made.deleteLater()

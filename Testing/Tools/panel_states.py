@@ -120,6 +120,7 @@ class PanelStates:
         ui.discardButton.click()
         ui.completeCheckBox.checked = False
         ui.correctSectionButton.collapsed = True
+        self._session.process_events()
 
     def _run(self) -> None:
         self._ui.segmentButton.click()

@@ -50,9 +50,13 @@ def make_draft(
     """Write the draft of a model for these structures and scans like these into a new folder, and load it.
 
     labels: with the values 1 to their number. promptable: the model whose weights it gets. Raises TrainingDataError
-    for an unusable title, ModelPackageError for a promptable model with another network.
+    for an unusable title, ModelPackageError for a model that is not promptable or has another network.
     """
     source = promptable.card
+    if not source.promptable:
+        raise ModelPackageError(
+            f"A new model starts from a promptable model such as {PROMPTABLE}, and {source.identifier} is not one."
+        )
     card = {
         "schema_version": 1,
         "name": model_name(title),

@@ -235,6 +235,7 @@ class Completing:
             return
         done = correction.accept(stroke, change, self._overwritten(correction), self._watch.writing)
         self.on_change(correction.voxels)
+        self._parking.take_completion()
         self._queue.drop_first()
         self._tell(completion_text(done, correction.session.grid))
 

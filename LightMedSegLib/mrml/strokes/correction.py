@@ -96,6 +96,14 @@ class SegmentCorrection:
         self.keep()
         return Taken(kind, strokes)
 
+    def take_from_neighbour(self) -> None:
+        """Bring the session in line after the completion of another segment, which marks nothing here."""
+        found = self.voxels.difference(self.session.mask, self._reach)
+        if found is not None:
+            self.session.add_edit(*found, by_user=False)
+            self._stepped()
+            self.keep()
+
     def still_marked(self, stroke: Stroke) -> Stroke | None:
         """The part of a stroke that no later action has changed; None if nothing is left."""
         mask = self.session.mask[region_of(stroke.box)]

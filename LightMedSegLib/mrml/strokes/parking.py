@@ -44,6 +44,12 @@ class Parking:
             if correction.voxels.exists:
                 correction.take(news)
 
+    def take_completion(self) -> None:
+        """Bring all of them in line after a completion, which may have taken voxels from them."""
+        for correction in self._parked.values():
+            if correction.voxels.exists:
+                correction.take_from_neighbour()
+
     def forget(self, segment_id: str) -> None:
         """Forget a segment that was removed; "": all."""
         if segment_id:

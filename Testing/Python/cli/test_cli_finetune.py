@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 import torch
-from finetuning_factory import slabs, tiny_model
+from finetuning_factory import scans_in_files, slabs, tiny_model
 from promptable_factory import make_promptable
 
 from LightMedSegLib.cli import main
@@ -27,12 +27,7 @@ def _one_thread() -> None:
 @pytest.fixture
 def words(tmp_path: Path) -> list[str]:
     """A command with two cases in a folder."""
-    for part in ("images", "labels"):
-        (tmp_path / "data" / part).mkdir(parents=True)
-    for number in range(2):
-        image, labelmap = slabs(number)
-        sitk.WriteImage(image, str(tmp_path / "data" / "images" / f"DOE_JANE_{number}.nii.gz"))
-        sitk.WriteImage(labelmap, str(tmp_path / "data" / "labels" / f"DOE_JANE_{number}.nii.gz"))
+    scans_in_files(tmp_path / "data", 2)
     model = tiny_model(tmp_path / "package")
     options = {"--model": model.folder, "--cases": tmp_path / "data", "--out": tmp_path / "out", "--device": "cpu"}
     options |= {"--steps": 4, "--learning-rate": 0.01, "--seed": 1}
@@ -151,7 +146,7 @@ def test_a_version_that_is_not_accepted_says_what_to_do_next(
 def test_a_new_model_is_made_of_segmented_scans_alone(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words[2] = str(make_promptable(tmp_path / "promptable").folder)
+    words[2] = str(make_promptable(tmp_path / "promptable", name="prompts").folder)
     new = [*words, "--new-model", "My layers", "--new-label", "Low", "--new-label", "High"]
     assert main([*new, "--install"]) == 0
     shown = capsys.readouterr().out
@@ -166,7 +161,7 @@ def test_a_new_model_is_made_of_segmented_scans_alone(
 def test_a_new_model_without_names_or_scans_and_a_command_without_a_model_are_refused(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    promptable = str(make_promptable(tmp_path / "promptable").folder)
+    promptable = str(make_promptable(tmp_path / "promptable", name="prompts").folder)
     for changed, reason in (
         ([*words[:2], promptable, *words[3:], "--new-model", "x"], "Name the structures of the new model"),
         (["finetune", "--model", promptable, "--new-model", "x", "--out", words[6]], "needs its segmented scans"),

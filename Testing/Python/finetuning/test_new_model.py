@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from finetuning_factory import slabs
-from promptable_factory import make_promptable, scans_in_files
+from finetuning_factory import scans_in_files, slabs, tiny_model
+from promptable_factory import make_promptable
 
 from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError, TrainingDataError
 from LightMedSegLib.core.geometry import Grid
@@ -32,7 +32,7 @@ NAMES = tuple(label.name for label in LABELS)
 
 @pytest.fixture
 def promptable(tmp_path: Path) -> Model:
-    return make_promptable(tmp_path / "promptable")
+    return make_promptable(tmp_path / "promptable", name="prompts")
 
 
 def facts(seed: int = 0) -> ScanFacts:
@@ -78,11 +78,14 @@ def test_a_promptable_model_of_another_form_and_a_useless_name_are_refused(promp
 
     with pytest.raises(ModelPackageError, match="its network is another one"):
         draft_weights(promptable.weights(), len(CHANNELS) - 1, 3)
+    with pytest.raises(ModelPackageError, match="starts from a promptable model such as interactive, and test-model@"):
+        make_draft(tmp_path / "draft", "My layers", LABELS, [facts()], tiny_model(tmp_path / "other"))
     with pytest.raises(TrainingDataError, match="needs a name with Latin letters"):
         model_name(" ?! ")
     assert model_name("Left kidney (T2)") == "left-kidney-t2"
 
 
+@pytest.mark.slow
 def test_three_scans_give_a_first_version_that_is_tested_by_turns(promptable: Model, tmp_path: Path) -> None:
     data = scans_in_files(tmp_path / "data", 3)
     result = run(promptable, data, tmp_path / "out", adopt=True)

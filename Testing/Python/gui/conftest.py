@@ -7,43 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from correct_bench import CorrectBench
 from finetune_bench import MODEL, FinetuneBench
-from panel_bench import MODULE_FILE, Bench, equip
+from panel_bench import MODULE_FILE, Bench
 from scripted_finetuning import Finetune
-
-
-@pytest.fixture
-def bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Bench]:
-    """The opened panel with one model, "self-test@1.0.0", and nothing chosen yet."""
-    slicer_runtime.load_module(MODULE_FILE)
-    panel = slicer_runtime.open_module("LightMedSeg")
-    made = equip(slicer_runtime, panel, tmp_path / "models")
-    yield made
-    made.segment.seconds = 0
-    panel.logic.cancel()
-
-
-@pytest.fixture
-def correct(bench: Bench) -> Iterator[CorrectBench]:
-    """The panel's section Correct with a stub for the network."""
-    yield CorrectBench(bench)
-    bench.panel.correct.close()
-
-
-@pytest.fixture
-def view(bench: Bench) -> Any:
-    """A widget of the main window outside the panel, as a slice view is one."""
-    import slicer
-    from PySide6 import QtCore, QtWidgets
-
-    made = QtWidgets.QLineEdit(slicer.util.mainWindow()._checked())
-    made.setReadOnly(True)
-    made.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
-    made.show()
-    bench.session.process_events()
-    yield made
-    made.deleteLater()
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def test_a_new_model_begins_with_the_checked_segments_and_takes_further_scans(
     begin(finetune)
     assert "There is no model 'interactive'" in ui.addCaseLabel.text
     assert [entry.identifier for entry in panel.logic.store.list()] == [finetune.bench.model]
-    panel.logic.store.add(make_promptable(tmp_path / "promptable", "interactive").folder)
+    panel.logic.store.add(make_promptable(tmp_path / "promptable").folder)
     begin(finetune)
     assert "Case 2 is stored." in ui.addCaseLabel.text and "can be trained now" in ui.addCaseLabel.text
     assert finetune.bench.parameters.model == "left-kidney@1.0.0-draft"

@@ -34,6 +34,17 @@ def slabs(seed: int = 0, labels: int = 2) -> tuple[sitk.Image, sitk.Image]:
     return sitk.GetImageFromArray(array.astype(np.float32)), sitk.GetImageFromArray(truth)
 
 
+def scans_in_files(folder: Path, count: int) -> Path:
+    """A folder with images/ and labels/ of slabs."""
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    for number in range(count):
+        image, labelmap = slabs(number)
+        sitk.WriteImage(image, str(folder / "images" / f"DOE_JANE_{number}.nii.gz"))
+        sitk.WriteImage(labelmap, str(folder / "labels" / f"DOE_JANE_{number}.nii.gz"))
+    return folder
+
+
 def empty_prediction(image: sitk.Image) -> sitk.Image:
     """A labelmap without any structure, on the image's grid."""
     labelmap = sitk.Image(image.GetSize(), sitk.sitkUInt8)

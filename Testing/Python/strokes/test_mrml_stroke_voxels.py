@@ -226,9 +226,11 @@ def test_marks_are_in_the_scene_file_and_damaged_ones_are_left_out(tmp_path: Pat
     assert desk.scene.GetNumberOfNodesByClass("vtkMRMLTextNode") == 0
 
 
-def test_a_new_result_in_the_node_forgets_the_marks(card: Any) -> None:
+def test_a_new_result_in_the_node_forgets_the_marks() -> None:
+    from model_factory import make_card
     from stroke_desk import StrokeDesk
 
+    from LightMedSegLib.model.card import ModelCard
     from LightMedSegLib.mrml.segmentations.writing import write_result
     from LightMedSegLib.mrml.strokes.marks import kept_marks
 
@@ -237,5 +239,6 @@ def test_a_new_result_in_the_node_forgets_the_marks(card: Any) -> None:
     desk.replay.paint(desk.cube((12, 14), (5, 9), (4, 8)))
     desk.settle()
     assert kept_marks(desk.node)
+    card = ModelCard.from_json(make_card(weights={"sha256": "ab" * 32}))
     write_result(desk.volume, np.zeros(desk.shape, dtype=np.uint8), card, desk.node)
     assert not kept_marks(desk.node)

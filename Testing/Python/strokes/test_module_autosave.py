@@ -23,7 +23,7 @@ from LightMedSegLib.storage.safetensors_file import read_tensors
 
 BOX = ((4, 9), (5, 9), (6, 9))
 SHAPE = (24, 24, 24)
-SUPPORT = str(Path(__file__).resolve().parents[2] / "support")
+SUPPORT = str(Path(__file__).resolve().parents[1] / "support")
 
 
 def files() -> list[Path]:
