@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,17 +12,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.devices import select_device
+from LightMedSegLib.core.devices import processor_threads, select_device
 from LightMedSegLib.core.errors import DeviceError, DoubtfulResultError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
 from LightMedSegLib.core.process.forked import one_thread_if_forked
-from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
+from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer, part_of
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
+from LightMedSegLib.inference.device_failures import why_it_failed
+from LightMedSegLib.inference.locating import (
+    FIND_SHARE,
+    disagreements,
+    found_places,
+    is_located,
+    locator_model,
+    missing_sides,
+    segment_places,
+)
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.inference.result import STAGES, Segmentation
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.io.input_volumes import input_volumes
+from LightMedSegLib.model.located_card import located_card, side_card
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -30,6 +41,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.inference.preprocessing import PreparedVolume
     from LightMedSegLib.io.input_volumes import InputVolume
     from LightMedSegLib.model.card import InputSpec, ModelCard
+    from LightMedSegLib.model.locator import Side
     from LightMedSegLib.model.package import Model
     from LightMedSegLib.network.backend import Backend
 
@@ -39,15 +51,13 @@ ROI_MARGIN_MM = 10.0
 _WINDOWS_LEFT = 4
 """How many windows the full pass is expected to take at most after a search, until it is known."""
 
-_CARD_FAILURES = ("cuda error", "cuda driver error", "cudnn", "cublas", "gpu is lost")
-
 
 @dataclass(frozen=True)
 class _Run:
     """What one call of Engine.segment carries through its stages.
 
     spec: how the network sees the volume. box: where labels are wanted. margin_mm: what the network sees around it.
-    strict: a warning is an error. search: this is the coarse pass.
+    strict: a warning is an error. card: what labels are called. search: this is the coarse pass.
     """
 
     spec: InputSpec
@@ -59,6 +69,7 @@ class _Run:
     cancel: CancelToken
     plan: WorkPlan
     strict: bool
+    card: ModelCard
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     search: bool = False
@@ -84,6 +95,7 @@ class Engine:
         self.device = select_device(device)
         self._cpu_path = cpu_path
         self._networks: dict[str, Backend] = {}
+        self._locator: Engine | None = None
         self._turn = threading.Lock()
 
     @property
@@ -107,24 +119,26 @@ class Engine:
         spec, mirror = self._seen(options)
         check_resolution(images[0].GetSpacing(), spec.spacing)
         grid = Grid.of(images[0])
-        whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
+        report = progress or (lambda done, total, message: None)
         forked = one_thread_if_forked(self.device.name)
         run = _Run(
             spec=spec,
             overlap=spec.overlap if options.overlap is None else options.overlap,
             mirror=mirror,
-            box=whole if options.roi is None else clip_box(options.roi, grid),
+            box=grid.box if options.roi is None else clip_box(options.roi, grid),
             margin_mm=ROI_MARGIN_MM,
-            timer=StageTimer(),
+            timer=_timer(),
             cancel=cancel or CancelToken(),
-            plan=WorkPlan(progress or (lambda done, total, message: None)),
+            plan=WorkPlan(report),
             strict=options.strict,
+            card=self.card,
             notes=list(dict.fromkeys([*([forked] if forked else []), *(n for one in images for n in notes_of(one))])),
         )
         if len(images) == self.card.in_channels:
             run.warn(image_warnings(images, self.card, None if options.roi is None else run.box))
-        run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
-        with self._turn, _thread_count(None if forked else options.threads):
+        with self._turn, processor_threads(None if forked else options.threads):
+            if is_located(self.card, grid, run.box):
+                return self._segment_located(images, run, report)
             return self._segment(images, grid, run)
 
     def _seen(self, options: SegmentOptions) -> tuple[InputSpec, Sequence[str]]:
@@ -156,13 +170,40 @@ class Engine:
             (x0, x1), (y0, y1), (z0, z1) = run.box
             postprocess(labels[z0:z1, y0:y1, x0:x1], self.card.postprocessing, voxel_ml, run.cancel)
             run.cancel.raise_if_cancelled()
-            run.warn(result_warnings(labels, grid, self.card, asked))
+            run.warn(result_warnings(labels, grid, run.card, asked))
             labelmap = grid.image(labels)
             labelmap.CopyInformation(images[0])
         pace_of(device).learn("finish", labels.size, run.timer.seconds["postprocess"])
         run.plan.end("Done")
         notes, why = [*run.warnings, *run.notes], self._explanation(device)
         return Segmentation(labelmap, self.card, run.timer.seconds, device, notes, why, list(run.warnings))
+
+    def _segment_located(self, images: list[sitk.Image], run: _Run, report: ProgressCallback) -> Segmentation:
+        """Segment a crop around each place that the card's locator finds."""
+        if self._locator is None:
+            self._locator = Engine(locator_model(self.card, resolved), self.device.name, self._cpu_path)
+        own = self._locator.card
+        coarse = SegmentOptions(roi=run.box, mirror=(), preview_spacing=own.input.preview_spacing)
+        finding = part_of(report, 0.0, FIND_SHARE, "Finding the structures: ")
+        found = self._locator.segment(images[: own.in_channels], coarse, finding, run.cancel)
+        places = found_places(found, self.card, run.box)
+        run.warn(missing_sides(places, self.card))
+
+        def segment_crop(crop: Sequence[sitk.Image], side: Side, part: ProgressCallback) -> Segmentation:
+            grid, timer, card = Grid.of(crop[0]), _timer(), side_card(self.card, side)
+            one = replace(run, box=grid.box, margin_mm=0.0, timer=timer, plan=WorkPlan(part), card=card)
+            return self._segment(list(crop), grid, one)
+
+        labels, parts = segment_places(images, places, self.card, segment_crop, part_of(report, FIND_SHARE, 0.99))
+        run.warn(disagreements(labels, found, self.card))
+        labelmap = Grid.of(images[0]).image(labels)
+        labelmap.CopyInformation(images[0])
+        timings = {stage: sum(part.timings[stage] for part in (found, *parts)) for stage in STAGES}
+        report(100, 100, "Done")
+        notes, last = [*run.warnings, *run.notes], parts[-1]
+        return Segmentation(
+            labelmap, located_card(self.card), timings, last.device, notes, last.explanation, list(run.warnings)
+        )
 
     def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
         """Plan the parts of a run by the voxels of each; what cannot be known yet is taken as large."""
@@ -193,10 +234,10 @@ class Engine:
         for device in dict.fromkeys((self.device.name, "cpu")):
             try:
                 self._label_on(device, prepared, labels, run)
-                run.warn(clear_padding(labels, prepared, self.card) if not run.search else ())
+                run.warn(clear_padding(labels, prepared, run.card) if not run.search else ())
                 return device
             except (RuntimeError, MemoryError) as error:
-                reason = _why_it_failed(error, device)
+                reason = why_it_failed(error, device)
                 if reason is None:
                     raise
                 if device == "cpu":
@@ -279,34 +320,10 @@ class Engine:
         return self._networks[device]
 
 
-def _why_it_failed(error: Exception, device: str) -> str | None:
-    """The reason in words if another device, or a smaller volume, would have helped."""
-    from LightMedSegLib.core.out_of_memory import is_out_of_memory
-
-    name = {"cuda": "CUDA", "mps": "The Apple GPU"}.get(device.split(":")[0], "The computer")
-    if is_out_of_memory(error):
-        return f"{name} ran out of memory"
-    text = str(error).lower()
-    if device == "mps" or "no kernel image" in text:
-        return f"{name} cannot run this model with the installed PyTorch"
-    if device.startswith("cuda") and any(words in text for words in _CARD_FAILURES):
-        return f"{name} stopped working (if it happens again, restart the program)"
-    return None
-
-
-@contextmanager
-def _thread_count(threads: int | None) -> Iterator[None]:
-    if threads is None:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _timer() -> StageTimer:
+    timer = StageTimer()
+    timer.seconds.update(dict.fromkeys(STAGES, 0.0))
+    return timer
 
 
 def resolved(model: str | Path | Model) -> Model:

@@ -27,6 +27,7 @@ from LightMedSegLib.model.card_items import (
 )
 from LightMedSegLib.model.card_rules import broken_rule
 from LightMedSegLib.model.label_ranges import LabelRange
+from LightMedSegLib.model.locator import Locator
 from LightMedSegLib.storage.record_schema import record_schema
 from LightMedSegLib.storage.records import read_record, record_json, refused_as
 from LightMedSegLib.storage.strict_json import parse_json, plain_values
@@ -53,7 +54,8 @@ class InputSpec:
     window; voxels at or below background_value are air that may be skipped (None: skip nothing).
 
     preview_spacing is mm along x, y, z of the larger voxels at which a quick coarse first result is allowed (None:
-    no preview). largest_extent is mm along x, y, z of the largest volumes that the model was made for (None: any).
+    no preview). largest_extent is mm along x, y, z of the largest volumes that the model was made for (None: any);
+    locator finds the structures in larger ones (None: the user chooses a region).
     """
 
     channels: Annotated[tuple[Channel, ...], Limits(minItems=1, maxItems=16)]
@@ -83,6 +85,10 @@ class InputSpec:
         ]
         | None
     ) = field(default=None, metadata={"key": "largest_extent_mm", "omit_empty": True})
+    locator: (
+        Annotated[Locator, Limits(description="Another model that finds the structures in volumes beyond that extent.")]
+        | None
+    ) = field(default=None, metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True)

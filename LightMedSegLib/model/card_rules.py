@@ -74,6 +74,22 @@ def _preview_is_coarser(card: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _locator_is_usable(card: Mapping[str, Any]) -> str | None:
+    locator = card["input"].get("locator")
+    if not locator:
+        return None
+    if not card["input"].get("largest_extent_mm"):
+        return "input.locator needs input.largest_extent_mm, beyond which it is asked"
+    if locator["model"] == card["name"]:
+        return "input.locator is the model itself"
+    sides = locator["sides"]
+    names = [(side.get("name") or "").casefold() for side in sides]
+    if len(sides) > 1 and (not all(names) or len(set(names)) < len(names)):
+        return "input.locator.sides need a name of its own for each side"
+    count = len(sides) * len(card["labels"])
+    return f"input.locator makes {count} labels, more than 255" if count > 255 else None
+
+
 def _label_values_run_from_one(card: Mapping[str, Any]) -> str | None:
     values = [label["value"] for label in card["labels"]]
     if values != list(range(1, len(values) + 1)):
@@ -135,6 +151,7 @@ _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
     _patch_fits_into_memory,
     _channels_are_distinct_and_ordered,
     _preview_is_coarser,
+    _locator_is_usable,
     _label_values_run_from_one,
     _labels_can_be_told_apart,
     _postprocessing_names_known_labels,

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import LightMedSegError
+from LightMedSegLib.finetuning.cases.building import crop_problem
 from LightMedSegLib.gui import settings
 from LightMedSegLib.gui.finetune.region_section import RegionSection
 from LightMedSegLib.gui.finetune.review_table import ReviewTable
@@ -15,9 +16,10 @@ from LightMedSegLib.gui.finetune.texts import dice_text
 from LightMedSegLib.gui.panel import Panel, WithCases, WithModels, WithResult, WithRun, WithSteps
 from LightMedSegLib.gui.parameters import chosen_volumes
 from LightMedSegLib.model.card import ModelCard
-from LightMedSegLib.mrml.jobs.case_job import case_job, case_of
+from LightMedSegLib.mrml.jobs.case_job import case_job, case_of, segmented_box
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, is_unedited
+from LightMedSegLib.mrml.volumes import volume_grid
 
 
 class _Panel(Panel, WithModels, WithResult, WithRun, WithCases, WithSteps, Protocol):
@@ -62,6 +64,9 @@ class AddCaseSection:
             return _("The scan of this segmentation is not in the scene any more.")
         if None in others:
             return _("Choose a volume for every input of the model.")
+        problem = crop_problem(self.card, volume_grid(scan), segmented_box(node))
+        if problem:
+            return problem
         if panel.run.running:
             return _("Wait until the segmentation is done.")
         return ""
