@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from LightMedSegLib.inference.locating import (
     disagreements,
     found_places,
     is_located,
+    located_result,
     locator_model,
     missing_sides,
     segment_places,
@@ -33,7 +35,7 @@ from LightMedSegLib.inference.result import STAGES, Segmentation
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.io.input_volumes import input_volumes
-from LightMedSegLib.model.located_card import located_card, side_card
+from LightMedSegLib.model.located_card import side_card
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -190,20 +192,16 @@ class Engine:
         run.warn(missing_sides(places, self.card))
 
         def segment_crop(crop: Sequence[sitk.Image], side: Side, part: ProgressCallback) -> Segmentation:
-            grid, timer, card = Grid.of(crop[0]), _timer(), side_card(self.card, side)
-            one = replace(run, box=grid.box, margin_mm=0.0, timer=timer, plan=WorkPlan(part), card=card)
-            return self._segment(list(crop), grid, one)
+            grid, card = Grid.of(crop[0]), side_card(self.card, side)
+            # What a crop is warned of counts only where it is the last one of its side.
+            one = replace(run, box=grid.box, margin_mm=0.0, card=card, strict=False, warnings=[])
+            return self._segment(list(crop), grid, replace(one, timer=_timer(), plan=WorkPlan(part)))
 
-        labels, parts = segment_places(images, places, self.card, segment_crop, part_of(report, FIND_SHARE, 0.99))
+        labels, sides = segment_places(images, places, self.card, segment_crop, part_of(report, FIND_SHARE, 0.99))
+        run.warn(warning for crops in sides for warning in crops[-1].warnings)
         run.warn(disagreements(labels, found, self.card))
-        labelmap = Grid.of(images[0]).image(labels)
-        labelmap.CopyInformation(images[0])
-        timings = {stage: sum(part.timings[stage] for part in (found, *parts)) for stage in STAGES}
         report(100, 100, "Done")
-        notes, last = [*run.warnings, *run.notes], parts[-1]
-        return Segmentation(
-            labelmap, located_card(self.card), timings, last.device, notes, last.explanation, list(run.warnings)
-        )
+        return located_result(labels, images[0], self.card, [found, *chain(*sides)], run.warnings, run.notes)
 
     def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
         """Plan the parts of a run by the voxels of each; what cannot be known yet is taken as large."""
@@ -256,7 +254,8 @@ class Engine:
         if device not in self._networks:
             run.plan.at(part, 0.0, "Loading the model")
         with run.timer.stage("load"):
-            predictor = Predictor(self._network(device), device, run.mirror, run.cancel)
+            swaps = self.card.mirror_label_swaps
+            predictor = Predictor(self._network(device), device, run.mirror, run.cancel, swaps)
         rule = WindowRule.of(spec, predictor.total_stride, self.card.num_classes, run.overlap)
         layout = plan_layout(prepared.grid_map.model.shape, rule, prepared.body)
         if spec.view == "whole" and not layout.single:

@@ -16,12 +16,13 @@ from LightMedSegLib.checks.result_warnings import found_labels, odd_labels
 from LightMedSegLib.core.errors import InputImageError, ModelPackageError
 from LightMedSegLib.core.geometry import Box, Grid, bounding_box, grow_box
 from LightMedSegLib.core.progress import ProgressCallback, part_of
+from LightMedSegLib.inference.result import STAGES, Segmentation
+from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.model.locator import exceeds
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from LightMedSegLib.inference.result import Segmentation
     from LightMedSegLib.model.card import ModelCard
     from LightMedSegLib.model.locator import Locator, Side
     from LightMedSegLib.model.package import Model
@@ -39,7 +40,7 @@ abdomens gave up to 0.47, and heads, also of thick slices, at least 0.59."""
 _AGREEMENT = 0.25
 """Least Dice of the locator's coarse labels and the model's."""
 
-SegmentCrop = Callable[[Sequence["sitk.Image"], "Side", ProgressCallback], "Segmentation"]
+SegmentCrop = Callable[[Sequence["sitk.Image"], "Side", ProgressCallback], Segmentation]
 """The result in a crop; the first image is the crop, the others may be larger."""
 
 
@@ -127,26 +128,43 @@ def segment_places(
     card: ModelCard,
     segment: SegmentCrop,
     progress: ProgressCallback,
-) -> tuple[NDArray[np.uint8], list[Segmentation]]:
-    """Labels (z, y, x) of the first image with the values of located_card, and the results that they are made of.
+) -> tuple[NDArray[np.uint8], list[list[Segmentation]]]:
+    """Labels (z, y, x) of the first image with the values of located_card, and each side's results, the last one used.
 
     Where crops overlap, the label of the first side stays.
     """
     import SimpleITK as sitk
 
     labels = np.zeros(Grid.of(images[0]).shape, dtype=np.uint8)
-    results: list[Segmentation] = []
+    results: list[list[Segmentation]] = []
     for number, (side, place) in enumerate(places):
         if place is None:
             continue
         report = part_of(progress, number / len(places), (number + 1) / len(places), _prefix(side))
         crops = list(_crops(images, place, side, _locator(card).margin_mm, segment, report))
-        results += [result for _, result in crops]
+        results.append([result for _, result in crops])
         (x0, x1), (y0, y1), (z0, z1) = crops[-1][0]
-        own, part = sitk.GetArrayViewFromImage(results[-1].labelmap), labels[z0:z1, y0:y1, x0:x1]
+        own, part = sitk.GetArrayViewFromImage(results[-1][-1].labelmap), labels[z0:z1, y0:y1, x0:x1]
         free = (part == 0) & (own > 0)
         part[free] = own[free] + np.uint8(number * len(card.labels))
     return labels, results
+
+
+def located_result(
+    labels: NDArray[np.uint8],
+    image: sitk.Image,
+    card: ModelCard,
+    parts: Sequence[Segmentation],
+    warnings: Sequence[str],
+    notes: Sequence[str],
+) -> Segmentation:
+    """The result of labels (z, y, x) on the voxels of image; parts: what was segmented for it, in order."""
+    labelmap = Grid.of(image).image(labels)
+    labelmap.CopyInformation(image)
+    timings = {stage: sum(part.timings[stage] for part in parts) for stage in STAGES}
+    told = list(dict.fromkeys([*warnings, *notes]))
+    last = parts[-1]
+    return Segmentation(labelmap, located_card(card), timings, last.device, told, last.explanation, list(warnings))
 
 
 def _crops(

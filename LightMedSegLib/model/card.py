@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.core.records.item_types import Day, Line, ModelName, Orientation, Sha256, Text, VersionText
+from LightMedSegLib.core.records.item_types import (
+    Day,
+    LabelValue,
+    Line,
+    ModelName,
+    Orientation,
+    Sha256,
+    Text,
+    VersionText,
+)
 from LightMedSegLib.core.records.limits import Limits
 from LightMedSegLib.model.card_items import (
     Argument,
@@ -153,6 +162,10 @@ class ModelCard:
     limits: Text
     weights: WeightsInfo
     reference: ReferenceInfo | None = field(default=None, metadata={"omit_empty": True})
+    mirror_label_swaps: Annotated[
+        tuple[tuple[LabelValue, LabelValue], ...],
+        Limits(description="Left and right: labels that change places in a mirror image along x.", maxItems=127),
+    ] = field(default=(), metadata={"omit_empty": True})
     ranges: Annotated[
         tuple[LabelRange, ...],
         Limits(

@@ -119,6 +119,14 @@ def _postprocessing_names_known_labels(card: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _mirror_label_swaps_are_pairs(card: Mapping[str, Any]) -> str | None:
+    values = [value for pair in card.get("mirror_label_swaps", ()) for value in pair]
+    if len(set(values)) < len(values):
+        return "mirror_label_swaps names a label twice"
+    unknown = [value for value in values if value > len(card["labels"])]
+    return f"mirror_label_swaps names label {unknown[0]}, which does not exist" if unknown else None
+
+
 def _ranges_are_of_known_labels(card: Mapping[str, Any]) -> str | None:
     count, seen = len(card["labels"]), set()
     for index, entry in enumerate(card.get("ranges", ())):
@@ -155,6 +163,7 @@ _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
     _label_values_run_from_one,
     _labels_can_be_told_apart,
     _postprocessing_names_known_labels,
+    _mirror_label_swaps_are_pairs,
     _ranges_are_of_known_labels,
     _parent_is_another_model,
 )

@@ -42,6 +42,7 @@ def card_content(
         recipe["synthesis"] = full["synthesis"]
     recipe["distillation"] = {**full["distillation"], "teachers": len(full["distillation"]["teachers"])}
     recipe["network"] = {**full["network"], "initial": bool(full["network"]["initial"])}
+    swaps = [list(pair) for pair in configuration.augmentation.mirror_label_swaps]
     return {
         "schema_version": 1,
         "parent": None,
@@ -60,6 +61,7 @@ def card_content(
             "configuration": recipe,
         },
         "metrics": dict(metrics),
+        **({"mirror_label_swaps": swaps} if swaps else {}),
     }
 
 

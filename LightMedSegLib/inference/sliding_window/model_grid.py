@@ -60,7 +60,7 @@ def _predict(
     kept: Callable[[torch.Tensor], torch.Tensor],
 ) -> Iterator[torch.Tensor]:
     """For each image, kept() applied to every plane of the logits (y, x, classes)."""
-    flips = mirror_flips(mirror)
+    flips = mirror_flips(mirror, rule.swaps)
     planes: list[torch.Tensor] = []
 
     def keep(finished: Iterable[tuple[int, torch.Tensor]]) -> None:
