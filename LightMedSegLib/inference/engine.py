@@ -31,6 +31,7 @@ from LightMedSegLib.inference.locating import (
     segment_places,
 )
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
+from LightMedSegLib.inference.removed_skull import absence_note, absent_labels
 from LightMedSegLib.inference.result import STAGES, Segmentation
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
@@ -59,7 +60,8 @@ class _Run:
     """What one call of Engine.segment carries through its stages.
 
     spec: how the network sees the volume. box: where labels are wanted. margin_mm: what the network sees around it.
-    strict: a warning is an error. card: what labels are called. search: this is the coarse pass.
+    strict: a warning is an error. card: what labels are called. absent: labels that are not looked for. search: this
+    is the coarse pass.
     """
 
     spec: InputSpec
@@ -72,6 +74,7 @@ class _Run:
     plan: WorkPlan
     strict: bool
     card: ModelCard
+    absent: Sequence[int]
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     search: bool = False
@@ -134,8 +137,10 @@ class Engine:
             plan=WorkPlan(report),
             strict=options.strict,
             card=self.card,
+            absent=absent_labels(images[0], self.card),
             notes=list(dict.fromkeys([*([forked] if forked else []), *(n for one in images for n in notes_of(one))])),
         )
+        run.notes.extend(absence_note(run.absent, self.card))
         if len(images) == self.card.in_channels:
             run.warn(image_warnings(images, self.card, None if options.roi is None else run.box))
         with self._turn, processor_threads(None if forked else options.threads):
@@ -275,7 +280,7 @@ class Engine:
         before = dict(run.timer.seconds)
         restoration = to_labels / seconds if seconds else 0.0
         try:
-            label_volume(predictor, prepared, layout, labels, run.box, run.timer, on_share, restoration)
+            label_volume(predictor, prepared, layout, labels, run.box, run.timer, on_share, restoration, run.absent)
         finally:
             predictor.end_volume()
         for work, stage, voxels in (("network", "network", network_voxels), ("restoration", "restore", label_voxels)):

@@ -162,6 +162,10 @@ class ModelCard:
     limits: Text
     weights: WeightsInfo
     reference: ReferenceInfo | None = field(default=None, metadata={"omit_empty": True})
+    removed_with_skull: Annotated[
+        tuple[LabelValue, ...],
+        Limits(description="Labels that are not looked for in a scan without the skull.", uniqueItems=True),
+    ] = field(default=(), metadata={"omit_empty": True})
     mirror_label_swaps: Annotated[
         tuple[tuple[LabelValue, LabelValue], ...],
         Limits(description="Left and right: labels that change places in a mirror image along x.", maxItems=127),

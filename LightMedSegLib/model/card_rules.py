@@ -119,12 +119,18 @@ def _postprocessing_names_known_labels(card: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _removed_labels_are_known(card: Mapping[str, Any]) -> str | None:
+    count = len(card["labels"])
+    unknown = [value for value in card.get("removed_with_skull", ()) if value > count]
+    return f"removed_with_skull names label {unknown[0]}, but the labels end at {count}" if unknown else None
+
+
 def _mirror_label_swaps_are_pairs(card: Mapping[str, Any]) -> str | None:
     values = [value for pair in card.get("mirror_label_swaps", ()) for value in pair]
     if len(set(values)) < len(values):
         return "mirror_label_swaps names a label twice"
     unknown = [value for value in values if value > len(card["labels"])]
-    return f"mirror_label_swaps names label {unknown[0]}, which does not exist" if unknown else None
+    return f"mirror_label_swaps names label {unknown[0]}, but there is none" if unknown else None
 
 
 def _ranges_are_of_known_labels(card: Mapping[str, Any]) -> str | None:
@@ -163,6 +169,7 @@ _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
     _label_values_run_from_one,
     _labels_can_be_told_apart,
     _postprocessing_names_known_labels,
+    _removed_labels_are_known,
     _mirror_label_swaps_are_pairs,
     _ranges_are_of_known_labels,
     _parent_is_another_model,

@@ -42,7 +42,10 @@ def card_content(
         recipe["synthesis"] = full["synthesis"]
     recipe["distillation"] = {**full["distillation"], "teachers": len(full["distillation"]["teachers"])}
     recipe["network"] = {**full["network"], "initial": bool(full["network"]["initial"])}
-    swaps = [list(pair) for pair in configuration.augmentation.mirror_label_swaps]
+    optional = {
+        "removed_with_skull": list(configuration.removed_with_skull),
+        "mirror_label_swaps": [list(pair) for pair in configuration.augmentation.mirror_label_swaps],
+    }
     return {
         "schema_version": 1,
         "parent": None,
@@ -61,7 +64,7 @@ def card_content(
             "configuration": recipe,
         },
         "metrics": dict(metrics),
-        **({"mirror_label_swaps": swaps} if swaps else {}),
+        **{item: values for item, values in optional.items() if values},
     }
 
 
