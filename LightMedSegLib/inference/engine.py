@@ -165,7 +165,8 @@ class Engine:
         searches = is_worth_it(grid, run.box, run.spec, run.overlap)
         self._expect(grid, run, searches)
         if searches:
-            coarse = replace(run, spec=coarse_input(run.spec), mirror=(), search=True)
+            # With the mirror images of the full pass: its windows shall not depend on the side.
+            coarse = replace(run, spec=coarse_input(run.spec), search=True)
             self._fill(labels, images, grid, coarse)
             box = surroundings(labels, grid, run.box, run.spec, run.overlap)
             labels[...] = 0
@@ -219,7 +220,7 @@ class Engine:
         if searches:
             plan.expect("search preparation", pace.expected("preparation", voxels))
             smaller = float(np.prod(spec.spacing)) / float(np.prod(coarse_input(spec).spacing))
-            plan.expect("search", pace.expected("network", everything * smaller))
+            plan.expect("search", pace.expected("network", everything * smaller * passes))
             everything = _WINDOWS_LEFT * window
         plan.expect("network", pace.expected("network", max(everything, window) * passes))
 

@@ -16,6 +16,7 @@ from LightMedSegLib.evaluation.metrics import dice
 from LightMedSegLib.finetuning.cases.record import BaselineDice, CaseRecord, input_description
 from LightMedSegLib.finetuning.cases.same_scan import array_hash, volume_hash
 from LightMedSegLib.finetuning.cases.stored_case import StoredCase
+from LightMedSegLib.inference.locating import is_located
 from LightMedSegLib.io.labelmaps.values import as_labelmap, check_known
 from LightMedSegLib.model.suggestion import size_text
 
@@ -114,8 +115,6 @@ def crop_problem(card: ModelCard, volume: Grid, roi: Box | None) -> str:
 
     A model with a locator segments crops, each normalised on its own, and learns from nothing else.
     """
-    from LightMedSegLib.inference.locating import is_located
-
     box = volume.box if roi is None else clip_box(roi, volume)
     if not is_located(card, volume, box):
         return ""

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from finetune_bench import change_segment, table_texts
 from mrml_nodes import add_painted_segment
 from panel_bench import two_channels
 from scripted_finetuning import Finetune
+
+from LightMedSegLib.finetuning.cases import building
 
 
 def test_the_panel_says_what_is_missing_from_step_to_step(finetune: Finetune) -> None:
@@ -32,6 +35,19 @@ def test_without_torch_nothing_is_offered(finetune: Finetune) -> None:
     finetune.bench.panel.update()
     assert not finetune.ui.addCaseButton.enabled and not finetune.ui.finetuneButton.enabled
     assert finetune.ui.finetuneLabel.text == "Install PyTorch first (see above)."
+
+
+def test_a_result_that_is_too_large_for_a_model_of_crops_is_refused_in_words(
+    finetune: Finetune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = finetune.result()
+    monkeypatch.setattr(building, "is_located", lambda card, volume, box: box == volume.box)
+    finetune.bench.panel.update()
+    assert "is fine-tuned on crops of up to" in finetune.ui.caseSourceLabel.text
+    assert not finetune.ui.addCaseButton.enabled and not finetune.ui.reviewTable.visible
+    node.SetAttribute("LightMedSeg.Region", "0 8 0 8 0 8")
+    finetune.bench.panel.update()
+    assert finetune.ui.addCaseButton.enabled
 
 
 def test_structures_can_be_left_out_confirmed_absent_and_added(finetune: Finetune) -> None:
