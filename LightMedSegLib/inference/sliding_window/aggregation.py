@@ -72,13 +72,21 @@ class Flip:
     dimensions: tuple[int, ...]
     swaps: Swaps = ()
 
-    def back(self, logits: torch.Tensor) -> torch.Tensor:
+    def seen(self, x: torch.Tensor, shifts: Shape) -> torch.Tensor:
+        """The mirror image of x, padded as the mirror image of the volume would be."""
+        return self._moved(x.flip(self.dimensions), shifts, 1)
+
+    def back(self, logits: torch.Tensor, shifts: Shape) -> torch.Tensor:
         """The logits (B, classes, z, y, x) of the mirror image as those of the original."""
         order = list(range(logits.shape[1]))
         for first, second in self.swaps:
             order[first], order[second] = second, first
-        turned = logits.flip(self.dimensions)
+        turned = self._moved(logits, shifts, -1).flip(self.dimensions)
         return turned[:, order] if self.swaps else turned
+
+    def _moved(self, x: torch.Tensor, shifts: Shape, sign: int) -> torch.Tensor:
+        moved = [(dim, sign * shifts[dim - 2]) for dim in self.dimensions if shifts[dim - 2]]
+        return torch.roll(x, [shift for _, shift in moved], [dim for dim, _ in moved]) if moved else x
 
 
 def mirror_flips(axes: Sequence[str], swaps: Swaps = ()) -> list[Flip]:
@@ -89,18 +97,22 @@ def mirror_flips(axes: Sequence[str], swaps: Swaps = ()) -> list[Flip]:
 
 
 def mirrored_mean(
-    logits_of: Callable[[torch.Tensor, int], torch.Tensor], x: torch.Tensor, flips: Sequence[Flip]
+    logits_of: Callable[[torch.Tensor, int], torch.Tensor],
+    x: torch.Tensor,
+    flips: Sequence[Flip],
+    shifts: Shape = (0, 0, 0),
 ) -> torch.Tensor:
     """Mean logits of x (B, channels, z, y, x) over its mirror images, each turned back.
 
-    logits_of(mirror image, its number in flips): its logits, which may be overwritten by the next call.
+    logits_of(mirror image, its number in flips): its logits, which may be overwritten by the next call. shifts: the
+    layout's.
     """
     logits = logits_of(x, 0)
     if len(flips) == 1:
         return logits
     total = logits.clone()
     for number, flip in enumerate(flips[1:], start=1):
-        total += flip.back(logits_of(x.flip(flip.dimensions), number))
+        total += flip.back(logits_of(flip.seen(x, shifts), number), shifts)
     return total / len(flips)
 
 

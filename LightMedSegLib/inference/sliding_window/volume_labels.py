@@ -64,6 +64,7 @@ def label_volume(
     aggregation = Aggregation(layout, hand_on)
 
     windows = [volume[(slice(None), *place_of(start, layout.window))] for start in layout.starts]
+    predictor.shifts = layout.mirror_shifts
     every_logits = None if predictor.streams else predictor.in_batches(windows)
     predictor.on_share = lambda share: progress.inside(share * predictor.batch)
     for done, (start, window) in enumerate(zip(layout.starts, windows, strict=True)):

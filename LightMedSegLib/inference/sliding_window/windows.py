@@ -84,6 +84,18 @@ class Layout:
         return [(first, target - length - first) for length, target, first in sizes]
 
     @property
+    def mirror_shifts(self) -> Shape:
+        """By how many voxels (z, y, x) a flipped window moves so that its padding lies where it was.
+
+        Only along axes that one window spans; elsewhere there is no padding to speak of.
+        """
+        z, y, x = (
+            before - after if size == length else 0
+            for (before, after), size, length in zip(self.margins, self.window, self.shape, strict=True)
+        )
+        return (z, y, x)
+
+    @property
     def inside(self) -> Region:
         """The volume in the padded one."""
         return place_of(self.before, self.volume)
