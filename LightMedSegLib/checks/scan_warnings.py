@@ -12,6 +12,7 @@ from LightMedSegLib.checks.scan_facts import ScanFacts, look_at_image
 from LightMedSegLib.core.geometry import Box, Grid
 from LightMedSegLib.model.body_regions import contradicts, regions_of
 from LightMedSegLib.model.drafts import UNKNOWN_MODALITY
+from LightMedSegLib.model.locator import exceeds
 from LightMedSegLib.model.suggestion import anatomy_problem, size_text
 
 if TYPE_CHECKING:
@@ -96,18 +97,17 @@ def _resolution(scan: ScanFacts, card: ModelCard) -> Iterator[str]:
 
 
 def _extent(scan: ScanFacts, card: ModelCard, region: Sequence[int] | None) -> Iterator[str]:
-    if card.input.largest_extent is None:
+    largest = card.input.largest_extent
+    if largest is None or card.input.locator is not None:
         return
     lengths = scan.appearance.extent_mm
     if region is not None:
         x, y, z = (count * length for count, length in zip(region, scan.spacing, strict=True))
         lengths = (x, y, z)
-    # Sorted, because the axes of the volume may be in any order.
-    seen, largest = sorted(lengths), sorted(card.input.largest_extent)
-    if any(value > limit for value, limit in zip(seen, largest, strict=True)):
+    if exceeds(lengths, largest):
         yield (
-            f"The region to segment measures {size_text(seen)} mm, but the model is made for volumes of up to "
-            f"{size_text(largest)} mm; choose a region of interest around the structure."
+            f"The region to segment measures {size_text(sorted(lengths))} mm, but the model is made for volumes of up "
+            f"to {size_text(sorted(largest))} mm; choose a region of interest around the structure."
         )
 
 

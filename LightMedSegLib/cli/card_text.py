@@ -64,9 +64,8 @@ def _optional_facts(spec: InputSpec) -> list[tuple[str, str]]:
     if spec.preview_spacing is not None:
         facts.append(("Preview", f"at {_by(spec.preview_spacing)} mm (x, y, z)"))
     if spec.largest_extent is not None:
-        facts.append(
-            ("Made for", f"volumes of up to {_by(spec.largest_extent)} mm (x, y, z); give larger ones a region")
-        )
+        larger = f"{spec.locator.model} finds the places" if spec.locator else "give a region"
+        facts.append(("Made for", f"volumes of up to {_by(spec.largest_extent)} mm (x, y, z); in larger ones {larger}"))
     return facts
 
 

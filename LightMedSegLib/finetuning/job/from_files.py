@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from LightMedSegLib.core.errors import DependencyError, TrainingDataError
+from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.finetuning.job.description import JOB_FILE, RESULT_FILE, JobDescription
 from LightMedSegLib.finetuning.job.progress import steps_shown
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
@@ -152,7 +153,7 @@ def _files(cases: str | Path | None) -> Path | None:
 def _store_cases(
     job: JobDescription, files: Path, folder: Path, new_labels: Sequence[str], on_case: OnCase | None
 ) -> None:
-    from LightMedSegLib.finetuning.cases.building import build_case
+    from LightMedSegLib.finetuning.cases.building import build_case, crop_problem
     from LightMedSegLib.finetuning.cases.own_labels import make_label
     from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
     from LightMedSegLib.finetuning.cases.store import CaseStore
@@ -174,7 +175,13 @@ def _store_cases(
     if any(kept in path.resolve().parents for case in found for path in (*case.images, case.labelmap)):
         raise TrainingDataError(f"{folder} holds the cases, and this run would replace it; choose another folder.")
     # All are checked before the first is segmented, which takes a while for each.
-    present = [present_values(read_case_labels(case, read_volume(case.images[0]), labels).image) for case in found]
+    present: list[Sequence[int]] = []
+    for case in found:
+        volume = read_volume(case.images[0])
+        problem = crop_problem(model.card, Grid.of(volume), None)
+        if problem:
+            raise TrainingDataError(f"The case {case.name} is too large: {problem}")
+        present.append(present_values(read_case_labels(case, volume, labels).image))
     if not any(present):
         raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     # What an interrupted run left would be learnt from twice.

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import LightMedSegError
+from LightMedSegLib.finetuning.cases.building import crop_problem
 from LightMedSegLib.gui import settings
 from LightMedSegLib.gui.finetune.new_model_row import NewModelRow
 from LightMedSegLib.gui.finetune.region_section import RegionSection
@@ -17,10 +18,11 @@ from LightMedSegLib.gui.panel import Panel, WithCases, WithModels, WithResult, W
 from LightMedSegLib.gui.parameters import chosen_volumes
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.drafts import is_draft
-from LightMedSegLib.mrml.jobs.case_job import Review, case_job, case_of
+from LightMedSegLib.mrml.jobs.case_job import Review, case_job, case_of, segmented_box
 from LightMedSegLib.mrml.jobs.case_models import CaseModel, installed_model, new_model
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, is_unedited
+from LightMedSegLib.mrml.volumes import volume_grid
 
 
 class _Panel(Panel, WithModels, WithResult, WithRun, WithCases, WithSteps, Protocol):
@@ -71,6 +73,9 @@ class AddCaseSection:
             return _("The scan of this segmentation is not in the scene any more.")
         if None in others:
             return _("Choose a volume for every input of the model.")
+        problem = crop_problem(self.card, volume_grid(scan), segmented_box(node))
+        if problem:
+            return problem
         if panel.run.running:
             return _("Wait until the segmentation is done.")
         return ""

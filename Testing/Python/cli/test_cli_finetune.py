@@ -9,6 +9,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 from finetuning_factory import scans_in_files, slabs, tiny_model
+from model_factory import LOCATED, make_model
 from promptable_factory import make_promptable
 
 from LightMedSegLib.cli import main
@@ -127,6 +128,16 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
     (tmp_path / "out" / "result.json").unlink()
     assert main([*words, "--install"]) == 2
     assert "other settings" in capsys.readouterr().err
+
+
+def test_scans_that_are_too_large_for_a_model_of_crops_are_refused_before_any_computing(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words[words.index("--model") + 1] = str(make_model(tmp_path / "located", input=LOCATED).folder)
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert "DOE_JANE_0 is too large: Test model is fine-tuned on crops of up to 10 x 10 x 10 mm" in told
+    assert not (tmp_path / "out" / "cases").exists()
 
 
 def test_a_version_that_is_not_accepted_says_what_to_do_next(

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from finetune_bench import change_segment, table_texts
 from mrml_nodes import add_painted_segment
 from panel_bench import two_channels
@@ -14,6 +15,7 @@ from promptable_factory import make_promptable
 from scripted_finetuning import Finetune
 from stroke_marks import painted_state
 
+from LightMedSegLib.finetuning.cases import building
 from LightMedSegLib.mrml.strokes.marks import forget_marks, keep_marks
 
 
@@ -39,6 +41,19 @@ def test_without_torch_nothing_is_offered(finetune: Finetune) -> None:
     finetune.bench.panel.update()
     assert not finetune.ui.addCaseButton.enabled and not finetune.ui.finetuneButton.enabled
     assert finetune.ui.finetuneLabel.text == "Install PyTorch first (see above)."
+
+
+def test_a_result_that_is_too_large_for_a_model_of_crops_is_refused_in_words(
+    finetune: Finetune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = finetune.result()
+    monkeypatch.setattr(building, "is_located", lambda card, volume, box: box == volume.box)
+    finetune.bench.panel.update()
+    assert "is fine-tuned on crops of up to" in finetune.ui.caseSourceLabel.text
+    assert not finetune.ui.addCaseButton.enabled and not finetune.ui.reviewTable.visible
+    node.SetAttribute("LightMedSeg.Region", "0 8 0 8 0 8")
+    finetune.bench.panel.update()
+    assert finetune.ui.addCaseButton.enabled
 
 
 def test_structures_can_be_left_out_confirmed_absent_and_added(finetune: Finetune) -> None:

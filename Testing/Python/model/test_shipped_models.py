@@ -52,6 +52,22 @@ def test_the_readme_of_a_model_gives_the_figures_of_its_card(folder):
         assert card.licenses[licence] in text
 
 
+@pytest.mark.parametrize("folder", MODELS, ids=folder_name)
+def test_left_and_right_are_cleaned_up_alike_and_change_places_in_a_mirror_image(folder):
+    card = load_model(folder).card
+    values = {label.name: label.value for label in card.labels}
+    other = {"Left": "Right", "Right": "Left"}
+    sides = {
+        values[name]: values[f"{other[first]} {rest}"]
+        for name in values
+        for first, _, rest in [name.partition(" ")]
+        if first in other
+    }
+    assert dict(card.mirror_label_swaps) | {b: a for a, b in card.mirror_label_swaps} == sides
+    for step in card.postprocessing:
+        assert {sides.get(value, value) for value in step["labels"]} == set(step["labels"]), step["operation"]
+
+
 def test_the_split_of_the_hippocampus_model_is_fixed_disjoint_and_large_enough():
     split = json.loads((REPOSITORY / "Resources" / "Training" / "hippocampus-t1-mr.split.json").read_text())
     parts = [set(split[part]) for part in ("train", "validation", "test")]
