@@ -24,6 +24,9 @@ from LightMedSegLib.model import store
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+LONG_ROOMS = ("reliability", "finetuning", "training", "gui", "export", "cli")
+"""Rooms with files that take minutes of one core."""
+
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     missing = missing_package(*SLICER_ROOMS.get(module_path.parent.name, ()))
@@ -33,6 +36,12 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 def pytest_itemcollected(item: pytest.Item) -> None:
     if item.path.parent.name in SLICER_ROOMS or "slicer_runtime" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.slicer)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files come first: of several processes none has a long one left when the others have ended."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONG_ROOMS)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from panel_bench import Bench, blocks, segment_names, segmentation_nodes, shown_segments
 from panel_keys import press
+from patience import Patience
 
 from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.inference.options import SegmentOptions
@@ -310,10 +311,9 @@ def test_the_work_goes_on_although_slicers_event_loop_keeps_pythons_lock(bench: 
     sys.setswitchinterval(1000.0)
     try:
         bench.ui.segmentButton.click()
-        runner = bench.panel.logic.runner
-        for _ in range(200):
-            if runner.job is None:
-                break
+        runner, patience = bench.panel.logic.runner, Patience(20, "the end of the run")
+        while runner.job is not None:
+            patience.check()
             runner._poll()
     finally:
         sys.setswitchinterval(interval)
