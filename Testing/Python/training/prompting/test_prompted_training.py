@@ -181,7 +181,8 @@ def test_training_without_cases_is_refused_in_words() -> None:
 
 
 def test_a_run_gives_a_promptable_model_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    settings, cases, said = prompting(), mixed_cases(), []
+    settings, cases = prompting(), mixed_cases()
+    said: list[str] = []
     write_prepared(tmp_path / "prepared", cases, settings)
     names = [case.name for case in cases]
     split = Split(tuple(sorted(names[1:])), (names[0],), ())
@@ -193,6 +194,6 @@ def test_a_run_gives_a_promptable_model_and_goes_on_from_its_checkpoint(tmp_path
     assert "Resumed at step 1." in said and any("wrong masks: Dice of round 0 to 2" in line for line in said)
     model = load_model(tmp_path / "out" / "model")
     assert model.card.promptable and model.build_network().in_channels == 5
-    assert "prompting" in model.card.training["configuration"]
+    assert "prompting" in (model.card.training["configuration"] or {})
     stored = json.loads((tmp_path / "out" / "configuration.json").read_text(encoding="utf-8"))
     assert stored["prompting"]["active"]
