@@ -11,6 +11,7 @@ import torch
 from training_factory import CPU, configuration, content, prepared_cases
 
 from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.interaction.prompt_values import NEWEST
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.losses import SegmentationLoss
 from LightMedSegLib.learning.prepared_case import PreparedCase, write_prepared
@@ -22,7 +23,7 @@ from LightMedSegLib.training.prompting.objects import CaseOnDevice, find_objects
 from LightMedSegLib.training.prompting.painting import Painter
 from LightMedSegLib.training.prompting.regions import connected, region
 from LightMedSegLib.training.prompting.source import PromptedObjects
-from LightMedSegLib.training.prompting.user import NEWEST, Prompts, SimulatedUser, answered
+from LightMedSegLib.training.prompting.user import Prompts, SimulatedUser, answered
 from LightMedSegLib.training.run import run_training
 from LightMedSegLib.training.split import Split
 
