@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from correct_bench import CorrectBench
 from finetune_bench import MODEL, FinetuneBench
 from panel_bench import MODULE_FILE, Bench, equip
 from scripted_finetuning import Finetune
@@ -21,6 +22,28 @@ def bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Bench]:
     yield made
     made.segment.seconds = 0
     panel.logic.cancel()
+
+
+@pytest.fixture
+def correct(bench: Bench) -> Iterator[CorrectBench]:
+    """The panel's section Correct with a stub for the network."""
+    yield CorrectBench(bench)
+    bench.panel.correct.close()
+
+
+@pytest.fixture
+def view(bench: Bench) -> Any:
+    """A widget of the main window outside the panel, as a slice view is one."""
+    import slicer
+    from PySide6 import QtCore, QtWidgets
+
+    made = QtWidgets.QLineEdit(slicer.util.mainWindow()._checked())
+    made.setReadOnly(True)
+    made.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+    made.show()
+    bench.session.process_events()
+    yield made
+    made.deleteLater()
 
 
 @pytest.fixture

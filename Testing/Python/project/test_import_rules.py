@@ -62,6 +62,8 @@ LIGHT_MODULES = [
     "LightMedSegLib.evaluation.comparison",
     "LightMedSegLib.core.devices",
     "LightMedSegLib.finetuning.job.from_files",
+    "LightMedSegLib.interaction.completer",
+    "LightMedSegLib.interaction.session",
     "LightMedSegLib.io.input_volumes",
     "LightMedSegLib.interaction.completer",
     "LightMedSegLib.interaction.prompt_file",
