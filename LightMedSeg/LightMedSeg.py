@@ -145,6 +145,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.result.forget()
         self.correct.close()
         self.finetune.close()
+        self.autosave.close()
         self.steps.close()
         self.result.close()
         self.logic.close()

@@ -11,6 +11,7 @@ import numpy as np
 from LightMedSegLib.checks.scan_facts import ScanFacts, look_at_image
 from LightMedSegLib.core.geometry import Box, Grid
 from LightMedSegLib.model.body_regions import contradicts, regions_of
+from LightMedSegLib.model.drafts import UNKNOWN_MODALITY
 from LightMedSegLib.model.suggestion import anatomy_problem, size_text
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _modality(scan: ScanFacts, name: str, card: ModelCard) -> Iterator[str]:
     guessed_mr = found == "MR" and not scan.recorded
     if card.modality == "CT" and not scan.negative and (guessed_mr or found in ("", "CT")):
         yield f"{name} does not look like CT (no negative values), but the model was trained on CT."
-    elif found not in ("", card.modality) and not guessed_mr:
+    elif found not in ("", card.modality) and not guessed_mr and card.modality != UNKNOWN_MODALITY:
         yield f"{name} looks like {found}, but the model was trained on {card.modality}."
 
 

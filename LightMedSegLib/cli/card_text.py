@@ -28,6 +28,7 @@ def card_text(model: Model) -> str:
     facts = [
         ("Model", f"{card.title} ({card.identifier})"),
         ("Description", card.description),
+        *([("Kind", "promptable: it completes what a person marks")] if card.promptable else []),
         ("Made from", f"{card.parent.name}@{card.parent.version}" if card.parent else "scratch"),
         ("Created", card.created),
         ("Input", f"{card.modality}, {card.body_region}; {', '.join(channel.name for channel in spec.channels)}"),

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import slicer
 
+from LightMedSegLib.gui.correct.autosave_line import AutosaveLine
 from LightMedSegLib.gui.correct.section import CorrectSection
 from LightMedSegLib.gui.finetune.add_case_section import AddCaseSection
 from LightMedSegLib.gui.finetune.cases_section import CasesSection
@@ -23,7 +24,7 @@ from LightMedSegLib.gui.settings_section import SettingsSection
 from LightMedSegLib.gui.torch_section import TorchSection
 from LightMedSegLib.gui.widgets.shortcuts import Shortcuts
 
-_PARTS = ("Result", "Correct", "FineTune", "Advanced")
+_PARTS = ("Result", "Autosave", "Correct", "FineTune", "Advanced")
 """Files of the sections, from top to bottom. Tab goes from widget to widget in the order in which they are added."""
 
 
@@ -47,6 +48,7 @@ class WholePanel(Panel, Protocol):
     suggestion: SuggestionButton
     result: ResultSection
     run: RunSection
+    autosave: AutosaveLine
     correct: CorrectSection
     steps: FinetuneSteps
     cases: CasesSection
@@ -64,6 +66,7 @@ def add_sections(panel: WholePanel) -> None:
     panel.suggestion = SuggestionButton(panel)
     panel.result = ResultSection(panel)
     panel.run = RunSection(panel)
+    panel.autosave = AutosaveLine(panel)
     panel.correct = CorrectSection(panel)
     panel.steps = FinetuneSteps(panel)
     panel.cases = CasesSection(panel)
@@ -82,6 +85,7 @@ def show_segmentation(panel: WholePanel) -> None:
     panel.result.show()
     panel.settings.show()
     panel.run.show()
+    panel.autosave.show()
     panel.correct.show()
 
 

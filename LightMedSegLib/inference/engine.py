@@ -24,6 +24,7 @@ from LightMedSegLib.inference.result import STAGES, Segmentation
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.io.input_volumes import input_volumes
+from LightMedSegLib.model.drafts import refuse_draft
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.io.input_volumes import InputVolume
     from LightMedSegLib.model.card import InputSpec, ModelCard
     from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.promptable import refuse_promptable
 
 ROI_MARGIN_MM = 10.0
 """The network sees this much around a region of interest, so that structures at its border have surroundings."""
@@ -73,12 +75,15 @@ class Engine:
 
     cpu_path: how the network is computed on the processor, one of network.cpu.choice.CPU_PATHS.
 
-    Raises ModelPackageError for a model that does not exist or is damaged, DeviceError for an impossible device.
+    Raises ModelPackageError for a model that does not exist, is damaged, is not trained or needs prompts, DeviceError
+    for an impossible device.
     Calls from several threads take turns.
     """
 
     def __init__(self, model: str | Path | Model, device: str = "auto", cpu_path: str = "auto"):
         self.model = resolved(model)
+        refuse_draft(self.model.card)
+        refuse_promptable(self.model.card)
         self.device = select_device(device)
         self._networks = LoadedNetworks(self.model, cpu_path)
         self._turn = threading.Lock()

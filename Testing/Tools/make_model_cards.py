@@ -61,6 +61,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _section(card: ModelCard) -> str:
     spec = card.input
     facts = [
+        *([["kind", "promptable: it completes what a person marks"]] if card.promptable else []),
         ["version", f"{card.version}, {card.created}{_made_from(card)}"],
         ["input", f"{', '.join(channel.name for channel in spec.channels)}; {card.modality}, {card.body_region}"],
         ["grid that the network sees", f"{_by(spec.spacing)} mm (x, y, z), {spec.orientation}"],

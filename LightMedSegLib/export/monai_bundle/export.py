@@ -9,6 +9,7 @@ from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.export.monai_bundle.configuration import PACKAGE, inference, metadata
 from LightMedSegLib.export.monai_bundle.sources import copied_sources
 from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.promptable import refuse_promptable
 from LightMedSegLib.storage.atomic_files import atomic_folder
 
 _MODULES = ["export.monai_bundle.parts", "network"]
@@ -39,10 +40,11 @@ def export_monai_bundle(model: Model, folder: str | Path) -> None:
     """Write model as a bundle into folder, which must not exist yet; complete or not at all.
 
     Raises OutputError if folder exists or cannot be written, DependencyError without torch, ModelPackageError for a
-    damaged model.
+    damaged model and for a promptable one.
     """
     folder = Path(folder)
     check_bundle_path(folder)
+    refuse_promptable(model.card, "be a MONAI bundle")
     network = model.build_network()
     import torch
 

@@ -17,6 +17,7 @@ from LightMedSegLib.finetuning.cases.record import BaselineDice, CaseRecord, inp
 from LightMedSegLib.finetuning.cases.same_scan import array_hash, volume_hash
 from LightMedSegLib.finetuning.cases.stored_case import StoredCase
 from LightMedSegLib.io.labelmaps.values import as_labelmap, check_known
+from LightMedSegLib.model.drafts import is_draft
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -55,7 +56,7 @@ def build_case(
         reviewed: bool (z, y, x) on the volume's grid, the reviewed voxels; None for all.
         roi: the region that was segmented, as for :func:`LightMedSegLib.inference.segmentation.segment`.
         prediction: the untouched prediction on the volume's grid; None to segment the volume now. Its Dice with the
-            correction is the baseline Dice of the record.
+            correction is the baseline Dice of the record; a draft has none.
         device: for that prediction.
 
     The case contains only the reviewed part with a margin of half a patch. Raises TrainingDataError for a correction
@@ -73,7 +74,9 @@ def build_case(
     values = tuple(sorted(reviewed_labels if reviewed_labels is not None else labels))
     truth = _checked_values(correction, grid, labels, values, absent)
     mask = _reviewed_mask(reviewed, roi, grid)
-    trial = _baseline_dice(images, truth, mask, model, values, labels, roi, prediction, device)
+    trial = None
+    if not is_draft(model.card):
+        trial = _baseline_dice(images, truth, mask, model, values, labels, roi, prediction, device)
     seen = grow_box(clip_box(roi, grid), ROI_MARGIN_MM, grid) if roi is not None else None
     prepared = prepare_volume(images, model.card.input, seen)
     own = prepared.grid_map.model

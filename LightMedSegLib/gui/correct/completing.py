@@ -39,11 +39,12 @@ _GONE = "The segment that was being completed is not there any more."
 class Completing:
     """Follows the Segment Editor's selection, and its strokes.
 
-    tell(text): called with each new status, one sentence or "".
+    tell(text): called with each new status, one sentence or "". on_change(voxels): called when a segment was changed.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self.correction: SegmentCorrection | None = None
+        self.on_change: Callable[[SegmentVoxels], None] = lambda voxels: None
         self._tell = tell
         self._completer: Promptable | None = None
         self._runner = Runner()
@@ -139,6 +140,7 @@ class Completing:
         taken = correction.take(news)
         if taken is None:
             return
+        self.on_change(correction.voxels)
         if taken.kind is not Kind.STROKE or self._queue.is_outdated_by(taken.strokes):
             # What is being computed began from voxels that are no longer so; its stroke is still first in the queue.
             self._runner.cancel()
@@ -233,6 +235,7 @@ class Completing:
             return
         done = correction.accept(stroke, change, self._overwritten(correction), self._watch.writing)
         self._parking.take_completion()
+        self.on_change(correction.voxels)
         self._queue.drop_first()
         self._tell(completion_text(done, correction.session.grid))
 

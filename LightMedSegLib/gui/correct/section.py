@@ -12,7 +12,7 @@ from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.gui import settings
 from LightMedSegLib.gui.correct.clicks import Clicks
 from LightMedSegLib.gui.correct.completing import Completing
-from LightMedSegLib.gui.panel import Panel, WithResult
+from LightMedSegLib.gui.panel import Panel, WithAutosave, WithResult
 from LightMedSegLib.interaction.completer import Completer
 from LightMedSegLib.mrml.strokes.new_structure import new_segmentation
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MESSAGE_MILLISECONDS = 5000
 
 
-class _Panel(Panel, WithResult, Protocol):
+class _Panel(Panel, WithResult, WithAutosave, Protocol):
     """The panel with the sections that this one asks."""
 
 
@@ -38,6 +38,7 @@ class CorrectSection:
         self.make_completer: Callable[[], Promptable] = lambda: Completer(device=settings.device())
         self.on_deciding: Callable[[bool], None] = lambda deciding: None
         self.completing = Completing(self._show_completing)
+        self.completing.on_change = panel.autosave.changed
         self.clicks = Clicks(self._show_clicks)
         self._made: Any = None
         ui = panel.ui
@@ -86,9 +87,11 @@ class CorrectSection:
 
     def accept(self) -> None:
         """Keep the structure that is being made."""
+        structure = self.clicks.structure
         self.clicks.accept()
-        if not self.clicks.active:
+        if structure is not None and not self.clicks.active:
             self._made = None
+            self._panel.autosave.changed(structure.voxels)
         self._decided()
 
     def discard(self) -> bool:

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 State = Mapping[str, NDArray[Any]]
 """What CorrectionSession.state() returns, with "completed_boxes" (n, 3, 2): where the network completed strokes."""
 
-_ROLE = "LightMedSeg.Marks"
+MARKS_ROLE = "LightMedSeg.Marks"
 _FORMAT = "LightMedSeg marks 1"
 _MOST_BYTES = 2**28
 
 
 def keep_marks(segmentation_node: Any, segment_id: str, state: State | None) -> None:
     """Store the marks of a segment in the scene; None removes them."""
-    node = segmentation_node.GetNodeReference(_ROLE)
+    node = segmentation_node.GetNodeReference(MARKS_ROLE)
     segments = _segments(node)
     if state is None:
         if segments.pop(segment_id, None) is None:
@@ -38,14 +38,14 @@ def keep_marks(segmentation_node: Any, segment_id: str, state: State | None) -> 
         node.SetName(scene.GenerateUniqueName(f"{segmentation_node.GetName()} marks"))
         node.SetHideFromEditors(True)
         node = scene.AddNode(node)
-        segmentation_node.SetNodeReferenceID(_ROLE, node.GetID())
+        segmentation_node.SetNodeReferenceID(MARKS_ROLE, node.GetID())
     node.SetText(json.dumps({"format": _FORMAT, "segments": segments}))
 
 
 def kept_marks(segmentation_node: Any) -> dict[str, dict[str, NDArray[Any]]]:
     """The marks of each segment by its identifier; damaged ones are left out."""
     found = {}
-    for segment_id, packed in _segments(segmentation_node.GetNodeReference(_ROLE)).items():
+    for segment_id, packed in _segments(segmentation_node.GetNodeReference(MARKS_ROLE)).items():
         try:
             found[segment_id] = {name: _unpacked(item) for name, item in packed.items()}
         except (KeyError, TypeError, ValueError, AttributeError, zlib.error):
@@ -56,7 +56,7 @@ def kept_marks(segmentation_node: Any) -> dict[str, dict[str, NDArray[Any]]]:
 
 def forget_marks(segmentation_node: Any) -> None:
     """Remove the marks of all segments from the scene."""
-    node = segmentation_node.GetNodeReference(_ROLE)
+    node = segmentation_node.GetNodeReference(MARKS_ROLE)
     if node is not None and node.GetScene() is not None:
         node.GetScene().RemoveNode(node)
 

@@ -102,6 +102,8 @@ def test_modality_by_headers_counts_more_than_intensities() -> None:
     assert "looks like CT, but" in warned(with_tags(crop, "CT"), HIPPOCAMPUS)
     assert "looks like CT, but" in warned(neck_scan(), BRAIN)
     assert "looks like MR, but" in warned(with_tags(crop, "MR"), NECK_CT)
+    of_anything = dataclasses.replace(HIPPOCAMPUS, modality="OT")
+    assert "but the model was trained on" not in warned(with_tags(crop, "PT"), of_anything)
     assert "does not look like CT (no negative values)" in warned(crop, NECK_CT)
 
 

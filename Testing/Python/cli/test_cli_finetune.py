@@ -9,6 +9,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 from finetuning_factory import slabs, tiny_model
+from promptable_factory import promptable_model
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
@@ -145,3 +146,36 @@ def test_a_version_that_is_not_accepted_says_what_to_do_next(
     shown = capsys.readouterr().out
     assert "Not accepted.\nWhat to do next:\n- " in shown and "- Add corrected scans: 2 scans are" in shown
     assert "lightmedseg models use test-model@1.1.0-tuned.1 --force" in shown
+
+
+def test_a_new_model_is_made_of_segmented_scans_alone(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words[2] = str(promptable_model(tmp_path / "promptable").folder)
+    new = [*words, "--new-model", "My layers", "--new-label", "Low", "--new-label", "High"]
+    assert main([*new, "--install"]) == 0
+    shown = capsys.readouterr().out
+    assert "It is the first version, so there is no other to compare it with." in shown
+    assert "Each of the 2 scans was tested by a training on the others." in shown
+    card = load_model(ModelStore().find("my-layers@1.0.0-tuned.1").folder).card
+    assert [label.name for label in card.labels] == ["Low", "High"] and card.in_channels == 1
+    assert main([*new[:5], "--out", str(tmp_path / "again"), *new[7:], "--install"]) == 2
+    assert "There is a model my-layers already" in capsys.readouterr().err
+
+
+def test_a_new_model_without_names_or_scans_and_a_command_without_a_model_are_refused(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promptable = str(promptable_model(tmp_path / "promptable").folder)
+    for changed, reason in (
+        ([*words[:2], promptable, *words[3:], "--new-model", "x"], "Name the structures of the new model"),
+        (["finetune", "--model", promptable, "--new-model", "x", "--out", words[6]], "needs its segmented scans"),
+        ([words[0], *words[3:]], "Choose the model that is fine-tuned (--model), or name a new one (--new-model)."),
+        ([words[0], *words[3:], "--new-model", "x", "--new-label", "y"], "There is no model 'interactive'"),
+        (
+            [*words[:2], promptable, *words[3:], "--new-model", "?", "--new-label", "y"],
+            "needs a name with Latin letters",
+        ),
+    ):
+        assert main(changed) == 2
+        assert reason in capsys.readouterr().err

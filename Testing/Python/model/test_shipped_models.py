@@ -40,10 +40,12 @@ def test_a_shipped_model_is_small_complete_and_intact(folder):
 def test_the_readme_of_a_model_gives_the_figures_of_its_card(folder):
     card = load_model(folder).card
     text = (folder / "README.md").read_text(encoding="utf-8")
-    tests = {part: figures for part, figures in card.metrics.items() if part == "test" or part.startswith("malc2012")}
+    # Of the promptable model the benchmark of prompts gives the figures of test cases.
+    own = "validation" if card.promptable else "test"
+    tests = {part: figures for part, figures in card.metrics.items() if part == own or part.startswith("malc2012")}
     assert tests
     for part, figures in tests.items():
-        means = figures["dice"] if part == "test" else {part: figures["dice_mean"]}
+        means = figures["dice"] if part == own else {part: figures["dice_mean"]}
         for name, dice in means.items():
             assert f"{dice:.3f}" in text, f"{name}: {dice:.3f} is not in README.md"
     for licence in ("weights", "data"):
