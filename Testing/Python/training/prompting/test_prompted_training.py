@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from LightMedSegLib.interaction.prompt_values import NEWEST
 from training_factory import CPU, configuration, content, prepared_cases
 
 from LightMedSegLib.core.errors import TrainingDataError
-from LightMedSegLib.interaction.prompt_values import NEWEST
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.losses import SegmentationLoss
 from LightMedSegLib.learning.prepared_case import PreparedCase, write_prepared
