@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Box, Grid, Region, bounding_box, box_of, region_of, union_box
-from LightMedSegLib.interaction.encoding import POINT_RADIUS
+from LightMedSegLib.interaction.prompt_values import POINT_RADIUS
 from LightMedSegLib.interaction.rules import connected
 from LightMedSegLib.interaction.strokes import Stroke
 from LightMedSegLib.interaction.window import Window
@@ -16,9 +14,10 @@ from LightMedSegLib.interaction.window import Window
 FILLED = 0.8
 """The share of a window's length that the known part of an object may fill."""
 
-COARSER = 2.0
-"""How many times larger the next window is, if the object reaches the faces of the present one."""
+COARSER, MUCH_COARSER = 1.5, 2.0
+"""How many times larger the next window is if the object reaches faces of the present one, and if two are opposite."""
 
+_SLICE_POINTS = 24
 _REACH = 5
 _LOOKS = (1, 2, 4, 8)
 
@@ -27,14 +26,18 @@ def first_window(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid, size: int)
     """Return the window around the stroke and the part of mask beside it, not finer than the volume.
 
     Of an object without such a part, the width of the stroke tells how large it is: large objects get large brushes.
+    What is painted in one slice counts as a part of the object's cross section.
     size: grid points along each axis.
     """
     beside = part_beside(stroke, mask, grid, size)
     box = union_box(stroke.box, beside or stroke.box)
     spacing = max(min(grid.spacing), _lengths(box, grid)[-1] / (FILLED * size))
     if beside is None:
-        spacing = max(spacing, _lengths(stroke.box, grid)[1] / (2 * POINT_RADIUS + 1))
-    return Window(grid, _middle(box), spacing, size)
+        whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
+        thinnest, width, _ = _lengths(stroke.box, grid)
+        points = 2 * POINT_RADIUS + 1 if thinnest >= width / 2 else _SLICE_POINTS
+        spacing = max(spacing, min(width / points, _lengths(whole, grid)[-1] / (FILLED * size)))
+    return Window.around(box, grid, spacing, size)
 
 
 def coarser_window(window: Window, reached: Region) -> Window | None:
@@ -42,12 +45,14 @@ def coarser_window(window: Window, reached: Region) -> Window | None:
 
     Faces outside the volume do not count.
     """
-    cut = False
-    for part, inside in zip(reached, window.inside, strict=True):
-        cut |= part.start == 0 == inside.start or part.stop == window.size == inside.stop
-    if not cut:
+    cut = [
+        (part.start == 0 == inside.start, part.stop == window.size == inside.stop)
+        for part, inside in zip(reached, window.inside, strict=True)
+    ]
+    if not any(map(any, cut)):
         return None
-    return replace(window, centre=_middle(window.box_of(reached)), spacing=window.spacing * COARSER)
+    factor = MUCH_COARSER if any(map(all, cut)) else COARSER
+    return Window.around(window.box_of(reached), window.volume, window.spacing * factor, window.size)
 
 
 def finer_window(window: Window, stroke: Stroke, finer_from: float) -> Window | None:
@@ -61,7 +66,7 @@ def finer_window(window: Window, stroke: Stroke, finer_from: float) -> Window | 
     spacing = max(finest, _lengths(stroke.box, window.volume)[-1] / (FILLED * window.size))
     if spacing * finer_from >= window.spacing:
         return None
-    return replace(window, centre=_middle(stroke.box), spacing=spacing)
+    return Window.around(stroke.box, window.volume, spacing, window.size)
 
 
 def part_beside(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid, size: int) -> Box | None:
@@ -110,8 +115,3 @@ def _near(stroke: Stroke, box: Box, steps: list[int], shape: tuple[int, ...]) ->
 def _lengths(box: Box, grid: Grid) -> list[float]:
     """The box's lengths in mm, the shortest first."""
     return sorted((last - first) * mm for (first, last), mm in zip(box, grid.spacing, strict=True))
-
-
-def _middle(box: Box) -> tuple[float, float, float]:
-    x, y, z = ((first + last - 1) / 2 for first, last in box)
-    return (x, y, z)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from correction_bench import OBLIQUE, ball_mask, ball_volume
-from promptable_factory import make_promptable
+from prompt_model_factory import make_promptable
 from stub_completer import StubCompleter
 
 from LightMedSegLib.cli import main

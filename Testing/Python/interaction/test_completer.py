@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from model_factory import make_model
-from promptable_factory import make_promptable
+from prompt_model_factory import make_promptable
 
 from LightMedSegLib.core.errors import CancelledError, DeviceError, ModelPackageError
 from LightMedSegLib.core.progress import CancelToken

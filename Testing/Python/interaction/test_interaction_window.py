@@ -8,11 +8,18 @@ import SimpleITK as sitk
 from correction_bench import ball_mask, ball_volume
 
 from LightMedSegLib.core.geometry import Grid
-from LightMedSegLib.interaction.encoding import DECAY, OLDEST, POINT_RADIUS
 from LightMedSegLib.interaction.prompt_channels import prompt_channels
+from LightMedSegLib.interaction.prompt_values import DECAY, OLDEST, POINT_RADIUS
 from LightMedSegLib.interaction.strokes import Stroke
 from LightMedSegLib.interaction.window import Window
-from LightMedSegLib.interaction.zoom import COARSER, coarser_window, finer_window, first_window, part_beside
+from LightMedSegLib.interaction.zoom import (
+    COARSER,
+    MUCH_COARSER,
+    coarser_window,
+    finer_window,
+    first_window,
+    part_beside,
+)
 
 GRID = Grid.of(ball_volume())
 
@@ -119,9 +126,19 @@ def test_the_first_window_is_not_finer_than_the_volume_and_fits_the_object() -> 
     empty = np.zeros(GRID.shape, dtype=bool)
     stroke = Stroke.ball(True, (24, 20, 16), 1.0, GRID)
     assert first_window(stroke, empty, GRID, 96).spacing == 1.0
-    assert first_window(Stroke.ball(True, (24, 20, 16), 10.0, GRID), empty, GRID, 96).spacing == pytest.approx(21 / 5)
     small = first_window(stroke, ball_mask(), GRID, 16)
     assert small.spacing * 16 >= 19 and np.allclose(small.centre, (24, 20, 16), atol=1)
+
+
+def test_a_large_brush_is_for_a_large_object_and_a_cross_section_shows_its_size() -> None:
+    grid = Grid((300, 300, 300), (1.0, 1.0, 1.0), (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    empty = np.zeros(grid.shape, dtype=bool)
+    ball = Stroke.ball(True, (150, 150, 150), 5.0, grid)
+    assert first_window(ball, empty, grid, 96).spacing == pytest.approx(11 / 5)
+    section = Stroke(True, ((120, 168), (130, 178), (150, 151)), np.ones((1, 48, 48), dtype=bool))
+    assert first_window(section, empty, grid, 96).spacing == pytest.approx(48 / 24)
+    huge = Stroke.ball(True, (150, 150, 150), 60.0, grid)
+    assert first_window(huge, empty, grid, 96).spacing * 96 < 400
 
 
 def test_only_the_part_of_the_mask_beside_the_stroke_counts() -> None:
@@ -146,6 +163,8 @@ def test_a_window_grows_only_where_the_object_is_cut_inside_the_volume() -> None
     assert coarser_window(window, inside) is None
     cut = coarser_window(window, (slice(0, 14), slice(2, 14), slice(2, 14)))
     assert cut is not None and cut.spacing == COARSER
+    cut = coarser_window(window, (slice(0, 16), slice(2, 14), slice(2, 14)))
+    assert cut is not None and cut.spacing == MUCH_COARSER
     at_border = Window(GRID, (7.5, 20, 16), 1.0, 16)
     assert at_border.inside[2].start == 0
     whole = Window(Grid.of(sitk.Image(16, 16, 16, sitk.sitkUInt8)), (8, 8, 8), 1.0, 32)
@@ -155,6 +174,6 @@ def test_a_window_grows_only_where_the_object_is_cut_inside_the_volume() -> None
 def test_a_coarse_window_is_followed_by_a_fine_one_around_the_stroke() -> None:
     stroke = Stroke.ball(True, (30, 20, 16), 1.0, GRID)
     fine = finer_window(Window(GRID, (8, 20, 16), 4.0, 96), stroke, 1.5)
-    assert fine is not None and fine.spacing == 1.0 and fine.centre == (30, 20, 16)
+    assert fine is not None and fine.spacing == 1.0 and fine.centre == (30.5, 20.5, 16.5)
     assert finer_window(Window(GRID, (8, 20, 16), 1.5, 96), stroke, 1.5) is None
     assert finer_window(Window(GRID, (8, 20, 16), 4.0, 2), stroke, 1.5) is not None

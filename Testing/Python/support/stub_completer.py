@@ -20,7 +20,7 @@ class StubCompleter:
         self.size, self.reach, self.tolerance, self.calls = size, reach, tolerance, 0
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
-        """There is nothing to load."""
+        """Nothing has to be loaded."""
 
     def probability(
         self,
