@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def normalize_window(image: torch.Tensor) -> torch.Tensor:
     import torch
 
     sample = image[..., ::_STRIDE, ::_STRIDE, ::_STRIDE].flatten(1)
-    knots = torch.quantile(sample, torch.tensor(_KNOTS, device=image.device, dtype=image.dtype), dim=1)
+    knots = torch.quantile(sample, _knots(image.device, image.dtype), dim=1)
     values = knots[:, :, None, None, None, None]
     lowest, highest = values[0], values[-1]
     result = 0.5 * _ramp(image, lowest, highest)
@@ -66,6 +67,14 @@ def normalize_window(image: torch.Tensor) -> torch.Tensor:
         result = result + 0.5 * share * _ramp(image, values[number], values[number + 1])
     result = result - result.mean(dim=_SPATIAL, keepdim=True)
     return result / result.std(dim=_SPATIAL, keepdim=True).clamp(min=1e-6)
+
+
+@functools.cache
+def _knots(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """Return the quantiles on device; copying them there in each call would wait for the device."""
+    import torch
+
+    return torch.tensor(_KNOTS, device=device, dtype=dtype)
 
 
 def _ramp(image: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:

@@ -20,7 +20,8 @@ class PromptingSection:
     mask, to be corrected. extent: the fraction of the window's edge that an object extends over. parts, unions: samples
     whose object is a part of a structure, or several structures. labelmap_share, region_share, shape_share: samples
     from images made of labelmaps, from regions of even brightness of real images, and from synthetic shapes; the rest
-    are the labelled structures of real images. keep_weight: weight of the loss where the given mask is right.
+    are the labelled structures of real images. keep_weight: weight of the loss where a mask under correction is
+    right. forgotten_mask: how often the mask of the last round is withheld, if it is not under correction.
     """
 
     active: bool = False
@@ -34,5 +35,6 @@ class PromptingSection:
     region_share: Probability = 0.2
     shape_share: Probability = 0.25
     keep_weight: float = 1.0
+    forgotten_mask: Probability = 0.3
     validation_objects: PositiveInt = 24
     validation_rounds: PositiveInt = 5

@@ -47,9 +47,15 @@ class PromptingLoss(torch.nn.Module):
         return total + self._keep_weight * (entropy * share).sum() / share.sum().clamp(min=_SMOOTH)
 
 
-def labels_with_kept(target: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return the labels int64 (B, z, y, x) of target for a network that is given mask, both bool (B, 1, z, y, x)."""
+def labels_with_kept(target: torch.Tensor, mask: torch.Tensor, corrects: torch.Tensor) -> torch.Tensor:
+    """Return the labels int64 (B, z, y, x) of target for a network that is given mask, both bool (B, 1, z, y, x).
+
+    corrects: bool (B,), samples of which the right parts of the mask are to be kept.
+    """
     given = mask.float()
-    spread = functional.max_pool3d(torch.cat([given, 1 - given], dim=1), _NEAR, 1, _NEAR // 2) > 0
-    near = spread.all(dim=1, keepdim=True)
-    return (target + KEPT * (near & (mask == target)))[:, 0].long()
+    spread = torch.cat([given, 1 - given], dim=1)
+    for kernel in ((_NEAR, 1, 1), (1, _NEAR, 1), (1, 1, _NEAR)):
+        spread = functional.max_pool3d(spread, kernel, 1, [size // 2 for size in kernel])
+    near = (spread > 0).all(dim=1, keepdim=True)
+    kept = near & (mask == target) & corrects[:, None, None, None, None]
+    return (target + KEPT * kept)[:, 0].long()

@@ -15,12 +15,15 @@ _WALL = 2.0
 """Brightness that parts inside from outside: a path across such a wall is longer than _CUT_OFF."""
 _CUT_OFF = 6.0
 _WINDING_SWEEPS = 4
+_BALLS = 0.3
+_BALL_CONTRAST = 2.0
+_LARGEST = 0.12
 
 
 def region(image: torch.Tensor, generator: torch.Generator, random: np.random.Generator) -> torch.Tensor:
     """Return a region, bool (1, 1, z, y, x), of a normalised image (1, 1, z, y, x).
 
-    Half of the regions are geodesic balls, half are the voxels of similar brightness that are joined to the seed.
+    Most are the voxels of similar brightness that are joined to the seed, the others are geodesic balls.
     """
     small = functional.avg_pool3d(functional.avg_pool3d(image, 2), 3, stride=1, padding=1, count_include_pad=False)
     change = functional.max_pool3d(small, 3, 1, 1) + functional.max_pool3d(-small, 3, 1, 1)
@@ -29,12 +32,13 @@ def region(image: torch.Tensor, generator: torch.Generator, random: np.random.Ge
     near = noise * _middle(small) - change - 0.5 * (small < -0.9)
     seeds = torch.zeros_like(small, dtype=torch.bool)
     seeds.view(-1)[near.flatten().argmax(dim=0, keepdim=True)] = True
-    grown_on = small
-    if random.random() < 0.5:
+    ball = random.random() < _BALLS
+    grown_on = _BALL_CONTRAST * small
+    if not ball:
         own = torch.where(seeds, small, 0.0).sum()
         grown_on = _WALL * ((small - own).abs() < random.uniform(0.15, 0.7)).float()
     distance = geodesic_distance(grown_on[:, 0], seeds)
-    share = float(np.exp(random.uniform(np.log(0.002), np.log(0.2))))
+    share = float(np.exp(random.uniform(np.log(0.002), np.log(0.06)))) if ball else _LARGEST
     stride = max(1, distance.numel() // _CANDIDATES)
     limit = torch.quantile(distance.flatten()[::stride], share).clamp(max=_CUT_OFF)
     found = (distance <= limit).float()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from LightMedSegLib.interaction.encoding import with_prompts
+from LightMedSegLib.learning.augmentation.random_values import chosen
 from LightMedSegLib.learning.augmentation.spatial import Batch
 from LightMedSegLib.learning.batch_source import BatchSource
 from LightMedSegLib.learning.configuration import TrainingConfiguration
@@ -60,8 +61,11 @@ class PromptedObjects(BatchSource):
         self._rounds_left[places] = random.integers(low, high + 1, count)
         earlier = self._prompts
         self._prompts = self._user(self._target, self._mask, earlier.include, earlier.exclude, self._generator)
-        images = with_prompts(self._image, self._mask.float(), self._prompts.include, self._prompts.exclude)
-        return Batch(images, labels_with_kept(self._target, self._mask), self._labelled)
+        # Without its mask a network has to learn what all prompts say together.
+        forgotten = chosen(self._generator, self._batch, self._settings.forgotten_mask)[:, 0] & ~self._corrects
+        shown = self._mask & ~forgotten[:, None, None, None, None]
+        images = with_prompts(self._image, shown.float(), self._prompts.include, self._prompts.exclude)
+        return Batch(images, labels_with_kept(self._target, shown, self._corrects), self._labelled)
 
     def record(self, count: int) -> None:
         """Do nothing: what is drawn on the processor cannot be recorded as a CUDA graph."""
@@ -72,15 +76,15 @@ class PromptedObjects(BatchSource):
         self._mask = answered(logits, self._mask, self._prompts, self._corrects)
 
     def _begin(self, places: np.ndarray, sample: Sample) -> None:
-        chosen = torch.from_numpy(places)
+        where = torch.from_numpy(places)
         corrects = torch.tensor(sample.corrects)
         if self._device.type == "cuda":
-            chosen = chosen.pin_memory().to(self._device, non_blocking=True)
+            where = where.pin_memory().to(self._device, non_blocking=True)
             corrects = corrects.pin_memory().to(self._device, non_blocking=True)
-        self._image[chosen], self._target[chosen], self._mask[chosen] = sample.image, sample.target, sample.mask
-        self._prompts.include[chosen] = 0.0
-        self._prompts.exclude[chosen] = 0.0
-        self._corrects[chosen] = corrects
+        self._image[where], self._target[where], self._mask[where] = sample.image, sample.target, sample.mask
+        self._prompts.include[where] = 0.0
+        self._prompts.exclude[where] = 0.0
+        self._corrects[where] = corrects
 
     def _make(self, cases: torch.Tensor, generator: torch.Generator) -> Batch:
         raise NotImplementedError("The batches of prompted objects depend on the steps before.")
