@@ -21,9 +21,8 @@ from LightMedSegLib.core.geometry import (
     with_neighbours,
 )
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.interaction.encoding import NEWEST
 from LightMedSegLib.interaction.local_edges import with_local_edges
-from LightMedSegLib.interaction.prompt_channels import prompt_channels
+from LightMedSegLib.interaction.prompt_channels import marked, prompt_channels
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
 from LightMedSegLib.interaction.window import Window
@@ -81,10 +80,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What the network says in a window, and which part (z, y, x) of it that changes or makes the object."""
+    """What the network says in a window, beside the share of each point that the mask covered.
+
+    part: where (z, y, x) that changes or makes the object.
+    """
 
     window: Window
     probability: NDArray[np.float32]
+    covered: NDArray[np.float32]
     part: Region
 
     @property
@@ -132,13 +135,13 @@ class _Completion:
         present = covered > 0.5
         include, exclude = prompt_channels(scene.strokes, window)
         probability = self._completer.probability(image, present.astype(np.float32), include, exclude, self._cancel)
-        mine, opposite = (include, exclude) if scene.stroke.include else (exclude, include)
-        newest = mine >= NEWEST
+        opposite = exclude if scene.stroke.include else include
+        newest = marked(scene.stroke, window)
         probability = with_local_edges(probability, image, newest, opposite > 0, scene.stroke.include)
         wanted, seeds = probability > 0.5, include > 0
         if not scene.new_object:
             wanted, seeds = wanted & ~present if scene.stroke.include else present & ~wanted, newest
-        return _Answer(window, probability, bounding_box(connected(wanted | seeds, seeds)))
+        return _Answer(window, probability, covered, bounding_box(connected(wanted | seeds, seeds)))
 
     def merged(self, answers: Sequence[_Answer], note: str = "", within: Box | None = None) -> Change:
         """Return what the rules permit of the answers (within a box); later ones hold where they overlap."""
@@ -156,12 +159,16 @@ class _Completion:
         for answer in answers:
             inner = common_box(box, answer.window.box)
             here = region_of(inner, box)
-            wanted[here] = answer.window.to_volume(answer.probability, inner) > 0.5
+            present, found = (
+                answer.window.to_volume(values, inner) > 0.5 for values in (answer.covered, answer.probability)
+            )
+            # Where the network agrees with the mask, the mask keeps what is finer than the window.
+            wanted[here] = np.where(found == present, wanted[here], found)
             seen[here] = True
-        marked = np.zeros_like(before)
-        marked[region_of(stroke.box, box)] = stroke.voxels
+        own = np.zeros_like(before)
+        own[region_of(stroke.box, box)] = stroke.voxels
         allowed = None if scene.allowed is None else scene.allowed[part]
-        marks = Marks(marked, stroke.include, scene.hard[part], allowed, before & ~seen)
+        marks = Marks(own, stroke.include, scene.hard[part], allowed, before & ~seen)
         after = permitted(before, wanted, marks, scene.new_object)
         return Change(box, before, after, passes=self.passes, note=note).cropped()
 

@@ -10,8 +10,8 @@ from LightMedSegLib.core.geometry import bounding_box
 AGREEMENT = 0.5
 """The network contradicts a stroke of which it accepts less than this share."""
 
-_THICKNESSES = 4.0
-_LEAST_REACH, _MOST_REACH = 6.0, 12.0
+_THICKNESSES = 2.5
+_MOST_REACH = 12.0
 _SWEEPS = 4
 
 
@@ -24,7 +24,7 @@ def with_local_edges(
 ) -> NDArray[np.float32]:
     """Return probability itself, or changed near a stroke (newest) that the network contradicts; all (z, y, x).
 
-    Around the stroke, as far as a few times its thickness, a voxel goes to the stroke if a path to it costs less than a
+    Around the stroke, as far as it is thick, a voxel goes to the stroke if a path to it costs less than a
     path to the surroundings or to an opposite prompt. Changes of brightness cost most, so the border follows edges.
     """
     import torch
@@ -36,7 +36,7 @@ def with_local_edges(
     margin = int(_MOST_REACH) + 1
     part = tuple(slice(max(0, one.start - margin), one.stop + margin) for one in bounding_box(newest))
     depth = _depth(newest[part])
-    reach = float(np.clip(_THICKNESSES * -depth.min(), _LEAST_REACH, _MOST_REACH))
+    reach = min(_THICKNESSES * -float(depth.min()), _MOST_REACH)
     surroundings = (depth >= reach) | (opposite[part] & ~newest[part])
     brightness = torch.from_numpy(image[part] / max(float(image.std()), 1e-6))[None]
     seeds = torch.from_numpy(np.stack([newest[part], surroundings]))[None]

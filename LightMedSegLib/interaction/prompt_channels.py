@@ -20,27 +20,43 @@ def prompt_channels(strokes: Sequence[Stroke], window: Window) -> tuple[NDArray[
     include, exclude = np.zeros((2, window.size, window.size, window.size), dtype=np.float32)
     for age, stroke in zip(range(len(strokes) - 1, -1, -1), strokes, strict=True):
         mine, other = (include, exclude) if stroke.include else (exclude, include)
-        marked = marked_points(stroke, window)
-        mine[marked] = max(OLDEST, NEWEST * DECAY**age)
-        other[marked] = 0.0
+        points = _shown(stroke, window)
+        mine[points] = max(OLDEST, NEWEST * DECAY**age)
+        other[points] = 0.0
     return include, exclude
 
 
-def marked_points(stroke: Stroke, window: Window) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Return the indices (z, y, x) of the window's points that a stroke marks; a small one marks the ball of a point.
+def marked(stroke: Stroke, window: Window) -> NDArray[np.bool_]:
+    """Return the points of the window (z, y, x) that a stroke marks.
 
     These are the points whose nearest voxel is marked, and the points nearest to marked voxels: thin strokes keep
     their voxels in a coarse window, and thick slices their thickness in a fine one.
     """
-    places = np.argwhere(stroke.voxels) + [first for first, _ in reversed(stroke.box)]
-    pushed = np.stack([_nearest(window.to_window(axis, places[:, 2 - axis])) for axis in (2, 1, 0)], axis=1)
-    points = [pushed, _pulled(stroke, window)]
+    return _at(np.concatenate([_pushed(stroke, window), _pulled(stroke, window)]), window)
+
+
+def _shown(stroke: Stroke, window: Window) -> NDArray[np.bool_]:
+    """The points that the network gets for a stroke: a small one is shown as the ball of a point."""
+    points = marked(stroke, window)
+    pushed = _pushed(stroke, window)
     if (np.ptp(pushed, axis=0) <= 2 * POINT_RADIUS).all():
         middle = pushed[np.argmin(np.square(pushed - pushed.mean(axis=0)).sum(axis=1))]
-        points.append(_BALL + middle)
-    every = np.concatenate(points)
-    every = every[((every >= 0) & (every < window.size)).all(axis=1)]
-    return every[:, 0], every[:, 1], every[:, 2]
+        points |= _at(_BALL + middle, window)
+    return points
+
+
+def _at(places: NDArray[np.intp], window: Window) -> NDArray[np.bool_]:
+    """The mask of the window of places (n, 3), of which some may be outside."""
+    points = np.zeros((window.size,) * 3, dtype=bool)
+    inside = places[((places >= 0) & (places < window.size)).all(axis=1)]
+    points[inside[:, 0], inside[:, 1], inside[:, 2]] = True
+    return points
+
+
+def _pushed(stroke: Stroke, window: Window) -> NDArray[np.intp]:
+    """The points nearest to marked voxels."""
+    places = np.argwhere(stroke.voxels) + [first for first, _ in reversed(stroke.box)]
+    return np.stack([_nearest(window.to_window(axis, places[:, 2 - axis])) for axis in (2, 1, 0)], axis=1)
 
 
 def _pulled(stroke: Stroke, window: Window) -> NDArray[np.intp]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.geometry import Box, Grid, Region
+from LightMedSegLib.core.geometry import SAME_SPACING, Box, Grid, Region
 from LightMedSegLib.inference.resampling import linear_weights, weighted
 
 SIZE = 96
@@ -34,6 +34,16 @@ class Window:
     centre: tuple[float, float, float]
     spacing: float
     size: int = SIZE
+
+    @classmethod
+    def around(cls, box: Box, volume: Grid, spacing: float, size: int) -> Window:
+        """The window with its centre in the middle of box; points lie on voxels along axes of the same spacing."""
+        centre = []
+        for (first, last), mm in zip(box, volume.spacing, strict=True):
+            middle = (first + last - 1) / 2
+            same = abs(spacing / mm - 1) <= SAME_SPACING
+            centre.append(np.floor(middle) + (0.0 if size % 2 else 0.5) if same else middle)
+        return cls(volume, (float(centre[0]), float(centre[1]), float(centre[2])), spacing, size)
 
     def ratio(self, axis: int) -> float:
         """The window's spacing over the volume's along x, y or z."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +14,8 @@ from LightMedSegLib.interaction.window import Window
 FILLED = 0.8
 """The share of a window's length that the known part of an object may fill."""
 
-COARSER = 2.0
-"""How many times larger the next window is, if the object reaches the faces of the present one."""
+COARSER, MUCH_COARSER = 1.5, 2.0
+"""How many times larger the next window is if the object reaches faces of the present one, and if two are opposite."""
 
 _REACH = 5
 _LOOKS = (1, 2, 4, 8)
@@ -34,7 +32,7 @@ def first_window(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid, size: int)
     spacing = max(min(grid.spacing), _lengths(box, grid)[-1] / (FILLED * size))
     if beside is None:
         spacing = max(spacing, _lengths(stroke.box, grid)[1] / (2 * POINT_RADIUS + 1))
-    return Window(grid, _middle(box), spacing, size)
+    return Window.around(box, grid, spacing, size)
 
 
 def coarser_window(window: Window, reached: Region) -> Window | None:
@@ -42,12 +40,14 @@ def coarser_window(window: Window, reached: Region) -> Window | None:
 
     Faces outside the volume do not count.
     """
-    cut = False
-    for part, inside in zip(reached, window.inside, strict=True):
-        cut |= part.start == 0 == inside.start or part.stop == window.size == inside.stop
-    if not cut:
+    cut = [
+        (part.start == 0 == inside.start, part.stop == window.size == inside.stop)
+        for part, inside in zip(reached, window.inside, strict=True)
+    ]
+    if not any(map(any, cut)):
         return None
-    return replace(window, centre=_middle(window.box_of(reached)), spacing=window.spacing * COARSER)
+    factor = MUCH_COARSER if any(map(all, cut)) else COARSER
+    return Window.around(window.box_of(reached), window.volume, window.spacing * factor, window.size)
 
 
 def finer_window(window: Window, stroke: Stroke, finer_from: float) -> Window | None:
@@ -61,7 +61,7 @@ def finer_window(window: Window, stroke: Stroke, finer_from: float) -> Window | 
     spacing = max(finest, _lengths(stroke.box, window.volume)[-1] / (FILLED * window.size))
     if spacing * finer_from >= window.spacing:
         return None
-    return replace(window, centre=_middle(stroke.box), spacing=spacing)
+    return Window.around(stroke.box, window.volume, spacing, window.size)
 
 
 def part_beside(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid, size: int) -> Box | None:
@@ -110,8 +110,3 @@ def _near(stroke: Stroke, box: Box, steps: list[int], shape: tuple[int, ...]) ->
 def _lengths(box: Box, grid: Grid) -> list[float]:
     """The box's lengths in mm, the shortest first."""
     return sorted((last - first) * mm for (first, last), mm in zip(box, grid.spacing, strict=True))
-
-
-def _middle(box: Box) -> tuple[float, float, float]:
-    x, y, z = ((first + last - 1) / 2 for first, last in box)
-    return (x, y, z)

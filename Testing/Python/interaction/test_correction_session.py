@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from correction_bench import (
     BALL_CENTRE,
     OBLIQUE,
+    ScriptedCompleter,
     ball_mask,
     ball_volume,
     bright,
@@ -142,6 +143,14 @@ def test_an_edit_of_another_tool_is_hard_where_it_changed_something() -> None:
     assert change.changed.sum() == (session.hard != 0).sum()
     session.add_stroke(point(session))
     assert not session.mask[session.hard == -1].any()
+
+
+def test_a_stroke_in_one_voxel_of_the_border_does_no_harm_if_the_network_does_not_follow() -> None:
+    copies = ScriptedCompleter(lambda image, mask, *_: mask > 0.5)
+    for include, x in ((True, 34), (False, 15)):
+        session = CorrectionSession(ball_volume(), copies, ball_mask())
+        session.add_stroke(point(session, (x, 20, 16), include))
+        assert 1 <= (session.mask != ball_mask()).sum() <= 27
 
 
 def test_undo_and_redo_return_the_bytes_over_many_levels() -> None:

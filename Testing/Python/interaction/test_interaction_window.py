@@ -12,7 +12,14 @@ from LightMedSegLib.interaction.encoding import DECAY, OLDEST, POINT_RADIUS
 from LightMedSegLib.interaction.prompt_channels import prompt_channels
 from LightMedSegLib.interaction.strokes import Stroke
 from LightMedSegLib.interaction.window import Window
-from LightMedSegLib.interaction.zoom import COARSER, coarser_window, finer_window, first_window, part_beside
+from LightMedSegLib.interaction.zoom import (
+    COARSER,
+    MUCH_COARSER,
+    coarser_window,
+    finer_window,
+    first_window,
+    part_beside,
+)
 
 GRID = Grid.of(ball_volume())
 
@@ -146,6 +153,8 @@ def test_a_window_grows_only_where_the_object_is_cut_inside_the_volume() -> None
     assert coarser_window(window, inside) is None
     cut = coarser_window(window, (slice(0, 14), slice(2, 14), slice(2, 14)))
     assert cut is not None and cut.spacing == COARSER
+    cut = coarser_window(window, (slice(0, 16), slice(2, 14), slice(2, 14)))
+    assert cut is not None and cut.spacing == MUCH_COARSER
     at_border = Window(GRID, (7.5, 20, 16), 1.0, 16)
     assert at_border.inside[2].start == 0
     whole = Window(Grid.of(sitk.Image(16, 16, 16, sitk.sitkUInt8)), (8, 8, 8), 1.0, 32)
@@ -155,6 +164,6 @@ def test_a_window_grows_only_where_the_object_is_cut_inside_the_volume() -> None
 def test_a_coarse_window_is_followed_by_a_fine_one_around_the_stroke() -> None:
     stroke = Stroke.ball(True, (30, 20, 16), 1.0, GRID)
     fine = finer_window(Window(GRID, (8, 20, 16), 4.0, 96), stroke, 1.5)
-    assert fine is not None and fine.spacing == 1.0 and fine.centre == (30, 20, 16)
+    assert fine is not None and fine.spacing == 1.0 and fine.centre == (30.5, 20.5, 16.5)
     assert finer_window(Window(GRID, (8, 20, 16), 1.5, 96), stroke, 1.5) is None
     assert finer_window(Window(GRID, (8, 20, 16), 4.0, 2), stroke, 1.5) is not None

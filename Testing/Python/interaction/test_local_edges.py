@@ -10,11 +10,11 @@ SHAPE = (40, 40, 40)
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:
-    """A bright block of 9 x 9 x 9 voxels, and a stroke of 3 x 3 x 3 voxels in it."""
+    """A bright block of 9 x 9 x 9 voxels, and a stroke of 5 x 5 x 5 voxels in it."""
     image = np.random.default_rng(0).normal(0, 1, SHAPE).astype(np.float32)
     image[16:25, 16:25, 16:25] += 60
     stroke = np.zeros(SHAPE, dtype=bool)
-    stroke[19:22, 19:22, 19:22] = True
+    stroke[18:23, 18:23, 18:23] = True
     return image, stroke
 
 
@@ -36,6 +36,14 @@ def test_a_stroke_that_the_network_contradicts_grows_up_to_the_edges() -> None:
         assert (changed & ~block).sum() < 0.1 * block.sum()
         assert (changed & block).sum() > 0.4 * block.sum()
         assert (before == level).all()
+
+
+def test_a_stroke_of_one_voxel_takes_hardly_more_than_itself() -> None:
+    image, stroke = scene()
+    small = np.zeros(SHAPE, dtype=bool)
+    small[20, 20, 20] = True
+    low = np.full(SHAPE, 0.1, dtype=np.float32)
+    assert 1 <= (with_local_edges(low, image, small, np.zeros(SHAPE, dtype=bool), True) > 0.5).sum() <= 27
 
 
 def test_an_opposite_prompt_holds_the_stroke_back() -> None:
