@@ -12,8 +12,8 @@ from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path, fraction, named, positive_int
 from LightMedSegLib.cli.progress_bar import ProgressBar
-from LightMedSegLib.cli.segment_folder import is_folder_run, run_folder
-from LightMedSegLib.cli.segment_report import report_text, segmentation_report
+from LightMedSegLib.cli.segmenting.folder import is_folder_run, run_folder
+from LightMedSegLib.cli.segmenting.report import report_text, segmentation_report
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, DicomSegWriter

@@ -37,7 +37,7 @@ def with_local_edges(
     part = tuple(slice(max(0, one.start - margin), one.stop + margin) for one in bounding_box(newest))
     depth = _depth(newest[part])
     reach = min(_THICKNESSES * -float(depth.min()), _MOST_REACH)
-    surroundings = (depth >= reach) | (opposite[part] & ~newest[part])
+    surroundings = ((depth >= reach) | opposite[part]) & ~newest[part]
     brightness = torch.from_numpy(image[part] / max(float(image.std()), 1e-6))[None]
     seeds = torch.from_numpy(np.stack([newest[part], surroundings]))[None]
     mine, other = geodesic_distance(brightness, seeds, _SWEEPS)[0].numpy()

@@ -17,6 +17,7 @@ FILLED = 0.8
 COARSER, MUCH_COARSER = 1.5, 2.0
 """How many times larger the next window is if the object reaches faces of the present one, and if two are opposite."""
 
+_SLICE_POINTS = 24
 _REACH = 5
 _LOOKS = (1, 2, 4, 8)
 
@@ -25,13 +26,17 @@ def first_window(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid, size: int)
     """Return the window around the stroke and the part of mask beside it, not finer than the volume.
 
     Of an object without such a part, the width of the stroke tells how large it is: large objects get large brushes.
+    What is painted in one slice counts as a part of the object's cross section.
     size: grid points along each axis.
     """
     beside = part_beside(stroke, mask, grid, size)
     box = union_box(stroke.box, beside or stroke.box)
     spacing = max(min(grid.spacing), _lengths(box, grid)[-1] / (FILLED * size))
     if beside is None:
-        spacing = max(spacing, _lengths(stroke.box, grid)[1] / (2 * POINT_RADIUS + 1))
+        whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
+        thinnest, width, _ = _lengths(stroke.box, grid)
+        points = 2 * POINT_RADIUS + 1 if thinnest >= width / 2 else _SLICE_POINTS
+        spacing = max(spacing, min(width / points, _lengths(whole, grid)[-1] / (FILLED * size)))
     return Window.around(box, grid, spacing, size)
 
 

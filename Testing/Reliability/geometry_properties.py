@@ -11,7 +11,7 @@ from engine_stubs import make_image, rotation
 from mrml_nodes import add_transform, add_volume, add_warp, labelmap_image, labels_of, new_scene, put_under
 from patience import Patience
 
-from LightMedSegLib.cli.segment_report import segmentation_report
+from LightMedSegLib.cli.segmenting.report import segmentation_report
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box
 from LightMedSegLib.core.progress import StageTimer

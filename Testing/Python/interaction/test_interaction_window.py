@@ -126,9 +126,19 @@ def test_the_first_window_is_not_finer_than_the_volume_and_fits_the_object() -> 
     empty = np.zeros(GRID.shape, dtype=bool)
     stroke = Stroke.ball(True, (24, 20, 16), 1.0, GRID)
     assert first_window(stroke, empty, GRID, 96).spacing == 1.0
-    assert first_window(Stroke.ball(True, (24, 20, 16), 10.0, GRID), empty, GRID, 96).spacing == pytest.approx(21 / 5)
     small = first_window(stroke, ball_mask(), GRID, 16)
     assert small.spacing * 16 >= 19 and np.allclose(small.centre, (24, 20, 16), atol=1)
+
+
+def test_a_large_brush_is_for_a_large_object_and_a_cross_section_shows_its_size() -> None:
+    grid = Grid((300, 300, 300), (1.0, 1.0, 1.0), (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    empty = np.zeros(grid.shape, dtype=bool)
+    ball = Stroke.ball(True, (150, 150, 150), 5.0, grid)
+    assert first_window(ball, empty, grid, 96).spacing == pytest.approx(11 / 5)
+    section = Stroke(True, ((120, 168), (130, 178), (150, 151)), np.ones((1, 48, 48), dtype=bool))
+    assert first_window(section, empty, grid, 96).spacing == pytest.approx(48 / 24)
+    huge = Stroke.ball(True, (150, 150, 150), 60.0, grid)
+    assert first_window(huge, empty, grid, 96).spacing * 96 < 400
 
 
 def test_only_the_part_of_the_mask_beside_the_stroke_counts() -> None:

@@ -39,7 +39,7 @@ def test_a_stroke_that_the_network_contradicts_grows_up_to_the_edges() -> None:
 
 
 def test_a_stroke_of_one_voxel_takes_hardly_more_than_itself() -> None:
-    image, stroke = scene()
+    image, _ = scene()
     small = np.zeros(SHAPE, dtype=bool)
     small[20, 20, 20] = True
     low = np.full(SHAPE, 0.1, dtype=np.float32)

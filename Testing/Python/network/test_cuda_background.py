@@ -14,7 +14,7 @@ import torch
 from patience import limit, wait_for
 from torch import Tensor
 
-from LightMedSegLib.cli.segment_report import segmentation_report
+from LightMedSegLib.cli.segmenting.report import segmentation_report
 from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.network import build_network
