@@ -18,10 +18,15 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 SAMPLE := Resources/SampleData/mni152-t1-left-hippocampus.nii.gz
 MODEL := hippocampus-t1-mr
-# All tests of a file stay in one process, because they share what is trained and segmented once.
-PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
+# All tests of a file stay in one process, because they share what is trained and segmented once; the order of the files
+# is that of Testing/Python/conftest.py.
+PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# From elsewhere, so that the models are those of the installed package, not of this folder.
+VERIFY_MODELS = cd $(VENV) && $(BIN:$(VENV)/%=%)/lightmedseg models verify
 
-.PHONY: demo test test-all test-long lint package docs clean
+.PHONY: demo test test-all lint package docs clean
+# Both installations are of one environment.
+.NOTPARALLEL:
 
 demo: $(VENV)/.installed
 	mkdir -p demo-output
@@ -31,14 +36,12 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test lint
 	$(PYTEST) -m "not slow and not reliability"
-	@# From elsewhere, so that the models are those of the installed package, not of this folder.
-	cd $(VENV) && $(BIN:$(VENV)/%=%)/lightmedseg models verify
+	$(VERIFY_MODELS)
 
-test-all: test test-long
-
-# Only what make test leaves out.
-test-long: $(VENV)/.installed-test
-	$(PYTEST) -m "slow or reliability"
+# One run: a second one would import and collect everything once more.
+test-all: $(VENV)/.installed-test lint
+	$(PYTEST)
+	$(VERIFY_MODELS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -64,14 +67,18 @@ $(VENV)/.created:
 	touch $@
 
 # A copy is installed, as for a user, so the tests that run the command see what users get.
-$(VENV)/.installed: $(VENV)/.created pyproject.toml setup.py $(shell find LightMedSegLib Resources -type f -not -name '*.pyc')
+SOURCES := pyproject.toml setup.py $(shell find LightMedSegLib Resources -type f -not -name '*.pyc')
+
+$(VENV)/.installed: $(VENV)/.created $(SOURCES)
 	rm -rf build
 	$(PIP) .
 	touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed $(CONSTRAINTS)
+# It has all that .installed has: the package is built once.
+$(VENV)/.installed-test: $(VENV)/.created $(SOURCES) $(CONSTRAINTS)
+	rm -rf build
 	$(PIP) ".[test]"
-	touch $@
+	touch $(VENV)/.installed $@
 
 clean:
 	rm -rf $(VENV) build dist demo-output *.egg-info

@@ -97,8 +97,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         """Called when the module is opened for the first time."""
-        from LightMedSegLib.gui.panel_parts import add_sections, load_panel
-        from LightMedSegLib.gui.widgets.shortcuts import Shortcuts
+        from LightMedSegLib.gui.panel_parts import add_sections, add_shortcuts, load_panel
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = load_panel(self.resourcePath)
@@ -106,8 +105,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         self.logic = LightMedSegLogic()
         add_sections(self)
-        self.shortcuts = Shortcuts(self.parent, lambda: self.run.start(), self.run.cancel)
-        self.logic.runner.on_busy = self.shortcuts.set_running
+        self.shortcuts = add_shortcuts(self)
         self.ui.tryItButton.connect("clicked()", self.onTryIt)
         scene = slicer.mrmlScene
         for event, function in (
@@ -133,6 +131,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def exit(self) -> None:
         """Called whenever another module is selected. A run goes on; its result still comes into the scene."""
         self.shortcuts.disable()
+        self.correct.rest()
         self._setParameters(None)
 
     def cleanup(self) -> None:
@@ -144,7 +143,9 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         # Everything is asked to end before anything is waited for.
         self.logic.stop()
         self.result.forget()
+        self.correct.close()
         self.finetune.close()
+        self.autosave.close()
         self.steps.close()
         self.result.close()
         self.logic.close()
@@ -164,18 +165,14 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def update(self, caller: Any = None, event: Any = None) -> None:
         """Bring everything in line with the scene; also called when the parameters change."""
+        from LightMedSegLib.gui.panel_parts import show_segmentation
         from LightMedSegLib.gui.segment.regions_of_interest import place_new_roi
 
         if self.parameters is None:
             return
         place_new_roi(self.parameters.roi, self.parameters.inputVolume)
         place_new_roi(self.parameters.reviewedRoi, self.result.volume())
-        self.torch.show()
-        self.models.show()
-        self.suggestion.show()
-        self.result.show()
-        self.settings.show()
-        self.run.show()
+        show_segmentation(self)
         self.showFineTuning()
 
     def showFineTuning(self) -> None:
@@ -204,6 +201,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _onSceneStartClose(self, caller: Any, event: Any) -> None:
         self.logic.runner.drop()
         self.run.forget()
+        self.correct.forget()
         self.result.forget()
         self.finetune.curves.scene_is_closing()
         self._setParameters(None)

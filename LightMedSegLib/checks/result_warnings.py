@@ -65,7 +65,7 @@ def result_warnings(labels: NDArray[np.uint8], grid: Grid, card: ModelCard, box:
     if not found:
         return [f"None of the model's structures was found; {_ADVICE}."]
     names = {label.value: label.name for label in card.labels}
-    odd = {entry.value: text for entry in card.ranges if (text := _oddity(entry, found, names))}
+    odd = odd_labels(found, card)
     if len(odd) <= _MOST_SENTENCES:
         return [f"{names[value]} {text}; {_ADVICE}." for value, text in odd.items()]
     listed = [names[value] for value in odd]
@@ -74,6 +74,12 @@ def result_warnings(labels: NDArray[np.uint8], grid: Grid, card: ModelCard, box:
         f"{len(odd)} structures have volumes or places that no training case comes near to "
         f"({', '.join(listed[:_MOST_NAMES])}{more}); {_ADVICE}."
     ]
+
+
+def odd_labels(found: Mapping[int, Found], card: ModelCard) -> dict[int, str]:
+    """Return what is implausible about each label that lies outside the ranges of the card."""
+    names = {label.value: label.name for label in card.labels}
+    return {entry.value: text for entry in card.ranges if (text := _oddity(entry, found, names))}
 
 
 def _oddity(entry: LabelRange, found: Mapping[int, Found], names: Mapping[int, str]) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 from LightMedSegLib.checks.scan_facts import ScanFacts, look_at_image
 from LightMedSegLib.core.geometry import Box, Grid
 from LightMedSegLib.model.body_regions import contradicts, regions_of
+from LightMedSegLib.model.drafts import UNKNOWN_MODALITY
+from LightMedSegLib.model.locator import exceeds
 from LightMedSegLib.model.suggestion import anatomy_problem, size_text
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def _modality(scan: ScanFacts, name: str, card: ModelCard) -> Iterator[str]:
     guessed_mr = found == "MR" and not scan.recorded
     if card.modality == "CT" and not scan.negative and (guessed_mr or found in ("", "CT")):
         yield f"{name} does not look like CT (no negative values), but the model was trained on CT."
-    elif found not in ("", card.modality) and not guessed_mr:
+    elif found not in ("", card.modality) and not guessed_mr and card.modality != UNKNOWN_MODALITY:
         yield f"{name} looks like {found}, but the model was trained on {card.modality}."
 
 
@@ -95,18 +97,17 @@ def _resolution(scan: ScanFacts, card: ModelCard) -> Iterator[str]:
 
 
 def _extent(scan: ScanFacts, card: ModelCard, region: Sequence[int] | None) -> Iterator[str]:
-    if card.input.largest_extent is None:
+    largest = card.input.largest_extent
+    if largest is None or card.input.locator is not None:
         return
     lengths = scan.appearance.extent_mm
     if region is not None:
         x, y, z = (count * length for count, length in zip(region, scan.spacing, strict=True))
         lengths = (x, y, z)
-    # Sorted, because the axes of the volume may be in any order.
-    seen, largest = sorted(lengths), sorted(card.input.largest_extent)
-    if any(value > limit for value, limit in zip(seen, largest, strict=True)):
+    if exceeds(lengths, largest):
         yield (
-            f"The region to segment measures {size_text(seen)} mm, but the model is made for volumes of up to "
-            f"{size_text(largest)} mm; choose a region of interest around the structure."
+            f"The region to segment measures {size_text(sorted(lengths))} mm, but the model is made for volumes of up "
+            f"to {size_text(sorted(largest))} mm; choose a region of interest around the structure."
         )
 
 

@@ -28,6 +28,7 @@ def card_text(model: Model) -> str:
     facts = [
         ("Model", f"{card.title} ({card.identifier})"),
         ("Description", card.description),
+        *([("Kind", "promptable: it completes what a person marks")] if card.promptable else []),
         ("Made from", f"{card.parent.name}@{card.parent.version}" if card.parent else "scratch"),
         ("Created", card.created),
         ("Input", f"{card.modality}, {card.body_region}; {', '.join(channel.name for channel in spec.channels)}"),
@@ -63,9 +64,8 @@ def _optional_facts(spec: InputSpec) -> list[tuple[str, str]]:
     if spec.preview_spacing is not None:
         facts.append(("Preview", f"at {_by(spec.preview_spacing)} mm (x, y, z)"))
     if spec.largest_extent is not None:
-        facts.append(
-            ("Made for", f"volumes of up to {_by(spec.largest_extent)} mm (x, y, z); give larger ones a region")
-        )
+        larger = f"{spec.locator.model} finds the places" if spec.locator else "give a region"
+        facts.append(("Made for", f"volumes of up to {_by(spec.largest_extent)} mm (x, y, z); in larger ones {larger}"))
     return facts
 
 

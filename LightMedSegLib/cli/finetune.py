@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float, positive_int
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_number, format_table
-from LightMedSegLib.core.errors import DependencyError
+from LightMedSegLib.core.errors import DependencyError, TrainingDataError
 from LightMedSegLib.core.torch_loading import import_torch
 
 if TYPE_CHECKING:
@@ -37,7 +37,17 @@ def add_command(commands: Commands[Any]) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", required=True, help="name, name@version, folder or zip file of the model")
+    parser.add_argument(
+        "--model",
+        help="name, name@version, folder or zip file of the model; with --new-model the promptable model that the new "
+        "one starts from (default then: interactive)",
+    )
+    parser.add_argument(
+        "--new-model",
+        metavar="NAME",
+        help="make a new model of this name from one to five segmented scans, for the structures of --new-label, or of "
+        "the dataset's description",
+    )
     parser.add_argument(
         "--cases",
         type=file_path,
@@ -67,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
         from LightMedSegLib.finetuning.job.progress import steps_shown
     except ModuleNotFoundError as error:
         raise DependencyError(f"Fine-tuning needs the Python package {error.name}; install it first.") from error
+    if arguments.model is None and arguments.new_model is None:
+        raise TrainingDataError("Choose the model that is fine-tuned (--model), or name a new one (--new-model).")
     description = _prepare(arguments)
     expected = _expected(description)
     if expected:
@@ -99,13 +111,19 @@ def _expected(description: JobDescription) -> str:
 
 def _prepare(arguments: argparse.Namespace) -> JobDescription:
     """The job, prepared in OUT; prints a table of the cases that are stored there."""
-    from LightMedSegLib.finetuning.job.from_files import describe_job, prepare_job
+    from LightMedSegLib.finetuning.job.from_files import describe_job, new_draft, prepare_job
+    from LightMedSegLib.finetuning.new_model.draft import PROMPTABLE
 
+    model, new_labels, out = arguments.model or PROMPTABLE, arguments.new_label, arguments.out
+    if arguments.new_model is not None:
+        installed = arguments.install or arguments.adopt
+        model = new_draft(model, arguments.new_model, arguments.cases, out, new_labels, installed)
+        new_labels = ()
     values = {"steps": arguments.steps, "learning_rate": arguments.learning_rate, "seed": arguments.seed}
     job = describe_job(
-        arguments.model,
+        model,
         arguments.cases,
-        arguments.out,
+        out,
         device=arguments.device,
         threads=arguments.threads,
         install=arguments.install,
@@ -120,7 +138,7 @@ def _prepare(arguments: argparse.Namespace) -> JobDescription:
         rows.append([str(record.number), name, format_number(trial.mean if trial else math.nan, 3)])
         notes.extend(f"{name}: {sentence}" for sentence in sentences)
 
-    prepare_job(job, arguments.cases, arguments.out, arguments.new_label, on_case)
+    prepare_job(job, arguments.cases, out, new_labels, on_case)
     if rows:
         print("\n".join([format_table(["Case", "Name", "Dice before"], rows), *notes]))
     return job

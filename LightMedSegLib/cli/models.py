@@ -62,7 +62,7 @@ def run_list(arguments: argparse.Namespace) -> int:
         return 0
     chosen = {entry.card.name: store.chosen(entry.card.name) for entry in entries if entry.card is not None}
     rows = [_row(entry, chosen) for entry in entries]
-    print(format_table(["Model", "Version", "Modality", "Segments", "From", "What it does"], rows))
+    print(format_table(["Model", "Version", "Kind", "Modality", "Segments", "From", "What it does"], rows))
     return 0
 
 
@@ -120,8 +120,8 @@ def run_verify(arguments: argparse.Namespace) -> int:
 def _row(entry: ModelEntry, chosen: Mapping[str, str | None]) -> list[str]:
     source = "program" if entry.shipped else "user"
     if entry.card is None or entry.problem:
-        return [entry.identifier, "", "", "", source, f"cannot be used: {entry.problem}"]
+        return [entry.identifier, "", "", "", "", source, f"cannot be used: {entry.problem}"]
     card = entry.card
     if chosen[card.name] == card.version:
         source += ", in use"
-    return [card.name, card.version, card.modality, str(len(card.labels)), source, card.title]
+    return [card.name, card.version, card.kind, card.modality, str(len(card.labels)), source, card.title]

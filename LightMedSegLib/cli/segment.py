@@ -115,15 +115,16 @@ def run(arguments: argparse.Namespace) -> int:
         result.notes.append(dicom.note)
     with timer.stage("write"):
         attributes = {"LightMedSeg_Model": model.card.identifier}
-        with kept_anyway(arguments.output, result.labelmap, model.card.labels, attributes):
+        labels = result.card.labels
+        with kept_anyway(arguments.output, result.labelmap, labels, attributes):
             if dicom:
-                dicom.write(result.labelmap)
+                dicom.write(result.labelmap, labels)
             else:
-                write_segmentation(arguments.output, result.labelmap, model.card.labels, attributes)
+                write_segmentation(arguments.output, result.labelmap, labels, attributes)
     try:
         with timer.stage("write"):
             if arguments.montage:
-                write_montage(arguments.montage, images[0], result.labelmap, model.card.labels)
+                write_montage(arguments.montage, images[0], result.labelmap, labels)
         report = segmentation_report(result, timer)
         if arguments.json:
             write_json(arguments.json, report)

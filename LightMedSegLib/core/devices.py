@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,3 +69,19 @@ def select_device(name: str = "auto") -> Device:
 def _has_mps(torch: Any) -> bool:
     backend = getattr(torch.backends, "mps", None)
     return backend is not None and bool(backend.is_available())
+
+
+@contextmanager
+def processor_threads(threads: int | None) -> Iterator[None]:
+    """In the block torch uses this many processor threads; None leaves its own number."""
+    if threads is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -61,6 +61,11 @@ class Grid:
         """Size as an array shape (z, y, x)."""
         return (self.size[2], self.size[1], self.size[0])
 
+    @property
+    def box(self) -> Box:
+        """All voxels."""
+        return ((0, self.size[0]), (0, self.size[1]), (0, self.size[2]))
+
     def point(self, index: tuple[float, ...]) -> NDArray[np.float64]:
         """World position (LPS, mm) of a continuous index (x, y, z)."""
         offset = np.reshape(self.direction, (3, 3)) @ (np.array(self.spacing) * np.array(index))

@@ -7,7 +7,7 @@ standard asks for. It is meant for the archive that the series came from, and is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +22,7 @@ from LightMedSegLib.core.labels import Code, Label
 from LightMedSegLib.export.dicom_header import discreet, missing_attribute, tidy
 from LightMedSegLib.io.dicom_series import series_files
 from LightMedSegLib.io.labelmaps.values import as_labelmap, check_known
+from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.storage.atomic_files import atomic_write
 
 if TYPE_CHECKING:
@@ -59,19 +60,21 @@ class DicomSegWriter:
             self.note = tidy(self._slices[0])
             self._try()
 
-    def write(self, labelmap: sitk.Image) -> None:
+    def write(self, labelmap: sitk.Image, labels: Sequence[Label] = ()) -> None:
         """Write labelmap, made by the model from the series: name, colour, terminology and algorithm of each segment.
+
+        labels: of the labelmap; the card's if there are none.
 
         Segments that are empty are left out. Raises InputImageError for an empty labelmap, OutputError if the file
         cannot be written.
         """
-        frames, labels = _numbered(labelmap, self._card.labels)
-        if not labels:
+        frames, present = _numbered(labelmap, labels or self._card.labels)
+        if not present:
             raise InputImageError(
                 f"{self._path.name} is not written: the segmentation is empty, and a DICOM SEG cannot be."
             )
         with _refusing(self._source):
-            made = _segmentation(self._slices, frames, labels, self._card)
+            made = _segmentation(self._slices, frames, present, self._card)
         with atomic_write(self._path) as temporary:
             try:
                 made.save_as(temporary)
@@ -94,7 +97,7 @@ class DicomSegWriter:
         """Make the object of a few slices, with every segment, and throw it away."""
         slices = self._slices[:_TRIED_SLICES]
         frames = np.zeros((len(slices), int(slices[0].Rows), int(slices[0].Columns)), dtype=np.uint8)
-        labels = list(self._card.labels[: frames.size])
+        labels = list(located_card(self._card).labels[: frames.size])
         frames.reshape(-1)[: len(labels)] = np.arange(1, len(labels) + 1)
         _segmentation(slices, frames, labels, self._card).save_as(BytesIO())
 
@@ -135,7 +138,7 @@ def _refusal(source: Path, reason: str) -> str:
     return f"{source} cannot be referred to by a DICOM segmentation: {reason}; let the output's name end in .seg.nrrd."
 
 
-def _numbered(labelmap: sitk.Image, labels: tuple[Label, ...]) -> tuple[np.ndarray[Any, Any], list[Label]]:
+def _numbered(labelmap: sitk.Image, labels: Sequence[Label]) -> tuple[np.ndarray[Any, Any], list[Label]]:
     """Frames (k, j, i) with the segment numbers 1, 2, ... that a SEG wants, and their labels."""
     import SimpleITK as sitk
 

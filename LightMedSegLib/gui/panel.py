@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from LightMedSegLib.model.store import ModelStore
     from LightMedSegLib.mrml.jobs.job_state import Job
     from LightMedSegLib.mrml.jobs.segment_job import Outcome
+    from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
 
 
 class PanelState:
@@ -139,9 +140,8 @@ class Run(Protocol):
 class Cases(Protocol):
     """The cases for fine-tuning."""
 
-    @property
-    def identifiers(self) -> Collection[str]:
-        """The identifiers of all cases."""
+    def identifiers_for(self, card: ModelCard | None) -> Collection[str]:
+        """The identifiers of the cases that a model can learn from."""
 
     @property
     def usable(self) -> list[CaseEntry]:
@@ -179,6 +179,13 @@ class Verdict(Protocol):
 
     def forget_version(self, card: ModelCard) -> None:
         """Delete the verdict about a version that was deleted."""
+
+
+class Autosave(Protocol):
+    """The corrections in progress."""
+
+    def changed(self, voxels: SegmentVoxels) -> None:
+        """A segment was corrected."""
 
 
 class Finetuning(Protocol):
@@ -225,6 +232,11 @@ class WithVersions(Protocol):
 class WithVerdict(Protocol):
     @property
     def verdict(self) -> Verdict: ...
+
+
+class WithAutosave(Protocol):
+    @property
+    def autosave(self) -> Autosave: ...
 
 
 class WithFinetuning(Protocol):

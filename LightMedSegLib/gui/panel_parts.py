@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import slicer
 
+from LightMedSegLib.gui.correct.autosave_line import AutosaveLine
+from LightMedSegLib.gui.correct.section import CorrectSection
 from LightMedSegLib.gui.finetune.add_case_section import AddCaseSection
 from LightMedSegLib.gui.finetune.cases_section import CasesSection
 from LightMedSegLib.gui.finetune.run_section import FinetuneSection
@@ -20,8 +22,9 @@ from LightMedSegLib.gui.segment.run_section import RunSection
 from LightMedSegLib.gui.segment.suggestion import SuggestionButton
 from LightMedSegLib.gui.settings_section import SettingsSection
 from LightMedSegLib.gui.torch_section import TorchSection
+from LightMedSegLib.gui.widgets.shortcuts import Shortcuts
 
-_PARTS = ("Result", "FineTune", "Advanced")
+_PARTS = ("Result", "Autosave", "Correct", "FineTune", "Advanced")
 """Files of the sections, from top to bottom. Tab goes from widget to widget in the order in which they are added."""
 
 
@@ -45,6 +48,8 @@ class WholePanel(Panel, Protocol):
     suggestion: SuggestionButton
     result: ResultSection
     run: RunSection
+    autosave: AutosaveLine
+    correct: CorrectSection
     steps: FinetuneSteps
     cases: CasesSection
     addCase: AddCaseSection
@@ -61,6 +66,8 @@ def add_sections(panel: WholePanel) -> None:
     panel.suggestion = SuggestionButton(panel)
     panel.result = ResultSection(panel)
     panel.run = RunSection(panel)
+    panel.autosave = AutosaveLine(panel)
+    panel.correct = CorrectSection(panel)
     panel.steps = FinetuneSteps(panel)
     panel.cases = CasesSection(panel)
     panel.addCase = AddCaseSection(panel)
@@ -68,3 +75,28 @@ def add_sections(panel: WholePanel) -> None:
     panel.verdict = VerdictSection(panel)
     panel.finetune = FinetuneSection(panel)
     panel.settings = SettingsSection(panel)
+
+
+def show_segmentation(panel: WholePanel) -> None:
+    """Update the sections of a run and of its result, of which each may depend on those before."""
+    panel.torch.show()
+    panel.models.show()
+    panel.suggestion.show()
+    panel.result.show()
+    panel.settings.show()
+    panel.run.show()
+    panel.autosave.show()
+    panel.correct.show()
+
+
+def add_shortcuts(panel: WholePanel) -> Shortcuts:
+    """The panel's keys; Esc discards a structure that is being made, else it cancels a run."""
+    shortcuts = Shortcuts(
+        panel.parent,
+        start=lambda: panel.run.start(),
+        cancel=lambda: None if panel.correct.discard() else panel.run.cancel(),
+        accept=panel.correct.accept,
+    )
+    panel.logic.runner.on_busy = shortcuts.set_running
+    panel.correct.on_deciding = shortcuts.set_deciding
+    return shortcuts

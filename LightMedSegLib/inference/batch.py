@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, part_of
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
-from LightMedSegLib.io.nnunet_labels import with_dataset_values
+from LightMedSegLib.io.nnunet_labels import dataset_values, with_dataset_values
 from LightMedSegLib.io.results.output_checks import check_can_hold
 from LightMedSegLib.io.results.result_rescue import kept_anyway
 from LightMedSegLib.io.scan_folders import Scan
@@ -47,15 +47,15 @@ class Outcome:
 class Batch:
     """How the scans of a folder are segmented.
 
-    output: folder of the results. suffix: their ending. values: as dataset_labels.dataset_values gives them, empty for
-    the model's own. overwrite: segment again what has a result already. options: of every scan. read: gives the volume
-    of a file or folder.
+    output: folder of the results. suffix: their ending. dataset: folder of an nnU-Net dataset whose label values the
+    results get, None for the model's own. overwrite: segment again what has a result already. options: of every scan.
+    read: gives the volume of a file or folder.
     """
 
     engine: Engine
     output: Path
     suffix: str = ".nii.gz"
-    values: dict[int, int] = field(default_factory=dict)
+    dataset: Path | None = None
     overwrite: bool = False
     options: SegmentOptions = DEFAULT_OPTIONS
     read: Callable[[Path], sitk.Image] = read_volume
@@ -85,8 +85,9 @@ class Batch:
             check_can_hold(path, images[0].GetSize())
             result = self.engine.segment(images, self.options, progress, cancel)
             labelmap, labels = result.labelmap, result.card.labels
-            if self.values:
-                labelmap, labels = with_dataset_values(labelmap, labels, self.values)
+            values = dataset_values(self.dataset, labels) if self.dataset is not None else {}
+            if values:
+                labelmap, labels = with_dataset_values(labelmap, labels, values)
             attributes = {"LightMedSeg_Model": result.card.identifier}
             with kept_anyway(path, labelmap, labels, attributes):
                 write_segmentation(path, labelmap, labels, attributes)

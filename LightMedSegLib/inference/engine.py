@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.devices import select_device
+from LightMedSegLib.core.devices import processor_threads, select_device
 from LightMedSegLib.core.errors import DoubtfulResultError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
 from LightMedSegLib.core.process.forked import one_thread_if_forked
-from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer
+from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer, part_of
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
 from LightMedSegLib.inference.loaded_networks import LoadedNetworks
+from LightMedSegLib.inference.locating import (
+    FIND_SHARE,
+    disagreements,
+    found_places,
+    is_located,
+    located_result,
+    locator_model,
+    missing_sides,
+    segment_places,
+)
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
+from LightMedSegLib.inference.removed_skull import absence_note, absent_labels
 from LightMedSegLib.inference.result import STAGES, Segmentation
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.io.input_volumes import input_volumes
+from LightMedSegLib.model.drafts import refuse_draft
+from LightMedSegLib.model.located_card import side_card
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -31,7 +44,9 @@ if TYPE_CHECKING:
     from LightMedSegLib.inference.preprocessing import PreparedVolume
     from LightMedSegLib.io.input_volumes import InputVolume
     from LightMedSegLib.model.card import InputSpec, ModelCard
+    from LightMedSegLib.model.locator import Side
     from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.promptable import refuse_promptable
 
 ROI_MARGIN_MM = 10.0
 """The network sees this much around a region of interest, so that structures at its border have surroundings."""
@@ -45,7 +60,8 @@ class _Run:
     """What one call of Engine.segment carries through its stages.
 
     spec: how the network sees the volume. box: where labels are wanted. margin_mm: what the network sees around it.
-    strict: a warning is an error. search: this is the coarse pass.
+    strict: a warning is an error. card: what labels are called. absent: labels that are not looked for. search: this
+    is the coarse pass.
     """
 
     spec: InputSpec
@@ -57,6 +73,8 @@ class _Run:
     cancel: CancelToken
     plan: WorkPlan
     strict: bool
+    card: ModelCard
+    absent: Sequence[int]
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     search: bool = False
@@ -73,14 +91,19 @@ class Engine:
 
     cpu_path: how the network is computed on the processor, one of network.cpu.choice.CPU_PATHS.
 
-    Raises ModelPackageError for a model that does not exist or is damaged, DeviceError for an impossible device.
+    Raises ModelPackageError for a model that does not exist, is damaged, is not trained or needs prompts, DeviceError
+    for an impossible device.
     Calls from several threads take turns.
     """
 
     def __init__(self, model: str | Path | Model, device: str = "auto", cpu_path: str = "auto"):
         self.model = resolved(model)
+        refuse_draft(self.model.card)
+        refuse_promptable(self.model.card)
         self.device = select_device(device)
         self._networks = LoadedNetworks(self.model, cpu_path)
+        self._cpu_path = cpu_path
+        self._locator: Engine | None = None
         self._turn = threading.Lock()
 
     @property
@@ -104,24 +127,28 @@ class Engine:
         spec, mirror = self._seen(options)
         check_resolution(images[0].GetSpacing(), spec.spacing)
         grid = Grid.of(images[0])
-        whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
+        report = progress or (lambda done, total, message: None)
         forked = one_thread_if_forked(self.device.name)
         run = _Run(
             spec=spec,
             overlap=spec.overlap if options.overlap is None else options.overlap,
             mirror=mirror,
-            box=whole if options.roi is None else clip_box(options.roi, grid),
+            box=grid.box if options.roi is None else clip_box(options.roi, grid),
             margin_mm=ROI_MARGIN_MM,
-            timer=StageTimer(),
+            timer=_timer(),
             cancel=cancel or CancelToken(),
-            plan=WorkPlan(progress or (lambda done, total, message: None)),
+            plan=WorkPlan(report),
             strict=options.strict,
+            card=self.card,
+            absent=absent_labels(images[0], self.card),
             notes=list(dict.fromkeys([*([forked] if forked else []), *(n for one in images for n in notes_of(one))])),
         )
+        run.notes.extend(absence_note(run.absent, self.card))
         if len(images) == self.card.in_channels:
             run.warn(image_warnings(images, self.card, None if options.roi is None else run.box))
-        run.timer.seconds.update(dict.fromkeys(STAGES, 0.0))
-        with self._turn, _thread_count(None if forked else options.threads):
+        with self._turn, processor_threads(None if forked else options.threads):
+            if is_located(self.card, grid, run.box):
+                return self._segment_located(images, run, report)
             return self._segment(images, grid, run)
 
     def _seen(self, options: SegmentOptions) -> tuple[InputSpec, Sequence[str]]:
@@ -141,7 +168,8 @@ class Engine:
         searches = is_worth_it(grid, run.box, run.spec, run.overlap)
         self._expect(grid, run, searches)
         if searches:
-            coarse = replace(run, spec=coarse_input(run.spec), mirror=(), search=True)
+            # With the mirror images of the full pass: its windows shall not depend on the side.
+            coarse = replace(run, spec=coarse_input(run.spec), search=True)
             self._fill(labels, images, grid, coarse)
             box = surroundings(labels, grid, run.box, run.spec, run.overlap)
             labels[...] = 0
@@ -153,13 +181,36 @@ class Engine:
             (x0, x1), (y0, y1), (z0, z1) = run.box
             postprocess(labels[z0:z1, y0:y1, x0:x1], self.card.postprocessing, voxel_ml, run.cancel)
             run.cancel.raise_if_cancelled()
-            run.warn(result_warnings(labels, grid, self.card, asked))
+            run.warn(result_warnings(labels, grid, run.card, asked))
             labelmap = grid.image(labels)
             labelmap.CopyInformation(images[0])
         pace_of(device).learn("finish", labels.size, run.timer.seconds["postprocess"])
         run.plan.end("Done")
         notes, why = [*run.warnings, *run.notes], self._networks.explanation(device)
         return Segmentation(labelmap, self.card, run.timer.seconds, device, notes, why, list(run.warnings))
+
+    def _segment_located(self, images: list[sitk.Image], run: _Run, report: ProgressCallback) -> Segmentation:
+        """Segment a crop around each place that the card's locator finds."""
+        if self._locator is None:
+            self._locator = Engine(locator_model(self.card, resolved), self.device.name, self._cpu_path)
+        own = self._locator.card
+        coarse = SegmentOptions(roi=run.box, mirror=(), preview_spacing=own.input.preview_spacing)
+        finding = part_of(report, 0.0, FIND_SHARE, "Finding the structures: ")
+        found = self._locator.segment(images[: own.in_channels], coarse, finding, run.cancel)
+        places = found_places(found, self.card, run.box)
+        run.warn(missing_sides(places, self.card))
+
+        def segment_crop(crop: Sequence[sitk.Image], side: Side, part: ProgressCallback) -> Segmentation:
+            grid, card = Grid.of(crop[0]), side_card(self.card, side)
+            # What a crop is warned of counts only where it is the last one of its side.
+            one = replace(run, box=grid.box, margin_mm=0.0, card=card, strict=False, warnings=[])
+            return self._segment(list(crop), grid, replace(one, timer=_timer(), plan=WorkPlan(part)))
+
+        labels, sides = segment_places(images, places, self.card, segment_crop, part_of(report, FIND_SHARE, 0.99))
+        run.warn(warning for crops in sides for warning in crops[-1].warnings)
+        run.warn(disagreements(labels, found, self.card))
+        report(100, 100, "Done")
+        return located_result(labels, images[0], self.card, [found, *chain(*sides)], run.warnings, run.notes)
 
     def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
         """Plan the parts of a run by the voxels of each; what cannot be known yet is taken as large."""
@@ -172,7 +223,7 @@ class Engine:
         if searches:
             plan.expect("search preparation", pace.expected("preparation", voxels))
             smaller = float(np.prod(spec.spacing)) / float(np.prod(coarse_input(spec).spacing))
-            plan.expect("search", pace.expected("network", everything * smaller))
+            plan.expect("search", pace.expected("network", everything * smaller * passes))
             everything = _WINDOWS_LEFT * window
         plan.expect("network", pace.expected("network", max(everything, window) * passes))
 
@@ -190,7 +241,7 @@ class Engine:
 
         def label_on(device: str) -> str:
             self._label_on(device, prepared, labels, run)
-            run.warn(clear_padding(labels, prepared, self.card) if not run.search else ())
+            run.warn(clear_padding(labels, prepared, run.card) if not run.search else ())
             return device
 
         def failed(note: str) -> None:
@@ -208,7 +259,8 @@ class Engine:
         if device not in self._networks.built:
             run.plan.at(part, 0.0, "Loading the model")
         with run.timer.stage("load"):
-            predictor = Predictor(self._networks.on(device), device, run.mirror, run.cancel)
+            swaps = self.card.mirror_label_swaps
+            predictor = Predictor(self._networks.on(device), device, run.mirror, run.cancel, swaps)
         rule = WindowRule.of(spec, predictor.total_stride, self.card.num_classes, run.overlap)
         layout = plan_layout(prepared.grid_map.model.shape, rule, prepared.body)
         if spec.view == "whole" and not layout.single:
@@ -228,26 +280,17 @@ class Engine:
         before = dict(run.timer.seconds)
         restoration = to_labels / seconds if seconds else 0.0
         try:
-            label_volume(predictor, prepared, layout, labels, run.box, run.timer, on_share, restoration)
+            label_volume(predictor, prepared, layout, labels, run.box, run.timer, on_share, restoration, run.absent)
         finally:
             predictor.end_volume()
         for work, stage, voxels in (("network", "network", network_voxels), ("restoration", "restore", label_voxels)):
             pace.learn(work, voxels, run.timer.seconds[stage] - before[stage])
 
 
-@contextmanager
-def _thread_count(threads: int | None) -> Iterator[None]:
-    if threads is None:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _timer() -> StageTimer:
+    timer = StageTimer()
+    timer.seconds.update(dict.fromkeys(STAGES, 0.0))
+    return timer
 
 
 def resolved(model: str | Path | Model) -> Model:

@@ -11,11 +11,15 @@ many planes at a time: every question and every copy makes the program wait for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 _ROUNDING = 1e-6
+_NEVER = -1e4
+"""A logit below all others that may be interpolated, which infinity must not."""
 _VOXELS_AT_ONCE = 2**14
 _PLANES_AT_ONCE = 32
 
@@ -38,7 +42,7 @@ class LabelPlanes:
 
     labels: uint8 (z, y, x), a view in the model's axis order, changed in place. positions: for each of its
     dimensions the rising continuous indices into the logits. everywhere: interpolate at every voxel (None: on a
-    graphics card).
+    graphics card). absent: classes that no voxel has.
     """
 
     def __init__(
@@ -47,7 +51,9 @@ class LabelPlanes:
         positions: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
         device: torch.device | str = "cpu",
         everywhere: bool | None = None,
+        absent: Sequence[int] = (),
     ):
+        self._absent = torch.tensor(absent, dtype=torch.long, device=device)
         self._labels = labels
         self._everywhere = torch.device(device).type == "cuda" if everywhere is None else everywhere
         self._waiting: list[torch.Tensor] = []
@@ -65,6 +71,8 @@ class LabelPlanes:
 
     def add(self, index: int, plane: torch.Tensor) -> None:
         """Take plane number index of the logits, (rows, columns, classes); planes come in order."""
+        if len(self._absent):
+            plane = plane.index_fill(-1, self._absent, _NEVER)
         z, winner = self._z, _greatest(plane)
         while self._next < len(z.lower) and z.upper[self._next] <= index:
             share = 1.0 if z.lower[self._next] == index else float(z.share[self._next])

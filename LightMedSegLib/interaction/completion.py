@@ -21,10 +21,9 @@ from LightMedSegLib.core.geometry import (
     with_neighbours,
 )
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.interaction.local_edges import with_local_edges
+from LightMedSegLib.interaction import edges
 from LightMedSegLib.interaction.prompt_channels import marked, prompt_channels
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
-from LightMedSegLib.interaction.seeded_object import seeded_object
 from LightMedSegLib.interaction.strokes import Change, Stroke
 from LightMedSegLib.interaction.window import Window
 from LightMedSegLib.interaction.zoom import coarser_window, finer_window, first_window
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 MOST_PASSES = 3
-EDGE_SHARE = 0.5
+EDGE_SHARE = 0.8
+"""The share of the edges beside the network, by Dice on held-out scans; see Documentation/interaction.md."""
 FINER_FROM = 1.5
 """A window that is this many times coarser than the volume is followed by a finer one around the stroke."""
 
@@ -137,12 +137,13 @@ class _Completion:
         present = covered > 0.5
         include, exclude = prompt_channels(scene.strokes, window)
         probability = self._completer.probability(image, present.astype(np.float32), include, exclude, self._cancel)
-        opposite = exclude if scene.stroke.include else include
         newest = marked(scene.stroke, window)
         if scene.new_object:
-            by_edges = seeded_object(image, include > 0, exclude > 0, window.inside)
-            probability = EDGE_SHARE * by_edges + (1 - EDGE_SHARE) * probability
-        probability = with_local_edges(probability, image, newest, opposite > 0, scene.stroke.include)
+            by_edges = edges.new_object(image, include > 0, exclude > 0, window.inside)
+        else:
+            opposite = exclude if scene.stroke.include else include
+            by_edges = edges.corrected(image, present, newest, opposite > 0, scene.stroke.include)
+        probability = EDGE_SHARE * by_edges + (1 - EDGE_SHARE) * probability
         wanted, seeds = probability > 0.5, include > 0
         if not scene.new_object:
             wanted, seeds = wanted & ~present if scene.stroke.include else present & ~wanted, newest

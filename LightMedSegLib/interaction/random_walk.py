@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-BETA = 250.0
+BETA = 1000.0
 """How much an edge hinders the walk: its weight is exp(-BETA d^2), d a difference of brightness, of 0 to 1."""
 
 _LEAST_WEIGHT = 1e-4

@@ -121,15 +121,18 @@ class CorrectionSession:
             self._remember(done, stroke.box, hard_before, stroke)
         return done
 
-    def add_edit(self, box: Box, voxels: NDArray[np.bool_]) -> Change:
-        """Take what another tool made of the mask in box (z, y, x); what it changed counts as marked by the user."""
+    def add_edit(self, box: Box, voxels: NDArray[np.bool_], *, by_user: bool = True) -> Change:
+        """Take what another tool made of the mask in box (z, y, x); what it changed counts as marked by the user.
+
+        by_user: False if something else changed it, such as the completion of a neighbour: then it is not marked.
+        """
         with self._turn:
             part, hard = self._mask[region_of(box)], self._hard[region_of(box)]
             if voxels.shape != part.shape:
                 raise InputImageError(f"The edit of {voxels.shape} voxels does not fit its box {box} of the volume.")
             done = Change(box, part.copy(), np.array(voxels, dtype=bool)).cropped()
             hard_before = self._hard[region_of(done.box)].copy()
-            hard[part != voxels] = np.where(voxels[part != voxels], 1, -1)
+            hard[part != voxels] = np.where(voxels[part != voxels], 1, -1) if by_user else 0
             part[...] = voxels
             self._remember(done, done.box, hard_before, None)
         return done

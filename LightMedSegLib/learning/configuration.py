@@ -181,6 +181,7 @@ class TrainingConfiguration:
     run: RunSection = field(default_factory=RunSection)
     postprocessing: tuple[dict[str, Any], ...] = ()
     test_time_mirroring: tuple[Axis, ...] = ()
+    removed_with_skull: tuple[int, ...] = ()  # labels that the model does not look for in a scan without the skull
 
     def __post_init__(self) -> None:
         with refused_as(TrainingDataError, "The training configuration"):

@@ -24,7 +24,8 @@ def input_spec(configuration: TrainingConfiguration) -> InputSpec:
 def window_rule(configuration: TrainingConfiguration, network: Any) -> WindowRule:
     """Return how network goes over volumes: as the engine does with the card that the configuration becomes."""
     stride = int(getattr(network, "total_stride", 1))
-    return WindowRule.of(input_spec(configuration), stride, configuration.num_classes)
+    swaps = configuration.augmentation.mirror_label_swaps
+    return WindowRule.of(input_spec(configuration), stride, configuration.num_classes, swaps=swaps)
 
 
 def learnt_labels(configuration: TrainingConfiguration) -> tuple[Label, ...]:

@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal
 
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.core.records.item_types import Day, Line, ModelName, Orientation, Sha256, Text, VersionText
+from LightMedSegLib.core.records.item_types import (
+    Day,
+    LabelValue,
+    Line,
+    ModelName,
+    Orientation,
+    Sha256,
+    Text,
+    VersionText,
+)
 from LightMedSegLib.core.records.limits import Limits
 from LightMedSegLib.model.card_items import (
     Argument,
@@ -27,6 +36,7 @@ from LightMedSegLib.model.card_items import (
 )
 from LightMedSegLib.model.card_rules import broken_rule
 from LightMedSegLib.model.label_ranges import LabelRange
+from LightMedSegLib.model.locator import Locator
 from LightMedSegLib.storage.record_schema import record_schema
 from LightMedSegLib.storage.records import read_record, record_json, refused_as
 from LightMedSegLib.storage.strict_json import parse_json, plain_values
@@ -56,7 +66,8 @@ class InputSpec:
     window; voxels at or below background_value are air that may be skipped (None: skip nothing).
 
     preview_spacing is mm along x, y, z of the larger voxels at which a quick coarse first result is allowed (None:
-    no preview). largest_extent is mm along x, y, z of the largest volumes that the model was made for (None: any).
+    no preview). largest_extent is mm along x, y, z of the largest volumes that the model was made for (None: any);
+    locator finds the structures in larger ones (None: the user chooses a region).
     """
 
     channels: Annotated[tuple[Channel, ...], Limits(minItems=1, maxItems=16)]
@@ -86,6 +97,10 @@ class InputSpec:
         ]
         | None
     ) = field(default=None, metadata={"key": "largest_extent_mm", "omit_empty": True})
+    locator: (
+        Annotated[Locator, Limits(description="Another model that finds the structures in volumes beyond that extent.")]
+        | None
+    ) = field(default=None, metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True)
@@ -154,6 +169,14 @@ class ModelCard:
         Limits(description="A promptable model completes what a person marks, and reads the marks beside the image."),
     ] = field(default="segmentation", metadata={"omit_default": True})
     reference: ReferenceInfo | None = field(default=None, metadata={"omit_empty": True})
+    removed_with_skull: Annotated[
+        tuple[LabelValue, ...],
+        Limits(description="Labels that are not looked for in a scan without the skull.", uniqueItems=True),
+    ] = field(default=(), metadata={"omit_empty": True})
+    mirror_label_swaps: Annotated[
+        tuple[tuple[LabelValue, LabelValue], ...],
+        Limits(description="Left and right: labels that change places in a mirror image along x.", maxItems=127),
+    ] = field(default=(), metadata={"omit_empty": True})
     ranges: Annotated[
         tuple[LabelRange, ...],
         Limits(

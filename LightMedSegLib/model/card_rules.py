@@ -74,6 +74,22 @@ def _preview_is_coarser(card: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _locator_is_usable(card: Mapping[str, Any]) -> str | None:
+    locator = card["input"].get("locator")
+    if not locator:
+        return None
+    if not card["input"].get("largest_extent_mm"):
+        return "input.locator needs input.largest_extent_mm, beyond which it is asked"
+    if locator["model"] == card["name"]:
+        return "input.locator is the model itself"
+    sides = locator["sides"]
+    names = [(side.get("name") or "").casefold() for side in sides]
+    if len(sides) > 1 and (not all(names) or len(set(names)) < len(names)):
+        return "input.locator.sides need a name of its own for each side"
+    count = len(sides) * len(card["labels"])
+    return f"input.locator makes {count} labels, more than 255" if count > 255 else None
+
+
 def _label_values_run_from_one(card: Mapping[str, Any]) -> str | None:
     values = [label["value"] for label in card["labels"]]
     if values != list(range(1, len(values) + 1)):
@@ -101,6 +117,20 @@ def _postprocessing_names_known_labels(card: Mapping[str, Any]) -> str | None:
         if unknown:
             return f"postprocessing[{index}] names label {unknown[0]}, but the labels end at {count}"
     return None
+
+
+def _removed_labels_are_known(card: Mapping[str, Any]) -> str | None:
+    count = len(card["labels"])
+    unknown = [value for value in card.get("removed_with_skull", ()) if value > count]
+    return f"removed_with_skull names label {unknown[0]}, but the labels end at {count}" if unknown else None
+
+
+def _mirror_label_swaps_are_pairs(card: Mapping[str, Any]) -> str | None:
+    values = [value for pair in card.get("mirror_label_swaps", ()) for value in pair]
+    if len(set(values)) < len(values):
+        return "mirror_label_swaps names a label twice"
+    unknown = [value for value in values if value > len(card["labels"])]
+    return f"mirror_label_swaps names label {unknown[0]}, but there is none" if unknown else None
 
 
 def _ranges_are_of_known_labels(card: Mapping[str, Any]) -> str | None:
@@ -135,9 +165,12 @@ _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
     _patch_fits_into_memory,
     _channels_are_distinct_and_ordered,
     _preview_is_coarser,
+    _locator_is_usable,
     _label_values_run_from_one,
     _labels_can_be_told_apart,
     _postprocessing_names_known_labels,
+    _removed_labels_are_known,
+    _mirror_label_swaps_are_pairs,
     _ranges_are_of_known_labels,
     _parent_is_another_model,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
 
@@ -27,10 +28,13 @@ FILE_LIMITS: dict[str, int] = {
 
 
 def read_card(folder: Path, shown: str | None = None) -> ModelCard:
-    """The card of a package folder, and a quick look at the weights file's size; shown names it in messages."""
+    """The card of a package folder, and a quick look at the weights file's size; shown names it in messages.
+
+    The same object for the same content: nobody may change what it holds.
+    """
     shown = shown or folder.name
     try:
-        card = ModelCard.from_json(read_file(folder / CARD_FILE, FILE_LIMITS[CARD_FILE]))
+        card = _checked(read_file(folder / CARD_FILE, FILE_LIMITS[CARD_FILE]))
     except ModelPackageError as error:
         raise ModelPackageError(f"{shown}: {error}") from None
     weights = folder / card.weights.file
@@ -42,6 +46,12 @@ def read_card(folder: Path, shown: str | None = None) -> ModelCard:
             "it is truncated or not the file of this card."
         )
     return card
+
+
+@functools.lru_cache(maxsize=64)
+def _checked(content: bytes) -> ModelCard:
+    """The card; the panel reads every card again and again, and checking one takes a hundredth of a second."""
+    return ModelCard.from_json(content)
 
 
 def package_files(folder: Path) -> dict[str, Path]:

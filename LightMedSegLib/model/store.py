@@ -19,6 +19,7 @@ from LightMedSegLib.core.semver import Version
 from LightMedSegLib.core.user_folders import shipped_models_folder, user_models_folder
 from LightMedSegLib.model.active_versions import active_version, choose_version
 from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model, export_zip, load_model
 from LightMedSegLib.model.package_folder import copy_package, package_files, read_card
 from LightMedSegLib.storage.atomic_files import atomic_folder, is_temporary, remove_stale, sync, temporary_name
@@ -79,11 +80,11 @@ class ModelStore:
         raise ModelPackageError(f"There is no model {identifier!r}; available: {known}.")
 
     def cards_in_use(self) -> _Cards:
-        """Of each sound model the card of the version that its plain name means; no weights are read."""
+        """The cards of the versions that plain names mean, of sound models that segment by themselves."""
         sound = [entry for entry in self.list() if entry.card and not entry.problem]
         names = dict.fromkeys(entry.card.name for entry in sound if entry.card)
         best = [self._best([entry for entry in sound if _answers(entry, name)], name) for name in names]
-        return [entry.card for entry in best if entry.card]
+        return [entry.card for entry in best if entry.card and not (is_draft(entry.card) or entry.card.promptable)]
 
     def _best(self, entries: _Catalogue, identifier: str) -> ModelEntry:
         chosen = f"{identifier}@{self.chosen(identifier)}"

@@ -13,6 +13,7 @@ from LightMedSegLib.core.measured_values import measured_values, sample_of
 from LightMedSegLib.model.body_regions import contradicts, regions_of
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.cross_sections import cross_sections, runs
+from LightMedSegLib.model.locator import exceeds
 
 HEAD_EXTENT_MM = ((100.0, 90.0, 60.0), (330.0, 330.0, 330.0))
 """Least and largest extent, sorted from the longest axis down, of a volume that may show a head."""
@@ -121,7 +122,7 @@ def anatomy_problem(appearance: Appearance, card: ModelCard) -> str:
     A volume for the head may be a part of one, but not larger; one for the neck must show it.
     """
     regions = regions_of(card.body_region)
-    if card.input.largest_extent is not None:
+    if card.input.largest_extent is not None and card.input.locator is None:
         return ""
     if card.modality == "CT" and "neck" in regions:
         fits, reason = _shows_neck(appearance, card)
@@ -162,8 +163,7 @@ def _field_of_view(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
     extent = sorted(appearance.extent_mm, reverse=True)
     size = size_text(extent)
     if card.input.largest_extent is not None:
-        limits = sorted(card.input.largest_extent, reverse=True)
-        if all(value <= limit for value, limit in zip(extent, limits, strict=True)):
+        if not exceeds(extent, card.input.largest_extent):
             return True, f"An {appearance.modality} volume of only {size} mm, a crop as this model expects"
         return False, f"{card.title} needs a crop around the structure, and this volume measures {size} mm"
     if not _knows_field_of_view(card):

@@ -44,6 +44,10 @@ def card_content(
         recipe["prompting"] = full["prompting"]
     recipe["distillation"] = {**full["distillation"], "teachers": len(full["distillation"]["teachers"])}
     recipe["network"] = {**full["network"], "initial": bool(full["network"]["initial"])}
+    optional = {
+        "removed_with_skull": list(configuration.removed_with_skull),
+        "mirror_label_swaps": [list(pair) for pair in configuration.augmentation.mirror_label_swaps],
+    }
     return {
         "schema_version": 1,
         "parent": None,
@@ -63,6 +67,7 @@ def card_content(
             "configuration": recipe,
         },
         "metrics": dict(metrics),
+        **{item: values for item, values in optional.items() if values},
     }
 
 

@@ -12,6 +12,7 @@ import priority
 import pytest
 import SimpleITK as sitk
 from model_factory import make_model
+from panel_bench import MODULE_FILE, Bench, equip
 from slicer_packages import SLICER_ROOMS, SkippedModule, missing_package
 from volumes_on_disk import plain_volume
 
@@ -23,6 +24,9 @@ from LightMedSegLib.model import store
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+LONG_ROOMS = ("reliability", "finetuning", "training", "gui", "export", "cli")
+"""Rooms with files that take minutes of one core."""
+
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     missing = missing_package(*SLICER_ROOMS.get(module_path.parent.name, ()))
@@ -32,6 +36,12 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 def pytest_itemcollected(item: pytest.Item) -> None:
     if item.path.parent.name in SLICER_ROOMS or "slicer_runtime" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.slicer)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files come first: of several processes none has a long one left when the others have ended."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONG_ROOMS)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -135,3 +145,29 @@ def slicer_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session.reset()
     yield session
     session.finish()
+
+
+@pytest.fixture
+def bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Bench]:
+    """The opened panel with one model, "self-test@1.0.0", and nothing chosen yet."""
+    slicer_runtime.load_module(MODULE_FILE)
+    panel = slicer_runtime.open_module("LightMedSeg")
+    made = equip(slicer_runtime, panel, tmp_path / "models")
+    yield made
+    made.segment.seconds = 0
+    panel.logic.cancel()
+
+
+@pytest.fixture
+def view(bench: Bench) -> Any:
+    """A widget of the main window outside the panel, as a slice view is one."""
+    import slicer
+    from PySide6 import QtCore, QtWidgets
+
+    made = QtWidgets.QLineEdit(slicer.util.mainWindow()._checked())
+    made.setReadOnly(True)
+    made.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+    made.show()
+    bench.session.process_events()
+    yield made
+    made.deleteLater()

@@ -2,9 +2,10 @@
 
     python Testing/Tools/choose_postprocessing.py MODEL_FOLDER --config RECIPE.toml --prepared FOLDER [--write]
 
-Prints, for each label, the mean Dice without and with the step, and at the end the labels for which it does not lower
-Dice, which --write puts into the card; of a structure with a left and a right side, both or neither. With [synthesis]
-the cases are images made from the held-out labelmaps.
+Prints, for each structure, the mean Dice without and with the step, and at the end the labels for which it does not
+lower Dice, which --write puts into the card in place of its earlier choice. The left and the right side of a structure
+are one: their Dice is averaged and both get the step or neither, because treating one side alone would shift every
+comparison of the two. With [synthesis] the cases are images made from the held-out labelmaps.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import torch
 
 from LightMedSegLib.inference.postprocessing import postprocess
 from LightMedSegLib.inference.sliding_window.model_grid import predict_labels
+from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.model_input import window_rule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase, read_prepared
 from LightMedSegLib.model.package import load_model
@@ -39,6 +41,14 @@ def dice(found: np.ndarray, case: PreparedCase, value: int) -> float:
     a, b = (found == value) & known, case.labels == value
     total = np.count_nonzero(a) + np.count_nonzero(b)
     return 2 * np.count_nonzero(a & b) / total if total else math.nan
+
+
+def structures(configuration: TrainingConfiguration) -> list[list[int]]:
+    """The label values of each structure: of both sides where it has two."""
+    pairs = [sorted(pair) for pair in configuration.augmentation.mirror_label_swaps]
+    paired = {value for pair in pairs for value in pair}
+    single = [[int(label["value"])] for label in configuration.labels if int(label["value"]) not in paired]
+    return sorted([*pairs, *single])
 
 
 def main() -> int:
@@ -61,23 +71,22 @@ def main() -> int:
     mirror = configuration.test_time_mirroring
     found = [labels.numpy() for labels in predict_labels(network, images, rule, mirror=mirror)]
     kept = []
-    for label in configuration.labels:
-        value, before, after = int(label["value"]), [], []
+    names = {int(label["value"]): label["name"] for label in configuration.labels}
+    for values in structures(configuration):
+        before, after = [], []
         for case, labels in zip(cases, found, strict=True):
             cleaned = labels.copy()
-            postprocess(cleaned, [{"operation": "keep_largest_component", "labels": [value]}], voxel_ml)
-            before.append(dice(labels, case, value))
-            after.append(dice(cleaned, case, value))
+            postprocess(cleaned, [{"operation": "keep_largest_component", "labels": values}], voxel_ml)
+            before += [dice(labels, case, value) for value in values]
+            after += [dice(cleaned, case, value) for value in values]
         plain, largest = np.nanmean(before), np.nanmean(after)
-        kept += [value] if largest >= plain else []
-        print(f"{label['name']:36s} {plain:.4f} {largest:.4f}", flush=True)
-    # Treating one side alone would shift every comparison of left and right.
-    sides = {int(a): int(b) for pair in configuration.augmentation.mirror_label_swaps for a, b in (pair, pair[::-1])}
-    kept = [value for value in kept if sides.get(value, value) in kept]
-    print(f"keep_largest_component: {kept}")
+        kept += values if largest >= plain else []
+        print(f"{' and '.join(names[value] for value in values):60s} {plain:.4f} {largest:.4f}", flush=True)
+    print(f"keep_largest_component: {sorted(kept)}")
     if arguments.write:
-        steps = [{"operation": "keep_largest_component", "labels": kept, "joint": False}] if kept else []
-        update_package(arguments.model, postprocessing=steps)
+        chosen = {"operation": "keep_largest_component", "labels": sorted(kept), "joint": False}
+        others = [step for step in configuration.postprocessing if step["operation"] != chosen["operation"]]
+        update_package(arguments.model, postprocessing=[*([chosen] if kept else []), *others])
     return 0
 
 

@@ -17,6 +17,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from LightMedSegLib.core.labels import Code, Label  # noqa: E402
 from LightMedSegLib.model.card import ModelCard  # noqa: E402
+from LightMedSegLib.model.locator import Locator  # noqa: E402
 
 PAGE = REPOSITORY / "Documentation" / "model-cards.md"
 MODELS = REPOSITORY / "Resources" / "Models"
@@ -61,12 +62,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _section(card: ModelCard) -> str:
     spec = card.input
     facts = [
+        *([["kind", "promptable: it completes what a person marks"]] if card.promptable else []),
         ["version", f"{card.version}, {card.created}{_made_from(card)}"],
         ["input", f"{', '.join(channel.name for channel in spec.channels)}; {card.modality}, {card.body_region}"],
         ["grid that the network sees", f"{_by(spec.spacing)} mm (x, y, z), {spec.orientation}"],
         ["at a time", _view(card)],
         *([["quick preview", f"at {_by(spec.preview_spacing)} mm"]] if spec.preview_spacing else []),
         *([["made for volumes of up to", f"{_by(spec.largest_extent)} mm"]] if spec.largest_extent else []),
+        *([["larger volumes", _located(spec.locator)]] if spec.locator else []),
         ["clean-up", _clean_up(card)],
         ["trained on", f"{card.training['data']} {_cases(card.training['cases'])}"],
         ["licence of the weights", card.licenses["weights"]],
@@ -147,6 +150,11 @@ def _view(card: ModelCard) -> str:
     if card.input.view == "whole":
         return f"the whole volume (trained on {patch} voxels, x, y, z)"
     return f"windows of {patch} voxels (x, y, z), overlapping by {card.input.overlap:.0%}"
+
+
+def _located(locator: Locator) -> str:
+    labels = ", ".join(name for side in locator.sides for name in side.labels)
+    return f"`{locator.model}` finds {labels}; each is segmented in a crop with {locator.margin_mm:g} mm around it"
 
 
 def _clean_up(card: ModelCard) -> str:

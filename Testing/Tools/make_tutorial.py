@@ -19,8 +19,10 @@ from make_screenshots import REPOSITORY, label_centre, save, side_by_side, with_
 from PIL import Image
 
 FOLDER = REPOSITORY / "Documentation" / "pictures"
-SECTIONS = ("resultButton", "finetuneSectionButton", "advancedButton", "aboutButton")
+SECTIONS = ("resultButton", "correctSectionButton", "finetuneSectionButton", "advancedButton", "aboutButton")
 VIEW = (420, 420)
+SHORTENED, BRUSH = "Posterior_hippocampus", 2.5
+"""The segment that is completed from a stroke, and the radius of the stroke in voxels."""
 FINE_TUNING_SECONDS = 900
 
 
@@ -74,6 +76,7 @@ class Tutorial:
         self._session.open_module("LightMedSeg")
         after = self._view(volume, "Yellow", place, "As corrected")
         self._keep("5-correct", side_by_side(before, after))
+        self._strokes(volume, node)
         self._keep("6-add-case", self._fine_tuning())
         self._ui.addCaseButton.click()
         self._wait(lambda: not self._panel.addCase.adding, 120, "the case")
@@ -86,6 +89,40 @@ class Tutorial:
             self._ui.adoptButton.click()
         self._ui.versionsGroup.collapsed = False
         self._keep("9-versions", self._fine_tuning("versionsGroup"))
+
+    def _strokes(self, volume: Any, node: Any) -> None:
+        """A part that is missing is completed from one stroke; then a structure from a click is begun and discarded."""
+        missing = Missing(node, volume)
+        missing.remove()
+        place = missing.place
+        pictures = [self._view(volume, "Yellow", place, "A part is missing")]
+        missing.paint()
+        pictures.append(self._view(volume, "Yellow", place, "One stroke of Paint"))
+        missing.remove()
+        self._ui.completeCheckBox.checked = True
+        missing.open_editor()
+        self._wait(lambda: not self._completing.busy, 120, "the volume")
+        self._session.open_module("LightMedSeg")
+        self._keep("5-strokes-panel", self._section("correctSectionButton"))
+        missing.paint()
+        self._wait(lambda: not self._completing.busy, 120, "the completion")
+        self._keep("5-stroke", side_by_side(*pictures, self._view(volume, "Yellow", place, "Completed")))
+        self._ui.completeCheckBox.checked = False
+        self._ui.clicksButton.click()
+        self._wait(lambda: not self._panel.correct.clicks.busy, 120, "the volume")
+        self._keep("5-clicks-panel", self._section("correctSectionButton"))
+        self._ui.discardButton.click()
+
+    @property
+    def _completing(self) -> Any:
+        return self._panel.correct.completing
+
+    def _section(self, name: str) -> Image.Image:
+        """One section of the panel, open."""
+        from Runtime.rendering import grab
+
+        self._open(name)
+        return Image.open(grab(getattr(self._ui, name), self._scratch / f"{name}.png")).convert("RGB")
 
     def _wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         self._session.wait_until(condition, seconds, what)
@@ -128,6 +165,54 @@ class Tutorial:
         print(
             path.relative_to(REPOSITORY), picture.width, "x", picture.height, path.stat().st_size, "bytes", flush=True
         )
+
+
+class Missing:
+    """The end of the posterior part, taken away and painted again in a small ball."""
+
+    def __init__(self, node: Any, volume: Any) -> None:
+        from LightMedSegLib.mrml.strokes.lattice import Lattice
+        from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
+
+        self._node, self._volume, self._lattice = node, volume, Lattice.of(node, volume)
+        self._segment = SegmentVoxels(node, SHORTENED, self._lattice)
+        whole = self._segment.mask()
+        along = np.argwhere(whole)[:, 1]
+        front = SegmentVoxels(node, "Anterior_hippocampus", self._lattice).mask()
+        backwards = 1 if along.mean() > np.argwhere(front)[:, 1].mean() else -1
+        edge = np.quantile(along * backwards, 0.65)
+        places = np.argwhere(whole & ((np.arange(whole.shape[1]) * backwards > edge)[None, :, None]))
+        self._whole, self._gone = whole, np.zeros_like(whole)
+        self._gone[tuple(places.T)] = True
+        self._stroke = np.zeros_like(whole)
+        middle = places.mean(axis=0)
+        near = places[np.square(places - middle).sum(axis=1) <= BRUSH**2]
+        self._stroke[tuple(near.T)] = True
+        point = self._lattice.grid.point(tuple(middle[::-1].tolist()))
+        self.place = (-point[0], -point[1], point[2])
+
+    def remove(self) -> None:
+        """Take the end away, and what was painted there."""
+        self._write(self._whole & ~self._gone)
+
+    def open_editor(self) -> None:
+        """Choose Paint for the segment in the Segment Editor."""
+        import slicer
+
+        slicer.util.selectModule("SegmentEditor")
+        editor = slicer.util.getModuleWidget("SegmentEditor").editor
+        editor.setSegmentationNode(self._node)
+        editor.setSourceVolumeNode(self._volume)
+        editor.setCurrentSegmentID(SHORTENED)
+        editor.setActiveEffectByName("Paint")
+
+    def paint(self) -> None:
+        """What the stroke writes at its release."""
+        self._write(self._segment.mask() | self._stroke)
+
+    def _write(self, mask: Any) -> None:
+        whole = self._lattice.whole
+        self._segment.write(whole, self._segment.mask(), mask)
 
 
 def cropped(picture: Image.Image) -> Image.Image:

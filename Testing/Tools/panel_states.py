@@ -104,6 +104,23 @@ class PanelStates:
         yield "08-done"
         self._edit()
         yield "09-edited"
+        yield from self._corrections()
+
+    def _corrections(self) -> Iterator[str]:
+        from LightMedSegLib.gui.self_test.stand_in_network import BrightnessCompleter
+
+        panel, ui = self._panel, self._ui
+        panel.correct.make_completer = BrightnessCompleter
+        ui.correctSectionButton.collapsed = False
+        ui.completeCheckBox.checked = True
+        yield "09-correct"
+        ui.clicksButton.click()
+        self._wait(lambda: not panel.correct.clicks.busy)
+        yield "09-correct-clicks"
+        ui.discardButton.click()
+        ui.completeCheckBox.checked = False
+        ui.correctSectionButton.collapsed = True
+        self._session.process_events()
 
     def _run(self) -> None:
         self._ui.segmentButton.click()

@@ -24,6 +24,8 @@ import numpy as np
 import SimpleITK as sitk
 from documents import REPOSITORY, Block, blocks
 
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "Testing")]
+
 MODEL = REPOSITORY / "Resources" / "Models" / "hippocampus-t1-mr"
 SAMPLE = REPOSITORY / "Resources" / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"
 DOCUMENTS = ("README.md", "Documentation/scripting.md", "Documentation/training.md")
@@ -126,7 +128,6 @@ def make_run(folder: Path) -> None:
 
 def make_model(folder: Path) -> None:
     """The shipped model under another name, as a zip file."""
-    sys.path.insert(0, str(REPOSITORY))
     from LightMedSegLib.model.package import load_model, save_model
     from LightMedSegLib.storage.zip_archive import write_zip
 
@@ -192,7 +193,6 @@ class Runner:
         self._environment = os.environ | {
             "LIGHTMEDSEG_HOME": str(folder / "home"),
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
         self._made: set[str] = set()
 
@@ -206,10 +206,26 @@ class Runner:
                 continue
             if words[0] != "lightmedseg":
                 return f"{words[0]} is no command that this script knows"
-            problem = self._run([sys.executable, "-m", "LightMedSegLib", *words[1:]])
+            problem = self._run_program(words[1:])
             if problem:
                 return f"{command}: {problem}"
         return ""
+
+    def _run_program(self, words: list[str]) -> str:
+        if not hasattr(os, "fork"):
+            return self._run([sys.executable, "-m", "LightMedSegLib", *words])
+        # Forked, because to import PyTorch takes longer than most commands. It is imported here, once.
+        from forked import forked
+
+        from LightMedSegLib.cli import main as program
+        from LightMedSegLib.inference import segmentation as _loaded  # noqa: F401
+
+        def work() -> int:
+            os.environ.clear()
+            os.environ.update(self._environment)
+            return program(words)
+
+        return _problem(forked(work, words, self._folder))
 
     def _run_python(self, block: Block) -> str:
         code = self._folder / "block.py"
@@ -232,7 +248,7 @@ class Runner:
             errors="replace",
             check=False,
         )
-        return "" if done.returncode == 0 else (done.stderr.strip() or f"exit code {done.returncode}")
+        return _problem(done)
 
     def _filled_in(self, text: str) -> str:
         """The text with what stands for the reader's files, which are made when they are first named."""
@@ -244,6 +260,10 @@ class Runner:
                     make(self._folder)
                 text = re.sub(pattern, name, text)
         return text
+
+
+def _problem(done: subprocess.CompletedProcess[str]) -> str:
+    return "" if done.returncode == 0 else (done.stderr.strip() or f"exit code {done.returncode}")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ from LightMedSegLib.io.results.output_checks import check_inputs_stay, make_outp
 from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, find_scans
 from LightMedSegLib.io.segmentation_files import check_output_path
 from LightMedSegLib.io.volume_files import read_volume
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.model.package import Model
 
 _STATES = (SEGMENTED, SKIPPED, DOUBTFUL, FAILED, NOT_STARTED)
@@ -53,7 +55,7 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
     _check(arguments, folder, output)
     scans = find_scans(folder, model.card.in_channels)
     dataset = folder.parent if folder.name == IMAGES_FOLDER else folder
-    values = dataset_values(dataset, model.card.labels)
+    about_values = _about_values(dataset, model.card)
     make_output_folder(output)
     if arguments.json:
         check_output_path(arguments.json)
@@ -65,14 +67,14 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
         Engine(model, options.device),
         output,
         arguments.suffix,
-        values,
+        dataset,
         arguments.overwrite,
         options,
         _read_quietly,
     )
     print(f"{len(scans)} scans with {model.card.identifier} on {batch.engine.device.name}.")
     if (dataset / DATASET_FILE).is_file():
-        print(_about_values(model.card.labels, values))
+        print(about_values)
     cancel = CancelToken()
     rows = []
     # The scan in work ends within a second, instead of being torn down.
@@ -113,7 +115,13 @@ def _read_quietly(path: Path) -> sitk.Image:
         return read_volume(path)
 
 
-def _about_values(labels: tuple[Label, ...], values: dict[int, int]) -> str:
+def _about_values(dataset: Path, card: ModelCard) -> str:
+    """A line on the values of results; a second one on those of whole scans where a locator adds sides."""
+    lines = [_values_line(one, dataset_values(dataset, one)) for one in (card.labels, located_card(card).labels)]
+    return "\n".join([lines[0], *(f"With sides: {line}" for line in lines[1:] if card.input.locator)])
+
+
+def _values_line(labels: tuple[Label, ...], values: dict[int, int]) -> str:
     if not values:
         return f"No label of {DATASET_FILE} is named like one of the model's: results have the model's values."
     kept = ", ".join(f"{values[label.value]} {label.name}" for label in labels if label.value in values)

@@ -65,6 +65,7 @@ def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:
             "classes": card.num_classes,
             "whole": spec.view == "whole",
             "mirror": list(card.test_time_mirroring),
+            "swaps": [list(pair) for pair in card.mirror_label_swaps],
         },
         "postprocessing": {
             "_target_": "Compose",

@@ -8,7 +8,9 @@ from pathlib import Path
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.export.monai_bundle.configuration import PACKAGE, inference, metadata
 from LightMedSegLib.export.monai_bundle.sources import copied_sources
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.promptable import refuse_promptable
 from LightMedSegLib.storage.atomic_files import atomic_folder
 
 _MODULES = ["export.monai_bundle.parts", "network"]
@@ -25,7 +27,7 @@ A bundle for [MONAI](https://monai.io), exported from the LightMedSeg model {ide
 python -m monai.bundle run --config_file configs/inference.json --bundle_root . --dataset_dir SCANS --output_dir RESULTS
 ```
 
-segments every NIfTI file in SCANS; the labels are `0` background, {labels}.
+segments every NIfTI file in SCANS; the labels are `0` background, {labels}.{differences}
 
 Intended use: {use}
 
@@ -39,10 +41,11 @@ def export_monai_bundle(model: Model, folder: str | Path) -> None:
     """Write model as a bundle into folder, which must not exist yet; complete or not at all.
 
     Raises OutputError if folder exists or cannot be written, DependencyError without torch, ModelPackageError for a
-    damaged model.
+    damaged model and for a promptable one.
     """
     folder = Path(folder)
     check_bundle_path(folder)
+    refuse_promptable(model.card, "be a MONAI bundle")
     network = model.build_network()
     import torch
 
@@ -85,10 +88,22 @@ def _readme(model: Model) -> str:
         identifier=card.identifier,
         package=PACKAGE,
         labels=", ".join(f"`{label.value}` {label.name}" for label in card.labels),
+        differences=_differences(card),
         use=card.intended_use,
         limits=card.limits,
         licenses="; ".join(f"{key.replace('_', ' ')}: {text}" for key, text in card.licenses.items()),
     )
+
+
+def _differences(card: ModelCard) -> str:
+    """What LightMedSeg does before it segments and the bundle does not."""
+    told = ""
+    if card.input.locator is not None:
+        told += " Give crops around the structures: the bundle does not find them in a larger volume."
+    removed = [label.name for label in card.labels if label.value in card.removed_with_skull]
+    if removed:
+        told += f" The bundle looks for {' and '.join(removed)} in scans without the skull too."
+    return told
 
 
 def _license(model: Model) -> str:

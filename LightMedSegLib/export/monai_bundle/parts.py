@@ -89,7 +89,7 @@ class EvenWindowsInferer(Inferer):  # type: ignore[misc]
 
     patch: a window's voxels (z, y, x). multiple: what must divide every size that the network sees.
     whole: the network sees the whole volume at once where memory allows. channels, classes: of the network.
-    mirror: axes whose mirror images are averaged in.
+    mirror: axes whose mirror images are averaged in. swaps: pairs of classes that change places in those along x.
     """
 
     def __init__(
@@ -101,9 +101,11 @@ class EvenWindowsInferer(Inferer):  # type: ignore[misc]
         classes: int,
         whole: bool = False,
         mirror: Sequence[str] = (),
+        swaps: Sequence[Sequence[int]] = (),
     ) -> None:
         depth, height, width = patch
-        self._rule = WindowRule((depth, height, width), overlap, multiple, whole, channels, classes)
+        pairs = tuple((first, second) for first, second in swaps)
+        self._rule = WindowRule((depth, height, width), overlap, multiple, whole, channels, classes, pairs)
         self._mirror = tuple(mirror)
 
     def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **kwargs: Any) -> torch.Tensor:

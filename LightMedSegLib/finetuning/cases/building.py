@@ -16,7 +16,10 @@ from LightMedSegLib.evaluation.metrics import dice
 from LightMedSegLib.finetuning.cases.record import BaselineDice, CaseRecord, input_description
 from LightMedSegLib.finetuning.cases.same_scan import array_hash, volume_hash
 from LightMedSegLib.finetuning.cases.stored_case import StoredCase
+from LightMedSegLib.inference.locating import is_located
 from LightMedSegLib.io.labelmaps.values import as_labelmap, check_known
+from LightMedSegLib.model.drafts import is_draft
+from LightMedSegLib.model.suggestion import size_text
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -55,11 +58,12 @@ def build_case(
         reviewed: bool (z, y, x) on the volume's grid, the reviewed voxels; None for all.
         roi: the region that was segmented, as for :func:`LightMedSegLib.inference.segmentation.segment`.
         prediction: the untouched prediction on the volume's grid; None to segment the volume now. Its Dice with the
-            correction is the baseline Dice of the record.
+            correction is the baseline Dice of the record; a draft has none.
         device: for that prediction.
 
     The case contains only the reviewed part with a margin of half a patch. Raises TrainingDataError for a correction
-    on another grid, values without a label or no reviewed voxel, InputImageError for an unusable volume.
+    on another grid, values without a label, no reviewed voxel or a volume too large for a model that segments crops,
+    InputImageError for an unusable volume.
     """
     import SimpleITK as sitk
 
@@ -69,11 +73,16 @@ def build_case(
 
     images = input_volumes(image)
     grid = Grid.of(images[0])
+    problem = crop_problem(model.card, grid, roi)
+    if problem:
+        raise TrainingDataError(problem)
     labels = _all_labels(model.card, new_labels)
     values = tuple(sorted(reviewed_labels if reviewed_labels is not None else labels))
     truth = _checked_values(correction, grid, labels, values, absent)
     mask = _reviewed_mask(reviewed, roi, grid)
-    trial = _baseline_dice(images, truth, mask, model, values, labels, roi, prediction, device)
+    trial = None
+    if not is_draft(model.card):
+        trial = _baseline_dice(images, truth, mask, model, values, labels, roi, prediction, device)
     seen = grow_box(clip_box(roi, grid), ROI_MARGIN_MM, grid) if roi is not None else None
     prepared = prepare_volume(images, model.card.input, seen)
     own = prepared.grid_map.model
@@ -102,6 +111,20 @@ def build_case(
     )
     stored = np.where(kept, labelled[part], np.uint8(0))
     return StoredCase(record, voxels, stored, kept)
+
+
+def crop_problem(card: ModelCard, volume: Grid, roi: Box | None) -> str:
+    """Why a volume, or the region of it that was segmented, is too large to be learnt from; "" where it is not.
+
+    A model with a locator segments crops, each normalised on its own, and learns from nothing else.
+    """
+    box = volume.box if roi is None else clip_box(roi, volume)
+    if not is_located(card, volume, box):
+        return ""
+    return (
+        f"{card.title} is fine-tuned on crops of up to {size_text(card.input.largest_extent or ())} mm around one "
+        "structure; choose such a region of interest, segment it and correct that result."
+    )
 
 
 def _all_labels(card: ModelCard, new_labels: Sequence[Label]) -> dict[int, Label]:

@@ -74,6 +74,16 @@ def next_steps(causes: Sequence[Cause], held_out: Sequence[Comparison], scans: i
     return tuple(steps)
 
 
+def first_steps(causes: Sequence[Cause], scans: int) -> tuple[str, ...]:
+    """Return what the user can do about the rejected first version of a new model, one sentence each."""
+    if not causes:
+        return ()
+    named = [cause.structure for cause in causes if cause.structure]
+    steps = [f"Look again at the segments of {_listed(named)}."] if named else []
+    more = f"scans until there are at least {_ENOUGH_SCANS}" if scans < _ENOUGH_SCANS else "other scans"
+    return (*steps, f"Add {more}, with the same structures segmented completely, and train again.")
+
+
 def _worse(causes: Sequence[Cause], held_out: Sequence[Comparison]) -> list[str]:
     """Return the names of the structures that lost most, if a loss is among the causes."""
     if not {cause.kind for cause in causes} & {"not_better", "worse"}:

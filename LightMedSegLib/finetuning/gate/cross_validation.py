@@ -47,7 +47,7 @@ class FoldContext:
 
     load returns a case by identifier, learnt the same case as training uses it. window: size (z, y, x) of the windows
     in the evaluation. near_structures: evaluate only near the structures, because segmentation also searches for their
-    region first. coarseness: voxel size in training as a multiple of the model's.
+    region first. coarseness: voxel size in training as a multiple of the model's. first: the model is a draft.
     """
 
     task: Task
@@ -63,6 +63,7 @@ class FoldContext:
     work: WorkFolder
     report: Report
     cancel: CancelToken
+    first: bool = False
 
 
 def run_fold(context: FoldContext, fold: Fold, number: int, total: int) -> Counts:
@@ -142,7 +143,7 @@ def _crops(context: FoldContext, fold: Fold) -> list[PreparedCase]:
     for fold_case in fold.train:
         case = coarsened(fold_case.of(context.learnt(fold_case.case_id)), context.coarseness)
         count = crops_per_case(len(fold.train), context.task.patch)
-        crops += training_crops(case, context.task.patch, count, context.settings.seed)
+        crops += training_crops(case, context.task.patch, count, context.settings.seed, context.first)
     return crops
 
 

@@ -188,6 +188,8 @@ def mean_dice(rows: Sequence[Comparison]) -> tuple[float, float]:
 
 def _table(rows: Sequence[Comparison]) -> dict[str, Any]:
     before, after = mean_dice(rows)
+    if all(math.isnan(row.before) for row in rows):
+        after = mean_without_nan(row.after for row in rows)
     return {
         "before": _rounded(before),
         "after": _rounded(after),

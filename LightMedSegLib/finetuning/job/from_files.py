@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from LightMedSegLib.core.errors import DependencyError, TrainingDataError
+from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.finetuning.job.description import JOB_FILE, RESULT_FILE, JobDescription
 from LightMedSegLib.finetuning.job.progress import steps_shown
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.finetuning.new_model.plan import training_settings
 from LightMedSegLib.io.results.output_checks import make_output_folder
 from LightMedSegLib.model.package import Model
 
@@ -32,6 +34,7 @@ def finetune(
     device: str = "auto",
     threads: int | None = None,
     new_labels: Sequence[str] = (),
+    new_model: str | None = None,
     install: bool = False,
     adopt: bool = False,
     progress: ProgressCallback | None = None,
@@ -48,6 +51,8 @@ def finetune(
         device: "auto", "cpu", "cuda" or "cuda:1".
         threads: processor threads; None for all but one.
         new_labels: names of structures that follow the model's last label.
+        new_model: the name of a new model for new_labels alone, which is made from these cases; model is then the
+            promptable one that it starts from, such as "interactive".
         install: put the new version into the user's models.
         adopt: install it, and use it in place of its parent if the tests accept it.
         progress: called as progress(step, steps, message).
@@ -64,11 +69,29 @@ def finetune(
     except ModuleNotFoundError as error:
         raise DependencyError(f"Fine-tuning needs the Python package {error.name}; install it first.") from error
     folder, files = Path(out).expanduser(), _files(cases)
+    if new_model is not None:
+        model, new_labels = new_draft(model, new_model, files, folder, new_labels, install or adopt), ()
     job = describe_job(
         model, files, folder, device=device, threads=threads, install=install, adopt=adopt, settings=settings
     )
     prepare_job(job, files, folder, new_labels)
     return run_job(job, folder, steps_shown(progress) if progress else None, cancel)
+
+
+def new_draft(
+    start: str | Path | Model, title: str, files: Path | None, folder: Path, names: Sequence[str], install: bool
+) -> Model:
+    """The draft of a new model in folder, as the parent of a job there; arguments as in finetune.
+
+    Raises ModelStoreError if it is to be installed and its name is taken, and what making it raises.
+    """
+    from LightMedSegLib.finetuning.new_model.draft import refuse_known_name
+    from LightMedSegLib.finetuning.new_model.from_files import draft_of_files
+    from LightMedSegLib.model.store import ModelStore
+
+    if install and not (folder / JOB_FILE).exists():
+        refuse_known_name(ModelStore(), title)
+    return draft_of_files(start, title, files, folder, names)
 
 
 def describe_job(
@@ -83,13 +106,14 @@ def describe_job(
     settings: Mapping[str, float],
 ) -> JobDescription:
     """The job in folder that finetune does for these arguments; raises TrainingDataError for a wrong one."""
+    usual = training_settings(model.card, FinetuneSettings()) if isinstance(model, Model) else FinetuneSettings()
     return JobDescription(
         model=str(model.folder if isinstance(model, Model) else model),
         device=device,
         threads=threads or 0,
         adopt="if_better" if adopt else "ask",
         install=install or adopt,
-        settings=FinetuneSettings.from_json(settings),
+        settings=FinetuneSettings.from_json({**usual.to_json(), **settings}),
         cases_folder=None if files is None else str(folder / "cases"),
     )
 
@@ -129,7 +153,7 @@ def _files(cases: str | Path | None) -> Path | None:
 def _store_cases(
     job: JobDescription, files: Path, folder: Path, new_labels: Sequence[str], on_case: OnCase | None
 ) -> None:
-    from LightMedSegLib.finetuning.cases.building import build_case
+    from LightMedSegLib.finetuning.cases.building import build_case, crop_problem
     from LightMedSegLib.finetuning.cases.own_labels import make_label
     from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
     from LightMedSegLib.finetuning.cases.store import CaseStore
@@ -138,9 +162,11 @@ def _store_cases(
     from LightMedSegLib.io.labelmaps.values import present_values
     from LightMedSegLib.io.volume_files import read_volume
     from LightMedSegLib.io.volume_notes import notes_of
+    from LightMedSegLib.model.promptable import refuse_promptable
     from LightMedSegLib.model.store import resolve_model
 
     model = resolve_model(job.model)
+    refuse_promptable(model.card, "be fine-tuned")
     first = model.card.num_classes
     added = [make_label(first + number, name) for number, name in enumerate(new_labels)]
     labels = [*model.card.labels, *added]
@@ -149,7 +175,13 @@ def _store_cases(
     if any(kept in path.resolve().parents for case in found for path in (*case.images, case.labelmap)):
         raise TrainingDataError(f"{folder} holds the cases, and this run would replace it; choose another folder.")
     # All are checked before the first is segmented, which takes a while for each.
-    present = [present_values(read_case_labels(case, read_volume(case.images[0]), labels).image) for case in found]
+    present: list[Sequence[int]] = []
+    for case in found:
+        volume = read_volume(case.images[0])
+        problem = crop_problem(model.card, Grid.of(volume), None)
+        if problem:
+            raise TrainingDataError(f"The case {case.name} is too large: {problem}")
+        present.append(present_values(read_case_labels(case, volume, labels).image))
     if not any(present):
         raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     # What an interrupted run left would be learnt from twice.

@@ -35,11 +35,13 @@ from LightMedSegLib.finetuning.gate.cross_validation import (
     summed,
     trained_weights,
 )
-from LightMedSegLib.finetuning.gate.gate import Cause, Comparison, Verdict, compare, judge, mean_dice, mistakes
+from LightMedSegLib.finetuning.gate.gate import Cause, Verdict, mean_dice, mistakes
 from LightMedSegLib.finetuning.gate.held_out import Fold, FoldCase, plan_folds
 from LightMedSegLib.finetuning.gate.reference_set import read_reference, rehearsed_and_checked
+from LightMedSegLib.finetuning.gate.tables import JobTables
 from LightMedSegLib.finetuning.job.description import LOCK_FILE, RESULT_FILE, WORK_FOLDER, JobDescription
 from LightMedSegLib.finetuning.job.work_folder import WorkFolder
+from LightMedSegLib.finetuning.new_model.draft import install_draft
 from LightMedSegLib.finetuning.tuning.blending import blended, largest_share
 from LightMedSegLib.finetuning.tuning.new_labels import all_labels, grown_network
 from LightMedSegLib.finetuning.tuning.parent_labels import with_parent_labels
@@ -49,7 +51,9 @@ from LightMedSegLib.finetuning.tuning.tuner import Task
 from LightMedSegLib.finetuning.versions import adopt, candidate_card, install, next_version, write_candidate
 from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.model.active_versions import remove_leftovers
+from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model
+from LightMedSegLib.model.promptable import refuse_promptable
 from LightMedSegLib.model.store import ModelStore, resolve_model
 from LightMedSegLib.storage.atomic_files import atomic_write, make_folder, remove_stale
 from LightMedSegLib.storage.file_lock import LockedError, exclusive
@@ -113,8 +117,10 @@ class _Job:
         remove_leftovers(self._models.user)
         self._work = WorkFolder(folder / WORK_FOLDER)
         self._model = self._parent()
+        refuse_promptable(self._model.card, "be fine-tuned")
         self._records = usable_records(self._cases, description.cases, self._model.card)
         self._labels = all_labels(self._model.card.labels, self._records)
+        self._first = is_draft(self._model.card)
         self._rehearsed, self._checked = rehearsed_and_checked(read_reference(self._model))
         self._device = torch.device(select_device(description.device).name)
 
@@ -125,6 +131,7 @@ class _Job:
         context = self._fold_context(work)
         ids = [record.case_id for record in self._records]
         folds = plan_folds(self._scans(), context.settings.max_parts, self._only_case(context))
+        tables = self._tables(len(folds))
         self._report({
             "event": "start", "model": self._model.card.identifier, "device": self._device.type, "cases": len(ids),
             "parts": len(folds) + 1, "steps": context.settings.steps, "labels": [label.name for label in self._labels],
@@ -139,20 +146,20 @@ class _Job:
             everything = summed(everything, counts)
         before: Counts = {}
         after: Counts = {}
-        self._report({"event": "baseline", **self._scores(everything, everything)})
+        self._report({"event": "baseline", **tables.scores(everything, everything)})
         for number, fold in enumerate(folds):
             before = summed(before, untouched[number])
             after = summed(after, run_fold(context, fold, number, len(folds) + 1))
-            self._report({"event": "part", "part": number + 1, "parts": len(folds) + 1, **self._scores(before, after)})
+            self._report({"event": "part", "part": number + 1, "parts": len(folds) + 1, **tables.scores(before, after)})
         # The candidate itself learns from everything, in the very way that the folds were tested.
         run_fold(context, Fold(tuple(map(FoldCase, ids)), ()), len(folds), len(folds) + 1)
         self._report({"event": "testing"})
-        share, reference_after = self._share(context, len(folds), reference_before)
+        share, reference_after = self._share(context, tables, len(folds), reference_before)
         if share < 1:
             after = {}
             for number, fold in enumerate(folds):
                 after = summed(after, evaluate(context, self._tuned(context, number, share), fold))
-        verdict = self._verdict(before, after, reference_before, reference_after)
+        verdict = tables.verdict(before, after, reference_before, reference_after, context.settings)
         if share < 1:
             note = f"So that it does not forget, {share:.0%} of what the training changed is kept."
             verdict = replace(verdict, notes=(*verdict.notes, note))
@@ -160,6 +167,11 @@ class _Job:
         halves = {name: value.to(torch.float16).cpu() for name, value in tensors.items()}
         settings = {**context.settings.to_json(), "kept_share": share, "voxel_size_factor": context.coarseness}
         return self._end(work, verdict, self._package(work, verdict, halves, settings))
+
+    def _tables(self, parts: int) -> JobTables:
+        reviewed = frozenset(reviewed_values(self._records, self._labels))
+        known, scans = self._model.card.num_classes, len(self._scans())
+        return JobTables(self._labels, known, reviewed, scans, parts, bool(self._checked), self._first)
 
     def _scans(self) -> list[list[str]]:
         return [[record.case_id for record in records] for records in by_scan(self._records)]
@@ -179,13 +191,15 @@ class _Job:
         network.load_state_dict({name: value.to(torch.float16).float() for name, value in weights.items()})
         return network
 
-    def _share(self, context: FoldContext, number: int, reference_before: Confusion) -> tuple[float, Confusion]:
+    def _share(
+        self, context: FoldContext, tables: JobTables, number: int, reference_before: Confusion
+    ) -> tuple[float, Confusion]:
         """How much of the training number is kept, and what the reference set says of it."""
         found: dict[float, Confusion] = {}
 
         def loss_at(share: float) -> float:
             found[share] = self._on_reference(context, self._tuned(context, number, share))
-            before, after = mean_dice(self._reference_table(reference_before, found[share]))
+            before, after = mean_dice(tables.reference(reference_before, found[share]))
             return before - after
 
         share = largest_share(loss_at, context.settings.reference_tolerance)
@@ -221,19 +235,20 @@ class _Job:
         steps = grid.steps * (2 if classes > card.num_classes else 1)
         spacing = z * grid.coarseness, y * grid.coarseness, x * grid.coarseness
         return FoldContext(
-            task=Task(grid.patch, spacing, classes, classes - card.num_classes),
+            task=Task(grid.patch, spacing, classes, classes - 1 if self._first else classes - card.num_classes),
             coarseness=grid.coarseness,
             window=card.input.patch,
             near_structures=card.input.preview_spacing is not None,
             settings=replace(settings, batch=grid.batch, steps=steps),
             device=self._device,
             load=self._load,
-            learnt=functools.cache(self._learnt) if classes > card.num_classes else self._load,
+            learnt=functools.cache(self._learnt) if classes > card.num_classes and not self._first else self._load,
             fresh_network=lambda: grown_network(self._model, classes).to(self._device),
             rehearsal=tuple(coarsened(case, grid.coarseness) for case in self._rehearsed),
             work=work,
             report=self._report,
             cancel=self._cancel,
+            first=self._first,
         )
 
     def _load(self, case_id: str) -> PreparedCase:
@@ -284,24 +299,6 @@ class _Job:
             total = total + confusion(network, case, classes, window, self._device, self._cancel, windows)
         return total
 
-    def _verdict(self, before: Counts, after: Counts, old: Confusion, new: Confusion) -> Verdict:
-        card = self._model.card
-        reviewed = reviewed_values(self._records, self._labels)
-        held_out = compare(_total(before, old), _total(after, old), self._labels, reviewed)
-        known = {label.name for label in self._labels if label.value < card.num_classes}
-        settings, scans = self._description.settings, len(self._scans())
-        return judge(held_out, self._reference_table(old, new), settings, known, scans)
-
-    def _reference_table(self, old: Confusion, new: Confusion) -> list[Comparison]:
-        known = [label for label in self._labels if label.value < self._model.card.num_classes]
-        return compare(old, new, known, {label.value for label in known}) if self._checked else []
-
-    def _scores(self, before: Counts, after: Counts) -> dict[str, Any]:
-        classes = len(self._labels) + 1
-        empty: Confusion = np.zeros((classes, classes), dtype=np.int64)
-        rows = compare(_total(before, empty), _total(after, empty), self._labels, range(1, classes))
-        return {"held_out": Verdict(False, (), tuple(rows)).to_json()["held_out"]}
-
     def _package(
         self, work: WorkFolder, verdict: Verdict, tensors: dict[str, torch.Tensor], settings: dict[str, Any]
     ) -> str:
@@ -315,6 +312,8 @@ class _Job:
         shutil.rmtree(target, ignore_errors=True)
         model = write_candidate(target, self._model, card, {name: value.numpy() for name, value in tensors.items()})
         if description.install:
+            if self._first:
+                install_draft(self._models, self._model)
             model = install(target, self._models)
         return model.card.identifier
 
@@ -329,10 +328,3 @@ class _Job:
         work.remove()
         self._report({"event": "verdict", **content})
         return result
-
-
-def _total(counts: Counts, like: Confusion) -> Confusion:
-    total: Confusion = np.zeros_like(like)
-    for matrix in counts.values():
-        total = total + matrix
-    return total

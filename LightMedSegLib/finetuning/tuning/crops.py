@@ -16,10 +16,13 @@ MOST_VOXELS = 25_000_000
 _MARGIN = 1.25  # a turned or shifted patch still finds voxels around it
 
 
-def training_crops(case: PreparedCase, patch: Shape, count: int, seed: int) -> list[PreparedCase]:
+def training_crops(
+    case: PreparedCase, patch: Shape, count: int, seed: int, background: bool = False
+) -> list[PreparedCase]:
     """Up to count crops of case, a quarter larger than patch, each centred on a voxel of known truth.
 
-    The structures take turns as centres, so that small ones are not missed. A case that is not larger than a crop is
+    The structures take turns as centres, so that small ones are not missed; with background it has a turn too, so
+    that a network that has seen no scan yet learns what lies far from them. A case that is not larger than a crop is
     returned whole. Crops without any known voxel do not occur; a case without one gives none.
     """
     shape = case.labels.shape
@@ -31,6 +34,8 @@ def training_crops(case: PreparedCase, patch: Shape, count: int, seed: int) -> l
         return [case]
     random = np.random.default_rng(seed)
     values = [value for value in np.unique(case.labels[known]).tolist() if value != 0] or [0]
+    if background and (case.labels == 0).any():
+        values = [*values, 0] if values != [0] else values
     crops = []
     for number in range(count):
         voxels = np.argwhere(case.labels == values[number % len(values)])

@@ -12,6 +12,7 @@ from LightMedSegLib.finetuning.cases.store import CaseEntry
 from LightMedSegLib.gui.finetune.texts import cases_text, number_text, size_text
 from LightMedSegLib.gui.panel import Panel, WithModels
 from LightMedSegLib.gui.widgets.tables import fill_table, set_up_table
+from LightMedSegLib.model.card import ModelCard
 
 
 class _Panel(Panel, WithModels, Protocol):
@@ -30,16 +31,15 @@ class CasesSection:
         panel.ui.deleteCaseButton.connect("clicked()", self.delete)
         self.reload()
 
-    @property
-    def identifiers(self) -> set[str]:
-        """The identifiers of all cases."""
-        return {entry.case_id for entry in self._entries}
+    def identifiers_for(self, card: ModelCard | None) -> set[str]:
+        """The identifiers of the cases that a model can be trained on."""
+        return {entry.case_id for entry in self._entries if card and entry.record and entry.record.fits(card)}
 
     @property
     def usable(self) -> list[CaseEntry]:
         """The cases that the chosen model can be trained on."""
-        card = self._panel.models.card
-        return [entry for entry in self._entries if card and entry.record and entry.record.fits(card)]
+        known = self.identifiers_for(self._panel.models.card)
+        return [entry for entry in self._entries if entry.case_id in known]
 
     def reload(self) -> None:
         """Read the store again."""

@@ -1,4 +1,4 @@
-"""The widgets for the reviewed region: the whole scan, a box, or a range of slices."""
+"""The widgets for the reviewed region: the whole scan, a box, a range of slices, or where strokes corrected it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.finetuning.cases.review import reviewed_box
+from LightMedSegLib.finetuning.cases.review import reviewed_box, reviewed_corrections
 from LightMedSegLib.gui.panel import Panel, WithResult
 from LightMedSegLib.mrml.regions import roi_index_box
+from LightMedSegLib.mrml.segmentations.corrected import corrections_of, has_marks
 from LightMedSegLib.mrml.segmentations.reviewed import AXES, reviewed_slab, slice_place
 from LightMedSegLib.mrml.volumes import VolumeSnapshot
 
-WHOLE, BOX, SLICES = range(3)
+WHOLE, BOX, SLICES, STROKES = range(4)
 
 _VIEWS = (("Red", "S"), ("Green", "A"), ("Yellow", "R"))
 """Slice views, and the RAS axis along which each one's slider moves."""
@@ -42,6 +43,7 @@ class RegionSection:
             ui.reviewedSelector.addItem(text)
         for text in (_("Axial (red view)"), _("Coronal (green view)"), _("Sagittal (yellow view)")):
             ui.sliceAxisSelector.addItem(text)
+        self._corrected: Any = None
         ui.reviewedSelector.connect("currentIndexChanged(int)", self._on_kind)
         ui.sliceAxisSelector.connect("currentIndexChanged(int)", self._on_kind)
         ui.firstSliceButton.connect("clicked()", lambda: self._take_shown(ui.firstSliceSpinBox))
@@ -50,11 +52,12 @@ class RegionSection:
     def show(self) -> None:
         """Show the widgets of the chosen kind of region, and hide the others."""
         ui = self._panel.ui
+        self._propose_strokes()
         ui.reviewedRoiSelector.visible = ui.reviewedSelector.currentIndex == BOX
         ui.slicesWidget.visible = ui.reviewedSelector.currentIndex == SLICES
 
     def region(self, volume: Any) -> Region | None:
-        """The function that makes the mask in the worker; None for everything. Raises InputImageError without a box."""
+        """The function that makes the mask in the worker; None for everything. Raises InputImageError without one."""
         ui, kind = self._panel.ui, self._panel.ui.reviewedSelector.currentIndex
         if kind == WHOLE:
             return None
@@ -64,9 +67,29 @@ class RegionSection:
                 raise InputImageError(_("Choose or create the box in which you reviewed the segmentation."))
             box = roi_index_box(roi, volume)
             return lambda snapshot: reviewed_box(snapshot.grid.shape, box)
+        if kind == STROKES:
+            corrections = corrections_of(self._panel.state.current.outputSegmentation, volume)
+            if corrections is None:
+                raise InputImageError(_("No stroke corrected this segmentation on this scan; choose another region."))
+            return lambda snapshot: reviewed_corrections(snapshot.grid, corrections)
         axis = _VIEWS[ui.sliceAxisSelector.currentIndex][1]
         first, last = ui.firstSliceSpinBox.value, ui.lastSliceSpinBox.value
         return lambda snapshot: reviewed_slab(snapshot.grid, axis, first, last)
+
+    def _propose_strokes(self) -> None:
+        """Offer the strokes' region for a segmentation that has one, and choose it when it appears."""
+        selector = self._panel.ui.reviewedSelector
+        node = self._panel.state.current.outputSegmentation if self._panel.state.in_use else None
+        corrected = node if node is not None and has_marks(node) else None
+        if corrected is self._corrected:
+            return
+        self._corrected = corrected
+        if corrected is None:
+            selector.removeItem(STROKES)
+            return
+        if selector.count == STROKES:
+            selector.addItem(_("Only where strokes corrected it"))
+        selector.currentIndex = STROKES
 
     def _on_kind(self, index: int) -> None:
         """Begin with the full range of slices."""

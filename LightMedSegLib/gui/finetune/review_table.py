@@ -40,6 +40,14 @@ class Row:
         return (REVIEWED, ABSENT, LEFT_OUT) if self.segment_id is not None else (LEFT_OUT, ABSENT)
 
 
+@dataclass(frozen=True)
+class NewReview:
+    """The structures of a new model, with the values from 1, and the review of its first case."""
+
+    labels: tuple[Label, ...]
+    review: Review
+
+
 class ReviewTable:
     """table: a QTableWidget with two columns."""
 
@@ -105,6 +113,20 @@ class ReviewTable:
         if not labels:
             raise InputImageError(_("No structure is marked as checked; mark at least one."))
         return Review(values, tuple(labels), tuple(absent), tuple(added), region)
+
+    def new_model_review(self, node: Any, region: Callable[[VolumeSnapshot], NDArray[Any]] | None) -> NewReview:
+        """The checked segments as structures of a new model; all segments if none is checked.
+
+        Raises InputImageError for a name that is unusable.
+        """
+        shown = [row for row in self.rows if row.segment_id is not None]
+        checked = [row for row in shown if self.choice(self.rows.index(row)) == REVIEWED] or shown
+        labels = tuple(
+            replace(row.label, value=value) if row.label is not None else _new_label(value, row, node)
+            for value, row in enumerate(checked, start=1)
+        )
+        values = {row.segment_id: label.value for row, label in zip(checked, labels, strict=True) if row.segment_id}
+        return NewReview(labels, Review(values, tuple(values.values()), region=region))
 
 
 def _rows(node: Any, card: ModelCard) -> list[Row]:

@@ -16,6 +16,8 @@ from LightMedSegLib.finetuning.gate.advice import before_run
 from LightMedSegLib.finetuning.job.description import JobDescription
 from LightMedSegLib.finetuning.job.folders import clean_up, forget_result, was_interrupted
 from LightMedSegLib.finetuning.job.progress import JobProgress
+from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+from LightMedSegLib.finetuning.new_model.plan import training_settings
 from LightMedSegLib.gui import settings
 from LightMedSegLib.gui.finetune.curves_section import CurvesSection
 from LightMedSegLib.gui.finetune.process import JobProcess, remove_output
@@ -147,11 +149,15 @@ class FinetuneSection:
             device=settings.device(),
             threads=settings.threads(),
             adopt="if_better" if self._panel.ui.adoptCheckBox.checked else "ask",
-            settings=logic.finetune_settings,
+            settings=self._settings(),
             # The default folders are left out: their paths contain the user's name.
             cases_folder=None if logic.cases.folder == CaseStore().folder else str(logic.cases.folder),
             models_folder=None if logic.store.user == user_models_folder() else str(logic.store.user),
         )
+
+    def _settings(self) -> FinetuneSettings:
+        card, chosen = self._panel.models.card_of(self._model), self._panel.logic.finetune_settings
+        return chosen if card is None else training_settings(card, chosen)
 
     def _look(self) -> None:
         process = self.process

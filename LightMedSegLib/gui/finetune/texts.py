@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from slicer.i18n import tr as _
 
 from LightMedSegLib.gui.widgets.times import duration_text
+from LightMedSegLib.model.drafts import is_draft
 
 if TYPE_CHECKING:
     from LightMedSegLib.finetuning.cases.record import BaselineDice
@@ -35,8 +36,10 @@ def size_text(size: int) -> str:
 
 
 def dice_text(trial: BaselineDice | None) -> str:
-    """The Dice of the untouched prediction with the correction."""
-    if trial is None or math.isnan(trial.mean):
+    """The Dice of the untouched prediction with the correction; "" where no model made one."""
+    if trial is None:
+        return ""
+    if math.isnan(trial.mean):
         return _("No structure was in both the prediction and the correction.")
     return _("Dice of the prediction with your correction: {dice}.").format(dice=number_text(trial.mean))
 
@@ -71,11 +74,22 @@ def verdict_title(result: Mapping[str, Any]) -> str:
     version = str(result["candidate"] or "").partition("@")[2]
     if not version:
         return _("Nothing was trained, because something looks wrong:")
+    if result["held_out"]["before"] is None:
+        return _first_title(result, version)
     if result["adopted"]:
         return _("Better: version {version} passed the tests and is in use now.").format(version=version)
     if result["accepted"]:
         return _("Better: version {version} passed the tests. Adopt it?").format(version=version)
     return _("Not better: version {version} did not pass the tests and is not used.").format(version=version)
+
+
+def _first_title(result: Mapping[str, Any], version: str) -> str:
+    """The verdict on a version that nothing could be compared with."""
+    if result["adopted"]:
+        return _("Version {version} passed the tests and is in use now.").format(version=version)
+    if result["accepted"]:
+        return _("Version {version} passed the tests. Adopt it?").format(version=version)
+    return _("Version {version} did not pass the tests and is not used.").format(version=version)
 
 
 def verdict_text(result: Mapping[str, Any]) -> str:
@@ -121,6 +135,8 @@ def origin_text(version: TunedVersion) -> str:
     """The origin of a version: shipped, imported, or the number of cases; with the date."""
     if version.shipped:
         return _("Came with the program")
+    if is_draft(version.card):
+        return _("Not trained yet")
     if version.accepted is None:
         return _("Imported, {date}").format(date=version.card.created)
     cases = cases_text(version.card.training["cases"]["train"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from slicer.i18n import tr as _
 
 from LightMedSegLib.finetuning.versions import gate_report
+from LightMedSegLib.model.drafts import is_draft
 
 if TYPE_CHECKING:
     from LightMedSegLib.model.card import ModelCard
@@ -19,6 +20,8 @@ def choice_text(entry: ModelEntry, *, several: bool) -> str:
     """The text of an entry in the model selector, with the version if several versions of the model are installed."""
     if entry.card is None:
         return entry.identifier
+    if is_draft(entry.card):
+        return _("{title}, not trained yet").format(title=entry.card.title)
     if not several:
         return entry.card.title
     return _("{title}, {version}").format(title=entry.card.title, version=entry.card.version)

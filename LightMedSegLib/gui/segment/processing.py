@@ -14,6 +14,7 @@ from LightMedSegLib.gui.segment.checks import input_problem, region_shape
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.package import Model, load_model
+from LightMedSegLib.model.promptable import refuse_promptable
 from LightMedSegLib.model.store import ModelEntry, ModelStore
 from LightMedSegLib.mrml.jobs.job_state import Job
 from LightMedSegLib.mrml.jobs.preview import is_worth_it
@@ -22,8 +23,9 @@ from LightMedSegLib.mrml.volumes import volume_grid
 
 
 def usable_models(store: ModelStore) -> list[ModelEntry]:
-    """The entries of the store that can be run: with a card and without a problem."""
-    return [entry for entry in store.list() if entry.card is not None and entry.problem is None]
+    """The entries of the store that can be run: with a card, without a problem, and not promptable."""
+    sound = [entry for entry in store.list() if entry.card is not None and entry.problem is None]
+    return [entry for entry in sound if entry.card is not None and not entry.card.promptable]
 
 
 def make_job(
@@ -51,6 +53,7 @@ def make_job(
     if problem:
         raise InputImageError(problem)
     source, card = _source_and_card(model, store)
+    refuse_promptable(card)
     if len(volumes) != card.in_channels:
         names = ", ".join(channel.name for channel in card.input.channels)
         raise InputImageError(

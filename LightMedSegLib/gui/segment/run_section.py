@@ -15,6 +15,7 @@ from LightMedSegLib.gui.segment.checks import warnings_before_run
 from LightMedSegLib.gui.widgets.node_watch import NodeWatch
 from LightMedSegLib.gui.widgets.times import duration_text, progress_text
 from LightMedSegLib.gui.widgets.warning_looks import as_list, show_warning_icon, warning_icon
+from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.jobs.segment_job import Outcome
 from LightMedSegLib.mrml.segmentations.result_record import is_unedited
@@ -50,6 +51,8 @@ class RunSection:
             return _("Install PyTorch first (see above).")
         if card is None:
             return _("Choose a model.")
+        if is_draft(card):
+            return _("This model is not trained yet: add scans with its structures, then train it (Fine-tune).")
         if card.in_channels > len(EXTRA_VOLUMES) + 1:
             return _("This model needs {count} volumes; run it from a script (LightMedSegLogic.process).").format(
                 count=card.in_channels

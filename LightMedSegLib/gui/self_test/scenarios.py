@@ -1,6 +1,6 @@
 """The steps of a user: the module's self test, inside Slicer and outside.
 
-Only the last two scenarios need torch; they run only if torch and a shipped model are installed.
+The last two scenarios need torch and a shipped model, corrections by stroke need torch; else they are left out.
 """
 
 from __future__ import annotations
@@ -16,9 +16,14 @@ import slicer
 
 from LightMedSegLib.gui.segment.processing import usable_models
 from LightMedSegLib.gui.segment.samples import NODE_NAMES, TRY_IT
+from LightMedSegLib.gui.self_test.correcting import (
+    a_stroke_is_completed_and_undo_takes_both,
+    a_structure_from_clicks_is_accepted_and_another_discarded,
+)
 from LightMedSegLib.gui.self_test.finetuning import a_correction_teaches_a_real_model
 from LightMedSegLib.gui.self_test.panel import opened, reloaded
 from LightMedSegLib.gui.self_test.stand_in_model import ThresholdSegment, save_scenario_model
+from LightMedSegLib.gui.self_test.stand_in_network import BrightnessCompleter
 from LightMedSegLib.gui.self_test.versions import a_new_version_is_adopted_and_rolled_back
 from LightMedSegLib.gui.self_test.waiting import wait_until
 from LightMedSegLib.gui.torch_setup import torch_installed
@@ -137,6 +142,18 @@ def the_parameters_survive_saving_and_loading_the_scene(test: Any, panel: Any, m
     test.assertEqual((parameters.model, parameters.overlap), (model, 0.25))
 
 
+def a_correction_by_stroke(test: Any, panel: Any, model: str) -> None:
+    """A stroke is completed, and Undo takes both back; only if torch is installed."""
+    if torch_installed():
+        a_stroke_is_completed_and_undo_takes_both(test, panel, _choose(panel, model))
+
+
+def a_structure_from_clicks(test: Any, panel: Any, model: str) -> None:
+    """A structure is made from a click, and another is discarded; only if torch is installed."""
+    if torch_installed():
+        a_structure_from_clicks_is_accepted_and_another_discarded(test, panel, _choose(panel, model))
+
+
 SCENARIOS = (
     try_it_loads_the_sample_once,
     a_click_on_segment_gives_named_segments_and_numbers,
@@ -145,6 +162,8 @@ SCENARIOS = (
     closing_the_scene_drops_the_result,
     a_volume_that_cannot_be_segmented_is_refused_in_words,
     the_parameters_survive_saving_and_loading_the_scene,
+    a_structure_from_clicks,
+    a_correction_by_stroke,
     a_new_version_is_adopted_and_rolled_back,
 )
 
@@ -167,10 +186,12 @@ def _stand_ins(panel: Any) -> Iterator[str]:
     """Use a store with one model and a stand-in for the library; yields the model's identifier."""
     logic = panel.logic
     before = logic.store, logic.segment, logic.torch_ready, logic.jobs_folder
+    make_completer = panel.correct.make_completer
     with tempfile.TemporaryDirectory(dir=slicer.app.temporaryPath) as folder:
         model = save_scenario_model(Path(folder))
         logic.store, logic.segment = ModelStore(Path(folder) / "none", Path(folder)), ThresholdSegment()
         logic.torch_ready, logic.jobs_folder = lambda: True, Path(folder) / "jobs"
+        panel.correct.make_completer = BrightnessCompleter
         panel.models.reload()
         if panel.parameters is None:
             panel.enter()
@@ -178,6 +199,8 @@ def _stand_ins(panel: Any) -> Iterator[str]:
             yield model
         finally:
             logic.cancel()
+            panel.ui.completeCheckBox.checked = False
+            panel.correct.make_completer = make_completer
             logic.store, logic.segment, logic.torch_ready, logic.jobs_folder = before
             panel.models.reload()
             panel.versions.reload()

@@ -8,7 +8,7 @@ from typing import Any
 import qt
 import slicer
 
-_START, _CANCEL = ("Ctrl+Return", "Ctrl+Enter"), ("Esc",)
+_START, _CANCEL, _ACCEPT = ("Ctrl+Return", "Ctrl+Enter"), ("Esc",), ("Return", "Enter")
 _FOCUS_CHANGED = "focusChanged(QWidget*,QWidget*)"
 _EDITORS = ("QLineEdit", "QAbstractSpinBox", "QTextEdit", "QPlainTextEdit")
 
@@ -17,15 +17,18 @@ class Shortcuts:
     """Ctrl+Return (or Enter of the number pad) starts a run, Esc cancels it; active between enable() and disable().
 
     They belong to the main window, so they also work after a click into a slice view. A text that is being edited
-    keeps its keys, and without a run Esc keeps its usual meaning.
+    keeps its keys, and without a run Esc keeps its usual meaning. While a structure is made from clicks, Return (or
+    Enter) accepts it, and Esc discards it.
     """
 
-    def __init__(self, parent: Any, start: Callable[[], None], cancel: Callable[[], None]) -> None:
+    def __init__(
+        self, parent: Any, start: Callable[[], None], cancel: Callable[[], object], accept: Callable[[], None]
+    ) -> None:
         self.keys: dict[str, Any] = {}
-        self._shown = self._running = False
+        self._shown = self._running = self._deciding = False
         # Without a main window (in a script's own window), the panel's window takes its place.
         window = slicer.util.mainWindow() or parent
-        for keys, action in ((_START, start), (_CANCEL, cancel)):
+        for keys, action in ((_START, start), (_CANCEL, cancel), (_ACCEPT, accept)):
             for key in keys:
                 shortcut = qt.QShortcut(qt.QKeySequence(key), window)
                 shortcut.context = qt.Qt.WindowShortcut
@@ -49,6 +52,11 @@ class Shortcuts:
         self._running = running
         self._apply()
 
+    def set_deciding(self, deciding: bool) -> None:
+        """Activate Return and Esc while a structure waits for them."""
+        self._deciding = deciding
+        self._apply()
+
     def remove(self) -> None:
         """Remove the shortcuts; called before the panel is destroyed or reloaded."""
         self.disable()
@@ -61,8 +69,9 @@ class Shortcuts:
         if not self.keys:
             return
         wanted = self._shown and not _is_edited(qt.QApplication.focusWidget())
+        active = {*_START, *(_CANCEL if self._running or self._deciding else ()), *(_ACCEPT if self._deciding else ())}
         for key, shortcut in self.keys.items():
-            shortcut.enabled = wanted and (self._running or key in _START)
+            shortcut.enabled = wanted and key in active
 
 
 def _is_edited(widget: Any) -> bool:

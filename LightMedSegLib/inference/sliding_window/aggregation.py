@@ -8,11 +8,12 @@ to come.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import torch
 
-from LightMedSegLib.inference.sliding_window.windows import Layout, Shape, gaussian_weights
+from LightMedSegLib.inference.sliding_window.windows import Layout, Shape, Swaps, gaussian_weights
 
 AIR_LOGIT = 10.0
 """Logit of background where no window looked: decided, but not so far from others that borders would move."""
@@ -64,25 +65,54 @@ class Aggregation:
             self._finish(self._stitched.take(self._layout.shape[0]))
 
 
-def mirror_flips(axes: Sequence[str]) -> list[tuple[int, ...]]:
-    """The dimensions of a batch (B, channels, z, y, x) to flip for each mirror image; the first one flips none."""
+@dataclass(frozen=True)
+class Flip:
+    """A mirror image: the dimensions of a batch (B, channels, z, y, x) to flip, and the classes that change places."""
+
+    dimensions: tuple[int, ...]
+    swaps: Swaps = ()
+
+    def seen(self, x: torch.Tensor, shifts: Shape) -> torch.Tensor:
+        """The mirror image of x, padded as the mirror image of the volume would be."""
+        return self._moved(x.flip(self.dimensions), shifts, 1)
+
+    def back(self, logits: torch.Tensor, shifts: Shape) -> torch.Tensor:
+        """The logits (B, classes, z, y, x) of the mirror image as those of the original."""
+        order = list(range(logits.shape[1]))
+        for first, second in self.swaps:
+            order[first], order[second] = second, first
+        turned = self._moved(logits, shifts, -1).flip(self.dimensions)
+        return turned[:, order] if self.swaps else turned
+
+    def _moved(self, x: torch.Tensor, shifts: Shape, sign: int) -> torch.Tensor:
+        moved = [(dim, sign * shifts[dim - 2]) for dim in self.dimensions if shifts[dim - 2]]
+        return torch.roll(x, [shift for _, shift in moved], [dim for dim, _ in moved]) if moved else x
+
+
+def mirror_flips(axes: Sequence[str], swaps: Swaps = ()) -> list[Flip]:
+    """Each mirror image along these axes; the first one flips nothing. swaps: of the classes where x is flipped."""
     dimensions = [_DIMENSIONS[axis] for axis in axes]
-    return [flip for count in range(len(dimensions) + 1) for flip in combinations(dimensions, count)]
+    flips = [flip for count in range(len(dimensions) + 1) for flip in combinations(dimensions, count)]
+    return [Flip(flip, swaps if _DIMENSIONS["x"] in flip else ()) for flip in flips]
 
 
 def mirrored_mean(
-    logits_of: Callable[[torch.Tensor, int], torch.Tensor], x: torch.Tensor, flips: Sequence[tuple[int, ...]]
+    logits_of: Callable[[torch.Tensor, int], torch.Tensor],
+    x: torch.Tensor,
+    flips: Sequence[Flip],
+    shifts: Shape = (0, 0, 0),
 ) -> torch.Tensor:
     """Mean logits of x (B, channels, z, y, x) over its mirror images, each turned back.
 
-    logits_of(mirror image, its number in flips): its logits, which may be overwritten by the next call.
+    logits_of(mirror image, its number in flips): its logits, which may be overwritten by the next call. shifts: the
+    layout's.
     """
     logits = logits_of(x, 0)
     if len(flips) == 1:
         return logits
     total = logits.clone()
     for number, flip in enumerate(flips[1:], start=1):
-        total += logits_of(x.flip(flip), number).flip(flip)
+        total += flip.back(logits_of(flip.seen(x, shifts), number), shifts)
     return total / len(flips)
 
 

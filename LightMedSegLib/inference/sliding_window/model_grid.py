@@ -46,6 +46,14 @@ class _Window:
     voxels: torch.Tensor
 
     @property
+    def shifts(self) -> Shape:
+        return self.layout.mirror_shifts
+
+    def fits(self, other: _Window) -> bool:
+        """Whether both can be seen in one batch."""
+        return (self.layout.window, self.shifts) == (other.layout.window, other.shifts)
+
+    @property
     def last(self) -> bool:
         return self.start == self.layout.starts[-1]
 
@@ -60,7 +68,7 @@ def _predict(
     kept: Callable[[torch.Tensor], torch.Tensor],
 ) -> Iterator[torch.Tensor]:
     """For each image, kept() applied to every plane of the logits (y, x, classes)."""
-    flips = mirror_flips(mirror)
+    flips = mirror_flips(mirror, rule.swaps)
     planes: list[torch.Tensor] = []
 
     def keep(finished: Iterable[tuple[int, torch.Tensor]]) -> None:
@@ -70,7 +78,7 @@ def _predict(
     for part in _batches(images, rule, batch):
         # As in the engine: another order of the same sums would decide close calls the other way.
         x = torch.stack([window.voxels for window in part]).contiguous(memory_format=torch.channels_last_3d)
-        every_logits = mirrored_mean(lambda image, _: network(image).float(), x, flips)
+        every_logits = mirrored_mean(lambda image, _: network(image).float(), x, flips, part[0].shifts)
         for window, logits in zip(part, every_logits, strict=True):
             aggregation = aggregation or Aggregation(window.layout, keep)
             aggregation.add(window.start, 0, logits.permute(1, 2, 3, 0))
@@ -85,7 +93,7 @@ def _batches(images: Iterable[torch.Tensor], rule: WindowRule, batch: int) -> It
     """The windows of all images, in order, up to batch of the same size at a time."""
     waiting: list[_Window] = []
     for window in _windows(images, rule):
-        if waiting and (len(waiting) == batch or waiting[0].layout.window != window.layout.window):
+        if waiting and (len(waiting) == batch or not waiting[0].fits(window)):
             yield waiting
             waiting = []
         waiting.append(window)

@@ -13,6 +13,7 @@ from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.pass_steps import Pass
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.sliding_window.aggregation import mirror_flips, mirrored_mean
+from LightMedSegLib.inference.sliding_window.windows import Shape, Swaps
 from LightMedSegLib.network.backend import Backend, Sink, Step, StreamingBackend, as_backend
 from LightMedSegLib.network.cuda.settings import repeatable_convolutions
 
@@ -28,8 +29,9 @@ class Predictor:
         device: torch's name of it.
         mirror: axes ("x", "y", "z" of the array) whose mirror images are predicted too; all of them are averaged.
         cancel: looked at before every layer, so that even a slow window stops soon.
+        swaps: classes that change places in a mirror image along x.
 
-    on_share is called with the share (0 to 1) of the present batch that is done.
+    on_share is called with the share (0 to 1) of the present batch that is done. shifts: the layout's mirror_shifts.
     """
 
     def __init__(
@@ -38,13 +40,15 @@ class Predictor:
         device: str = "cpu",
         mirror: Sequence[str] = (),
         cancel: CancelToken | None = None,
+        swaps: Swaps = (),
     ):
         self._backend = as_backend(network)
         self.device = device
         self.batch = CUDA_BATCH if device.startswith("cuda") else 1
         self.cancel = cancel or CancelToken()
         self.on_share: Callable[[float], None] = lambda share: None
-        self._flips = mirror_flips(mirror)
+        self.shifts: Shape = (0, 0, 0)
+        self._flips = mirror_flips(mirror, swaps)
 
     @property
     def total_stride(self) -> int:
@@ -60,7 +64,7 @@ class Predictor:
         with torch.inference_mode(), ExitStack() as stack:
             if self.device.startswith("cuda"):
                 stack.enter_context(repeatable_convolutions())
-            logits = mirrored_mean(self._pass, x, self._flips)
+            logits = mirrored_mean(self._pass, x, self._flips, self.shifts)
             if self.device.startswith("cuda"):
                 torch.cuda.synchronize(self.device)
         return logits

@@ -6,7 +6,7 @@ planes become labels at once (:mod:`aggregation`, :mod:`logit_resampling`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -31,11 +31,13 @@ def label_volume(
     timer: StageTimer,
     on_share: Callable[[float, int], None] = lambda share, window: None,
     restoration: float = 0.1,
+    absent: Sequence[int] = (),
 ) -> None:
     """Fill box of labels, the uint8 array (z, y, x) of the whole volume, with the classes the network sees there.
 
     on_share(share, window) is called with the share (0 to 1) of the work that is done, and the window in work, from 1.
-    restoration: the share of the time that is expected to go into labels rather than logits.
+    restoration: the share of the time that is expected to go into labels rather than logits. absent: classes that are
+    not looked for.
     Raises CancelledError between windows and planes, and torch's error when not even one window fits into memory.
     """
     (x0, x1), (y0, y1), (z0, z1) = box
@@ -47,7 +49,7 @@ def label_volume(
     z, y, x = (
         position + before for position, before in zip(prepared.grid_map.positions(box), layout.before, strict=True)
     )
-    planes = LabelPlanes(target, (z, y, x), predictor.device)
+    planes = LabelPlanes(target, (z, y, x), predictor.device, absent=absent)
 
     def hand_on(finished: Iterable[tuple[int, torch.Tensor]]) -> None:
         first, last = planes.needed
@@ -62,6 +64,7 @@ def label_volume(
     aggregation = Aggregation(layout, hand_on)
 
     windows = [volume[(slice(None), *place_of(start, layout.window))] for start in layout.starts]
+    predictor.shifts = layout.mirror_shifts
     every_logits = None if predictor.streams else predictor.in_batches(windows)
     predictor.on_share = lambda share: progress.inside(share * predictor.batch)
     for done, (start, window) in enumerate(zip(layout.starts, windows, strict=True)):

@@ -16,6 +16,9 @@ from LightMedSegLib.core.geometry import Region
 if TYPE_CHECKING:
     from LightMedSegLib.model.card import InputSpec
 
+Swaps = tuple[tuple[int, int], ...]
+"""Pairs of classes."""
+
 Shape = tuple[int, int, int]
 
 SIGMA_FRACTION = 1 / 8
@@ -34,7 +37,8 @@ class WindowRule:
 
     patch: voxels (z, y, x) of a window. overlap: share of a window, 0 to 0.9, that its neighbour sees too.
     stride: divides every size that the network sees. whole: one pass over the whole volume where memory allows.
-    channels, classes: of the network, which decide about the memory of such a pass.
+    channels, classes: of the network, which decide about the memory of such a pass. swaps: classes that change places
+    in a mirror image along x.
     """
 
     patch: Shape
@@ -43,12 +47,15 @@ class WindowRule:
     whole: bool = False
     channels: int = 1
     classes: int = 2
+    swaps: Swaps = ()
 
     @classmethod
-    def of(cls, spec: InputSpec, stride: int, classes: int, overlap: float | None = None) -> WindowRule:
+    def of(
+        cls, spec: InputSpec, stride: int, classes: int, overlap: float | None = None, swaps: Swaps = ()
+    ) -> WindowRule:
         """The rule that a card's input describes; overlap: instead of the card's."""
         overlap = spec.overlap if overlap is None else overlap
-        return cls(spec.patch, overlap, stride, spec.view == "whole", len(spec.channels), classes)
+        return cls(spec.patch, overlap, stride, spec.view == "whole", len(spec.channels), classes, swaps)
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,18 @@ class Layout:
         """Voxels of padding in front and behind, for each axis."""
         sizes = zip(self.volume, self.shape, self.before, strict=True)
         return [(first, target - length - first) for length, target, first in sizes]
+
+    @property
+    def mirror_shifts(self) -> Shape:
+        """By how many voxels (z, y, x) a flipped window moves so that its padding lies where it was.
+
+        Only along axes that one window spans; elsewhere there is no padding to speak of.
+        """
+        z, y, x = (
+            before - after if size == length else 0
+            for (before, after), size, length in zip(self.margins, self.window, self.shape, strict=True)
+        )
+        return (z, y, x)
 
     @property
     def inside(self) -> Region:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,10 @@ from LightMedSegLib.core.torch_loading import load_torch_quietly
 from LightMedSegLib.finetuning.cases.record import CaseRecord
 from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
 from LightMedSegLib.finetuning.cases.store import CaseStore
-from LightMedSegLib.model.package import load_model
+from LightMedSegLib.finetuning.cases.stored_case import StoredCase
+from LightMedSegLib.model.drafts import is_draft
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.mrml.jobs.case_models import CaseModel
 from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
 from LightMedSegLib.mrml.segmentations.result_record import PREFIX, ResultRecord, region_box, written_content
 from LightMedSegLib.mrml.segmentations.segments_snapshot import SegmentsSnapshot, snapshot_steps
@@ -34,10 +36,11 @@ _NOT_HERE = (
 
 @dataclass(frozen=True)
 class AddedCase:
-    """A stored case; notes: sentences for the user."""
+    """A stored case; notes: sentences for the user. model: name@version that it was made for."""
 
     record: CaseRecord
     notes: tuple[str, ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Review:
 def case_job(
     volume_nodes: Sequence[Any],
     segmentation_node: Any,
-    model_folder: Path,
+    model: CaseModel,
     review: Review,
     store: CaseStore,
     device: str = "auto",
@@ -72,7 +75,7 @@ def case_job(
     """
     for volume in volume_nodes:
         check_volume_node(volume)
-    run = _CaseRun(list(volume_nodes), segmentation_node, model_folder, review, store, device)
+    run = _CaseRun(list(volume_nodes), segmentation_node, model, review, store, device)
     return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
 
 
@@ -93,15 +96,16 @@ def segmented_box(segmentation_node: Any) -> Box | None:
 
 class _CaseRun:
     def __init__(
-        self, volumes: list[Any], node: Any, model_folder: Path, review: Review, store: CaseStore, device: str
+        self, volumes: list[Any], node: Any, model: CaseModel, review: Review, store: CaseStore, device: str
     ) -> None:
-        self._volumes, self._node, self._model_folder = volumes, node, model_folder
+        self._volumes, self._node, self._model = volumes, node, model
         self._review, self._store, self._device = review, store, device
         self._states = [VolumeState.of(volume) for volume in volumes]
         record = ResultRecord.read(node)
         self._made_by = record.weights_sha256 if record is not None else ""
         self._box, self._untouched = segmented_box(node), untouched_text(node)
-        self._replaces = case_of(node, {entry.case_id for entry in store.list()})
+        self._known = {entry.case_id: entry.record for entry in store.list()}
+        self._made_before = case_of(node, self._known)
         self._snapshots: list[VolumeSnapshot] = []
         self._segments: SegmentsSnapshot | None = None
 
@@ -128,19 +132,33 @@ class _CaseRun:
 
     def work(self, context: JobContext) -> AddedCase:
         """In the worker thread: nothing here may touch nodes."""
+        assert self._segments is not None
+        first, labels, notes = self._snapshots[0], self._segments.labels(), list[str]()
+        with self._model(first, labels) as model:
+            case = self._case(model, labels, notes)
+            context.cancel.raise_if_cancelled()
+        before = self._known.get(self._made_before or "")
+        replaces = self._made_before if before is None or before.fits(model.card) else None
+        try:
+            record = self._store.add(case, replaces=replaces)
+            notes += same_scan_notes([entry.record for entry in self._store.list()], record, replaces)
+            return AddedCase(record, tuple(notes), model.card.identifier)
+        except ValueError as error:
+            raise InputImageError(
+                f"The case cannot be stored ({error}); give new structures short names of one line."
+            ) from error
+
+    def _case(self, model: Model, labels: NDArray[np.uint8], notes: list[str]) -> StoredCase:
         from LightMedSegLib.finetuning.cases.building import build_case
 
-        assert self._segments is not None
-        first, review = self._snapshots[0], self._review
-        labels, model = self._segments.labels(), load_model(self._model_folder)
-        known, notes = None, []
+        first, review, known = self._snapshots[0], self._review, None
         if self._made_by == model.card.weights.sha256:
             known = untouched_labels(self._untouched, (labels.shape[0], labels.shape[1], labels.shape[2]))
         if known is None:
-            if self._untouched:
+            if self._untouched and not is_draft(model.card):
                 notes.append(_NOT_HERE)
             load_torch_quietly()
-        case = build_case(
+        return build_case(
             [part.image() for part in self._snapshots],
             first.grid.image(labels),
             model,
@@ -152,15 +170,6 @@ class _CaseRun:
             prediction=first.grid.image(known) if known is not None else None,
             device=self._device,
         )
-        context.cancel.raise_if_cancelled()
-        try:
-            record = self._store.add(case, replaces=self._replaces)
-            notes += same_scan_notes([entry.record for entry in self._store.list()], record, self._replaces)
-            return AddedCase(record, tuple(notes))
-        except ValueError as error:
-            raise InputImageError(
-                f"The case cannot be stored ({error}); give new structures short names of one line."
-            ) from error
 
     def deliver(self, added: AddedCase, final: bool) -> AddedCase:
         """Store the identifier of the case in the segmentation node; on the main thread."""

@@ -125,14 +125,20 @@ def volume_to_layer(volume_node: Any, segmentation_node: Any, image: Any) -> Mat
 
     Raises InputImageError for a non-linear transform between the nodes.
     """
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
     to_segmentation = (
         between_nodes(volume_node, segmentation_node)
         @ ijk_to_ras(volume_node)
         @ _first_index(volume_node.GetImageData())
     )
-    result: Matrix = np.linalg.inv(to_array(matrix) @ _first_index(image)) @ to_segmentation
+    result: Matrix = np.linalg.inv(layer_to_segmentation(image)) @ to_segmentation
+    return result
+
+
+def layer_to_segmentation(image: Any) -> Matrix:
+    """Index (x, y, z) into the array of a labelmap image to the segmentation's RAS, below its parent transform."""
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    result: Matrix = to_array(matrix) @ _first_index(image)
     return result
 
 
@@ -144,13 +150,24 @@ def on_volume(layer: NDArray[Any], to_layer: Matrix, shape: tuple[int, int, int]
     if layer.size == 0:
         return np.zeros(shape, dtype=np.uint8)
     layer = label_array(layer, "The segmentation")
+    offset = whole_offset(to_layer, shape)
+    if offset is not None:
+        return shifted(layer, offset[::-1], shape)
+    return _resampled(layer, to_layer, shape)
+
+
+def whole_offset(to_layer: Matrix, shape: tuple[int, int, int]) -> NDArray[np.int64] | None:
+    """The whole voxels (x, y, z) by which two grids differ; None if they differ in another way.
+
+    to_layer: index (x, y, z) into an array of shape (z, y, x) to index of the other grid.
+    """
     offset = np.round(to_layer[:3, 3])
     same = np.eye(4)
     same[:3, 3] = offset
     difference = np.abs(to_layer - same)
     if (difference[:3, :3] @ shape[::-1] + difference[:3, 3]).max() < _SAME_GRID_VOXELS:
-        return shifted(layer, offset.astype(np.int64)[::-1], shape)
-    return _resampled(layer, to_layer, shape)
+        return offset.astype(np.int64)
+    return None
 
 
 def _resampled(layer: NDArray[Any], to_layer: Matrix, shape: tuple[int, int, int]) -> NDArray[Any]:

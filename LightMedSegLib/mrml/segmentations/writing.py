@@ -23,6 +23,7 @@ from LightMedSegLib.mrml.segmentations.shared_labelmap import (
     remove_all_segments,
 )
 from LightMedSegLib.mrml.segmentations.untouched import remember_untouched
+from LightMedSegLib.mrml.strokes.marks import forget_marks
 from LightMedSegLib.mrml.surfaces.surfaces import has_surfaces, make_surfaces_again
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def write_result(
         node = volume_node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     with _modifying(node), _looks_kept(node):
         had_surfaces = has_surfaces(node)
+        forget_marks(node)
         remove_all_segments(node.GetSegmentation())
         # The transform first: the reference geometry is stored relative to it, and saving resamples to that geometry.
         node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())

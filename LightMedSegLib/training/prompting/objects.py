@@ -69,9 +69,12 @@ def random_window(
 
 
 def whole_window(place: ObjectPlace, patch: Sequence[int], scale: float) -> WindowPlace:
-    """Return the straight window around the object, coarser than scale if it does not fit."""
+    """Return the straight window around the object, coarser than scale if it does not fit.
+
+    At scale 1 the voxels of a window with even sizes are those of the case.
+    """
     size = float((place.box[1] - place.box[0]).max()) + 1
-    return WindowPlace(place.box.mean(0), max(scale, size / (0.8 * min(patch))) * np.eye(3))
+    return WindowPlace(np.floor(place.box.mean(0)) + 0.5, max(scale, size / (0.8 * min(patch))) * np.eye(3))
 
 
 def random_turn(random: np.random.Generator) -> NDArray[np.float64]:

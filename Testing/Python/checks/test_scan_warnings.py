@@ -95,6 +95,15 @@ def test_a_large_mr_is_no_head() -> None:
     )
 
 
+def test_a_scan_that_is_too_large_for_a_model_is_told_unless_the_model_has_a_locator() -> None:
+    noise = smooth_noise((20, 30, 40))
+    head = make_image(noise - noise.min(), (5.0, 6.0, 8.0))
+    without = dataclasses.replace(HIPPOCAMPUS, input=dataclasses.replace(HIPPOCAMPUS.input, locator=None))
+    assert "made for volumes of up to 60 x 65 x 75 mm; choose a region of interest" in warned(head, without)
+    assert "region of interest" not in warned(head, HIPPOCAMPUS)
+    assert "more than a head" in warned(make_image(noise - noise.min(), (9.0, 9.0, 3.0)), HIPPOCAMPUS)
+
+
 def test_modality_by_headers_counts_more_than_intensities() -> None:
     crop = sitk.ReadImage(str(sample_path("hippocampus")))
     assert warned(with_tags(crop, "MR", "BRAIN"), HIPPOCAMPUS) == ""
@@ -102,6 +111,8 @@ def test_modality_by_headers_counts_more_than_intensities() -> None:
     assert "looks like CT, but" in warned(with_tags(crop, "CT"), HIPPOCAMPUS)
     assert "looks like CT, but" in warned(neck_scan(), BRAIN)
     assert "looks like MR, but" in warned(with_tags(crop, "MR"), NECK_CT)
+    of_anything = dataclasses.replace(HIPPOCAMPUS, modality="OT")
+    assert "but the model was trained on" not in warned(with_tags(crop, "PT"), of_anything)
     assert "does not look like CT (no negative values)" in warned(crop, NECK_CT)
 
 

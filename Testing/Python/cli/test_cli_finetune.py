@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 import torch
-from finetuning_factory import slabs, tiny_model
+from finetuning_factory import scans_in_files, slabs, tiny_model
+from model_factory import LOCATED, make_model
+from promptable_factory import make_promptable
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
@@ -26,12 +28,7 @@ def _one_thread() -> None:
 @pytest.fixture
 def words(tmp_path: Path) -> list[str]:
     """A command with two cases in a folder."""
-    for part in ("images", "labels"):
-        (tmp_path / "data" / part).mkdir(parents=True)
-    for number in range(2):
-        image, labelmap = slabs(number)
-        sitk.WriteImage(image, str(tmp_path / "data" / "images" / f"DOE_JANE_{number}.nii.gz"))
-        sitk.WriteImage(labelmap, str(tmp_path / "data" / "labels" / f"DOE_JANE_{number}.nii.gz"))
+    scans_in_files(tmp_path / "data", 2)
     model = tiny_model(tmp_path / "package")
     options = {"--model": model.folder, "--cases": tmp_path / "data", "--out": tmp_path / "out", "--device": "cpu"}
     options |= {"--steps": 4, "--learning-rate": 0.01, "--seed": 1}
@@ -133,6 +130,16 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
     assert "other settings" in capsys.readouterr().err
 
 
+def test_scans_that_are_too_large_for_a_model_of_crops_are_refused_before_any_computing(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words[words.index("--model") + 1] = str(make_model(tmp_path / "located", input=LOCATED).folder)
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert "DOE_JANE_0 is too large: Test model is fine-tuned on crops of up to 10 x 10 x 10 mm" in told
+    assert not (tmp_path / "out" / "cases").exists()
+
+
 def test_a_version_that_is_not_accepted_says_what_to_do_next(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,3 +152,36 @@ def test_a_version_that_is_not_accepted_says_what_to_do_next(
     shown = capsys.readouterr().out
     assert "Not accepted.\nWhat to do next:\n- " in shown and "- Add corrected scans: 2 scans are" in shown
     assert "lightmedseg models use test-model@1.1.0-tuned.1 --force" in shown
+
+
+def test_a_new_model_is_made_of_segmented_scans_alone(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words[2] = str(make_promptable(tmp_path / "promptable", name="prompts").folder)
+    new = [*words, "--new-model", "My layers", "--new-label", "Low", "--new-label", "High"]
+    assert main([*new, "--install"]) == 0
+    shown = capsys.readouterr().out
+    assert "It is the first version, so there is no other to compare it with." in shown
+    assert "Each of the 2 scans was tested by a training on the others." in shown
+    card = load_model(ModelStore().find("my-layers@1.0.0-tuned.1").folder).card
+    assert [label.name for label in card.labels] == ["Low", "High"] and card.in_channels == 1
+    assert main([*new[:5], "--out", str(tmp_path / "again"), *new[7:], "--install"]) == 2
+    assert "There is a model my-layers already" in capsys.readouterr().err
+
+
+def test_a_new_model_without_names_or_scans_and_a_command_without_a_model_are_refused(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promptable = str(make_promptable(tmp_path / "promptable", name="prompts").folder)
+    for changed, reason in (
+        ([*words[:2], promptable, *words[3:], "--new-model", "x"], "Name the structures of the new model"),
+        (["finetune", "--model", promptable, "--new-model", "x", "--out", words[6]], "needs its segmented scans"),
+        ([words[0], *words[3:]], "Choose the model that is fine-tuned (--model), or name a new one (--new-model)."),
+        ([words[0], *words[3:], "--new-model", "x", "--new-label", "y"], "There is no model 'interactive'"),
+        (
+            [*words[:2], promptable, *words[3:], "--new-model", "?", "--new-label", "y"],
+            "needs a name with Latin letters",
+        ),
+    ):
+        assert main(changed) == 2
+        assert reason in capsys.readouterr().err

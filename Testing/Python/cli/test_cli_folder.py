@@ -7,15 +7,22 @@ import re
 import shutil
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from engine_stubs import stub_card
+from model_factory import LOCATED
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
+from LightMedSegLib.inference.batch import Batch
 from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.inference.result import Segmentation
+from LightMedSegLib.io.scan_folders import Scan
+from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.located_card import located_card
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
@@ -139,3 +146,28 @@ def test_results_never_go_among_the_scans(folder: Path, installed: str, capsys: 
     for output in (folder, folder / "imagesTs"):
         assert main(["segment", str(folder), str(output)]) == 2
         assert "holds the scans; choose another folder" in capsys.readouterr().err
+
+
+def test_the_values_of_a_dataset_go_by_the_names_of_each_result(scan: Path, tmp_path: Path) -> None:
+    """A scan of a located model has a label for each side."""
+    (tmp_path / "dataset.json").write_text('{"labels": {"background": 0, "Left structure 2": 7, "Structure 1": 9}}')
+    own = stub_card(**LOCATED)
+
+    class Answer:
+        def __init__(self, card: ModelCard) -> None:
+            self._card = card
+
+        def segment(self, images: list[sitk.Image], *rest: Any) -> Segmentation:
+            array = np.full(images[0].GetSize()[::-1], 2, dtype=np.uint8)
+            array[0] = 1
+            labelmap = sitk.GetImageFromArray(array)
+            labelmap.CopyInformation(images[0])
+            return Segmentation(labelmap, self._card, {}, "cpu")
+
+    found = []
+    for name, card in (("crop", own), ("head", located_card(own))):
+        batch = Batch(cast(Engine, Answer(card)), tmp_path, dataset=tmp_path)
+        (outcome,) = batch.run([Scan(name, (scan,))])
+        assert outcome.state == "segmented"
+        found.append(np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / outcome.name)))).tolist())
+    assert found == [[0, 9], [0, 7]]

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 
+from LightMedSegLib.cli import main
 from LightMedSegLib.cli.progress_bar import ProgressBar, clock, progress_line
 from LightMedSegLib.cli.tables import format_number, format_table
+
+
+@pytest.mark.slow
+def test_a_scan_without_the_structures_of_a_located_model_is_refused_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).uniform(0, 100, (60, 60, 60)).astype(np.float32)
+    scan, output = sitk.GetImageFromArray(noise), tmp_path / "out.nrrd"
+    scan.SetSpacing((3.0, 3.0, 3.0))
+    sitk.WriteImage(scan, str(tmp_path / "scan.nrrd"))
+    assert main(["segment", str(tmp_path / "scan.nrrd"), str(output), "--model", "hippocampus-t1-mr"]) == 2
+    told = capsys.readouterr().err
+    assert "finds no Left hippocampus and no Right hippocampus here" in told and told.count("\n") == 1
+    assert not output.exists()
 
 
 class Terminal(io.StringIO):

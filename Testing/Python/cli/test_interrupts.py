@@ -68,7 +68,7 @@ def words(scan: Path, package: Path) -> list[str]:
 IMPORTS = ("argparse", "LightMedSegLib.cli", "numpy", "numpy.linalg", "SimpleITK", "SimpleITK._SimpleITK",
            "LightMedSegLib.model.package")  # fmt: skip
 LATER_IMPORTS = (
-    "torch", "torch._C", "torch.nn", "torch._utils", "LightMedSegLib.inference.engine",
+    "torch", "torch.nn", "torch._utils", "LightMedSegLib.inference.engine",
     "LightMedSegLib.inference.sliding_window.predictor", "LightMedSegLib.network.cpu.choice",
     "LightMedSegLib.inference.postprocessing",
 )  # fmt: skip

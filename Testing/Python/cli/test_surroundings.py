@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
-from hostile_surroundings import PROGRAM, as_somebody, environment, is_one_sentence, leftovers, run
+from hostile_surroundings import PROGRAM, as_somebody, environment, is_one_sentence, leftovers, run, with_closed_streams
 from patience import limit
 from volumes_on_disk import dicom_series, plain_volume
 
@@ -233,16 +233,31 @@ def test_what_the_system_refuses_anywhere_is_one_sentence(
 
 
 @only_posix
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (1, 2)], ids=str)
 def test_closed_streams_are_no_trouble_and_nothing_is_printed_into_a_file(
-    closed: str, scan: Path, package: Path, tmp_path: Path
+    closed: tuple[int, ...], scan: Path, package: Path, tmp_path: Path
 ) -> None:
     words = ["segment", str(scan), "out.nii.gz", "--json", "out.json", "--model", str(package), "--threads", "1"]
-    done = run(words, tmp_path, closed)
+    done = with_closed_streams(words, tmp_path, closed)
     assert done.returncode == 0, done.stderr
-    assert sitk.ReadImage(str(tmp_path / "out.nii.gz")).GetSize() == (20, 18, 16)
-    assert (tmp_path / "out.json").read_text().startswith("{")
-    assert run(["segment", "nothing.nii", "out.nii"], tmp_path, closed).returncode == 2
+    assert_whole(tmp_path)
+    assert with_closed_streams(["segment", "nothing.nii", "out.nii"], tmp_path, closed).returncode == 2
+
+
+@only_posix
+def test_a_process_that_is_started_with_all_streams_closed_does_the_same(
+    scan: Path, package: Path, tmp_path: Path
+) -> None:
+    words = ["segment", str(scan), "out.nii.gz", "--json", "out.json", "--model", str(package), "--threads", "1"]
+    assert run(words, tmp_path, "<&- >&- 2>&-").returncode == 0
+    assert_whole(tmp_path)
+    assert run(["segment", "nothing.nii", "out.nii"], tmp_path, "<&- >&- 2>&-").returncode == 2
+
+
+def assert_whole(folder: Path) -> None:
+    """The labelmap and the report in folder have nothing of another's in them."""
+    assert sitk.ReadImage(str(folder / "out.nii.gz")).GetSize() == (20, 18, 16)
+    assert (folder / "out.json").read_text().startswith("{")
 
 
 @only_posix

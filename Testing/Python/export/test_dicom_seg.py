@@ -12,15 +12,16 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from model_factory import ANATOMY, make_card, make_labels
+from model_factory import ANATOMY, LOCATED, make_card, make_labels
 from patience import limit
 from volumes_on_disk import dicom_series, plain_volume
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.core.errors import DependencyError, InputImageError
-from LightMedSegLib.export.dicom_seg import write_dicom_seg
+from LightMedSegLib.export.dicom_seg import DicomSegWriter, write_dicom_seg
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.located_card import located_card
 
 FRAME_OF_REFERENCE = {"0020|0052": "1.2.826.0.1.3680043.2.1125.7"}
 LEFT = {"scheme": "SCT", "value": "7771000", "meaning": "Left"}
@@ -175,3 +176,15 @@ def test_a_series_cannot_be_read_without_pydicom(series: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "pydicom", None)
     with pytest.raises(DependencyError, match="A DICOM series needs the Python package pydicom; pip install pydicom"):
         read_volume(series)
+
+
+def test_a_located_result_names_the_side_of_every_segment(series: Path, tmp_path: Path) -> None:
+    one_side = ModelCard.from_json(make_card(labels=2, input=LOCATED))
+    path = tmp_path / "sides.dcm"
+    DicomSegWriter(path, one_side, series).write(labelled(series), located_card(one_side).labels)
+    segments = pydicom.dcmread(path).SegmentSequence
+    assert [one.SegmentLabel for one in segments] == ["Left structure 1", "Right structure 1"]
+    for one, side in zip(segments, ("Left", "Right"), strict=True):
+        region = one.AnatomicRegionSequence[0]
+        assert region.CodeValue == one.SegmentedPropertyTypeCodeSequence[0].CodeValue
+        assert region.AnatomicRegionModifierSequence[0].CodeMeaning == side

@@ -24,7 +24,8 @@ from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.package import Model, load_model
 
-SHIPPED = sorted(folder for folder in (REPOSITORY / "Resources" / "Models").iterdir() if folder.is_dir())
+MODELS = [folder for folder in (REPOSITORY / "Resources" / "Models").iterdir() if folder.is_dir()]
+SHIPPED = sorted(folder for folder in MODELS if not load_model(folder).card.promptable)
 SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8}
 POSTPROCESSING = [
     {"operation": "keep_largest_component", "labels": [1], "joint": False},

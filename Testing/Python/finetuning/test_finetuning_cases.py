@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from finetuning_factory import corrected_case, empty_prediction, slabs
+from model_factory import LOCATED, make_model
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.finetuning.cases.building import build_case
@@ -187,3 +189,12 @@ def test_a_region_of_interest_is_normalised_as_it_was_for_the_prediction(model: 
     whole = build_case(image, labelmap, model, prediction=empty_prediction(image))
     assert case.record.reviewed_voxels < whole.record.reviewed_voxels
     assert abs(float(case.image.mean()) - float(whole.image[:, : case.image.shape[1]].mean())) > 0.01
+
+
+def test_a_model_that_segments_crops_learns_from_no_larger_volume(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "located", input=LOCATED)
+    image, labelmap = slabs()
+    with pytest.raises(TrainingDataError, match="is fine-tuned on crops of up to 10 x 10 x 10 mm"):
+        build_case(image, labelmap, model, prediction=empty_prediction(image))
+    crop = ((0, 8), (0, 8), (0, 8))
+    assert build_case(image, labelmap, model, prediction=empty_prediction(image), roi=crop).record.reviewed_voxels

@@ -8,19 +8,8 @@ from typing import Any
 
 import pytest
 from finetune_bench import MODEL, FinetuneBench
-from panel_bench import MODULE_FILE, Bench, equip
+from panel_bench import MODULE_FILE, Bench
 from scripted_finetuning import Finetune
-
-
-@pytest.fixture
-def bench(slicer_runtime: Any, tmp_path: Path) -> Iterator[Bench]:
-    """The opened panel with one model, "self-test@1.0.0", and nothing chosen yet."""
-    slicer_runtime.load_module(MODULE_FILE)
-    panel = slicer_runtime.open_module("LightMedSeg")
-    made = equip(slicer_runtime, panel, tmp_path / "models")
-    yield made
-    made.segment.seconds = 0
-    panel.logic.cancel()
 
 
 @pytest.fixture

@@ -3,11 +3,20 @@
 # Fixtures are imported by name and used by name: what the linter takes for a redefinition.
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pytest
 from finetune_bench import change_segment, table_texts
 from mrml_nodes import add_painted_segment
 from panel_bench import two_channels
+from promptable_factory import make_promptable
 from scripted_finetuning import Finetune
+from stroke_marks import painted_state
+
+from LightMedSegLib.finetuning.cases import building
+from LightMedSegLib.mrml.strokes.marks import forget_marks, keep_marks
 
 
 def test_the_panel_says_what_is_missing_from_step_to_step(finetune: Finetune) -> None:
@@ -32,6 +41,19 @@ def test_without_torch_nothing_is_offered(finetune: Finetune) -> None:
     finetune.bench.panel.update()
     assert not finetune.ui.addCaseButton.enabled and not finetune.ui.finetuneButton.enabled
     assert finetune.ui.finetuneLabel.text == "Install PyTorch first (see above)."
+
+
+def test_a_result_that_is_too_large_for_a_model_of_crops_is_refused_in_words(
+    finetune: Finetune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = finetune.result()
+    monkeypatch.setattr(building, "is_located", lambda card, volume, box: box == volume.box)
+    finetune.bench.panel.update()
+    assert "is fine-tuned on crops of up to" in finetune.ui.caseSourceLabel.text
+    assert not finetune.ui.addCaseButton.enabled and not finetune.ui.reviewTable.visible
+    node.SetAttribute("LightMedSeg.Region", "0 8 0 8 0 8")
+    finetune.bench.panel.update()
+    assert finetune.ui.addCaseButton.enabled
 
 
 def test_structures_can_be_left_out_confirmed_absent_and_added(finetune: Finetune) -> None:
@@ -156,3 +178,68 @@ def test_the_same_scan_from_another_segmentation_corrects_its_case_and_the_panel
     assert (second.case_id, second.revision) == (first.case_id, 2)
     assert "This scan was case 1 already: the new correction takes the place" in finetune.ui.addCaseLabel.text
     assert len(table_texts(finetune.ui.casesTable)) == 1
+
+
+def test_a_new_model_begins_with_the_checked_segments_and_takes_further_scans(
+    finetune: Finetune, tmp_path: Path
+) -> None:
+    node = finetune.result(r0=0, r1=2)
+    add_painted_segment(node, finetune.bench.parameters.inputVolume, np.ones((24, 24, 24), dtype=bool), "Tumour")
+    panel, ui = finetune.bench.panel, finetune.ui
+    panel.update()
+    first = finetune.add_case()
+    assert ui.addCaseButton.text == "Update this case"
+    ui.addCaseGroup.collapsed = False
+    assert ui.newModelWidget.visible and not ui.newModelButton.enabled
+    ui.newModelEdit.text = "Left kidney"
+    assert ui.newModelButton.enabled
+    begin(finetune)
+    assert "There is no model 'interactive'" in ui.addCaseLabel.text
+    assert [entry.identifier for entry in panel.logic.store.list()] == [finetune.bench.model]
+    panel.logic.store.add(make_promptable(tmp_path / "promptable").folder)
+    begin(finetune)
+    assert "Case 2 is stored." in ui.addCaseLabel.text and "can be trained now" in ui.addCaseLabel.text
+    assert finetune.bench.parameters.model == "left-kidney@1.0.0-draft"
+    assert ui.modelSelector.currentText == "Left kidney, not trained yet"
+    card = panel.logic.store.find("left-kidney").card
+    assert [label.name for label in card.labels] == ["Bright"], "only what was marked as right"
+    assert not ui.segmentButton.enabled and "not trained yet" in ui.segmentButton.toolTip
+    # The case of the other model stays: it is on another grid.
+    assert next(entry.record.case_id for entry in panel.logic.cases.list()) == first.case_id
+    assert len(panel.cases.usable) == 1 and ui.addCaseButton.text == "Update this case"
+    finetune.start()
+    settings = json.loads((finetune.process.folder / "job.json").read_text())["settings"]
+    assert settings["pull"] == 0 and settings["rehearsal"] == 0
+    assert ui.newModelEdit.text == ""
+    ui.newModelEdit.text = "left KIDNEY"
+    begin(finetune)
+    assert "There is a model left-kidney already" in ui.addCaseLabel.text
+
+
+def test_where_strokes_corrected_is_proposed_as_the_reviewed_region(finetune: Finetune) -> None:
+    node = finetune.result()
+    ui = finetune.ui
+    assert ui.reviewedSelector.count == 3
+    box, completed = ((4, 6), (4, 6), (4, 6)), ((14, 16), (14, 16), (14, 16))
+    keep_marks(node, "Bright", painted_state((24, 24, 24), box, completed))
+    finetune.bench.panel.update()
+    assert ui.reviewedSelector.currentText == "Only where strokes corrected it"
+    record = finetune.add_case()
+    reviewed = finetune.bench.panel.logic.cases.load(record.case_id).reviewed
+    assert reviewed.sum() == 11**3 + 12**3 - 2**3, "each grown by 5 mm, and cut by the volume"
+    # Another choice stays until other strokes appear, and without them the region is gone.
+    ui.reviewedSelector.currentIndex = 0
+    finetune.bench.panel.update()
+    assert ui.reviewedSelector.currentIndex == 0
+    forget_marks(node)
+    finetune.bench.panel.update()
+    assert ui.reviewedSelector.count == 3
+    keep_marks(node, "Bright", painted_state((9, 9, 9), box))
+    finetune.bench.panel.update()
+    ui.addCaseButton.click()
+    assert "No stroke corrected this segmentation on this scan" in ui.addCaseLabel.text
+
+
+def begin(finetune: Finetune) -> None:
+    finetune.ui.newModelButton.click()
+    finetune.bench.session.wait_until(lambda: not finetune.bench.panel.addCase.adding, what="the new model")

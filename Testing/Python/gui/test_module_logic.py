@@ -151,6 +151,21 @@ def test_the_documented_example_runs(slicer_runtime: Any, capsys: pytest.Capture
     assert node.GetAttribute("LightMedSeg.Model") == "hippocampus-t1-mr"
 
 
+@pytest.mark.slow
+def test_both_hippocampi_of_a_whole_head_are_segmented_at_once(slicer_runtime: Any) -> None:
+    import slicer
+
+    from LightMedSegLib.io.sample_data import sample_path
+
+    slicer_runtime.load_module(MODULE_FILE)
+    from LightMedSeg import LightMedSegLogic
+
+    volume = slicer.util.loadVolume(str(sample_path("brain")))
+    node = LightMedSegLogic().process(volume, model="hippocampus-t1-mr", device="cpu")
+    sides = [f"{side} {part} hippocampus" for side in ("Left", "Right") for part in ("anterior", "posterior")]
+    assert segment_names(node) == sides
+
+
 class Sees:
     """Stands for LightMedSegLib.inference.segmentation.segment_with: notes the options."""
 

@@ -57,10 +57,12 @@ def test_the_sections_are_in_the_order_of_the_work(bench: Bench) -> None:
     shown = [widget.objectName for widget in names if widget is not None]
     order = [
         "torchFrame", "chooseWidget", "runWidget", "statusLabel", "warningFrame", "safetyLabel", "LightMedSegResult",
-        "LightMedSegFineTune", "LightMedSegAdvanced",
+        "LightMedSegCorrect", "LightMedSegFineTune", "LightMedSegAdvanced",
     ]  # fmt: skip
     assert shown == order
-    closed = (bench.ui.finetuneSectionButton, bench.ui.advancedButton, bench.ui.aboutButton)
+    closed = (
+        bench.ui.correctSectionButton, bench.ui.finetuneSectionButton, bench.ui.advancedButton, bench.ui.aboutButton
+    )  # fmt: skip
     assert all(section.collapsed for section in closed)
     assert "not a medical device" in bench.ui.safetyLabel.text
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from panel_bench import Bench, blocks, segment_names, segmentation_nodes, shown_segments
+from panel_keys import press
+from patience import Patience
 
 from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.inference.options import SegmentOptions
@@ -97,36 +99,8 @@ def test_starting_while_something_runs_changes_nothing(bench: Bench) -> None:
     assert len(bench.segment.calls) == 1 and len(segmentation_nodes()) == 1
 
 
-def press(widget: Any, key: str) -> None:
-    """Type "Ctrl+Return" or "Esc" while a widget (PySide6's own) of an active window has the focus."""
-    from PySide6 import QtCore, QtTest
-
-    widget.window().activateWindow()
-    # Where an earlier test has left a window open, this one is active only after some events.
-    assert QtTest.QTest.qWaitForWindowActive(widget.window())
-    widget.setFocus()
-    codes = {"Esc": QtCore.Qt.Key.Key_Escape, "Ctrl+Return": QtCore.Qt.Key.Key_Return}
-    held = QtCore.Qt.KeyboardModifier.ControlModifier if key.startswith("Ctrl") else QtCore.Qt.KeyboardModifier(0)
-    QtTest.QTest.keyClick(widget, codes[key], held)
-
-
-@pytest.fixture
-def view(bench: Bench) -> Any:
-    """A widget of the main window outside the panel, as a slice view is one."""
-    import slicer
-    from PySide6 import QtCore, QtWidgets
-
-    made = QtWidgets.QLineEdit(slicer.util.mainWindow()._checked())
-    made.setReadOnly(True)
-    made.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
-    made.show()
-    bench.session.process_events()
-    yield made
-    made.deleteLater()
-
-
 def test_the_shortcuts_start_and_cancel_wherever_the_mouse_was(bench: Bench, view: Any) -> None:
-    assert set(bench.panel.shortcuts.keys) == {"Ctrl+Return", "Ctrl+Enter", "Esc"}
+    assert set(bench.panel.shortcuts.keys) == {"Ctrl+Return", "Ctrl+Enter", "Esc", "Return", "Enter"}
     bench.choose_volume()
     bench.segment.seconds = 30.0
     for place in (view, bench.ui.segmentButton._checked()):
@@ -337,10 +311,9 @@ def test_the_work_goes_on_although_slicers_event_loop_keeps_pythons_lock(bench: 
     sys.setswitchinterval(1000.0)
     try:
         bench.ui.segmentButton.click()
-        runner = bench.panel.logic.runner
-        for _ in range(200):
-            if runner.job is None:
-                break
+        runner, patience = bench.panel.logic.runner, Patience(20, "the end of the run")
+        while runner.job is not None:
+            patience.check()
             runner._poll()
     finally:
         sys.setswitchinterval(interval)

@@ -40,6 +40,21 @@ def test_the_self_test_runs_a_real_model_where_torch_is(slicer_runtime: Any) -> 
     assert panel.parameters.outputSegmentation.GetAttribute("LightMedSeg.Model") == "hippocampus-t1-mr"
 
 
+def test_the_self_test_corrects_by_stroke_and_by_clicks_where_torch_is(slicer_runtime: Any) -> None:
+    from LightMedSegLib.gui.self_test import scenarios
+
+    slicer_runtime.load_module(MODULE_FILE)
+    panel = slicer_runtime.open_module("LightMedSeg")
+
+    import LightMedSeg
+
+    for scenario in (scenarios.a_structure_from_clicks, scenarios.a_correction_by_stroke):
+        assert scenario in scenarios.SCENARIOS
+        slicer_runtime.close_scene()
+        with scenarios._stand_ins(panel) as model:
+            scenario(LightMedSeg.LightMedSegTest(), panel, model)
+
+
 def test_the_self_test_teaches_a_real_model_and_leaves_the_users_folders_alone(
     slicer_runtime: Any,
     monkeypatch: pytest.MonkeyPatch,

@@ -7,7 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from engine_stubs import IDENTITY_WINDOW, RandomNetwork, ThresholdNetwork, make_image, smooth_noise, stub_card
+from engine_stubs import (
+    IDENTITY_WINDOW,
+    RandomNetwork,
+    ThresholdNetwork,
+    array_of,
+    make_image,
+    smooth_noise,
+    stub_card,
+    stub_model,
+)
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,6 +24,7 @@ from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.geometry import AxisMap
 from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.progress import CancelToken, StageTimer
+from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.inference.logit_resampling import LabelPlanes
 from LightMedSegLib.inference.preprocessing import PreparedVolume, prepare_volume
 from LightMedSegLib.inference.sliding_window import aggregation
@@ -265,6 +275,26 @@ def test_mirroring_averages_the_logits_of_all_combinations_of_the_axes() -> None
         expected = sum(network(volume.flip(flip)).flip(flip) if flip else network(volume) for flip in flips) / 4
     assert result == pytest.approx(expected, abs=1e-5)
     assert not np.allclose(result, Predictor(network)(volume.numpy()), atol=1e-2)
+
+
+class Uneven(RandomNetwork):
+    """Sees where a voxel lies in the window, as a network with strides does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * (1 + torch.arange(x.shape[-1]) % 4)
+
+
+def test_a_mirror_image_along_x_exchanges_the_labels_of_left_and_right() -> None:
+    both = {"test_time_mirroring": ("x",), "mirror_label_swaps": ((1, 2),)}
+    engine = Engine(stub_model(Uneven(), patch=[16, 16, 16], **both), "cpu")
+    # Of an odd length, so that the padding of the window is not the same on both sides.
+    scan = smooth_noise((12, 16, 13))
+    labels, mirrored = (array_of(engine.segment(make_image(array))) for array in (scan, scan[..., ::-1].copy()))
+    exchanged = np.array([0, 2, 1], dtype=np.uint8)[mirrored[..., ::-1]]
+    assert set(np.unique(labels)) == {0, 1, 2}
+    # The padding itself, beside the border, is not mirrored.
+    assert np.array_equal(labels[..., 1:-1], exchanged[..., 1:-1])
+    assert not np.array_equal(labels, mirrored[..., ::-1])
 
 
 class Greedy(nn.Module):

@@ -19,7 +19,7 @@ from LightMedSegLib.inference.segmentation import segment
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.io.volume_notes import notes_of
 
-often = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 codes = st.integers(1, 5)
 names = st.sampled_from(("scan.nii", "scan.nii.gz"))
 orders = st.sampled_from("<>")

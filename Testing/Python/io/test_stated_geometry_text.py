@@ -16,7 +16,7 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.io.volume_notes import notes_of
 
-often = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 SPACES = {
     "left-posterior-superior": (1, 1, 1), "LPS": (1, 1, 1), "right-anterior-superior": (-1, -1, 1),

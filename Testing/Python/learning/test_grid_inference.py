@@ -48,11 +48,16 @@ def test_windows_and_padding_do_not_change_the_answer_of_a_network_that_sees_sin
 
 
 @pytest.mark.parametrize("view", ["windows", "whole"])
-@pytest.mark.parametrize(("overlap", "mirror"), [(0.5, ()), (0.25, ("x", "z"))])
-def test_validation_scores_exactly_the_labels_that_the_engine_gives(view, overlap, mirror):
+@pytest.mark.parametrize(("overlap", "mirror", "swaps"), [(0.5, (), ()), (0.25, ("x", "z"), ((1, 2),))])
+def test_validation_scores_exactly_the_labels_that_the_engine_gives(view, overlap, mirror, swaps):
     network = RandomNetwork(seed=3).eval()
     card = stub_card(
-        normalization=IDENTITY_WINDOW, patch=[16, 16, 16], view=view, overlap=overlap, test_time_mirroring=mirror
+        normalization=IDENTITY_WINDOW,
+        patch=[16, 16, 16],
+        view=view,
+        overlap=overlap,
+        test_time_mirroring=mirror,
+        mirror_label_swaps=swaps,
     )
     engine = Engine(StubModel(card, network), "cpu")
     cases = []
@@ -61,7 +66,7 @@ def test_validation_scores_exactly_the_labels_that_the_engine_gives(view, overla
         labels = array_of(engine.segment(make_image(array.astype(np.float32))))
         assert set(np.unique(labels)) == {0, 1, 2}
         cases.append(PreparedCase(f"case {number}", array[None], labels))
-    rule = WindowRule.of(card.input, network.total_stride, card.num_classes)
+    rule = WindowRule.of(card.input, network.total_stride, card.num_classes, swaps=swaps)
     images = [torch.from_numpy(case.image) for case in cases]
     for case, labels in zip(cases, predict_labels(network, images, rule, 4, mirror), strict=True):
         np.testing.assert_array_equal(labels.numpy(), case.labels)

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from model_factory import make_card, make_labels
+from model_factory import LOCATED, make_card, make_labels
 
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.located_card import located_card
 
 
 def refusal(source: Any) -> str:
@@ -221,3 +222,51 @@ def test_two_channels_need_two_names() -> None:
 )
 def test_a_text_that_is_no_sound_json_object_is_refused(text: str | bytes, words: str) -> None:
     assert words in refusal(text)
+
+
+def test_a_locator_survives_the_way_through_the_text_of_the_card() -> None:
+    card = ModelCard.from_json(make_card(input=LOCATED))
+    assert card.input.locator is not None
+    assert [side.name for side in card.input.locator.sides] == ["Left", "Right"]
+    assert not card.input.locator.sides[0].mirrored
+    assert ModelCard.from_json(card.to_text()) == card
+
+
+def with_locator(**changes: Any) -> dict[str, Any]:
+    return {"input": {**LOCATED, "locator": {**LOCATED["locator"], **changes}}}
+
+
+SIDES: list[dict[str, Any]] = LOCATED["locator"]["sides"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"input": {"locator": LOCATED["locator"]}}, "input.locator needs input.largest_extent_mm"),
+        (with_locator(model="test-model"), "input.locator is the model itself"),
+        (with_locator(model="Finder"), "input.locator.model does not have the required form"),
+        (with_locator(margin_mm=-1), "input.locator.margin_mm is -1"),
+        (with_locator(sides=[]), "input.locator.sides has 0 entries"),
+        (with_locator(sides=[*SIDES, {**SIDES[0], "name": "left"}]), "need a name of its own for each side"),
+        (with_locator(sides=[SIDES[0], {"labels": ["B"]}]), "need a name of its own for each side"),
+        ({**with_locator(), "labels": make_labels(128)}, "input.locator makes 256 labels, more than 255"),
+        ({"removed_with_skull": [3]}, "removed_with_skull names label 3, but the labels end at 2"),
+        ({"mirror_label_swaps": [[1, 2], [2, 1]]}, "mirror_label_swaps names a label twice"),
+        ({"mirror_label_swaps": [[1, 3]]}, "mirror_label_swaps names label 3, but there is none"),
+    ],
+)
+def test_sides_that_contradict_the_card_are_refused(changes: dict[str, Any], words: str) -> None:
+    assert words in refusal(make_card(**changes))
+
+
+def test_a_card_that_describes_a_located_result_has_the_labels_of_every_side() -> None:
+    card = ModelCard.from_json(make_card(input=LOCATED, labels=with_label_names("CSF", "Head part")["labels"]))
+    located = located_card(card)
+    names = ["Left CSF", "Left head part", "Right CSF", "Right head part"]
+    assert [(label.value, label.name) for label in located.labels] == list(enumerate(names, start=1))
+    terms = located.labels[3].terminology
+    assert terms.region == terms.type and terms.region_modifier is not None
+    assert terms.region_modifier.meaning == "Right"
+    alone = ModelCard.from_json(make_card(**with_locator(sides=[{"labels": ["A"]}])))
+    assert located_card(alone).labels == alone.labels
+    assert located_card(ModelCard.from_json(make_card())) == ModelCard.from_json(make_card())

@@ -19,6 +19,7 @@ from LightMedSegLib.core.errors import ModelPackageError, OutputError
 from LightMedSegLib.model import package
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.package import Model, load_model, save_model
+from LightMedSegLib.model.package_folder import read_card
 from LightMedSegLib.storage.safetensors_file import write_tensors
 
 
@@ -35,6 +36,16 @@ def test_what_is_saved_is_loaded_again(model: Model) -> None:
     assert found.keys() == TENSORS.keys()
     for name, array in TENSORS.items():
         np.testing.assert_array_equal(found[name], array)
+
+
+def test_a_card_is_checked_again_only_if_its_file_has_changed(model: Model) -> None:
+    first = read_card(model.folder)
+    assert read_card(model.folder) is first
+    edit_card(model, title="Another")
+    assert read_card(model.folder).title == "Another"
+    edit_card(model, title=3)
+    with pytest.raises(ModelPackageError, match="title must be a text"):
+        read_card(model.folder)
 
 
 def test_the_saved_card_is_the_given_one_but_for_the_weights_entry(tmp_path: Path) -> None:

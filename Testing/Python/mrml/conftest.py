@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from model_factory import make_card
+from patience import limit
 
 from LightMedSegLib.model.card import ModelCard
 
@@ -46,7 +47,7 @@ def worker() -> Iterator[Worker]:
 
     worker = Worker()
     yield worker
-    assert worker.close(), "the thread must end"
+    assert worker.close(timeout=limit(5)), "the thread must end"
 
 
 @pytest.fixture

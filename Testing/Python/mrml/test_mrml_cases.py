@@ -16,6 +16,7 @@ from patience import Patience
 from LightMedSegLib.core.geometry import Box, Grid
 from LightMedSegLib.finetuning.cases.own_labels import make_label
 from LightMedSegLib.mrml.jobs.case_job import Review, case_job
+from LightMedSegLib.mrml.jobs.case_models import installed_model
 from LightMedSegLib.mrml.jobs.job_state import JobState
 from LightMedSegLib.mrml.segmentations.reviewed import reviewed_slab
 from LightMedSegLib.mrml.segmentations.writing import write_result
@@ -43,7 +44,7 @@ def test_where_the_prediction_is_unknown_the_model_segments_once_more(desk: Desk
 
 def test_a_prediction_of_another_model_is_not_taken_for_this_ones(desk: Desk, tmp_path: Path) -> None:
     other = tiny_model(tmp_path / "other", seed=5)
-    job = desk.run(case_job([desk.volume], desk.node, other.folder, ALL, desk.store, "cpu"))
+    job = desk.run(case_job([desk.volume], desk.node, installed_model(other.folder), ALL, desk.store, "cpu"))
     assert all(value < 0.7 for value in job.outcome.record.baseline_dice.dice.values())
 
 

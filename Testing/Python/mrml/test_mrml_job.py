@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from engine_stubs import rotation
+from engine_stubs import rotation, stub_card
+from model_factory import LOCATED
 from mrml_job_stubs import StubSegment, base_image, begin, finish
 from mrml_nodes import add_transform, add_volume, labelmap_image, labels_of, new_scene, put_under, segmentation_count
 from paths import REPOSITORY
@@ -15,6 +16,7 @@ from patience import Patience, limit
 
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.inference.options import SegmentOptions
+from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.mrml.jobs.job_state import JobState
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.volumes import voxels
@@ -221,3 +223,17 @@ def test_the_fakes_stand_for_the_library(stub: StubSegment) -> None:
     from LightMedSegLib.inference.segmentation import segment_with
 
     assert list(inspect.signature(segment_with).parameters) == list(inspect.signature(stub).parameters)
+
+
+def test_a_located_result_becomes_a_segment_for_each_structure_and_side(worker: Worker, stub: StubSegment) -> None:
+    one_side = stub.card
+    stub.card, stub.labels = located_card(stub_card(**LOCATED)), 4
+    job = finish(worker, stub, begin(worker, add_volume(new_scene(), base_image()), stub))
+    segmentation = job.outcome.node.GetSegmentation()
+    segments = [segmentation.GetNthSegment(index) for index in range(segmentation.GetNumberOfSegments())]
+    sides = [f"{side} {label.name.lower()}" for side in ("Left", "Right") for label in one_side.labels]
+    assert [segment.GetName() for segment in segments] == sides
+    assert [segment.GetTerminology().split("~")[-1] for segment in segments] == ["SCT^7771000^Left"] * 2 + [
+        "SCT^24028007^Right"
+    ] * 2
+    assert job.outcome.statistics

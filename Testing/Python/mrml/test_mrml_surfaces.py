@@ -147,7 +147,7 @@ def test_they_come_one_by_one(worker: Worker) -> None:
 
 
 def test_the_filters_give_python_free_while_they_compute() -> None:
-    mask = np.zeros((120, 120, 120), dtype=bool)
+    mask = np.zeros((80, 80, 80), dtype=bool)
     mask[2:-2:2, 2:-2, 2:-2] = True
     made = threading.Event()
 

@@ -18,6 +18,7 @@ ROOMS = {path.name for path in (REPOSITORY / "LightMedSegLib").iterdir() if (pat
     "project",
     "reliability",
     "runtime",
+    "strokes",
 }
 
 

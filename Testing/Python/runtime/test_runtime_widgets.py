@@ -209,6 +209,20 @@ def test_the_segment_editor_keeps_its_selection_in_the_real_editor_node(slicer_r
     assert editor.currentSegmentID() == "liver" and editor_node.GetActiveEffectName() == "Paint"
 
 
+def test_undo_and_redo_of_the_segment_editor_are_slicers_own(slicer_runtime: Any) -> None:
+    import slicer
+
+    editor, node = slicer.qMRMLSegmentEditorWidget(), _segmentation("Liver")
+    editor.setMRMLSegmentEditorNode(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode"))
+    editor.setSegmentationNode(node)
+    editor.saveStateForUndo()
+    node.GetSegmentation().AddEmptySegment("added")
+    editor.undo()
+    assert "added" not in node.GetSegmentation().GetSegmentIDs()
+    editor.redo()
+    assert "added" in node.GetSegmentation().GetSegmentIDs()
+
+
 def test_table_and_plot_views_show_real_nodes(slicer_runtime: Any) -> None:
     import slicer
 

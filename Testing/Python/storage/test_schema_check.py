@@ -84,7 +84,7 @@ def item_at(value: Any, path: tuple[Any, ...]) -> Any:
     return value
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(mutated_cards())
 def test_on_mutated_cards_jsonschema_and_we_agree(card: dict[str, Any]) -> None:
     violation = find_violation(card, card_schema())

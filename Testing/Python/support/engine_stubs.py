@@ -72,7 +72,8 @@ def stub_card(
     classes: int = 3, channels: int = 1, normalization: dict[str, Any] | None = None, **changes: Any
 ) -> ModelCard:
     """A card for a stub network; keyword arguments change its input settings, or top-level items it has."""
-    top = {key: changes.pop(key) for key in ("postprocessing", "test_time_mirroring") if key in changes}
+    items = ("postprocessing", "test_time_mirroring", "mirror_label_swaps", "removed_with_skull")
+    top = {key: changes.pop(key) for key in items if key in changes}
     names = [
         {"name": f"Channel {number}", "normalization": normalization or {"kind": "zscore", "clip_percentiles": [1, 99]}}
         for number in range(1, channels + 1)

@@ -20,6 +20,8 @@ from LightMedSegLib.model.store import ModelStore
 
 SHAPE = (16, 16, 16)
 TINY_TASK = Task((16, 16, 16), (1.0, 1.0, 1.0), 3)
+NETWORK = {"encoder_channels": [8, 16], "decoder_channels": [8], "router_channels": 8, "router_hidden": 8}
+"""Every idea of the network, and as few layers as it can have: a job builds it a dozen times."""
 QUICK = FinetuneSettings(steps=4, learning_rate=5e-3, pull=0.0, warmup_steps=1, checkpoint_seconds=0.0, averaging=0.5)
 
 
@@ -34,6 +36,17 @@ def slabs(seed: int = 0, labels: int = 2) -> tuple[sitk.Image, sitk.Image]:
     return sitk.GetImageFromArray(array.astype(np.float32)), sitk.GetImageFromArray(truth)
 
 
+def scans_in_files(folder: Path, count: int) -> Path:
+    """A folder with images/ and labels/ of slabs."""
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    for number in range(count):
+        image, labelmap = slabs(number)
+        sitk.WriteImage(image, str(folder / "images" / f"DOE_JANE_{number}.nii.gz"))
+        sitk.WriteImage(labelmap, str(folder / "labels" / f"DOE_JANE_{number}.nii.gz"))
+    return folder
+
+
 def empty_prediction(image: sitk.Image) -> sitk.Image:
     """A labelmap without any structure, on the image's grid."""
     labelmap = sitk.Image(image.GetSize(), sitk.sitkUInt8)
@@ -41,9 +54,9 @@ def empty_prediction(image: sitk.Image) -> sitk.Image:
     return labelmap
 
 
-def tiny_model(folder: Path, patch: Sequence[int] = SHAPE, seed: int = 0) -> Model:
-    """A package with random weights."""
-    return make_model(folder, seed=seed, input={"patch": list(patch), "overlap": 0.0})
+def tiny_model(folder: Path, patch: Sequence[int] = SHAPE, seed: int = 9) -> Model:
+    """A package with random weights; with those of the usual seed a few steps of training show."""
+    return make_model(folder, seed=seed, arguments=NETWORK, input={"patch": list(patch), "overlap": 0.0})
 
 
 def corrected_case(model: Model, seed: int = 0, change: Callable[[sitk.Image], sitk.Image] | None = None) -> StoredCase:

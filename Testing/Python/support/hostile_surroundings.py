@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from forked import forked
 from paths import REPOSITORY
 from patience import limit
 
+from LightMedSegLib import __main__
 from LightMedSegLib.cli import main
 
 _NOBODY = 65534
@@ -49,35 +50,31 @@ def as_somebody(words: Sequence[str], folder: Path, home: Path) -> subprocess.Co
     A forked process: such an account need not be allowed to start this Python. What is imported later must not lie
     where it may not read, so run a command here first that imports it.
     """
-    printed = [folder / name for name in ("standard-output", "standard-error")]
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            for number, path in enumerate(printed, start=1):
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                os.dup2(handle, number)
-            sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
-            os.chdir(folder)
-            os.environ["HOME"] = str(home)
-            for name in ("LIGHTMEDSEG_HOME", "XDG_DATA_HOME"):
-                os.environ.pop(name, None)
-            if os.geteuid() == 0:
-                os.setgroups([])
-                os.setgid(_NOBODY)
-                os.setuid(_NOBODY)
-            code = main(words)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    out, told = (path.read_text() for path in printed)
-    for path in printed:
-        path.unlink()
-    return subprocess.CompletedProcess(list(words), code, out, told)
+
+    def work() -> int:
+        os.environ["HOME"] = str(home)
+        for name in ("LIGHTMEDSEG_HOME", "XDG_DATA_HOME"):
+            os.environ.pop(name, None)
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(_NOBODY)
+            os.setuid(_NOBODY)
+        return main(words)
+
+    return forked(work, words, folder)
+
+
+def with_closed_streams(words: Sequence[str], folder: Path, closed: Sequence[int]) -> subprocess.CompletedProcess[str]:
+    """Run the program in folder, forked, so that nothing is imported again, with these standard streams closed."""
+
+    def work() -> int:
+        for number in closed:
+            os.close(number)
+            setattr(sys, ("stdin", "stdout", "stderr")[number], None)
+        sys.argv = ["lightmedseg", *words]
+        return __main__.main()
+
+    return forked(work, words, folder)
 
 
 def is_one_sentence(text: str) -> bool:

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
 ANATOMY = {"scheme": "SCT", "value": "123037004", "meaning": "Anatomical Structure"}
 
+LOCATED: dict[str, Any] = {
+    "largest_extent_mm": [10.0, 10.0, 10.0],
+    "locator": {
+        "model": "finder",
+        "margin_mm": 8.0,
+        "sides": [
+            {"labels": ["A"], "name": "Left", "code": {"scheme": "SCT", "value": "7771000", "meaning": "Left"}},
+            {"labels": ["B"], "name": "Right", "code": {"scheme": "SCT", "value": "24028007", "meaning": "Right"}},
+        ],
+    },
+}
+"""The input settings of a model with a locator."""
+
 
 def make_labels(count: int) -> list[dict[str, Any]]:
     """Labels 1..count with distinct names and colours."""

@@ -13,6 +13,7 @@ from LightMedSegLib.finetuning.cases.record import CaseRecord
 from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.mrml.jobs.case_job import Review, case_job, case_of
+from LightMedSegLib.mrml.jobs.case_models import installed_model
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.jobs.worker import Worker
 
@@ -32,7 +33,7 @@ class Desk:
     prediction: np.ndarray
 
     def job(self, review: Review = ALL) -> Job:
-        return case_job([self.volume], self.node, self.model.folder, review, self.store, "cpu")
+        return case_job([self.volume], self.node, installed_model(self.model.folder), review, self.store, "cpu")
 
     def case(self) -> str | None:
         return case_of(self.node, {entry.case_id for entry in self.store.list()})

@@ -10,7 +10,8 @@ import pytest
 
 _PACKAGES = {"slicer": "slicer-core", "PySide6": "PySide6-Essentials"}
 
-SLICER_ROOMS = {"mrml": ("slicer",), "gui": ("slicer", "PySide6"), "runtime": ("slicer", "PySide6")}
+_BOTH = ("slicer", "PySide6")
+SLICER_ROOMS = {"mrml": ("slicer",), "gui": _BOTH, "runtime": _BOTH, "strokes": _BOTH}
 """The folders of tests that cannot be imported, or not be run, without these modules."""
 
 

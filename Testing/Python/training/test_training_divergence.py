@@ -103,21 +103,27 @@ def test_what_changed_most_comes_first_and_what_is_not_finite_before_it():
     assert most_changed(found, good, 2) == "lost (norm 1 to nan), grown (norm 2 to 100)"
 
 
-def provoked(output, monkeypatch, guarded: bool = True, network=None, cancel=None, recoveries: int = 3):
-    """A run whose learning rate is absurd for some steps; returns trainer, result and report."""
+def provoked(output, network=None, cancel=None, recoveries: int = 3):
+    """A run whose learning rate is absurd for some steps; returns its result and what it reported."""
     lines: list[str] = []
 
     def rate(settings, step, progress):
         return 30.0 if step in WILD else 5e-3
 
-    monkeypatch.setattr(trainer_module, "learning_rate", rate)
-    if not guarded:
-        monkeypatch.setattr(LossWatch, "diverged", False)
     run = {"log_interval": 20, "validation_interval": 1000, "recoveries": recoveries}
     settings = configuration(optimizer={"steps": STEPS}, averaging={"decay": 0.95}, run=run)
     cases = prepared_cases(6)
-    trainer = Trainer(settings, network or tiny_network(), cases[1:], cases[:1], output, CPU, report=lines.append)
-    return trainer.train(cancel=cancel), lines
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer_module, "learning_rate", rate)
+        trainer = Trainer(settings, network or tiny_network(), cases[1:], cases[:1], output, CPU, report=lines.append)
+        return trainer.train(cancel=cancel), lines
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """The whole run with its guard: its folder, its result and what it reported."""
+    folder = tmp_path_factory.mktemp("guarded")
+    return folder, *provoked(folder)
 
 
 def last_loss(folder) -> float:
@@ -125,26 +131,27 @@ def last_loss(folder) -> float:
         return float([row for row in csv.DictReader(stream) if row["loss"]][-1]["loss"])
 
 
-def test_a_provoked_divergence_recovers_and_without_the_guard_it_stays(tmp_path, monkeypatch):
-    result, lines = provoked(tmp_path / "guarded", monkeypatch)
+def test_a_provoked_divergence_recovers_and_without_the_guard_it_stays(guarded, tmp_path, monkeypatch):
+    folder, result, lines = guarded
     (line,) = [line for line in lines if "diverged" in line]
     assert "back to the averaged weights of step" in line
     assert "50 % of the learning rate" in line
     assert "changed most: " in lines[lines.index(line) + 1]
     assert result.score > 0.85
-    assert last_loss(tmp_path / "guarded") < 1
-    with (tmp_path / "guarded" / "curves.csv").open() as stream:
+    assert last_loss(folder) < 1
+    with (folder / "curves.csv").open() as stream:
         returns = {int(row["step"]): row["returned_to_step"] for row in csv.DictReader(stream)}
     assert [(step in range(WILD.stop, WILD.stop + 50)) for step, good in returns.items() if good] == [True]
-    assert (tmp_path / "guarded" / "curves.png").is_file()
-    unguarded, _ = provoked(tmp_path / "unguarded", monkeypatch, guarded=False)
-    assert last_loss(tmp_path / "unguarded") > 20 * last_loss(tmp_path / "guarded")
+    assert (folder / "curves.png").is_file()
+    monkeypatch.setattr(LossWatch, "diverged", False)
+    unguarded, _ = provoked(tmp_path)
+    assert last_loss(tmp_path) > 20 * last_loss(folder)
     assert unguarded.score < result.score - 0.2
 
 
-def test_a_run_without_returns_left_ends_in_words(tmp_path, monkeypatch):
+def test_a_run_without_returns_left_ends_in_words(tmp_path):
     with pytest.raises(TrainingDataError, match=r"diverged before step 2\d\d \(loss .* lower optimizer.learning_rate"):
-        provoked(tmp_path, monkeypatch, recoveries=0)
+        provoked(tmp_path, recoveries=0)
     with (tmp_path / "curves.csv").open() as stream:
         assert int(list(csv.DictReader(stream))[-1]["step"]) >= WILD.start, "the curves show how it came to that"
 
@@ -162,22 +169,21 @@ class _StopAt(CancelToken):
         return self._left <= 0
 
 
-def test_a_run_that_was_stopped_after_a_return_goes_on_with_the_lower_rate(tmp_path, monkeypatch):
-    whole, _ = provoked(tmp_path / "whole", monkeypatch)
-    stopped, _ = provoked(tmp_path / "parts", monkeypatch, cancel=_StopAt(300))
+def test_a_run_that_was_stopped_after_a_return_goes_on_with_the_lower_rate(guarded, tmp_path):
+    stopped, _ = provoked(tmp_path, cancel=_StopAt(300))
     assert (stopped.finished, stopped.step) == (False, 300)
-    rest, lines = provoked(tmp_path / "parts", monkeypatch, network=tiny_network(seed=9))
+    rest, lines = provoked(tmp_path, network=tiny_network(seed=9))
     assert rest.finished
     assert not [line for line in lines if "diverged" in line]
-    for name, value in whole.weights.items():
+    for name, value in guarded[1].weights.items():
         torch.testing.assert_close(rest.weights[name], value, atol=1e-5, rtol=1e-4)
 
 
-def test_a_run_that_was_stopped_while_it_diverged_unseen_goes_back_to_weights_from_before(tmp_path, monkeypatch):
-    stopped, lines = provoked(tmp_path, monkeypatch, cancel=_StopAt(WILD.start + 5))
+def test_a_run_that_was_stopped_while_it_diverged_unseen_goes_back_to_weights_from_before(tmp_path):
+    stopped, lines = provoked(tmp_path, cancel=_StopAt(WILD.start + 5))
     assert not stopped.finished
     assert not [line for line in lines if "diverged" in line]
-    result, lines = provoked(tmp_path, monkeypatch, network=tiny_network(seed=9))
+    result, lines = provoked(tmp_path, network=tiny_network(seed=9))
     (line,) = [line for line in lines if "diverged" in line]
     assert int(line.split("weights of step ")[1].split(",")[0]) < WILD.start
     assert result.score > 0.85

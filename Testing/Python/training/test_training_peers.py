@@ -9,8 +9,13 @@ from training_factory import configuration
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.training.networks import build_training_network
 
-pytest.importorskip("monai")
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _monai() -> None:
+    """Only where these tests run: its import takes every process seconds."""
+    pytest.importorskip("monai")
 
 
 def test_dynunet_is_set_as_nnunet_and_supervises_every_level_but_the_two_deepest():

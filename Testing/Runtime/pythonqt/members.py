@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,7 @@ class QtProperty:
         if instance is None:
             return self
         qt_object = instance._checked(f"read property '{self.name}' from")
-        if _python_property(qt_object, self.name):
+        if _python_property(type(qt_object), self.name):
             return to_python(getattr(qt_object, self.name))
         capital = self.name[0].upper() + self.name[1:]
         # QTimer.singleShot is both a property and a static method: ask for isSingleShot first.
@@ -68,7 +69,7 @@ class QtProperty:
     def _write(self, qt_object: Any, value: Any) -> None:
         capital = self.name[0].upper() + self.name[1:]
         setter = getattr(qt_object, f"set{capital}", None)
-        if _python_property(qt_object, self.name):
+        if _python_property(type(qt_object), self.name):
             setattr(qt_object, self.name, to_qt(value))
         elif callable(setter):
             call(setter, f"set{capital}", (value,), {}, type(qt_object))
@@ -86,9 +87,10 @@ def _enum_by_name(instance: Any, name: str) -> Any:
     return found
 
 
-def _python_property(qt_object: Any, name: str) -> bool:
+@functools.cache
+def _python_property(kind: type, name: str) -> bool:
     """Whether an emulated class declares the property itself."""
-    return any(isinstance(vars(kind).get(name), QtCore.Property) for kind in type(qt_object).__mro__)
+    return any(isinstance(vars(base).get(name), QtCore.Property) for base in kind.__mro__)
 
 
 class HiddenProperty:

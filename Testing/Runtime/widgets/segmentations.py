@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from ..pythonqt.loader import register_widget_class
@@ -11,6 +12,9 @@ from ..pythonqt.signals import guarded
 from .ctk_buttons import MenuButton
 from .emulated import NodeObserver, invokable, stored
 from .mrml_base import MRMLWidget, require
+
+_UNDO_STATES = 10
+"""As the Segment Editor module sets it."""
 
 _COLUMNS = ("", "Color", "Opacity", "Name", "Status", "Layer")
 
@@ -201,7 +205,10 @@ class SegmentationShow3DButton(MenuButton):
 
 @register_widget_class
 class SegmentEditorWidget(MRMLWidget):
-    """Which segmentation, volume, segment and effect are selected, kept in the real editor node; draws nothing."""
+    """Which segmentation, volume, segment and effect are selected, kept in the real editor node; draws nothing.
+
+    Undo and Redo are those of Slicer's own logic, which a test may use for the writes of effects as well.
+    """
 
     pythonqt_name = "qMRMLSegmentEditorWidget"
     emulated_signals = (
@@ -213,6 +220,9 @@ class SegmentEditorWidget(MRMLWidget):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._editor_node: Any = None
+        self.logic = slicer.vtkSlicerSegmentEditorLogic()
+        self.logic.SetMRMLScene(slicer.mrmlScene)
+        self.logic.SetMaximumNumberOfUndoStates(_UNDO_STATES)
 
     def _required_editor_node(self) -> Any:
         if self._editor_node is None:
@@ -223,6 +233,7 @@ class SegmentEditorWidget(MRMLWidget):
     def setMRMLSegmentEditorNode(self, node: Any) -> None:
         require(node, "vtkMRMLSegmentEditorNode")
         self._editor_node = node
+        self.logic.SetSegmentEditorNode(node)
 
     @invokable()
     def mrmlSegmentEditorNode(self) -> Any:
@@ -260,3 +271,15 @@ class SegmentEditorWidget(MRMLWidget):
     @invokable("setActiveEffectByName(QString)")
     def setActiveEffectByName(self, name: str) -> None:
         self._required_editor_node().SetActiveEffectName(name)
+
+    @invokable()
+    def saveStateForUndo(self) -> None:
+        self.logic.SaveStateForUndo()
+
+    @invokable()
+    def undo(self) -> None:
+        self.logic.Undo()
+
+    @invokable()
+    def redo(self) -> None:
+        self.logic.Redo()

@@ -1,0 +1,50 @@
+"""Keeps segments on the disk without stopping the main thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.mrml.autosave.kept_segment import KeptSegment, to_arrays
+from LightMedSegLib.storage.kept_corrections import OwnCorrections
+
+
+class Saver:
+    """Writes the corrections of one scene in a thread, one state at a time."""
+
+    def __init__(self, file: OwnCorrections) -> None:
+        self._file = file
+        self._thread: threading.Thread | None = None
+        self._warned = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a state is being written."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def save(self, segments: Sequence[KeptSegment]) -> None:
+        """Begin to write these segments, which nobody may change any more; after what is being written."""
+        self.wait()
+        self._thread = threading.Thread(target=self._write, args=(segments,), daemon=True)
+        self._thread.start()
+
+    def forget(self) -> None:
+        """Delete what was written."""
+        self.wait()
+        self._file.forget()
+
+    def wait(self) -> None:
+        """Wait until everything is written."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _write(self, segments: Sequence[KeptSegment]) -> None:
+        try:
+            self._file.write(to_arrays(segments))
+        except OutputError as error:
+            if not self._warned:
+                logging.warning("LightMedSeg: corrections are not kept for a crash. %s", error)
+            self._warned = True

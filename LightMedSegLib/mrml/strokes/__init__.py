@@ -1,0 +1,1 @@
+"""Strokes of the Segment Editor as prompts, and their completions as blocks of a segment."""

@@ -1,0 +1,96 @@
+"""What prompts and edges alone say: a new object, and a stroke on a segment."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from LightMedSegLib.interaction.edges import corrected, new_object
+from LightMedSegLib.interaction.random_walk import random_walk
+
+SHAPE = (40, 40, 40)
+WHOLE = (slice(0, 40), slice(0, 40), slice(0, 40))
+NONE = np.zeros(SHAPE, dtype=bool)
+
+
+def block(first: int, last: int) -> np.ndarray:
+    mask = NONE.copy()
+    mask[first:last, first:last, first:last] = True
+    return mask
+
+
+def bright_block() -> np.ndarray:
+    """A bright block of 11 x 11 x 11 voxels on noise."""
+    image = np.random.default_rng(0).normal(0, 1, SHAPE).astype(np.float32)
+    image[block(15, 26)] += 30
+    return image
+
+
+def dice(found: np.ndarray, truth: np.ndarray) -> float:
+    return 2 * float((found & truth).sum()) / float(found.sum() + truth.sum())
+
+
+def test_a_walk_ends_at_edges_and_is_a_probability() -> None:
+    brightness = np.where(block(15, 26), 1.0, 0.0).astype(np.float32)
+    outside = ~block(1, 39)
+    found = random_walk(brightness, block(19, 22), outside)
+    assert found.min() >= 0 and found.max() <= 1
+    assert dice(found > 0.5, block(15, 26)) > 0.99
+    assert (found[block(19, 22)] == 1).all() and (found[outside] == 0).all()
+
+
+def test_a_walk_solves_the_equations_that_it_says() -> None:
+    """Without edges, in one dimension, the probability falls evenly from one seed to the other."""
+    line = np.zeros((1, 1, 11), dtype=np.float32)
+    first, last = np.zeros((2, 1, 1, 11), dtype=bool)
+    first[..., 0] = last[..., -1] = True
+    np.testing.assert_allclose(random_walk(line, first, last)[0, 0], np.linspace(1, 0, 11), atol=0.02)
+
+
+def test_a_point_in_a_new_object_takes_it_up_to_its_edges() -> None:
+    found = new_object(bright_block(), block(19, 22), NONE, WHOLE) > 0.5
+    assert dice(found, block(15, 26)) > 0.95
+
+
+def test_an_excluded_point_ends_a_new_object() -> None:
+    image = np.zeros(SHAPE, dtype=np.float32)
+    left, right = block(18, 22), np.roll(block(18, 22), 12, axis=2)
+    alone, ended = (new_object(image, left, exclude, WHOLE) for exclude in (NONE, right))
+    assert ended[right].max() == 0
+    assert (ended > 0.5).sum() < (alone > 0.5).sum()
+
+
+def test_without_an_included_point_there_is_no_object() -> None:
+    assert new_object(bright_block(), NONE, block(3, 6), WHOLE).max() == 0
+
+
+@pytest.mark.parametrize("include", [True, False])
+def test_a_stroke_on_a_segment_takes_the_missing_piece_up_to_the_edges(include: bool) -> None:
+    truth, piece = block(15, 26), NONE.copy()
+    piece[15:26, 15:26, 20:26] = True
+    present = truth & ~piece if include else block(15, 26) | np.roll(piece, 6, axis=2)
+    stroke = NONE.copy()
+    stroke[18:23, 18:23, slice(22, 24) if include else slice(28, 30)] = True
+    found = corrected(bright_block(), present, stroke, NONE, include) > 0.5
+    assert dice(found, truth) > dice(present, truth) + 0.05
+    assert dice(found, truth) > 0.9
+
+
+def test_far_from_a_stroke_a_segment_stays() -> None:
+    image = bright_block()
+    present, stroke = block(2, 6) | block(34, 38), block(18, 21)
+    for include in (True, False):
+        found = corrected(image, present, stroke, NONE, include) > 0.5
+        assert (found[block(2, 6)]).all() and (found[block(34, 38)]).all()
+        assert not found[:2].any()
+
+
+def test_an_opposite_prompt_holds_a_stroke_back() -> None:
+    opposite = NONE.copy()
+    opposite[15:26, 15:26, 23:26] = True
+    assert not (corrected(bright_block(), NONE, block(18, 21), opposite, True)[opposite] > 0.5).any()
+
+
+def test_no_stroke_in_the_window_changes_nothing() -> None:
+    present = block(10, 20)
+    np.testing.assert_array_equal(corrected(bright_block(), present, NONE, NONE, True), present.astype(np.float32))
