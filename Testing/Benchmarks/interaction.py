@@ -47,9 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(chosen.threads)
     chosen.out.mkdir(parents=True, exist_ok=True)
     path = chosen.out / "prompts.csv"
-    kept = [Rounds.of_row(row) for row in read_rows(path)]
-    done = {entry.key: entry for entry in kept if chosen.resume or entry.method not in chosen.methods}
     groups = case_groups("prompts", chosen.cases)
+    listed = {(g["group"], case, structure) for g in groups for case in g["cases"] for structure in g["structures"]}
+    kept = [entry for entry in map(Rounds.of_row, read_rows(path)) if entry.key[:3] in listed]
+    done = {entry.key: entry for entry in kept if chosen.resume or entry.method not in chosen.methods}
     starts = methods(Completer(chosen.model, chosen.device))
     try:
         for group in groups:
