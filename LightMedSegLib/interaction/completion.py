@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 MOST_PASSES = 3
-EDGE_SHARE = 0.8
-"""The share of the edges beside the network, by Dice on held-out scans; see Documentation/interaction.md."""
 FINER_FROM = 1.5
 """A window that is this many times coarser than the volume is followed by a finer one around the stroke."""
 
@@ -41,9 +39,14 @@ _SAME_EVERYWHERE = "The volume has the same value all around the stroke, so only
 
 
 class Promptable(Protocol):
-    """What completes strokes in one window of size^3 grid points: see completer.Completer."""
+    """What completes strokes in one window of size^3 grid points: see completer.Completer.
+
+    edge_share: the share of the edges in the probability of a new object, 0 to 1, the rest is the network's. Unless it
+    is 0, a stroke on a segment changes only what network and edges agree on.
+    """
 
     size: int
+    edge_share: float
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Do what the first window would have to wait for."""
@@ -138,16 +141,29 @@ class _Completion:
         include, exclude = prompt_channels(scene.strokes, window)
         probability = self._completer.probability(image, present.astype(np.float32), include, exclude, self._cancel)
         newest = marked(scene.stroke, window)
-        if scene.new_object:
-            by_edges = edges.new_object(image, include > 0, exclude > 0, window.inside)
-        else:
-            opposite = exclude if scene.stroke.include else include
-            by_edges = edges.corrected(image, present, newest, opposite > 0, scene.stroke.include)
-        probability = EDGE_SHARE * by_edges + (1 - EDGE_SHARE) * probability
+        if self._completer.edge_share > 0:
+            probability = self._with_edges(probability, image, (include > 0, exclude > 0), newest, present, window)
         wanted, seeds = probability > 0.5, include > 0
         if not scene.new_object:
             wanted, seeds = wanted & ~present if scene.stroke.include else present & ~wanted, newest
         return _Answer(window, probability, covered, bounding_box(connected(wanted | seeds, seeds)))
+
+    def _with_edges(
+        self,
+        probability: NDArray[np.float32],
+        image: NDArray[np.float32],
+        prompts: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+        newest: NDArray[np.bool_],
+        present: NDArray[np.bool_],
+        window: Window,
+    ) -> NDArray[np.float32]:
+        """Return the network's probability (z, y, x) together with what edges say; prompts: included, excluded."""
+        paints = self._scene.stroke.include
+        if self._scene.new_object:
+            share = self._completer.edge_share
+            return share * edges.new_object(image, *prompts, window.inside) + (1 - share) * probability
+        by_edges = edges.corrected(image, present, newest, prompts[1 if paints else 0], paints)
+        return np.minimum(by_edges, probability) if paints else np.maximum(by_edges, probability)
 
     def merged(self, answers: Sequence[_Answer], note: str = "", within: Box | None = None) -> Change:
         """Return what the rules permit of the answers (within a box); later ones hold where they overlap."""

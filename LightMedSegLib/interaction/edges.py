@@ -12,9 +12,9 @@ SIDE = 64
 """Grid points along each side of the part of the window that a new object is looked for in, unless prompts lie
 farther apart."""
 
-THICKNESSES = 4.0
-LEAST_REACH, MOST_REACH = 6.0, 16.0
-"""A stroke on a segment reaches a few times its own thickness, within these limits in grid points."""
+THICKNESSES = 2.0
+LEAST_REACH, MOST_REACH = 2.0, 16.0
+"""A stroke on a segment reaches as far as it is thick, twice its depth, within these limits in grid points."""
 
 _CLIPPED = (0.5, 99.5)
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import torch
+import torch
+
+from LightMedSegLib.interaction.affinity import affinity
+from LightMedSegLib.interaction.prompt_values import DECAY, OLDEST
 
 CHANNELS = ("image", "mask", "include", "exclude", "affinity")
-NEWEST = 1.0
-"""Value of the newest stroke in its channel; each later stroke multiplies it by DECAY, but not below OLDEST."""
-DECAY = 0.8
-OLDEST = 0.4
-POINT_RADIUS = 2
-"""Radius of the ball, in voxels of the window, that stands for a point."""
 
 _CLIPPED = 0.005
 _KNOTS = (0.005, 0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9, 0.995)
@@ -34,17 +29,11 @@ def with_prompts(
     normal: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor
 ) -> torch.Tensor:
     """Return the input of the network as encode does, of an image that normalize_window made."""
-    import torch
-
-    from LightMedSegLib.interaction.affinity import affinity
-
     return torch.cat([normal, mask, include, exclude, affinity(normal, include, exclude)], dim=1)
 
 
 def aged(prompts: torch.Tensor) -> torch.Tensor:
     """Return the channel of earlier strokes as it is when a new stroke is added."""
-    import torch
-
     return torch.where(prompts > 0, (prompts * DECAY).clamp(min=OLDEST), 0.0)
 
 
@@ -55,8 +44,6 @@ def normalize_window(image: torch.Tensor) -> torch.Tensor:
     its quantiles, both from 0 to 1. Soft tissue beside air and bone in CT is a small part of the range but most of the
     window; it thereby keeps its contrast, as in a clinical window setting. A constant window becomes 0.
     """
-    import torch
-
     sample = image[..., ::_STRIDE, ::_STRIDE, ::_STRIDE].flatten(1)
     knots = torch.quantile(sample, _knots(image.device, image.dtype), dim=1)
     values = knots[:, :, None, None, None, None]
@@ -72,8 +59,6 @@ def normalize_window(image: torch.Tensor) -> torch.Tensor:
 @functools.cache
 def _knots(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """Return the quantiles on device; copying them there in each call would wait for the device."""
-    import torch
-
     return torch.tensor(_KNOTS, device=device, dtype=dtype)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.interaction.encoding import DECAY, NEWEST, OLDEST, POINT_RADIUS
+from LightMedSegLib.interaction.prompt_values import DECAY, NEWEST, OLDEST, POINT_RADIUS
 from LightMedSegLib.interaction.strokes import Stroke
 from LightMedSegLib.interaction.window import Window
 

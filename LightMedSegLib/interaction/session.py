@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,13 @@ class CorrectionSession:
             raise InputImageError(f"The allowed voxels {allowed.shape} are not those of the volume {self.grid.shape}.")
         with self._turn:
             scene = Scene(
-                self.volume, self.grid, self._mask, self._hard, (*self._strokes, stroke), self.new_object, allowed
+                self.volume,
+                self.grid,
+                self._mask,
+                self._hard,
+                (*self._still_marked(), stroke),
+                self.new_object,
+                allowed,
             )
             change = complete(scene, self.completer, cancel or CancelToken())
         return replace(change, seconds=time.perf_counter() - start)
@@ -170,6 +176,13 @@ class CorrectionSession:
         with self._turn:
             self._hard, self._strokes, self.new_object = saved_state.from_arrays(state, self.grid.shape)
             self._history = History()
+
+    def _still_marked(self) -> Iterator[Stroke]:
+        """The strokes without what later actions have changed: it prompts the network no more."""
+        for stroke in self._strokes:
+            left = stroke.voxels & (self._hard[region_of(stroke.box)] == (1 if stroke.include else -1))
+            if left.any():
+                yield replace(stroke, voxels=left)
 
     def _remember(self, change: Change, hard_box: Box, hard_before: NDArray[np.int8], stroke: Stroke | None) -> None:
         hard_after = self._hard[region_of(hard_box)]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Box, Grid, Region, bounding_box, box_of, region_of, union_box
-from LightMedSegLib.interaction.encoding import POINT_RADIUS
+from LightMedSegLib.interaction.prompt_values import POINT_RADIUS
 from LightMedSegLib.interaction.rules import connected
 from LightMedSegLib.interaction.strokes import Stroke
 from LightMedSegLib.interaction.window import Window

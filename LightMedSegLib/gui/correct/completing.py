@@ -234,8 +234,8 @@ class Completing:
         if correction is not self.correction or job is None or job.stopping or not correction.voxels.exists:
             return
         done = correction.accept(stroke, change, self._overwritten(correction), self._watch.writing)
-        self.on_change(correction.voxels)
         self._parking.take_completion()
+        self.on_change(correction.voxels)
         self._queue.drop_first()
         self._tell(completion_text(done, correction.session.grid))
 

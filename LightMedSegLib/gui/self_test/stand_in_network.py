@@ -15,6 +15,7 @@ class BrightnessCompleter:
     """Adds what is as bright as the include prompts, removes what is as bright as the exclude prompts."""
 
     size = 32
+    edge_share = 0.0
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Nothing has to be loaded."""

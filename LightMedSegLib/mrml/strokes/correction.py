@@ -148,12 +148,9 @@ class SegmentCorrection:
             _repeat(session.undo, backward)
             self._place -= backward
         else:
-            # A state from before the session, or of two steps at once: marks that it contradicts are not true any more.
-            mask = session.mask.copy()
-            mask[region_of(box)] = after
-            fresh = CorrectionSession(session.volume, session.completer, mask)
-            fresh.restore(_still_true(session.hard, session.strokes, mask))
-            self._session, self._place, self._unfinished = fresh, 0, set()
+            # A state from before the session: what it takes back is not marked any more.
+            session.add_edit(box, after, by_user=False)
+            self._stepped()
 
     def _steps(self, step: Callable[[], Any], back: Callable[[], Any], direction: int) -> int:
         """How many steps lead to the segment as it is, 0 if none do; the session is then where it was."""

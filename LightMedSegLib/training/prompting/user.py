@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from LightMedSegLib.interaction.encoding import NEWEST, POINT_RADIUS, aged
+from LightMedSegLib.interaction.encoding import aged
+from LightMedSegLib.interaction.prompt_values import NEWEST, POINT_RADIUS
 from LightMedSegLib.learning.augmentation.random_values import chosen, uniform
 
 _DEEPEST = 10

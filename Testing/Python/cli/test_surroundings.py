@@ -261,7 +261,9 @@ def assert_whole(folder: Path) -> None:
 
 
 @only_posix
-@pytest.mark.parametrize("words", [["models"], ["--help"], ["models", "show", "hippocampus-t1-mr"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["models"], ["--help"], ["models", "show", "hippocampus-t1-mr", "--json"]], ids=" ".join
+)
 def test_a_reader_that_goes_away_is_a_silent_end(words: list[str], tmp_path: Path) -> None:
     done = subprocess.run(
         ["sh", "-c", '{ "$@"; echo "code $?" >&2; } | true', "sh", *PROGRAM, *words],

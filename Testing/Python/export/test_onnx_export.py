@@ -38,6 +38,7 @@ def exported(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(8, 12, 16), (4, 4, 4), (16, 8, 20)])
 def test_onnxruntime_gives_the_logits_of_torch(model: Model, exported: Path, size: tuple[int, int, int]) -> None:
     torch = pytest.importorskip("torch")
@@ -65,6 +66,7 @@ def test_onnxruntime_gives_the_labels_of_every_shipped_model(folder: Path, tmp_p
     assert np.mean(found.argmax(axis=1) != expected.argmax(axis=1)) < 1e-4
 
 
+@pytest.mark.slow
 def test_the_card_travels_in_the_file(model: Model, exported: Path) -> None:
     entries = session(exported).get_modelmeta().custom_metadata_map
     assert json.loads(entries[CARD_ENTRY]) == model.card.to_json()

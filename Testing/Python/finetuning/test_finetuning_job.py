@@ -152,7 +152,7 @@ def test_a_new_label_is_learnt_and_appended_to_the_card(able: Model, tmp_path: P
     changed, correction = sitk.GetImageFromArray(array), sitk.GetImageFromArray(truth)
     tumour = [make_label(3, "Tumour")]
     _add(build_case(changed, correction, able, new_labels=tumour, prediction=empty_prediction(changed)))
-    settings = replace(QUICK, steps=25)
+    settings = replace(QUICK, steps=12)
     result = run_job(quick_job(model="able-model", settings=settings), tmp_path / "job")
     assert result.candidate is not None
     model = ModelStore().find(result.candidate)

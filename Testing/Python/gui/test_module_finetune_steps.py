@@ -47,8 +47,9 @@ def test_the_open_step_is_scrolled_to_on_a_small_screen(finetune: Finetune) -> N
     session.wait_until(lambda: in_sight(ui.finetuneButton), 30, "the second step in sight")
     finetune.start()
     finetune.see(START, BASELINE, *(step(1, number) for number in range(1, 6)))
-    session.wait_until(lambda: in_sight(ui.plotFrame, 170), 30, "the plot in sight")
-    assert in_sight(ui.finetuneButton) and in_sight(ui.finetuneBar) and in_sight(ui.finetuneLabel)
+    followed = (ui.finetuneButton, ui.finetuneBar, ui.finetuneLabel)
+    session.wait_until(
+        lambda: in_sight(ui.plotFrame, 170) and all(in_sight(widget) for widget in followed), 30, "the plot in sight"
+    )
     finetune.see(verdict(candidate=finetune.install("1.1.0-tuned.1", parent="self-test@1.0.0")), alive=False)
-    session.wait_until(lambda: in_sight(ui.verdictTitleLabel), 30, "the verdict in sight")
-    assert in_sight(ui.adoptButton)
+    session.wait_until(lambda: in_sight(ui.verdictTitleLabel) and in_sight(ui.adoptButton), 30, "the verdict in sight")

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from LightMedSegLib.interaction.affinity import STEP_COST, affinity, geodesic_distance
-from LightMedSegLib.interaction.encoding import CHANNELS, DECAY, NEWEST, OLDEST, aged, encode, normalize_window
+from LightMedSegLib.interaction.encoding import CHANNELS, aged, encode, normalize_window
+from LightMedSegLib.interaction.prompt_values import DECAY, NEWEST, OLDEST
 
 SIZE = 24
 

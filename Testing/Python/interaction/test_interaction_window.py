@@ -8,8 +8,8 @@ import SimpleITK as sitk
 from correction_bench import ball_mask, ball_volume
 
 from LightMedSegLib.core.geometry import Grid
-from LightMedSegLib.interaction.encoding import DECAY, OLDEST, POINT_RADIUS
 from LightMedSegLib.interaction.prompt_channels import prompt_channels
+from LightMedSegLib.interaction.prompt_values import DECAY, OLDEST, POINT_RADIUS
 from LightMedSegLib.interaction.strokes import Stroke
 from LightMedSegLib.interaction.window import Window
 from LightMedSegLib.interaction.zoom import (

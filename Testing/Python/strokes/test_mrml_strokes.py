@@ -112,7 +112,10 @@ def test_undo_to_before_the_correction_keeps_only_marks_that_are_still_true(desk
     desk.replay.undo()
     assert names(desk.settle()) == "follow"
     assert not desk.mask().any() and not desk.correction.session.mask.any()
-    assert not desk.correction.session.hard.any() and not desk.correction.session.strokes
+    assert not desk.correction.session.hard.any()
+    desk.replay.redo()
+    assert names(desk.settle()) == "follow"
+    assert desk.mask().any() and (desk.correction.session.hard == 1).any() and desk.correction.session.hard.min() == 0
 
 
 @pytest.mark.parametrize("action", ["rename", "hide", "other segment", "touch"])

@@ -21,6 +21,8 @@ OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 class ScriptedCompleter:
     """Answers every window with answer(image, mask, include, exclude), the object being where that is True."""
 
+    edge_share = 0.0
+
     def __init__(self, answer: Callable[..., NDArray[np.bool_]], size: int = 32):
         self.size, self.answer, self.calls = size, answer, 0
 

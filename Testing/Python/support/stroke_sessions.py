@@ -27,6 +27,13 @@ class UndoModel:
     def save(self, state: State) -> None:
         self._states.append(state)
 
+    def restart(self, marks: dict[str, np.ndarray]) -> None:
+        """A new session knows only the present marks, and those only as long as the voxels are not taken back."""
+        for state in self._states:
+            for name, before in state.marks.items():
+                now = marks.get(name, np.zeros_like(before))
+                state.marks[name] = np.where(before == now, before, 0).astype(np.int8)
+
     def found(self, now: list[tuple[Any, ...]]) -> State | None:
         """The state that Undo or Redo went to, with the marks of all states of these bytes; None if there is none."""
         alike = [state.marks for state in self._states if state.raw == now]
@@ -150,6 +157,7 @@ class RandomSession:
             self.replay.logic.ClearUndoState()
 
     def do_change_volume(self) -> None:
+        self.undo.restart(self.marks)
         if self.random.random() < 0.5:
             import slicer
 

@@ -16,6 +16,8 @@ class StubCompleter:
     many windows it was asked for.
     """
 
+    edge_share = 0.0
+
     def __init__(self, size: int = 32, reach: int = 12, tolerance: float = 0.15):
         self.size, self.reach, self.tolerance, self.calls = size, reach, tolerance, 0
 

@@ -11,7 +11,6 @@ import torch
 from training_factory import CPU, configuration, content, prepared_cases
 
 from LightMedSegLib.core.errors import TrainingDataError
-from LightMedSegLib.interaction.prompt_values import NEWEST
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.losses import SegmentationLoss
 from LightMedSegLib.learning.prepared_case import PreparedCase, write_prepared
@@ -23,7 +22,7 @@ from LightMedSegLib.training.prompting.objects import CaseOnDevice, find_objects
 from LightMedSegLib.training.prompting.painting import Painter
 from LightMedSegLib.training.prompting.regions import connected, region
 from LightMedSegLib.training.prompting.source import PromptedObjects
-from LightMedSegLib.training.prompting.user import Prompts, SimulatedUser, answered
+from LightMedSegLib.training.prompting.user import NEWEST, Prompts, SimulatedUser, answered
 from LightMedSegLib.training.run import run_training
 from LightMedSegLib.training.split import Split
 
@@ -182,8 +181,7 @@ def test_training_without_cases_is_refused_in_words() -> None:
 
 
 def test_a_run_gives_a_promptable_model_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    settings, cases = prompting(), mixed_cases()
-    said: list[str] = []
+    settings, cases, said = prompting(), mixed_cases(), []
     write_prepared(tmp_path / "prepared", cases, settings)
     names = [case.name for case in cases]
     split = Split(tuple(sorted(names[1:])), (names[0],), ())
@@ -195,6 +193,6 @@ def test_a_run_gives_a_promptable_model_and_goes_on_from_its_checkpoint(tmp_path
     assert "Resumed at step 1." in said and any("wrong masks: Dice of round 0 to 2" in line for line in said)
     model = load_model(tmp_path / "out" / "model")
     assert model.card.promptable and model.build_network().in_channels == 5
-    assert "prompting" in (model.card.training["configuration"] or {})
+    assert "prompting" in model.card.training["configuration"]
     stored = json.loads((tmp_path / "out" / "configuration.json").read_text(encoding="utf-8"))
     assert stored["prompting"]["active"]
