@@ -287,7 +287,7 @@ def test_the_command_plays_writes_and_keeps_rows_of_methods_that_are_not_run(
     assert (out / "prompts.png").read_bytes().startswith(b"\x89PNG")
     assert "Balls, bright (1)" in (out / "prompts.md").read_text(encoding="utf-8")
     with (out / "prompts.csv").open("a", encoding="utf-8") as stream:
-        stream.write(f"balls,one,moon,{told},+,1,1" + ",0.5" * 10 + "\n")
+        stream.write(f'balls,one,moon,"{told}",+,1,1' + ",0.5" * 10 + "\n")
     capsys.readouterr()
     assert interaction.main([*cases, "--threads", "1", "--methods", OURS, told, "--resume"]) == 0
     assert "moon" not in (out / "prompts.csv").read_text(encoding="utf-8")
