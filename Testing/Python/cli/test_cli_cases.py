@@ -58,7 +58,7 @@ def test_another_version_is_used_and_the_newest_release_again(tmp_path: Path, ca
     assert capsys.readouterr().out == f"test-model now means {tuned}.\n"
     assert ModelStore().find("test-model").card.identifier == tuned
     assert main(["models", "list"]) == 0
-    assert re.search(r"1\.1\.0-tuned\.1 +MR +2 +user, in use ", capsys.readouterr().out)
+    assert re.search(r"1\.1\.0-tuned\.1 +segmentation +MR +2 +user, in use ", capsys.readouterr().out)
     assert main(["models", "use", "test-model@1.0.0"]) == 0
     assert ModelStore().find("test-model").card.version == "1.0.0"
     assert main(["models", "use", tuned]) == 0

@@ -23,7 +23,9 @@ def test_models_are_imported_listed_verified_exported_and_removed(
     assert "No models are installed" in capsys.readouterr().out
     assert main(["models", "import", str(package)]) == 0
     assert main(["models", "list"]) == 0
-    assert re.search(r"^test-model +1\.0\.0 +MR +2 +user +Test model$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(
+        r"^test-model +1\.0\.0 +segmentation +MR +2 +user +Test model$", capsys.readouterr().out, re.MULTILINE
+    )
     assert main(["models", "verify"]) == 0
     assert "test-model@1.0.0: sound" in capsys.readouterr().out
     assert main(["models", "export", "test-model", str(tmp_path / "model.zip")]) == 0
