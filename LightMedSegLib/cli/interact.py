@@ -11,7 +11,7 @@ from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_table
-from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.io.labelmaps.reading import read_labelmap
 from LightMedSegLib.io.results.output_checks import check_can_hold, check_inputs_stay
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from LightMedSegLib.interaction.strokes import Change, Stroke
 
+_MOST_NAMES = 10
 _COORDINATES = '{"coordinates": "LPS", "prompts": [{"include": true, "point": [x, y, z]}]}'
 
 
@@ -51,7 +52,12 @@ def add_command(commands: Commands[Any]) -> None:
         metavar="SEG",
         help=f"segmentation to write ({', '.join(SEGMENTATION_SUFFIXES)})",
     )
-    parser.add_argument("--mask", type=file_path, metavar="SEG", help="segmentation with the segment to correct")
+    parser.add_argument(
+        "--mask",
+        type=file_path,
+        metavar="SEG",
+        help="segmentation with the segment to correct; only that one is written",
+    )
     parser.add_argument("--segment", metavar="NAME", help="name or value of that segment (default: the only one)")
     parser.add_argument("--model", default="interactive", help="a promptable model (default interactive)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default auto)")
@@ -62,7 +68,7 @@ def add_command(commands: Commands[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Take the prompts one after the other, write the segmentation, print what each changed."""
     _check_outputs(arguments)
-    if arguments.segment and not arguments.mask:
+    if arguments.segment is not None and not arguments.mask:
         raise InputImageError("--segment names a segment of a segmentation; give that with --mask.")
     from dataclasses import replace
 
@@ -92,6 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
         write_segmentation(arguments.out, labelmap, labels, attributes)
     rows = [_row(stroke, change) for stroke, change in zip(strokes, changes, strict=True)]
     notes = list(dict.fromkeys([*completer.notes, *(change.note for change in changes if change.note)]))
+    if not session.mask.any():
+        notes.append("The segmentation is empty; add a prompt that includes a part of the structure.")
     if arguments.json:
         write_json(arguments.json, {"model": card.identifier, "prompts": rows, "notes": notes})
     print("\n".join([_table(rows), *([""] if notes else []), *notes]))
@@ -109,8 +117,10 @@ def _segment(arguments: argparse.Namespace, volume: sitk.Image) -> tuple[Any, st
     names = found.names or {value: str(value) for value in present_values(found.image)}
     chosen = [value for value, name in names.items() if wanted in (None, name, str(value))]
     if len(chosen) != 1:
-        known = ", ".join(repr(name) for name in names.values()) or "none"
-        reason = f"has no segment {wanted!r}" if wanted and not chosen else f"has {len(chosen)} segments to choose from"
+        first = [repr(name) for name in list(names.values())[:_MOST_NAMES]]
+        known = ", ".join([*first, *(["..."] if len(names) > len(first) else [])]) or "none"
+        lacks = wanted is not None and not chosen
+        reason = f"has no segment {wanted!r}" if lacks else f"has {len(chosen)} segments to choose from"
         raise InputImageError(f"{path} {reason}; name one with --segment: {known}.")
     return sitk.GetArrayViewFromImage(found.image) == chosen[0], found.names.get(chosen[0], "")
 
@@ -118,6 +128,8 @@ def _segment(arguments: argparse.Namespace, volume: sitk.Image) -> tuple[Any, st
 def _check_outputs(arguments: argparse.Namespace) -> None:
     outputs = [arguments.out, *([arguments.json] if arguments.json else [])]
     inputs = [arguments.volume, arguments.prompts, *([arguments.mask] if arguments.mask else [])]
+    if len({path.resolve() for path in outputs}) < len(outputs):
+        raise OutputError("The segmentation and the JSON file need two different names.")
     check_inputs_stay(outputs, inputs)
     check_segmentation_path(arguments.out)
     if arguments.json:

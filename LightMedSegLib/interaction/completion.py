@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 MOST_PASSES = 3
+"""Windows until the object is inside; a finer one may follow."""
+
 FINER_FROM = 1.5
 """A window that is this many times coarser than the volume is followed by a finer one around the stroke."""
 

@@ -45,7 +45,7 @@ def random_walk(
     known = torch.from_numpy(inside).float()
     x = known.clone()
     residual = -laplacian(known) * free
-    inverse = free / degree
+    inverse = free / degree.clamp(min=_LEAST_WEIGHT)
     step = inverse * residual
     direction, power = step.clone(), (residual * step).sum()
     enough = _TOLERANCE**2 * float(power)

@@ -47,9 +47,7 @@ class CorrectionSession:
         self.volume, self.completer, self.new_object = volume, completer, new_object
         self.grid = Grid.of(volume)
         if mask is not None and mask.shape != self.grid.shape:
-            raise InputImageError(
-                f"The mask of {mask.shape} voxels (z, y, x) is not of the volume's {self.grid.shape}."
-            )
+            raise InputImageError(f"The mask has {mask.shape} voxels (z, y, x), but the volume has {self.grid.shape}.")
         self._mask = np.zeros(self.grid.shape, dtype=bool) if mask is None else np.array(mask, dtype=bool)
         self._hard = np.zeros(self.grid.shape, dtype=np.int8)
         self._strokes: list[Stroke] = []
@@ -96,7 +94,12 @@ class CorrectionSession:
         start = time.perf_counter()
         check_inside(stroke, self.grid)
         if allowed is not None and allowed.shape != self.grid.shape:
-            raise InputImageError(f"The allowed voxels {allowed.shape} are not those of the volume {self.grid.shape}.")
+            raise InputImageError(
+                f"The array of allowed voxels has the shape {allowed.shape} (z, y, x), but the volume has "
+                f"{self.grid.shape}."
+            )
+        if allowed is not None:
+            allowed = np.asarray(allowed, dtype=bool)
         with self._turn:
             scene = Scene(
                 self.volume,

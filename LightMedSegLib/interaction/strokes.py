@@ -32,7 +32,7 @@ class Stroke:
     def ball(cls, include: bool, index_xyz: Sequence[float], radius_mm: float, grid: Grid) -> Stroke:
         """A ball around a continuous index (x, y, z): at least the nearest voxel, cut at the volume's borders.
 
-        Raises InputImageError if the index is outside the volume.
+        Raises InputImageError if the index is outside the volume, or the radius is impossible.
         """
         return cls.line(include, [index_xyz], radius_mm, grid)
 
@@ -40,8 +40,12 @@ class Stroke:
     def line(cls, include: bool, indices_xyz: Sequence[Sequence[float]], radius_mm: float, grid: Grid) -> Stroke:
         """A tube along straight lines from index to index, with the voxels within radius_mm of it.
 
-        Raises InputImageError if an index is outside the volume.
+        Raises InputImageError if there is no index, one is outside the volume, or the radius is impossible.
         """
+        if not len(indices_xyz):
+            raise InputImageError("The stroke has no points; give at least one.")
+        if not 0 <= radius_mm < np.inf:
+            raise InputImageError(f"The radius {radius_mm} mm is not possible; give a number from 0 on.")
         for index in indices_xyz:
             _refuse_outside(index, grid)
         spacing = np.array(grid.spacing)
@@ -53,10 +57,15 @@ class Stroke:
         voxels = np.zeros((len(z), len(y), len(x)), dtype=bool)
         ends = corners[1:] if len(corners) > 1 else corners
         for start, end in zip(corners, ends, strict=False):
-            voxels |= _distance_squared((x, y, z), start * spacing, end * spacing) <= radius_mm**2
-        for corner in corners:
-            i, j, k = np.clip(np.rint(corner), 0, np.array(grid.size) - 1).astype(int) - first
-            voxels[k, j, i] = True
+            low = np.maximum(np.floor(np.minimum(start, end) - reach).astype(int) - first, 0)
+            high = np.ceil(np.maximum(start, end) + reach).astype(int) + 1 - first
+            i, j, k = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+            near = _distance_squared((x[i], y[j], z[k]), start * spacing, end * spacing) <= radius_mm**2
+            voxels[k, j, i] |= near
+            # The nearest voxels all along the line, so that a thin one has no gaps.
+            places = np.rint(np.linspace(start, end, 2 * int(np.ceil(np.abs(end - start).max())) + 1))
+            along_x, along_y, along_z = (np.clip(places, 0, np.array(grid.size) - 1).astype(int) - first).T
+            voxels[along_z, along_y, along_x] = True
         x_range, y_range, z_range = ((int(a), int(b)) for a, b in zip(first, last, strict=True))
         return cls(include, (x_range, y_range, z_range), voxels).cropped()
 
@@ -126,7 +135,7 @@ def check_inside(stroke: Stroke, grid: Grid) -> None:
 
 def _refuse_outside(index: Sequence[float], grid: Grid) -> None:
     if not all(-0.5 <= value <= size - 0.5 for value, size in zip(index, grid.size, strict=True)):
-        place = ", ".join(f"{value:.1f}" for value in index)
+        place = ", ".join(f"{value:.6g}" for value in index)
         raise InputImageError(
             f"The prompt at index ({place}) is outside the volume of {' x '.join(map(str, grid.size))} voxels; "
             "correct its coordinates."

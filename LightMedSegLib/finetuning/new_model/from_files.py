@@ -12,6 +12,7 @@ import numpy as np
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.finetuning.cases.own_labels import make_label
 from LightMedSegLib.finetuning.job.description import JOB_FILE
+from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model, load_model
 
 if TYPE_CHECKING:
@@ -56,8 +57,12 @@ def draft_of_files(
     if not scans:
         raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     make_output_folder(folder)
-    shutil.rmtree(folder / DRAFT_FOLDER, ignore_errors=True)
-    return make_draft(folder / DRAFT_FOLDER, title, labels, scans, promptable)
+    draft = folder / DRAFT_FOLDER
+    if draft.exists():
+        if not is_draft(load_model(draft).card):
+            raise TrainingDataError(f"{draft} is in the way; choose another folder for the run.")
+        shutil.rmtree(draft)
+    return make_draft(draft, title, labels, scans, promptable)
 
 
 def _labels(cases: Sequence[Case], names: Sequence[str]) -> list[Label]:

@@ -18,7 +18,7 @@ from LightMedSegLib.mrml.autosave.saver import Saver
 from LightMedSegLib.mrml.strokes.marks import kept_marks
 from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
 from LightMedSegLib.storage.kept_corrections import OwnCorrections, discard, left_behind
-from LightMedSegLib.storage.safetensors_file import read_tensors
+from LightMedSegLib.storage.safetensors_file import parse_tensors
 
 _PAUSE_MILLISECONDS = 2000
 _LOOK_MILLISECONDS = 20_000
@@ -99,7 +99,8 @@ class AutosaveLine:
             # Written again before the old file goes, so that a second crash loses nothing either.
             self._write()
             self._saver.wait()
-            self._forget_left([path])
+            if not self._saver.failed:
+                self._forget_left([path])
             self._panel.state.current.outputSegmentation = restored[0].node
         self._panel.update()
 
@@ -136,7 +137,7 @@ class AutosaveLine:
                 segments = _read(path)
                 if segments:
                     self._left[path] = segments
-                else:
+                elif segments is not None:
                     discard([path])
         return self._left
 
@@ -149,9 +150,13 @@ class AutosaveLine:
         self.forget()
 
 
-def _read(path: Path) -> list[KeptSegment]:
-    """The segments in a file; none if it is damaged."""
+def _read(path: Path) -> list[KeptSegment] | None:
+    """The segments in a file; none if it is damaged, None if it cannot be read now."""
     try:
-        return from_arrays(read_tensors(path))
+        content = path.read_bytes()
+    except OSError:
+        return None
+    try:
+        return from_arrays(parse_tensors(content, path.name))
     except (ModelPackageError, ValueError):
         return []

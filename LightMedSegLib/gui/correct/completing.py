@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 _END_SECONDS = 0.3
 
-_GONE = "The segment that was being completed is not there any more."
-
 
 class Completing:
     """Follows the Segment Editor's selection, and its strokes.
@@ -245,14 +243,18 @@ class Completing:
 
     def _unwanted(self, correction: SegmentCorrection) -> Callable[[], str]:
         def reason() -> str:
-            return "" if correction is self.correction and correction.voxels.exists else _GONE
+            wanted = correction is self.correction and correction.voxels.exists
+            return "" if wanted else _("The segment that was being completed is not there any more.")
 
         return reason
 
     def _on_end(self, job: Job) -> None:
         if job.state is JobState.FAILED:
+            text = job.message
+            if self._queue:
+                text = _("Your stroke was not completed. {reason}").format(reason=text)
             self._queue.clear()
-            self._tell(_("Your stroke was not completed. {reason}").format(reason=job.message))
+            self._tell(text)
         elif self.correction is not None and not self.correction.ready:
             self._fetch_image(self.correction)
         self._advance()

@@ -12,12 +12,12 @@ from LightMedSegLib.storage.kept_corrections import OwnCorrections
 
 
 class Saver:
-    """Writes the corrections of one scene in a thread, one state at a time."""
+    """Writes the corrections of one scene in a thread, one state at a time. failed: whether the last one was lost."""
 
     def __init__(self, file: OwnCorrections) -> None:
         self._file = file
         self._thread: threading.Thread | None = None
-        self._warned = False
+        self._warned = self.failed = False
 
     @property
     def busy(self) -> bool:
@@ -44,7 +44,9 @@ class Saver:
     def _write(self, segments: Sequence[KeptSegment]) -> None:
         try:
             self._file.write(to_arrays(segments))
+            self.failed = False
         except OutputError as error:
+            self.failed = True
             if not self._warned:
                 logging.warning("LightMedSeg: corrections are not kept for a crash. %s", error)
             self._warned = True

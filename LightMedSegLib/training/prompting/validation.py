@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
+from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.interaction.encoding import normalize_window, with_prompts
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.prepared_case import PreparedCase
@@ -38,6 +39,8 @@ class PromptedValidator:
         degrading = Degrading(Painter(patch, device))
         placed = [CaseOnDevice(case, device, number) for number, case in enumerate(cases) if case.image.shape[0]]
         chosen = [(case, place) for case in placed for place in case.objects]
+        if not chosen:
+            raise TrainingDataError("Validation by prompts needs a validation case with an image and a structure.")
         order = random.permutation(len(chosen))[: settings.validation_objects]
         names, images, targets, masks = [], [], [], []
         for number in order:

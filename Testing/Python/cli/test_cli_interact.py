@@ -126,3 +126,11 @@ def test_a_prompt_outside_the_volume_writes_nothing(
     write_prompts(tmp_path, POINT, {"include": True, "point": [24, 20, 160]})
     assert main(words) == 2
     assert "prompts[1]" in capsys.readouterr().err and not (tmp_path / "out.seg.nrrd").exists()
+
+
+def test_the_json_file_does_not_replace_the_segmentation(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--json", str(tmp_path / "out.seg.nrrd")]) == 2
+    assert "need two different names" in capsys.readouterr().err
+    assert not (tmp_path / "out.seg.nrrd").exists()

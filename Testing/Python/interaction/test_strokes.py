@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from correction_bench import ball_volume
 
 from LightMedSegLib.core.errors import InputImageError
@@ -75,3 +76,20 @@ def test_a_change_over_a_mask_is_seen_wherever_it_lies() -> None:
     for region in (np.s_[0:8, 0:9, 0:10], np.s_[5:8:2, 2:5, 0:9:3], np.s_[0:3, 0:3, 0:2], np.s_[4:5, 3:4, 2:3]):
         assert np.array_equal(change.over(mask, region), whole[region])
     assert not mask.any()
+
+
+def test_a_thin_oblique_line_has_no_gaps() -> None:
+    grid = Grid.of(sitk.Image(40, 40, 40, sitk.sitkUInt8))
+    stroke = Stroke.line(True, [(10, 10, 10), (20, 17, 13)], 0.0, grid)
+    assert stroke.voxels.sum() >= 11
+    pieces = sitk.ConnectedComponentImageFilter()
+    pieces.SetFullyConnected(True)
+    pieces.Execute(sitk.GetImageFromArray(stroke.voxels.astype(np.uint8)))
+    assert pieces.GetObjectCount() == 1
+
+
+@pytest.mark.parametrize(("points", "radius"), [([], 1.0), ([(5, 5, 5)], -1.0), ([(5, 5, 5)], float("nan"))])
+def test_impossible_lines_are_refused(points: list[tuple[int, int, int]], radius: float) -> None:
+    grid = Grid.of(sitk.Image(10, 10, 10, sitk.sitkUInt8))
+    with pytest.raises(InputImageError, match=r"no points|is not possible"):
+        Stroke.line(True, points, radius, grid)
