@@ -19,6 +19,7 @@ from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.model.package import Model, load_model, save_model
 from LightMedSegLib.model.package_folder import RECIPE_FILE, REFERENCE_FILE
 from LightMedSegLib.model.store import ModelStore
+from LightMedSegLib.network.cpu import accelerate
 from LightMedSegLib.storage.safetensors_file import write_tensors
 
 BRAIN = "brain-structures-mr"
@@ -56,9 +57,10 @@ def test_made_images_are_only_looked_at(made: list[PreparedCase]) -> None:
 @pytest.mark.slow
 def test_the_model_knows_them(made: list[PreparedCase], brain: Model) -> None:
     """A set that the model fails on would show no forgetting: crops of heads once had a Dice of 0.05."""
-    network = brain.build_network()
+    network = accelerate(brain.build_network())
     total = np.zeros((33, 33), np.int64)
-    for case in rehearsed_and_checked(made)[1]:
+    # A third of them: together they take minutes.
+    for case in rehearsed_and_checked(made)[1][::3]:
         total += confusion(network, case, 33, brain.card.input.patch, torch.device("cpu"))
     assert np.nanmean([dice_of(total, value) for value in range(1, 33)]) > 0.55
 
