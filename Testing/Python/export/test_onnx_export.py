@@ -51,10 +51,10 @@ def test_onnxruntime_gives_the_logits_of_torch(model: Model, exported: Path, siz
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
-def test_onnxruntime_gives_the_labels_of_every_shipped_model(folder: Path, tmp_path: Path) -> None:
+def test_onnxruntime_gives_the_labels_of_the_shipped_model_with_most_labels(tmp_path: Path) -> None:
+    """The shipped models have one network, and its export takes a minute."""
     torch = pytest.importorskip("torch")
-    shipped = load_model(folder)
+    shipped = max((load_model(folder) for folder in SHIPPED), key=lambda model: model.card.num_classes)
     path = tmp_path / "model.onnx"
     export_onnx(shipped, path)
     image = np.random.default_rng(0).standard_normal((1, shipped.card.in_channels, 32, 48, 64), dtype=np.float32)
