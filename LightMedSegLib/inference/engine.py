@@ -168,7 +168,7 @@ class Engine:
         searches = is_worth_it(grid, run.box, run.spec, run.overlap)
         self._expect(grid, run, searches)
         if searches:
-            # With the mirror images of the full pass: its windows shall not depend on the side.
+            # With the mirror images of the full pass: its windows must not depend on the side.
             coarse = replace(run, spec=coarse_input(run.spec), search=True)
             self._fill(labels, images, grid, coarse)
             box = surroundings(labels, grid, run.box, run.spec, run.overlap)

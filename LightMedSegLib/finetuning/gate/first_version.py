@@ -10,7 +10,7 @@ from LightMedSegLib.finetuning.gate.advice import first_steps
 from LightMedSegLib.finetuning.gate.gate import Cause, Comparison, Verdict
 
 OF_USE = 0.5
-"""Least mean Dice of a new model where it was held out; below it, painting anew costs less than correcting."""
+"""Least mean Dice of a new model where it was held out; below it, painting from scratch costs less than correcting."""
 
 LEAST = 0.2
 """Least Dice of each of its structures."""

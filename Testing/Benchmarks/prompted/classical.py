@@ -22,9 +22,9 @@ SMOOTHING_MM = 1.0
 
 
 class Classical:
-    """A method that starts anew from all seeds after each prompt, in a window around them.
+    """A method that starts again from all seeds after each prompt, in a window around them.
 
-    truth: with it, the method is told the object's box and works there instead.
+    truth: if given, the method works in a region around the object's box.
     """
 
     def __init__(self, image: sitk.Image, solve: Solver, truth: NDArray[np.bool_] | None = None) -> None:
