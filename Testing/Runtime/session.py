@@ -70,6 +70,9 @@ class Session:
         self.application.translations.clear()
         self.application.commandOptions().testing = False
         self.application._startup_done = False
+        if self._main_window is not None:
+            # Of two windows, closing the active one leaves none active here; in Slicer the main window is again.
+            self._main_window.activateWindow()
         self.process_events()
         self.dialogs.clear()
         self.errors.take()

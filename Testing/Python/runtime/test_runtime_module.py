@@ -175,3 +175,16 @@ def test_a_scene_is_empty_again_for_the_next_test(slicer_runtime: Any) -> None:
     assert slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode().GetScene() is slicer.mrmlScene
     slicer.util.setSliceViewerLayers(background=_volume(), fit=True)
     assert slicer.util.getNode("vtkMRMLSliceCompositeNodeRed").GetBackgroundVolumeID()
+
+
+def test_the_main_window_is_active_again_after_a_window_of_its_own_was_closed(slicer_runtime: Any) -> None:
+    import qt
+
+    other = qt.QWidget()
+    other.show()
+    other.activateWindow()
+    slicer_runtime.wait_until(lambda: qt.QApplication.activeWindow() is other, what="the other window's activation")
+    other.hide()
+    other.deleteLater()
+    slicer_runtime.reset()
+    assert type(qt.QApplication.activeWindow()).__name__ == "qSlicerAppMainWindow"
