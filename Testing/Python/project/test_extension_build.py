@@ -11,7 +11,6 @@ import pytest
 from check_extension_entry import clone_size
 from cmake_lists import installed_files
 from paths import REPOSITORY
-from patience import limit
 
 LARGEST_PACKAGE, LARGEST_CLONE = 10_000_000, 40_000_000
 LARGEST_FILE = 3_000_000
