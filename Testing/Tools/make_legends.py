@@ -22,7 +22,7 @@ from LightMedSegLib.model.card import ModelCard  # noqa: E402
 from LightMedSegLib.model.store import resolve_model  # noqa: E402
 
 PICTURES = ROOT / "Documentation" / "pictures"
-COLUMNS, WIDTH, LINE, MARGIN = 3, 900, 26, 10
+COLUMNS, WIDTH, LINE, MARGIN = 3, 1080, 26, 10
 
 
 def path_of(model: str) -> Path:
@@ -55,7 +55,7 @@ def legend(card: ModelCard) -> str:
     height = 2 * MARGIN + lines * LINE
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"\n'
-        '     font-family="DejaVu Sans, Helvetica, Arial, sans-serif" font-size="17">\n'
+        '     font-family="DejaVu Sans, Helvetica, Arial, sans-serif" font-size="15">\n'
         f"<title>{escape(card.title)}: colours of the structures</title>\n"
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n"
     )
