@@ -22,14 +22,35 @@ _MOST_CHANNELS = 8
 
 @dataclass(frozen=True)
 class Scan:
-    """name: of the result. images: one file or DICOM folder for each channel of the model."""
+    """One scan.
+
+    name: of the result, without ending, relative to the folder of results, with "/" between folders. images: one file
+    or DICOM folder for each channel of the model. series: which one of a DICOM folder, from 1; None for its only one.
+    """
 
     name: str
     images: tuple[Path, ...]
+    series: int | None = None
 
 
-def find_scans(folder: Path, channels: int) -> list[Scan]:
-    """Return the scans below folder, sorted by name.
+@dataclass(frozen=True)
+class LeftOut:
+    """What was found and is not segmented, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FoundScans:
+    """The scans of a folder, sorted by name, and what is left out."""
+
+    scans: tuple[Scan, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def find_scans(folder: Path, channels: int) -> FoundScans:
+    """Return the scans below folder.
 
     They are in folder/imagesTs if that exists (the layout of nnU-Net and the Medical Segmentation Decathlon), else in
     folder itself: its volume files and, for models of one channel, its folders of DICOM slices. nnU-Net's endings
@@ -58,7 +79,9 @@ def find_scans(folder: Path, channels: int) -> list[Scan]:
             raise InputImageError(
                 f"The case {case} has {len(files)} volume(s), but the model reads {channels}; {_advice(channels)}."
             )
-    return [Scan(case, tuple(files[channel] for channel in range(channels))) for case, files in sorted(found.items())]
+    return FoundScans(
+        tuple(Scan(case, tuple(files[channel] for channel in range(channels))) for case, files in sorted(found.items()))
+    )
 
 
 def _named_scans(images: Path) -> dict[str, Path]:
