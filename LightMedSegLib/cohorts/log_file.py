@@ -54,8 +54,9 @@ class CohortLog:
     def summary(self) -> str:
         """The states of the scans so far, and the remaining time where it is known."""
         counts = [f"{self._states[state]} {state}" for state in STATES if self._states[state]]
-        left = "" if self._left.seconds is None else f"; {clock(self._left.seconds)} left"
-        return f"{self._states.total()} of {self._count} scans: {', '.join(counts) or 'none is done yet'}{left}"
+        done, seconds = self._states.total(), self._left.seconds
+        left = "" if seconds is None or done == self._count else f"; {clock(seconds)} left"
+        return f"{done} of {self._count} scans: {', '.join(counts) or 'none is done yet'}{left}"
 
 
 @contextlib.contextmanager

@@ -46,5 +46,8 @@ def begin(settings: WorkerSettings) -> None:
 
 
 def work(task: ScanTask) -> ScanReport:
-    """Segment one scan, as segment_scan says."""
+    """Segment one scan, as segment_scan says; the starting process has chosen the processor path."""
+    from LightMedSegLib.network.cpu.choice import trust
+
+    trust(task.cpu_path)
     return segment_scan(task, cancel=_cancel)

@@ -6,6 +6,7 @@ import queue
 import secrets
 import time
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib import __version__
@@ -102,6 +103,8 @@ def _connected(address: str) -> Client:
         ) from error
     where: dict[str, Any] = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
     try:
+        if "scheduler_file" in where:
+            Path(address).open().close()  # A client would wait for a missing file for ever.
         return Client(**where, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputImageError(

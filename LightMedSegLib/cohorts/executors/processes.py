@@ -29,6 +29,9 @@ _LOOK_SECONDS = 0.1
 _GRACE_SECONDS = 1.2
 """How long cancelled scans may take to end by themselves."""
 
+_LEAVING_SECONDS = 10.0
+"""How long an idle process may take to leave."""
+
 
 class Processes:
     """Segments the scans in the processes of a Share, each of which has one device.
@@ -98,6 +101,7 @@ class _Run:
         try:
             future = worker.submit(task)
         except BrokenProcessPool:  # It ended while it had nothing to do.
+            worker.end(at_once=True)
             worker.clear()
             future = worker.submit(task)
         self._running[future] = _Assignment(worker, task, deaths)
@@ -108,6 +112,7 @@ class _Run:
             try:
                 report = future.result()
             except BrokenProcessPool:
+                one.worker.end(at_once=True)
                 one.worker.clear()
                 if one.deaths + 1 < MOST_DEATHS:
                     # Whatever the worker wrote before it ended is ours: it is not a result that existed before.
@@ -163,8 +168,11 @@ class _Worker:
 
     def clear(self) -> None:
         """Wait for the end of the process, and remove what it left half written; the next scan gets a new one."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
+        if self._process is not None:
+            # The pool itself waits only in the first call of shutdown.
+            self._process.join(_LEAVING_SECONDS)
+            self._process.kill()
+            self._process.join()
         if self._folder is not None:
             remove_marked(self._folder, self._mark)
         self._pool = self._process = self._folder = None
