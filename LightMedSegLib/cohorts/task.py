@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,7 +38,8 @@ class ScanTask:
 
     output: folder of the results. suffix: their ending. dataset: folder of an nnU-Net dataset whose label values the
     results get, None for the model's own. overwrite: segment again what has a result already. options: its device is
-    the one that is used. cpu_path: how a processor computes the network, one of network.cpu.choice.CPU_PATHS.
+    the one that is used. cpu_path: how a processor computes the network, one of network.cpu.choice.CPU_PATHS,
+    chosen_on: the computer that has chosen it, where it need not be checked again.
     """
 
     scan: Scan
@@ -48,6 +50,7 @@ class ScanTask:
     dataset: Path | None = None
     overwrite: bool = False
     cpu_path: str = "auto"
+    chosen_on: str = ""
 
     @property
     def name(self) -> str:
@@ -79,7 +82,7 @@ def segment_scan(
     cancel = cancel or CancelToken()
     if cancel.cancelled:
         return ScanReport(task.name, NOT_STARTED)
-    engine = _engine(task.model, task.options.device, task.cpu_path)
+    engine = _engine(task.model, task.options.device, task.cpu_path, task.chosen_on)
     try:
         if task.is_done:
             return ScanReport(task.name, SKIPPED)
@@ -118,9 +121,13 @@ def _segmented(task: ScanTask, engine: Engine, progress: ProgressCallback | None
 
 
 @lru_cache(maxsize=_KEPT_ENGINES)
-def _engine(model: ModelReference, device: str, cpu_path: str) -> Engine:
+def _engine(model: ModelReference, device: str, cpu_path: str, chosen_on: str) -> Engine:
     from LightMedSegLib.inference.engine import Engine
 
+    if chosen_on == platform.node():
+        from LightMedSegLib.network.cpu.choice import trust
+
+        trust(cpu_path)
     return Engine(model.load(), device, cpu_path)
 
 

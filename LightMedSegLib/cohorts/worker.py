@@ -46,8 +46,5 @@ def begin(settings: WorkerSettings) -> None:
 
 
 def work(task: ScanTask) -> ScanReport:
-    """Segment one scan, as segment_scan says; the starting process has chosen the processor path."""
-    from LightMedSegLib.network.cpu.choice import trust
-
-    trust(task.cpu_path)
+    """Segment one scan, as segment_scan says."""
     return segment_scan(task, cancel=_cancel)

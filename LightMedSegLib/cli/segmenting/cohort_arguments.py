@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import platform
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -77,4 +78,4 @@ def _with_path_of_here(tasks: Sequence[ScanTask]) -> list[ScanTask]:
     from LightMedSegLib.network.cpu.choice import choose_cpu_path
 
     path = choose_cpu_path().name
-    return [replace(task, cpu_path=path) for task in tasks]
+    return [replace(task, cpu_path=path, chosen_on=platform.node()) for task in tasks]

@@ -36,7 +36,7 @@ class DaskCluster:
 
     def __init__(self, address: str) -> None:
         self._client = _connected(address)
-        self.where = f"on the Dask cluster at {address} with {len(self._client.nthreads())} workers"
+        self.where = f"on the Dask cluster at {address}, with {len(self._client.nthreads())} workers so far"
 
     def run(self, tasks: Sequence[ScanTask], progress: ProgressCallback, cancel: CancelToken) -> Generator[ScanReport]:
         """As Executor.run says. A worker that ends loses nothing: Dask gives its scans to the others."""

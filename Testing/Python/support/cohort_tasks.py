@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -22,7 +23,7 @@ def scan_task(name: str, image: Path, output: Path, package: Path, **changes: An
     """A task for one image with the model in the folder package, on one thread."""
     output.mkdir(exist_ok=True)
     model = ModelReference.of(load_model(package))
-    settings = {"options": ON_CPU, "cpu_path": "float32", **changes}
+    settings = {"options": ON_CPU, "cpu_path": "float32", "chosen_on": platform.node(), **changes}
     return ScanTask(Scan(name, (image,)), output, model, **settings)
 
 
