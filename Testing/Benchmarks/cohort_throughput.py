@@ -180,7 +180,7 @@ def main() -> int:
     rows, seconds, starts = [], [], []
     with (
         tempfile.TemporaryDirectory(prefix="lightmedseg-") as name,
-        LocalCluster(n_workers=chosen.workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=chosen.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
     ):
         for words in chosen.data:
             model, _, source = words.partition("=")

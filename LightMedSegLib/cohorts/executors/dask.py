@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _LOOK_SECONDS = 0.1
-_GRACE_SECONDS = 1.2
+_GRACE_SECONDS = 1.0
 """How long cancelled scans may take to end by themselves."""
 
 _CONNECT_SECONDS = "10s"

@@ -26,7 +26,7 @@ MOST_DEATHS = 2
 """A scan whose worker ends this many times is given up."""
 
 _LOOK_SECONDS = 0.1
-_GRACE_SECONDS = 1.2
+_GRACE_SECONDS = 1.0
 """How long cancelled scans may take to end by themselves."""
 
 _LEAVING_SECONDS = 10.0

@@ -28,7 +28,9 @@ distributed = pytest.importorskip("distributed")
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two workers, threads of this process."""
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as made:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+    ) as made:
         yield made
 
 
@@ -90,7 +92,7 @@ def test_a_scheduler_that_does_not_answer_and_a_missing_package_are_told(monkeyp
 def test_no_scan_is_lost_with_a_worker_of_a_cluster(tasks: list[ScanTask]) -> None:
     del tasks[2]
     deaths = tasks[0].output.parent / "deaths"
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
         token = CancelToken()
 
         def on_report(report: ScanReport) -> None:
