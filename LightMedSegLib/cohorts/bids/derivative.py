@@ -10,7 +10,7 @@ from typing import Any
 from LightMedSegLib import __version__
 from LightMedSegLib.cohorts.bids.dataset import DESCRIPTION_FILE
 from LightMedSegLib.cohorts.bids.ignored import IGNORE_FILE
-from LightMedSegLib.cohorts.bids.label_tables import LABEL_COLUMNS, LABEL_TABLE, write_label_table
+from LightMedSegLib.cohorts.bids.label_tables import LABEL_TABLE, VOLUME_COLUMNS, write_label_table
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.io.results.output_checks import make_output_folder
 from LightMedSegLib.model.card import ModelCard
@@ -56,7 +56,8 @@ def prepare_derivative(dataset: Path, output: Path, card: ModelCard) -> None:
     write_text(output / "README", _README.format(identifier=card.identifier, title=card.title))
     write_text(output / IGNORE_FILE, f"{GROUP_FILES}\n")
     write_label_table(output / f"{LABEL_TABLE}.tsv", located_card(card).labels)
-    write_text(output / f"{LABEL_TABLE}.json", json_text({"Manual": False, **LABEL_COLUMNS}))
+    about = {"Description": f"Structures of {card.identifier}", "Manual": False, **VOLUME_COLUMNS}
+    write_text(output / f"{LABEL_TABLE}.json", json_text(about))
 
 
 def check_place(dataset: Path, output: Path) -> None:

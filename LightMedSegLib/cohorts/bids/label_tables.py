@@ -16,14 +16,14 @@ LABEL_TABLE = f"desc-{DESCRIPTION}_{RESULT_SUFFIX}"
 """Name, without ending, of the table of all labels, which applies to every result below it."""
 
 VOLUME = "volume_ml"
-LABEL_COLUMNS = {
-    "index": {"Description": "Value of the structure in the segmentation"},
-    "name": {"Description": "Name of the structure"},
-    "color": {"Description": "Colour of the structure, as sRGB in hexadecimal digits"},
+_LABEL_COLUMNS = ["index", "name", "color"]
+"""Columns that BIDS defines; color is sRGB in hexadecimal digits."""
+
+VOLUME_COLUMNS = {
     "voxels": {"Description": "Number of voxels of the structure"},
     VOLUME: {"Description": "Volume of the structure", "Units": "mL"},
 }
-"""What the columns hold, in the words of a sidecar."""
+"""Further columns of a result's table, in the words of a sidecar."""
 
 MISSING = "n/a"
 
@@ -38,10 +38,10 @@ def write_label_table(path: Path, labels: Sequence[Label], segments: Iterable[Ma
     rows = [[one["value"], one["name"], colors.get(one["name"], MISSING), one["voxels"], f"{one['ml']:.6g}"]
             for one in segments]  # fmt: skip
     if rows:
-        write_table(path, list(LABEL_COLUMNS), sorted(rows))
+        write_table(path, [*_LABEL_COLUMNS, *VOLUME_COLUMNS], sorted(rows))
         return
     plain = sorted((label.value, label.name, colors[label.name]) for label in labels)
-    write_table(path, list(LABEL_COLUMNS)[:3], plain)
+    write_table(path, _LABEL_COLUMNS, plain)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

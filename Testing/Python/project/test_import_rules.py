@@ -31,6 +31,7 @@ OPTIONAL_PACKAGES = {
     "monai",
     "onnx",
     "onnxscript",
+    "pathspec",
     "pydicom",
     "tomli",
     "triton",
