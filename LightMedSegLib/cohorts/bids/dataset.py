@@ -61,9 +61,7 @@ def find_bids_scans(
     if not scans and not left_out:
         suffixes = " or ".join(suffix for one in contrasts for suffix in one)
         raise InputImageError(f"{dataset} holds no scan that ends in _{suffixes} in a folder {RESULT_FOLDER}.")
-    return FoundScans(
-        tuple(sorted(scans, key=lambda one: one.name)), tuple(sorted(left_out, key=lambda one: one.name))
-    )
+    return FoundScans(tuple(sorted(scans, key=lambda one: one.name)), tuple(sorted(left_out, key=lambda one: one.name)))
 
 
 def check_dataset(dataset: Path) -> None:

@@ -63,7 +63,9 @@ def _results(output: Path, participant: Path) -> Iterator[_Result]:
             try:
                 volumes = {row["name"]: row[VOLUME] for row in read_label_table(table)}
             except (OSError, ValueError) as error:
-                raise InputImageError(f"{table} cannot be read ({error}); remove it and segment its scan again.") from error
+                raise InputImageError(
+                    f"{table} cannot be read ({error}); remove it and segment its scan again."
+                ) from error
             file = table.with_name(table.stem + RESULT_ENDING).relative_to(output).as_posix()
             yield _Result(participant.name, "" if session is participant else session.name, file, volumes)
 

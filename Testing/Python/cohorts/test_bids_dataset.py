@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -87,7 +86,7 @@ def test_bidsignore_is_respected_but_for_ct_which_bids_does_not_define(tmp_path:
 
 def test_a_link_without_content_is_left_out_with_advice(tmp_path: Path) -> None:
     dataset = bids_dataset(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz")
-    os.symlink("../../.git/annex/objects/x", dataset / "sub-01" / "anat" / "sub-01_run-2_T1w.nii.gz")
+    (dataset / "sub-01" / "anat" / "sub-01_run-2_T1w.nii.gz").symlink_to("../../.git/annex/objects/x")
     (left,) = find_bids_scans(dataset, T1).left_out
     assert "without its content (fetch it, as with datalad get)" in left.reason
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pydicom
@@ -116,7 +115,7 @@ def test_what_cannot_be_read_stays_a_scan_so_that_reading_gives_the_reason(tmp_p
 
 def test_links_that_lead_back_end(tmp_path: Path) -> None:
     dicom_series(tmp_path / "archive" / "P" / "scan")
-    os.symlink(tmp_path / "archive", tmp_path / "archive" / "P" / "again")
+    (tmp_path / "archive" / "P" / "again").symlink_to(tmp_path / "archive")
     assert names(find_scans(tmp_path / "archive", 1)) == ["P/scan"]
 
 
