@@ -84,6 +84,9 @@ def add_command(commands: Commands[Any]) -> None:
         "--strict", action="store_true", help="a warning about the scan or the result is an error, with exit code 3"
     )
     parser.add_argument("--overwrite", action="store_true", help="in a folder: segment again what has a result")
+    parser.add_argument(
+        "--derived", action="store_true", help="of a DICOM archive: also series computed from other images"
+    )
     add_cohort_arguments(parser)
     parser.set_defaults(run=run)
 

@@ -50,8 +50,9 @@ def steps(text: str) -> list[tuple[str, str]]:
 def context_files(context: Path) -> list[Path]:
     """The files that .dockerignore leaves in the context of a build, relative to it."""
     ignored = pathspec.PathSpec.from_lines("gitignore", (context / ".dockerignore").read_text().splitlines())
-    tracked = subprocess.run(["git", "ls-files"], cwd=context, capture_output=True, text=True, check=True).stdout
-    return [Path(name) for name in tracked.splitlines() if not ignored.match_file(name) and (context / name).is_file()]
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=context, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [Path(name) for name in names if not ignored.match_file(name) and (context / name).is_file()]
 
 
 class Build:
