@@ -56,7 +56,7 @@ def prepare_derivative(dataset: Path, output: Path, card: ModelCard) -> None:
     write_text(output / "README", _README.format(identifier=card.identifier, title=card.title))
     write_text(output / IGNORE_FILE, f"{GROUP_FILES}\n")
     write_label_table(output / f"{LABEL_TABLE}.tsv", located_card(card).labels)
-    about = {"Description": f"Structures of {card.identifier}", "Manual": False, **VOLUME_COLUMNS}
+    about = {"Description": f"Segmentation with the model {card.identifier}", "Manual": False, **VOLUME_COLUMNS}
     write_text(output / f"{LABEL_TABLE}.json", json_text(about))
 
 

@@ -19,7 +19,7 @@ def write_result_files(dataset: Path, output: Path, card: ModelCard, scan: Scan,
 
     Raises OutputError.
     """
-    content: dict[str, Any] = {"Description": f"Segmentation with the model {card.identifier}"}
+    content: dict[str, Any] = {"Model": card.identifier}
     places = [image.relative_to(dataset).as_posix() for image in scan.images]
     if source_link(dataset, output):
         content["Sources"] = [f"bids:{SOURCE}:{place}" for place in places]
