@@ -15,7 +15,7 @@ from LightMedSegLib.cohorts.bids.dataset import check_dataset, find_bids_scans
 from LightMedSegLib.cohorts.bids.derivative import check_place, prepare_derivative
 from LightMedSegLib.cohorts.bids.group import write_group_table
 from LightMedSegLib.cohorts.bids.names import RESULT_ENDING
-from LightMedSegLib.cohorts.bids.result_files import is_complete, write_result_files
+from LightMedSegLib.cohorts.bids.result_files import is_complete, remove_table, write_result_files
 from LightMedSegLib.cohorts.model_reference import ModelReference
 from LightMedSegLib.cohorts.report import SEGMENTED, ScanReport
 from LightMedSegLib.cohorts.task import ScanTask
@@ -89,6 +89,9 @@ def _participants(arguments: argparse.Namespace) -> int:
         for scan in found.scans
     ]
     scans = {task.name: task.scan for task in tasks}
+    if arguments.overwrite:
+        for scan in found.scans:
+            remove_table(output, scan)
 
     def add_tables(report: ScanReport) -> None:
         if report.state == SEGMENTED:

@@ -38,7 +38,10 @@ class Scan:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What was found and is not segmented. name: as of a Scan. reason: words that end a sentence about it."""
+    """What was found and is not segmented.
+
+    name: of the result that it would have, or of its file. reason: a clause that says why.
+    """
 
     name: str
     reason: str

@@ -9,9 +9,11 @@ from LightMedSegLib.cohorts.bids.derivative import SOURCE, json_text, source_lin
 from LightMedSegLib.cohorts.bids.label_tables import write_label_table
 from LightMedSegLib.cohorts.bids.names import RESULT_ENDING
 from LightMedSegLib.cohorts.report import ScanReport
+from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.io.scan_folders import Scan
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
+from LightMedSegLib.storage.atomic_files import why_not_written
 
 
 def write_result_files(dataset: Path, output: Path, card: ModelCard, scan: Scan, report: ScanReport) -> None:
@@ -32,6 +34,18 @@ def write_result_files(dataset: Path, output: Path, card: ModelCard, scan: Scan,
         content["Warnings"] = list(report.warnings)
     write_text(output / f"{scan.name}.json", json_text(content))
     write_label_table(output / f"{scan.name}.tsv", (*card.labels, *located_card(card).labels), report.segments)
+
+
+def remove_table(output: Path, scan: Scan) -> None:
+    """Remove the table of a result that is to be replaced, so that it never stands beside another result.
+
+    A later run then goes on with what was not replaced yet. Raises OutputError.
+    """
+    table = output / f"{scan.name}.tsv"
+    try:
+        table.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{table} cannot be replaced: {why_not_written(error, table)}.") from error
 
 
 def is_complete(output: Path, scan: Scan) -> bool:

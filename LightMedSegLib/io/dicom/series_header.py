@@ -67,11 +67,11 @@ def folder_series(files: Sequence[Path]) -> list[FolderSeries]:
         uid = next((uid for mark, uid in marks.items() if mark in start), None)
         if uid is None:
             header = _header(file)
-            uid = str(header.get("SeriesInstanceUID", "")).strip() if header is not None else ""
+            uid = _text(header, "SeriesInstanceUID")
             if not uid:
                 continue
             first.setdefault(uid, header)
-            marks.update(dict.fromkeys(_marks(str(header.get("StudyInstanceUID", "")), uid), uid))
+            marks.update(dict.fromkeys(_marks(_text(header, "StudyInstanceUID"), uid), uid))
         counts[uid] = counts.get(uid, 0) + 1
     return [_described(uid, counts[uid], header) for uid, header in first.items()]
 
@@ -126,7 +126,7 @@ def _reason(header: Any, files: int, modality: str, kind: Sequence[str]) -> str:
         return f"it is {_NO_IMAGES[modality]}"
     if _text(header, "SOPClassUID").startswith(_SECONDARY_CAPTURE):
         return "it is a screen capture"
-    if header.get("Rows") is None:
+    if not _text(header, "Rows"):
         return "it holds no images"
     if any(word in value for value in kind for word in _LOCALIZERS):
         return "it is a localizer"
@@ -136,12 +136,18 @@ def _reason(header: Any, files: int, modality: str, kind: Sequence[str]) -> str:
 
 
 def _kind(header: Any) -> list[str]:
-    value = header.get("ImageType") or []
+    """The values of ImageType."""
+    value = _value(header, "ImageType") or []
     return [str(one).strip().upper() for one in ([value] if isinstance(value, str) else value)]
 
 
 def _text(header: Any, keyword: str) -> str:
+    value = _value(header, keyword)
+    return "" if value is None else str(value).strip()
+
+
+def _value(header: Any, keyword: str) -> Any:
     try:
-        return str(header.get(keyword) or "").strip()
-    except Exception:  # pydicom converts a damaged value only when it is asked for.
-        return ""
+        return None if header is None else header.get(keyword)
+    except Exception:  # pydicom converts a value, which may be damaged, only when it is asked for.
+        return None

@@ -92,6 +92,21 @@ def test_a_result_without_its_table_is_made_again_and_others_stay(
     assert (output / f"{RESULT}.tsv").read_text() == (made[0] / RESULTS / f"{RESULT}.tsv").read_text()
 
 
+def test_what_could_not_be_replaced_is_tried_again(made: tuple[Path, str], tmp_path: Path) -> None:
+    """A table never stands beside a result that it was not made of."""
+    dataset = Path(shutil.copytree(made[0], tmp_path / "data"))
+    scan, output = dataset / SCANS[2], dataset / RESULTS
+    table = output / "sub-02" / "anat" / "sub-02_desc-lightmedseg_dseg.tsv"
+    whole, before = scan.read_bytes(), table.read_text()
+    words = ["bids", str(dataset), str(output), "participant", "--participant-label", "02", "--model", made[1]]
+    scan.write_bytes(b"damaged")
+    assert main([*words, "--overwrite"]) == 2
+    assert not table.exists() and table.with_suffix(".nii.gz").exists()
+    scan.write_bytes(whole)
+    assert main(words) == 0
+    assert table.read_text() == before
+
+
 def test_results_go_nowhere_else(made: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dataset, model = made
     other = bids_dataset(tmp_path / "other")
