@@ -46,7 +46,8 @@ def segment_cohort(
     for path in outputs:
         check_output_path(path)
     check_inputs_stay(outputs, [path for scan in found.scans for path in scan.images])
-    remove_stale(arguments.output)
+    for folder in {arguments.output, *(task.path.parent for task in tasks)}:
+        remove_stale(folder)
     executor, tasks, changes = chosen_executor(arguments, tasks, model.card)
     header = f"{len(tasks)} scans with {model.card.identifier} {executor.where}."
     print("\n".join([header, *changes, *about]))

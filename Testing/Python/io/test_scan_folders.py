@@ -102,6 +102,8 @@ def test_one_dicom_series_is_not_taken_for_a_folder_of_scans(tmp_path: Path) -> 
         find_scans(dicom_series(tmp_path / "series"), 1)
     with pytest.raises(InputImageError, match="is no folder"):
         find_scans(tmp_path / "nowhere", 1)
+    with pytest.raises(InputImageError, match="is a BIDS dataset; segment it with lightmedseg bids"):
+        find_scans(touch(tmp_path / "bids", "dataset_description.json"), 1)
 
 
 def write_dataset(folder: Path, labels: Any) -> Path:
