@@ -12,12 +12,12 @@ from LightMedSegLib.io.dicom.archive import ArchivedSeries, find_series
 from LightMedSegLib.io.volume_files import VOLUME_SUFFIXES
 
 IMAGES_FOLDER = "imagesTs"
-_BIDS_FILE = "dataset_description.json"
+BIDS_FILE = "dataset_description.json"
+"""The file that every BIDS dataset has."""
 
 _CHANNEL = re.compile(r"(.+)_([0-9]{4})")
 _MOST_CHANNELS = 8
 """Most channels of a case; higher numbers count scans."""
-
 
 _ANY_MODALITY = ("OT", "")
 """Modalities of a card that say nothing about its scans."""
@@ -107,7 +107,7 @@ def _refuse_lone_series(images: Path, found: dict[str, dict[int, Path]], series:
 
 
 def _nothing(images: Path, left_out: list[LeftOut]) -> str:
-    if (images / _BIDS_FILE).is_file():
+    if (images / BIDS_FILE).is_file():
         return f"{images} is a BIDS dataset; segment it with lightmedseg bids."
     if left_out:
         reasons = "; ".join(dict.fromkeys(one.reason for one in left_out))

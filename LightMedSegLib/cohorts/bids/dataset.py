@@ -10,9 +10,8 @@ from LightMedSegLib.cohorts.bids.contrasts import NOT_IN_BIDS, Contrasts
 from LightMedSegLib.cohorts.bids.ignored import IGNORE_FILE, ignored
 from LightMedSegLib.cohorts.bids.names import BidsName, parse_name
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.io.scan_folders import FoundScans, LeftOut, Scan
+from LightMedSegLib.io.scan_folders import BIDS_FILE, FoundScans, LeftOut, Scan
 
-DESCRIPTION_FILE = "dataset_description.json"
 SOURCE_FOLDERS, RESULT_FOLDER = ("anat", "ct"), "anat"
 """Folders that are searched for scans, and the one for results: BIDS has no folder for CT, and none for its results."""
 
@@ -68,8 +67,8 @@ def check_dataset(dataset: Path) -> None:
     """Raise InputImageError unless dataset is the folder of a BIDS dataset."""
     if not dataset.is_dir():
         raise InputImageError(f"{dataset} is no folder.")
-    if not (dataset / DESCRIPTION_FILE).is_file():
-        raise InputImageError(f"{dataset} is no BIDS dataset: it has no {DESCRIPTION_FILE}.")
+    if not (dataset / BIDS_FILE).is_file():
+        raise InputImageError(f"{dataset} is no BIDS dataset: it has no {BIDS_FILE}.")
 
 
 def chosen_folders(folder: Path, key: str, wanted: Sequence[str] = ()) -> list[Path]:

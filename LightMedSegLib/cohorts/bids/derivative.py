@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from LightMedSegLib import __version__
-from LightMedSegLib.cohorts.bids.dataset import DESCRIPTION_FILE
 from LightMedSegLib.cohorts.bids.ignored import IGNORE_FILE
 from LightMedSegLib.cohorts.bids.label_tables import LABEL_TABLE, VOLUME_COLUMNS, write_label_table
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.io.results.output_checks import make_output_folder
+from LightMedSegLib.io.scan_folders import BIDS_FILE
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.storage.atomic_files import atomic_write
@@ -46,7 +46,7 @@ def prepare_derivative(dataset: Path, output: Path, card: ModelCard) -> None:
     of another model or version.
     """
     check_place(dataset, output)
-    described = output / DESCRIPTION_FILE
+    described = output / BIDS_FILE
     if described.is_file():
         _refuse_others(described, card)
     elif output.is_dir() and any(output.glob("sub-*")):
@@ -88,7 +88,7 @@ def json_text(content: dict[str, Any]) -> str:
 
 
 def _description(dataset: Path, output: Path, card: ModelCard) -> dict[str, Any]:
-    source = _content(dataset / DESCRIPTION_FILE)
+    source = _content(dataset / BIDS_FILE)
     described: dict[str, Any] = {
         "Name": f"{GENERATOR} segmentations: {card.title}",
         "BIDSVersion": BIDS_VERSION,
