@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from LightMedSegLib import __version__
-from LightMedSegLib.cli import auto, cases, evaluate, export, finetune, interact, models, segment, train
+from LightMedSegLib.cli import auto, bids, cases, evaluate, export, finetune, interact, models, segment, train
 from LightMedSegLib.cli.parser import SentenceParser
 from LightMedSegLib.core.console import print_every_character
 from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError
@@ -75,6 +75,7 @@ def _parser(words: Sequence[str]) -> SentenceParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     models.add_command(commands)
     segment.add_command(commands)
+    bids.add_command(commands)
     interact.add_command(commands)
     auto.add_command(commands)
     evaluate.add_command(commands)

@@ -6,9 +6,9 @@ import argparse
 from typing import Any
 
 from LightMedSegLib.cli.json_report import write_json
-from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float
 from LightMedSegLib.cli.tables import format_number, format_table
+from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.evaluation.comparison import compare
 from LightMedSegLib.evaluation.metrics import LabelMetrics, mean_without_nan
 from LightMedSegLib.io.headers.header_geometry import header_geometry

@@ -7,12 +7,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.cli.json_report import write_json
-from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.io.labelmaps.reading import read_labelmap
 from LightMedSegLib.io.results.output_checks import check_can_hold, check_inputs_stay
 from LightMedSegLib.io.results.result_rescue import kept_anyway

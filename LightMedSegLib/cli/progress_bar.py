@@ -6,20 +6,23 @@ import time
 from types import TracebackType
 from typing import TextIO
 
-from LightMedSegLib.core.progress import TimeLeft
+from LightMedSegLib.core.progress import TimeLeft, TimeLeftEstimate, clock
 
 WIDTH = 30
 _REDRAW_SECONDS = 0.1
 
 
 class ProgressBar:
-    """Draws progress(done, total, message) calls on one line of stream; clears the line when closed."""
+    """Draws progress(done, total, message) calls on one line of stream; clears the line when closed.
 
-    def __init__(self, stream: TextIO) -> None:
+    left: gives the remaining time.
+    """
+
+    def __init__(self, stream: TextIO, left: TimeLeftEstimate | None = None) -> None:
         self._stream = stream
         self._shown = stream.isatty()
         self._start = time.monotonic()
-        self._left = TimeLeft()
+        self._left: TimeLeftEstimate = left or TimeLeft()
         self._drawn_at = -_REDRAW_SECONDS
         self._length = 0
 
@@ -56,8 +59,3 @@ def progress_line(done: int, total: int, message: str, elapsed: float, left: flo
     filled = round(share * WIDTH)
     remaining = f", {clock(left)} left" if left is not None and share < 1.0 else ""
     return f"[{'#' * filled}{'.' * (WIDTH - filled)}] {share:4.0%} {clock(elapsed)}{remaining}  {message}"
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, 1:05."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

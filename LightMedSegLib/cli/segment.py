@@ -9,12 +9,13 @@ from typing import Any
 
 from LightMedSegLib.cli.auto import model_for, model_for_all, only_model
 from LightMedSegLib.cli.json_report import write_json
-from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.cli.parser import Commands, file_path, fraction, named, positive_int
 from LightMedSegLib.cli.progress_bar import ProgressBar
+from LightMedSegLib.cli.segmenting.cohort_arguments import add_cohort_arguments, refuse_cohort_arguments
 from LightMedSegLib.cli.segmenting.folder import is_folder_run, run_folder
 from LightMedSegLib.cli.segmenting.report import report_text, segmentation_report
 from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, DicomSegWriter
 from LightMedSegLib.inference.options import SegmentOptions
@@ -83,6 +84,10 @@ def add_command(commands: Commands[Any]) -> None:
         "--strict", action="store_true", help="a warning about the scan or the result is an error, with exit code 3"
     )
     parser.add_argument("--overwrite", action="store_true", help="in a folder: segment again what has a result")
+    parser.add_argument(
+        "--derived", action="store_true", help="of a DICOM archive: also series computed from other images"
+    )
+    add_cohort_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -91,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     if is_folder_run(arguments):
         every = resolve_model(arguments.model) if arguments.model else model_for_all(1)
         return run_folder(arguments, every, _options(arguments))
+    refuse_cohort_arguments(arguments)
     paths = [_input_path(text) for text in arguments.inputs]
     # Before any computing: a wrong output name should not cost the wait for a result.
     _check_outputs(arguments, paths)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from LightMedSegLib.core.errors import CancelledError
 
@@ -21,6 +22,13 @@ def part_of(progress: ProgressCallback, first: float, last: float, prefix: str =
         progress(round(100 * (first + (last - first) * share)), 100, prefix + message)
 
     return whole
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, 1:05, or hours, minutes and seconds, 2:01:05."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 class CancelToken:
@@ -42,6 +50,17 @@ class CancelToken:
         """Raise CancelledError if cancel() was called."""
         if self._event.is_set():
             raise CancelledError("Cancelled: nothing was written.")
+
+
+class TimeLeftEstimate(Protocol):
+    """What estimates the remaining time of running work from its reports of progress."""
+
+    def report(self, done: int, total: int, message: str, now: float) -> None:
+        """Take a report of progress; now is a time in seconds, rising from call to call."""
+
+    @property
+    def seconds(self) -> float | None:
+        """The estimate; None while there is none."""
 
 
 class TimeLeft:

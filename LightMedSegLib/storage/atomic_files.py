@@ -21,6 +21,8 @@ from LightMedSegLib.core.user_folders import HOME_VARIABLE, NO_HOME
 TEMPORARY_PREFIX = ".lightmedseg-tmp-"
 STALE_AFTER_SECONDS = 24 * 3600
 
+_MARK_DIGITS, _NAME_DIGITS = 8, 16
+
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 
 _LONGEST_ENDING = 10
@@ -132,7 +134,29 @@ def why_not_written(error: OSError, target: Path) -> str:
 
 def temporary_name(suffix: str = "") -> str:
     """Return a new hidden name that :func:`remove_stale` recognises."""
-    return f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{suffix}"
+    rest = secrets.token_hex((_NAME_DIGITS - len(_Mark.digits)) // 2)
+    return f"{TEMPORARY_PREFIX}{_Mark.digits}{rest}{suffix}"
+
+
+class _Mark:
+    digits = ""
+
+
+def new_mark() -> str:
+    """Return a new mark for the temporary names of a process."""
+    return secrets.token_hex(_MARK_DIGITS // 2)
+
+
+def mark_temporary_names(mark: str) -> None:
+    """Let the temporary names of this process carry a mark, by which :func:`remove_marked` finds them."""
+    _Mark.digits = mark
+
+
+def remove_marked(folder: Path, mark: str) -> None:
+    """Remove the temporary files and folders in folder that a process with this mark, killed, left there."""
+    for path in folder.glob(f"{TEMPORARY_PREFIX}{mark}*"):
+        with contextlib.suppress(OSError):
+            _remove(path)
 
 
 def is_temporary(path: Path) -> bool:
@@ -149,12 +173,15 @@ def remove_stale(folder: Path, older_than: float = STALE_AFTER_SECONDS) -> None:
         with contextlib.suppress(OSError):
             inside = path.iterdir() if path.is_dir() and not path.is_symlink() else ()
             newest = max(item.lstat().st_mtime for item in (path, *inside))
-            if now - newest <= older_than:
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            if now - newest > older_than:
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _ending(path: Path) -> str:

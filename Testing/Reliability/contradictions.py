@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Python"))
 import numpy as np
 import SimpleITK as sitk
 
-from LightMedSegLib.cli.native_messages import without_native_messages
 from LightMedSegLib.core.errors import LightMedSegError
+from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.io.volume_notes import notes_of
 from Reliability.contradiction_cases import KINDS, Contradiction

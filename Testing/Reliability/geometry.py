@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hypothesis import HealthCheck, given, seed, settings
 
-from LightMedSegLib.cli.native_messages import without_native_messages
+from LightMedSegLib.core.process.native_messages import without_native_messages
 from Reliability import geometry_cases as cases
 from Reliability import geometry_properties as properties
 from Reliability.surroundings import own_folder

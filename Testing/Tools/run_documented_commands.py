@@ -28,7 +28,7 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "Testing")]
 
 MODEL = REPOSITORY / "Resources" / "Models" / "hippocampus-t1-mr"
 SAMPLE = REPOSITORY / "Resources" / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"
-DOCUMENTS = ("README.md", "Documentation/scripting.md", "Documentation/training.md")
+DOCUMENTS = ("README.md", "Documentation/scripting.md", "Documentation/training.md", "Documentation/bids.md")
 NOT_RUN = ("pip", "make", "python")
 
 _IN_SLICER = """
@@ -86,7 +86,26 @@ def make_cases(folder: Path) -> None:
 
 def make_series(folder: Path) -> None:
     """The sample as a DICOM series."""
-    (folder / "SERIES").mkdir()
+    write_series(folder / "SERIES")
+
+
+def make_archive(folder: Path) -> None:
+    """The same series in an archive."""
+    write_series(folder / "ARCHIVE" / "PATIENT" / "STUDY" / "SERIES")
+
+
+def make_bids(folder: Path) -> None:
+    """The sample as a BIDS dataset."""
+    place = folder / "BIDS_DIR" / "sub-01" / "anat"
+    place.mkdir(parents=True)
+    shutil.copy(SAMPLE, place / "sub-01_T1w.nii.gz")
+    description = {"Name": "Sample", "BIDSVersion": "1.10.0"}
+    (folder / "BIDS_DIR" / "dataset_description.json").write_text(json.dumps(description))
+
+
+def write_series(folder: Path) -> None:
+    """The sample as a DICOM series in a new folder."""
+    folder.mkdir(parents=True)
     volume = sitk.Cast(sitk.ReadImage(str(SAMPLE)), sitk.sitkInt16)
     direction = volume.GetDirection()
     root = "1.2.826.0.1.3680043.2.1125.9"
@@ -106,7 +125,7 @@ def make_series(folder: Path) -> None:
             "0020|0037": "\\".join(f"{direction[place]:g}" for place in (0, 3, 6, 1, 4, 7)),
         }.items():
             plane.SetMetaData(key, value)
-        writer.SetFileName(str(folder / "SERIES" / f"{index:03d}.dcm"))
+        writer.SetFileName(str(folder / f"{index:03d}.dcm"))
         writer.Execute(plane)
 
 
@@ -144,6 +163,8 @@ INPUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "PROMPTS.json": ("PROMPTS.json", make_prompts),
     "SCANS": ("SCANS", make_scans),
     "SERIES": ("SERIES", make_series),
+    "ARCHIVE": ("ARCHIVE", make_archive),
+    "BIDS_DIR": ("BIDS_DIR", make_bids),
     "DATASET": ("DATASET", make_dataset),
     "CASES": ("CASES", make_cases),
     "PREDICTION": ("PREDICTION.nii.gz", make_labelmaps),

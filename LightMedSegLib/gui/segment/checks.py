@@ -11,7 +11,8 @@ from slicer.i18n import tr as _
 from LightMedSegLib.checks.scan_facts import ScanFacts, look_at
 from LightMedSegLib.checks.scan_warnings import scan_warnings
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.gui.segment import memory
+from LightMedSegLib.core.process import available_memory
+from LightMedSegLib.inference.memory import needed_bytes
 from LightMedSegLib.mrml.dicom_tags import node_tags
 from LightMedSegLib.mrml.file_geometry import file_contradiction
 from LightMedSegLib.mrml.regions import roi_index_box
@@ -79,8 +80,8 @@ def _facts(volume: Any) -> ScanFacts:
 
 def _memory_warnings(volume: Any, shape: Sequence[int], card: ModelCard) -> Iterator[str]:
     spacing = volume_grid(volume).spacing
-    needed = memory.needed_bytes(shape, spacing, card, volume.GetImageData().GetScalarSize())
-    free = memory.available_bytes()
+    needed = needed_bytes(shape, spacing, card, volume.GetImageData().GetScalarSize())
+    free = available_memory.available_bytes()
     if free is not None and needed > free:
         yield _(
             "This needs about {needed:.1f} GB of memory, but only {free:.1f} GB are free; close other programs or "

@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +17,9 @@ from model_factory import LOCATED
 from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
-from LightMedSegLib.inference.batch import Batch
+from LightMedSegLib.cohorts import task as tasks
+from LightMedSegLib.cohorts.model_reference import ModelReference
+from LightMedSegLib.cohorts.task import ScanTask, segment_scan
 from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.inference.result import Segmentation
 from LightMedSegLib.io.scan_folders import Scan
@@ -148,7 +150,9 @@ def test_results_never_go_among_the_scans(folder: Path, installed: str, capsys: 
         assert "holds the scans; choose another folder" in capsys.readouterr().err
 
 
-def test_the_values_of_a_dataset_go_by_the_names_of_each_result(scan: Path, tmp_path: Path) -> None:
+def test_the_values_of_a_dataset_go_by_the_names_of_each_result(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A scan of a located model has a label for each side."""
     (tmp_path / "dataset.json").write_text('{"labels": {"background": 0, "Left structure 2": 7, "Structure 1": 9}}')
     own = stub_card(**LOCATED)
@@ -166,8 +170,8 @@ def test_the_values_of_a_dataset_go_by_the_names_of_each_result(scan: Path, tmp_
 
     found = []
     for name, card in (("crop", own), ("head", located_card(own))):
-        batch = Batch(cast(Engine, Answer(card)), tmp_path, dataset=tmp_path)
-        (outcome,) = batch.run([Scan(name, (scan,))])
-        assert outcome.state == "segmented"
-        found.append(np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / outcome.name)))).tolist())
+        monkeypatch.setattr(tasks, "_engine", lambda *_, card=card: Answer(card))
+        task = ScanTask(Scan(name, (scan,)), tmp_path, ModelReference("", tmp_path, ""), dataset=tmp_path)
+        assert segment_scan(task).state == "segmented"
+        found.append(np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(task.path)))).tolist())
     assert found == [[0, 9], [0, 7]]

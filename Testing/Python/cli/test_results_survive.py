@@ -117,7 +117,7 @@ def test_in_a_folder_run_a_result_survives_too(
     scan: Path, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "LightMedSegLib.inference.batch.write_segmentation", failing(OSError(errno.EIO, "Input/output error"))
+        "LightMedSegLib.cohorts.task.write_segmentation", failing(OSError(errno.EIO, "Input/output error"))
     )
     (tmp_path / "scans").mkdir()
     scan.rename(tmp_path / "scans" / "a.nii.gz")

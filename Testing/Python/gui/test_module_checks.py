@@ -127,30 +127,12 @@ def test_the_hippocampus_model_takes_crops_and_whole_heads(slicer_runtime: Any, 
 
 
 def test_more_memory_than_there_is(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from LightMedSegLib.gui.segment import memory
+    from LightMedSegLib.core.process import available_memory
 
-    monkeypatch.setattr(memory, "available_bytes", lambda: 500_000_000)
+    monkeypatch.setattr(available_memory, "available_bytes", lambda: 500_000_000)
     assert "needs about 0.7 GB of memory, but only 0.5 GB are free" in warnings(volume(0, 500), card())
-    monkeypatch.setattr(memory, "available_bytes", lambda: None)
+    monkeypatch.setattr(available_memory, "available_bytes", lambda: None)
     assert warnings(volume(0, 500), card()) == ""
-
-
-def test_memory_that_only_caches_files_counts_as_free(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from LightMedSegLib.gui.segment import memory
-
-    told = "MemTotal:  16000 kB\nMemFree:  100 kB\nMemAvailable:  9000 kB\nHugePages_Total:  0\n"
-    monkeypatch.setattr(memory.sys, "platform", "linux")
-    monkeypatch.setattr(memory.Path, "read_text", lambda path, encoding: told)
-    assert memory.available_bytes() == 9000 * 1024
-
-
-def test_memory_grows_with_volume_and_resolution(slicer_runtime: Any) -> None:
-    from LightMedSegLib.gui.segment.memory import available_bytes, needed_bytes
-
-    small = needed_bytes((100, 100, 100), (1, 1, 1), card(), 2)
-    assert small < needed_bytes((512, 512, 600), (1, 1, 1), card(), 2) < 6e9
-    assert small < needed_bytes((100, 100, 100), (3, 3, 3), card(), 2)
-    assert available_bytes() is None or available_bytes() > 0
 
 
 def test_another_volume_is_shown_than_the_one_to_segment(slicer_runtime: Any) -> None:

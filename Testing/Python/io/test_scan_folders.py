@@ -33,15 +33,15 @@ def touch(folder: Path, *names: str) -> Path:
 def test_the_test_images_of_an_nnunet_dataset_are_its_scans(tmp_path: Path) -> None:
     touch(tmp_path / "imagesTr", "case_0_0000.nii.gz")
     images = touch(tmp_path / "imagesTs", "b_2_0000.nii.gz", "a_1_0000.nii.gz", "dataset.json", ".hidden.nii.gz")
-    scans = find_scans(tmp_path, 1)
+    scans = find_scans(tmp_path, 1).scans
     assert [scan.name for scan in scans] == ["a_1", "b_2"]
     assert scans[0].images == (images / "a_1_0000.nii.gz",)
-    assert find_scans(images, 1) == scans
+    assert find_scans(images, 1).scans == scans
 
 
 def test_the_channels_of_a_case_come_in_order(tmp_path: Path) -> None:
     touch(tmp_path, "p_0001.nrrd", "p_0000.nrrd")
-    (scan,) = find_scans(tmp_path, 2)
+    (scan,) = find_scans(tmp_path, 2).scans
     assert scan.name == "p" and [path.name for path in scan.images] == ["p_0000.nrrd", "p_0001.nrrd"]
 
 
@@ -49,7 +49,7 @@ def test_plain_files_and_dicom_folders_are_scans_and_other_things_are_not(tmp_pa
     touch(tmp_path, "one.nii", "two.nii.gz", "Three.MHA", "notes.txt", "readme.md")
     touch(tmp_path / "pictures", "a.png")
     dicom_series(tmp_path / "four")
-    assert [scan.name for scan in find_scans(tmp_path, 1)] == ["Three", "four", "one", "two"]
+    assert [scan.name for scan in find_scans(tmp_path, 1).scans] == ["Three", "four", "one", "two"]
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_a_scan_may_be_numbered_or_dated(numbers: list[int], others: list[str]) 
     with tempfile.TemporaryDirectory() as folder:
         touch(Path(folder), *(f"{name}.nii.gz" for name in names))
         if 0 not in numbers or max(numbers) >= 8:
-            assert [scan.name for scan in find_scans(Path(folder), 1)] == sorted(names)
+            assert [scan.name for scan in find_scans(Path(folder), 1).scans] == sorted(names)
         elif numbers == [0]:
-            assert [scan.name for scan in find_scans(Path(folder), 1)] == sorted(["amos", *others])
+            assert [scan.name for scan in find_scans(Path(folder), 1).scans] == sorted(["amos", *others])
         else:
             with pytest.raises(InputImageError, match=r"The case amos has .* let the names of scans not end in _0000"):
                 find_scans(Path(folder), 1)
@@ -88,7 +88,7 @@ def test_a_scan_may_be_numbered_or_dated(numbers: list[int], others: list[str]) 
 def test_a_dataset_description_decides_whether_numbers_are_channels(tmp_path: Path) -> None:
     touch(tmp_path / "imagesTs", "amos_0000.nii.gz", "amos_0001.nii.gz")
     (tmp_path / "dataset.json").write_text(json.dumps({"modality": {"0": "CT"}}))
-    assert [scan.name for scan in find_scans(tmp_path, 1)] == ["amos_0000", "amos_0001"]
+    assert [scan.name for scan in find_scans(tmp_path, 1).scans] == ["amos_0000", "amos_0001"]
     (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1", "1": "FLAIR"}}))
     with pytest.raises(InputImageError, match="The case amos has 2"):
         find_scans(tmp_path, 1)
@@ -102,6 +102,8 @@ def test_one_dicom_series_is_not_taken_for_a_folder_of_scans(tmp_path: Path) -> 
         find_scans(dicom_series(tmp_path / "series"), 1)
     with pytest.raises(InputImageError, match="is no folder"):
         find_scans(tmp_path / "nowhere", 1)
+    with pytest.raises(InputImageError, match="is a BIDS dataset; segment it with lightmedseg bids"):
+        find_scans(touch(tmp_path / "bids", "dataset_description.json"), 1)
 
 
 def write_dataset(folder: Path, labels: Any) -> Path:

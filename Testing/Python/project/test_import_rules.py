@@ -24,7 +24,18 @@ GUI_PACKAGES = {"qt", "ctk", "PythonQt", "SampleData", "PyTorchUtils"}
 UNSAFE_PACKAGES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve"}
 NETWORK_PACKAGES = {"urllib", "http", "ftplib", "smtplib", "requests", "httpx", "urllib3"}
 RUNTIME_PACKAGES = {"LightMedSegLib", "numpy", "SimpleITK", "torch", *sys.stdlib_module_names}
-OPTIONAL_PACKAGES = {"highdicom", "matplotlib", "monai", "onnx", "onnxscript", "pydicom", "tomli", "triton"}
+OPTIONAL_PACKAGES = {
+    "distributed",
+    "highdicom",
+    "matplotlib",
+    "monai",
+    "onnx",
+    "onnxscript",
+    "pathspec",
+    "pydicom",
+    "tomli",
+    "triton",
+}
 
 ROOMS = (
     "core",
@@ -40,6 +51,7 @@ ROOMS = (
     "training",
     "finetuning",
     "export",
+    "cohorts",
 )
 """The library from the ground up: a room may use itself and the rooms before it."""
 

@@ -1,28 +1,13 @@
-"""The memory that a run needs, and the memory that is available."""
+"""The memory that is available to this process."""
 
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from LightMedSegLib.model.card import ModelCard
-
-_BASE_BYTES = 700 * 2**20
-"""PyTorch itself, the weights, and the windows being processed."""
-
-
-def needed_bytes(shape: Sequence[int], spacing: Sequence[float], card: ModelCard, scalar_bytes: int) -> int:
-    """A conservative estimate for a volume, or a region of it. shape: voxels (i, j, k). spacing: mm (i, j, k)."""
-    voxels = math.prod(shape)
-    model_voxels = voxels * math.prod(spacing) / math.prod(card.input.spacing)
-    # A copy of the volume, the labels twice, and the intensities twice on the model's grid.
-    return int(_BASE_BYTES + voxels * (scalar_bytes * card.in_channels + 2) + model_voxels * 8 * card.in_channels)
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
 def available_bytes() -> int | None:
@@ -45,7 +30,29 @@ def _available_on_linux() -> int | None:
     except OSError:
         return None
     values = dict(line.split(":", 1) for line in lines if ":" in line)
-    return int(values["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in values else None
+    if "MemAvailable" not in values:
+        return None
+    return min(int(values["MemAvailable"].split()[0]) * 1024, *_left_in_control_groups(_CONTROL_GROUPS))
+
+
+def _left_in_control_groups(root: Path) -> list[int]:
+    """What the control groups (version 2) of this process leave it, as containers and batch systems set them."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+        group = root / next(line for line in lines if line.startswith("0::"))[len("0::/") :]
+    except (OSError, StopIteration):
+        return [sys.maxsize]
+    left = [sys.maxsize]
+    for folder in (group, *group.parents):
+        try:
+            limit, used, statistics = (
+                (folder / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current", "memory.stat")
+            )
+            cached = next(line.split()[1] for line in statistics.splitlines() if line.startswith("inactive_file "))
+            left.append(max(0, int(limit) - int(used) + int(cached)))
+        except (OSError, ValueError, StopIteration):
+            continue
+    return left
 
 
 class _MemoryStatus(ctypes.Structure):

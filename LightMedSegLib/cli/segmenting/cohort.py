@@ -1,0 +1,109 @@
+"""Segmenting the scans of a cohort for a command: progress, a line for each scan, a summary."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from LightMedSegLib.cli.json_report import write_json
+from LightMedSegLib.cli.progress_bar import ProgressBar
+from LightMedSegLib.cli.segmenting.cohort_arguments import chosen_executor
+from LightMedSegLib.cli.tables import format_table
+from LightMedSegLib.cohorts.log_file import cohort_log
+from LightMedSegLib.cohorts.report import DOUBTFUL, FAILED, ScanReport, count_states
+from LightMedSegLib.cohorts.run import run_cohort
+from LightMedSegLib.cohorts.task import ScanTask
+from LightMedSegLib.cohorts.time_left import CohortTimeLeft
+from LightMedSegLib.core.console import one_line
+from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, InputImageError
+from LightMedSegLib.core.process import interruption
+from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.io.results.output_checks import check_inputs_stay
+from LightMedSegLib.io.scan_folders import FoundScans
+from LightMedSegLib.io.segmentation_files import check_output_path
+from LightMedSegLib.model.package import Model
+from LightMedSegLib.storage.atomic_files import remove_stale
+
+
+def segment_cohort(
+    arguments: argparse.Namespace,
+    model: Model,
+    found: FoundScans,
+    tasks: Sequence[ScanTask],
+    about: Sequence[str] = (),
+    on_report: Callable[[ScanReport], None] | None = None,
+) -> int:
+    """Segment the scans, print a line for each and a summary, and return 0.
+
+    arguments: output, json and those of cohort_arguments. tasks: one for each of the scans that were found. about:
+    lines to print before the first scan. on_report gets the report of each scan, after its line is printed.
+
+    Raises InputImageError if any failed, DoubtfulResultError if any got a warning in a strict run.
+    """
+    outputs = [path for path in (arguments.json, arguments.log_file) if path is not None]
+    for path in outputs:
+        check_output_path(path)
+    check_inputs_stay(outputs, [path for scan in found.scans for path in scan.images])
+    for folder in {arguments.output, *(task.path.parent for task in tasks)}:
+        remove_stale(folder)
+    executor, tasks, changes = chosen_executor(arguments, tasks, model.card)
+    header = f"{len(tasks)} scans with {model.card.identifier} {executor.where}."
+    print("\n".join([header, *changes, *about]))
+    for one in found.left_out:
+        print(one_line(f"{one.name}: left out: {one.reason}"))
+    cancel = CancelToken()
+    with (
+        cohort_log(arguments.log_file, len(tasks)) as log,
+        ProgressBar(sys.stderr, CohortTimeLeft()) as bar,
+        # The scans in work end within a second, instead of being torn down.
+        interruption.calling(cancel.cancel),
+    ):
+        for line in (header, *changes):
+            log.line(line)
+
+        def take(report: ScanReport) -> None:
+            print(_line(report), flush=True)
+            log.report(report)
+            if on_report is not None:
+                on_report(report)
+
+        def progress(done: int, total: int, message: str) -> None:
+            bar(done, total, message)
+            log.progress(done, total, message)
+
+        reports = run_cohort(tasks, executor, take, progress, cancel)
+    if arguments.json:
+        write_json(arguments.json, _as_json(model, found, reports))
+    states = count_states(reports)
+    rows = [[state, str(count)] for state, count in states.items()]
+    print(f"\n{format_table(['Scans', 'Count'], rows)}\n\nThe results are in {arguments.output}.")
+    warned = sum(bool(report.warnings) for report in reports)
+    if warned:
+        print(f"{warned} of them {'has' if warned == 1 else 'have'} warnings: see the lines above.")
+    if cancel.cancelled:
+        raise CancelledError("Interrupted: finished results stay, and the same command goes on with the rest.")
+    if FAILED in states:
+        raise InputImageError(
+            f"{states[FAILED]} of {len(reports)} scans could not be segmented; the lines above say why."
+        )
+    if DOUBTFUL in states:
+        raise DoubtfulResultError(
+            f"{states[DOUBTFUL]} of {len(reports)} scans got a warning and no result; the lines above say why."
+        )
+    return 0
+
+
+def _line(report: ScanReport) -> str:
+    reason = f": {report.reason}" if report.reason else ""
+    first = one_line(f"{report.name}: {report.state}{reason}")
+    return "\n".join([first, *(f"  Warning: {text}" for text in report.warnings)])
+
+
+def _as_json(model: Model, found: FoundScans, reports: Sequence[ScanReport]) -> dict[str, Any]:
+    """What became of the scans and, where there are some, what was left out."""
+    told: dict[str, Any] = {"model": model.card.identifier, "scans": [report.to_json() for report in reports]}
+    if found.left_out:
+        told["left_out"] = [{"name": one.name, "reason": one.reason} for one in found.left_out]
+    return told

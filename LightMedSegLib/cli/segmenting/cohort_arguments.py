@@ -1,0 +1,81 @@
+"""The arguments of commands that segment many scans: how many at once, where, and the log."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+
+from LightMedSegLib.cli.parser import file_path, named, positive_int
+from LightMedSegLib.cohorts.executors import Executor
+from LightMedSegLib.cohorts.executors.in_process import InProcess
+from LightMedSegLib.cohorts.task import ScanTask
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.model.card import ModelCard
+
+_ARGUMENTS = {"jobs": "--jobs", "dask": "--dask", "log_file": "--log-file"}
+
+
+def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --jobs, --dask and --log-file."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--jobs",
+        type=positive_int,
+        metavar="N",
+        help="of a folder: segment so many scans at once, in processes (default 1, or one for each CUDA device)",
+    )
+    where.add_argument(
+        "--dask",
+        type=named,
+        metavar="ADDRESS",
+        help="of a folder: segment on the workers of this Dask scheduler, tcp://HOST:PORT or its scheduler file",
+    )
+    parser.add_argument(
+        "--log-file",
+        type=file_path,
+        metavar="FILE",
+        help="of a folder: append a line for each scan, and one on the progress every 30 seconds",
+    )
+
+
+def refuse_cohort_arguments(arguments: argparse.Namespace) -> None:
+    """Raise InputImageError for an argument of many scans where there is one."""
+    for name, option in _ARGUMENTS.items():
+        if getattr(arguments, name) is not None:
+            raise InputImageError(f"{option} is for a folder of scans, and this is one scan; leave it out.")
+
+
+def chosen_executor(
+    arguments: argparse.Namespace, tasks: Sequence[ScanTask], card: ModelCard
+) -> tuple[Executor, list[ScanTask], list[str]]:
+    """Where the scans are segmented, the tasks for there, and sentences on what differs from the arguments.
+
+    Raises DeviceError, DependencyError, InputImageError.
+    """
+    if arguments.dask is not None:
+        from LightMedSegLib.cohorts.executors.dask import DaskCluster
+
+        return DaskCluster(arguments.dask), _with_path_of_here(tasks), []
+
+    from LightMedSegLib.cohorts.executors.processes import Processes
+    from LightMedSegLib.cohorts.sharing import share_out
+
+    share = share_out(arguments.jobs, tasks, card, tasks[0].options)
+    if share.jobs == 1:
+        device = share.devices[0]
+        return InProcess(device), [_on(task, device) for task in tasks], share.notes
+    return Processes(share), _with_path_of_here(tasks) if "cpu" in share.devices else list(tasks), share.notes
+
+
+def _on(task: ScanTask, device: str) -> ScanTask:
+    return replace(task, options=replace(task.options, device=device))
+
+
+def _with_path_of_here(tasks: Sequence[ScanTask]) -> list[ScanTask]:
+    """The tasks with the processor path that this process would use: every worker then gives the same labels."""
+    from LightMedSegLib.network.cpu.choice import choose_cpu_path
+
+    path = choose_cpu_path().name
+    return [replace(task, cpu_path=path, chosen_on=platform.node()) for task in tasks]

@@ -1,0 +1,1 @@
+"""Many scans: finding them, sharing them out to workers, reporting."""

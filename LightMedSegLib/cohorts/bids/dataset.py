@@ -1,0 +1,148 @@
+"""The scans of a BIDS dataset that a model is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from LightMedSegLib.cohorts.bids.contrasts import NOT_IN_BIDS, Contrasts
+from LightMedSegLib.cohorts.bids.ignored import IGNORE_FILE, ignored
+from LightMedSegLib.cohorts.bids.names import BidsName, parse_name
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.scan_folders import BIDS_FILE, FoundScans, LeftOut, Scan
+
+SOURCE_FOLDERS, RESULT_FOLDER = ("anat", "ct"), "anat"
+"""Folders that are searched for scans, and the one for results: BIDS has no folder for CT, and none for its results."""
+
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True)
+class _File:
+    """A scan: its path, its name's parts, and its path relative to the dataset."""
+
+    path: Path
+    name: BidsName
+    place: str
+
+
+def find_bids_scans(
+    dataset: Path, contrasts: Contrasts, participants: Sequence[str] = (), sessions: Sequence[str] = ()
+) -> FoundScans:
+    """Return the scans of a BIDS dataset with the suffixes of contrasts.
+
+    participants and sessions, with or without sub- and ses-: only these; none for all. Only the folders sub-* are
+    read, so sourcedata and derivatives are not. Scan.name is the path of the result in the derivative. A result's name
+    has no suffix, so of several contrasts with the same entities the preferred one is segmented. Left out are the
+    others, files that .bidsignore names (except CT, which BIDS does not define) and links without their content, such
+    as git-annex makes.
+
+    Raises InputImageError if the folder is no BIDS dataset, has no such participant or session, or holds no scan.
+    """
+    check_dataset(dataset)
+    chosen = chosen_folders(dataset, "sub", participants)
+    is_ignored = ignored(dataset)
+    scans: list[Scan] = []
+    left_out: list[LeftOut] = []
+    sessions_met = set()
+    for participant in chosen:
+        for session in _sessions(participant):
+            label = session.name.removeprefix("ses-") if session is not participant else ""
+            sessions_met.add(label)
+            if sessions and label not in _labels("ses", sessions):
+                continue
+            for result, files in _by_result(dataset, session).items():
+                _sort_out(result, files, contrasts, is_ignored, scans, left_out)
+    missing = [label for label in _labels("ses", sessions) if label not in sessions_met]
+    if missing:
+        raise InputImageError(f"{dataset} has no session ses-{missing[0]} of these participants.")
+    if not scans and not left_out:
+        suffixes = " or ".join(suffix for one in contrasts for suffix in one)
+        raise InputImageError(f"{dataset} holds no scan that ends in _{suffixes} in a folder {RESULT_FOLDER}.")
+    return FoundScans(tuple(sorted(scans, key=lambda one: one.name)), tuple(sorted(left_out, key=lambda one: one.name)))
+
+
+def check_dataset(dataset: Path) -> None:
+    """Raise InputImageError unless dataset is the folder of a BIDS dataset."""
+    if not dataset.is_dir():
+        raise InputImageError(f"{dataset} is no folder.")
+    if not (dataset / BIDS_FILE).is_file():
+        raise InputImageError(f"{dataset} is no BIDS dataset: it has no {BIDS_FILE}.")
+
+
+def chosen_folders(folder: Path, key: str, wanted: Sequence[str] = ()) -> list[Path]:
+    """Return the folders key-LABEL in folder, sorted; only those of the wanted labels, if there are any.
+
+    Raises InputImageError for a label without folder, and for a folder that cannot be read.
+    """
+    try:
+        found = {path.name: path for path in folder.iterdir() if path.name.startswith(f"{key}-") and path.is_dir()}
+    except OSError as error:
+        raise InputImageError(f"{folder} cannot be read: {error.strerror or error}.") from error
+    names = [f"{key}-{label}" for label in _labels(key, wanted)] or sorted(found)
+    missing = [name for name in names if name not in found]
+    if missing:
+        some = ", ".join(sorted(found)[:_MOST_NAMED])
+        more = ", ..." if len(found) > _MOST_NAMED else ""
+        raise InputImageError(f"{folder} has no {missing[0]}; it has {some or 'none'}{more}.")
+    return [found[name] for name in names]
+
+
+def _labels(key: str, wanted: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(one.removeprefix(f"{key}-") for one in wanted))
+
+
+def _sessions(participant: Path) -> list[Path]:
+    """The folders that hold the data types of a participant: those of the sessions, and its own."""
+    return [participant, *chosen_folders(participant, "ses")]
+
+
+def _by_result(dataset: Path, session: Path) -> dict[str, list[_File]]:
+    """The files with names of BIDS in a session, by the path of their result."""
+    found: dict[str, list[_File]] = {}
+    for path in _files(session):
+        name = parse_name(path.name)
+        if name is not None:
+            result = (session.relative_to(dataset) / RESULT_FOLDER / name.result).as_posix()
+            found.setdefault(result, []).append(_File(path, name, path.relative_to(dataset).as_posix()))
+    return found
+
+
+def _files(session: Path) -> Iterator[Path]:
+    for folder in (session / name for name in SOURCE_FOLDERS):
+        if folder.is_dir():
+            yield from sorted(folder.iterdir())
+
+
+def _sort_out(
+    result: str,
+    files: Sequence[_File],
+    contrasts: Contrasts,
+    is_ignored: Callable[[str], bool],
+    scans: list[Scan],
+    left_out: list[LeftOut],
+) -> None:
+    """Add the scan of one result to scans, and to left_out what is not segmented."""
+    usable: list[_File] = []
+    for file in files:
+        if not any(file.name.suffix in wanted for wanted in contrasts):
+            continue
+        if file.name.suffix not in NOT_IN_BIDS and is_ignored(file.place):
+            left_out.append(LeftOut(file.place, f"{IGNORE_FILE} names it"))
+        elif not file.path.exists():
+            left_out.append(LeftOut(file.place, "it is a link without its content (fetch it, as with datalad get)"))
+        else:
+            usable.append(file)
+    ranked = [[file for suffix in one for file in usable if file.name.suffix == suffix] for one in contrasts]
+    chosen = [files[0] for files in ranked if files]
+    if len(chosen) < len(contrasts):
+        left_out.extend(LeftOut(file.place, "the model reads several contrasts, and one is missing") for file in chosen)
+        return
+    scans.append(Scan(result, tuple(file.path for file in chosen)))
+    for file in usable:
+        if file not in chosen:
+            reason = f"its result would be called like that of {chosen[0].path.name}"
+            other = chosen[0].name.suffix != file.name.suffix
+            hint = f" (--contrast {file.name.suffix} segments it instead)" if other else ""
+            left_out.append(LeftOut(file.place, reason + hint))

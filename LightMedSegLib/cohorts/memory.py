@@ -1,0 +1,52 @@
+"""The memory that segmenting a scan of a cohort needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from LightMedSegLib.cohorts.task import ScanTask
+from LightMedSegLib.core.process.native_messages import without_native_messages
+from LightMedSegLib.inference.memory import needed_bytes
+from LightMedSegLib.model.card import ModelCard
+
+_LOOKED_AT = 16
+"""Scans whose headers are read: those with the largest files, which are the largest scans unless compression differs
+much."""
+
+
+def largest_need(tasks: Sequence[ScanTask], card: ModelCard) -> int:
+    """Bytes of memory that the largest of the scans needs; scans whose header cannot be read do not count."""
+    by_size = sorted(tasks, key=lambda task: _bytes_of(task.scan.images[0]), reverse=True)
+    with without_native_messages():
+        return max((_need(task.scan.images[0], card) for task in by_size[:_LOOKED_AT]), default=0)
+
+
+def _need(image: Path, card: ModelCard) -> int:
+    import SimpleITK as sitk
+
+    files = _files_of(image)
+    reader = sitk.ImageFileReader()
+    try:
+        reader.SetFileName(str(files[0]))
+        reader.ReadImageInformation()
+        size, spacing = reader.GetSize()[:3], reader.GetSpacing()[:3]
+        scalar = sitk.Image([1, 1, 1], reader.GetPixelID()).GetSizeOfPixelComponent()
+    except (RuntimeError, IndexError):
+        return 0
+    # A folder of DICOM slices is as deep as it has files.
+    return needed_bytes((*size[:2], max(size[2], len(files))), spacing, card, scalar)
+
+
+def _bytes_of(image: Path) -> int:
+    try:
+        return sum(file.stat().st_size for file in _files_of(image))
+    except OSError:
+        return 0
+
+
+def _files_of(image: Path) -> list[Path]:
+    try:
+        return [path for path in image.iterdir() if path.is_file()] if image.is_dir() else [image]
+    except OSError:
+        return []

@@ -1,0 +1,64 @@
+"""Ctrl+C in a terminal, which every process of the command receives: one line, whole files, and no process is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+from hostile_surroundings import PROGRAM, environment
+from patience import Patience, limit
+from volumes_on_disk import plain_volume
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks into /proc")]
+
+SCANS = 40
+
+
+def members(group: int) -> list[int]:
+    """The processes of a group that have not ended."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, own = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(own) == group and state != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+def test_an_interrupt_ends_all_processes_and_leaves_whole_files(package: Path, no_leftovers: Path) -> None:
+    scans, results, log = no_leftovers / "scans", no_leftovers / "results", no_leftovers / "run.log"
+    scans.mkdir()
+    for number in range(SCANS):
+        sitk.WriteImage(plain_volume((48, 48, 48)), str(scans / f"{number:02d}.nii.gz"))
+    words = ["--model", str(package), "--jobs", "2", "--device", "cpu", "--log-file", str(log)]
+    process = subprocess.Popen(
+        [*PROGRAM, "segment", str(scans), str(results), *words],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdout is not None
+    while ": segmented" not in process.stdout.readline():
+        assert process.poll() is None, process.communicate()
+    assert len(members(process.pid)) >= 3
+    os.killpg(process.pid, signal.SIGINT)
+    out, told = process.communicate(timeout=limit(30))
+    assert process.returncode == 130
+    assert told == ("lightmedseg: Interrupted: finished results stay, and the same command goes on with the rest.\n")
+    patience = Patience(10, "the end of all processes")
+    while members(process.pid):
+        patience.check()
+    whole = list(results.iterdir())
+    assert 0 < len(whole) < SCANS
+    assert out.count(": segmented") + 1 == len(whole)
+    assert {sitk.ReadImage(str(path)).GetSize() for path in whole} == {(48, 48, 48)}
+    assert f"{len(whole)} segmented, {SCANS - len(whole)} not started" in log.read_text().splitlines()[-1]

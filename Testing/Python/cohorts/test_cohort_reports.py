@@ -1,0 +1,63 @@
+"""The log file, the remaining time, and the options of a cohort on the command line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from patience import wait_for
+
+from LightMedSegLib.cli import main
+from LightMedSegLib.cohorts.log_file import cohort_log
+from LightMedSegLib.cohorts.report import ScanReport
+from LightMedSegLib.cohorts.time_left import CohortTimeLeft
+from LightMedSegLib.core.errors import OutputError
+
+
+def test_the_log_has_a_line_for_each_scan_and_one_every_so_often(tmp_path: Path) -> None:
+    path = tmp_path / "run.log"
+    path.write_text("an earlier run\n")
+    with cohort_log(path, 3, seconds=0.01) as log:
+        log.report(ScanReport("a.nii.gz", "segmented", seconds={"network": 1.0, "load": 0.5}, warnings=("Dark.",)))
+        log.report(ScanReport("b\n.nii.gz", "failed", "It is no volume."))
+        wait_for(lambda: "2 of 3 scans: 1 segmented, 1 failed" in path.read_text(), what="a line on the progress")
+    first, *lines = path.read_text().splitlines()
+    assert first == "an earlier run"
+    assert all(re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines)
+    assert any(line.endswith(" a.nii.gz: segmented in 1.5 s, with 1 warning(s)") for line in lines)
+    assert any(line.endswith(r" b\n.nii.gz: failed: It is no volume.") for line in lines)
+
+
+def test_a_log_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"run\.log cannot be written: the folder .* does not exist"),
+        cohort_log(tmp_path / "nowhere" / "run.log", 1),
+    ):
+        pytest.fail("the work begins")
+
+
+def test_the_remaining_time_is_that_of_the_mean_pace() -> None:
+    left = CohortTimeLeft()
+    for done, now in ((0, 10.0), (50, 15.0)):
+        left.report(done, 400, "", now)
+        assert left.seconds is None
+    left.report(100, 400, "", 20.0)
+    assert left.seconds == 30.0
+    left.report(100, 400, "", 25.0)
+    assert left.seconds == 30.0
+    left.report(200, 400, "", 50.0)
+    assert left.seconds == 40.0
+
+
+@pytest.mark.parametrize("words", [["--jobs", "2"], ["--dask", "tcp://127.0.0.1:9"], ["--log-file", "run.log"]])
+def test_options_of_many_scans_are_refused_for_one(
+    words: list[str], scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["segment", str(scan), str(tmp_path / "one.nii.gz"), *words]) == 2
+    assert f"{words[0]} is for a folder of scans, and this is one scan" in capsys.readouterr().err
+
+
+def test_jobs_and_dask_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["segment", "a", "b", "--jobs", "2", "--dask", "tcp://127.0.0.1:9"]) == 2
+    assert "not allowed with argument" in capsys.readouterr().err

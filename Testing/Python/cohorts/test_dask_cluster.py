@@ -1,0 +1,105 @@
+"""A Dask cluster: the labels of one job, cancelling, and one sentence for what no worker can do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from LightMedSegLib.cohorts.executors.dask import DaskCluster
+from LightMedSegLib.cohorts.executors.in_process import InProcess
+from LightMedSegLib.cohorts.report import ScanReport
+from LightMedSegLib.cohorts.run import run_cohort
+from LightMedSegLib.cohorts.task import ScanTask
+from LightMedSegLib.core.errors import DependencyError, InputImageError, ModelPackageError, OutputError
+from LightMedSegLib.core.progress import CancelToken
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two workers, threads of this process."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+    ) as made:
+        yield made
+
+
+def run(tasks: list[ScanTask], executor: Any, until: int = 99) -> list[ScanReport]:
+    token, seen = CancelToken(), []
+
+    def on_report(report: ScanReport) -> None:
+        seen.append(report)
+        if len(seen) >= until:
+            token.cancel()
+
+    return run_cohort(tasks, executor, on_report, lambda *_: None, token)
+
+
+def test_two_workers_give_the_labels_of_one_job(cluster: Any, tasks: list[ScanTask]) -> None:
+    others = [replace(task, output=task.output.parent / "others") for task in tasks]
+    (tasks[0].output.parent / "others").mkdir()
+    one_job, reports = run(tasks, InProcess("cpu")), run(others, DaskCluster(cluster.scheduler_address))
+    assert [report.state for report in reports] == ["segmented", "segmented", "failed", "segmented"]
+    assert [report.segments for report in reports] == [report.segments for report in one_job]
+    for task, other in zip(tasks, others, strict=True):
+        if task.path.exists():
+            found, expected = (sitk.GetArrayFromImage(sitk.ReadImage(str(one.path))) for one in (other, task))
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_cancelled_run_leaves_the_cluster_to_the_next_one(cluster: Any, tasks: list[ScanTask]) -> None:
+    del tasks[2]
+    many = [replace(tasks[0], scan=replace(tasks[0].scan, name=f"scan-{n}")) for n in range(30)]
+    states = [report.state for report in run(many, DaskCluster(cluster.scheduler_address), until=1)]
+    assert set(states) == {"segmented", "not started"}
+    assert [task.path.exists() for task in many] == [state == "segmented" for state in states]
+    assert {report.state for report in run(tasks, DaskCluster(cluster.scheduler_address))} == {"segmented"}
+
+
+def test_what_no_worker_can_do_is_told_once(cluster: Any, tasks: list[ScanTask], tmp_path: Path) -> None:
+    absent = replace(tasks[0], model=replace(tasks[0].model, folder=tmp_path / "nowhere", identifier="no@1.0.0"))
+    with pytest.raises(ModelPackageError, match=r"The model no@1\.0\.0 is missing on the computer .*models import"):
+        run([absent], DaskCluster(cluster.scheduler_address))
+    other = replace(tasks[0], model=replace(tasks[0].model, digest="0" * 64))
+    with pytest.raises(ModelPackageError, match="has other content than the one that was asked for"):
+        run([other], DaskCluster(cluster.scheduler_address))
+    with pytest.raises(OutputError, match="does not see the folder"):
+        run([replace(tasks[0], output=tmp_path / "elsewhere")], DaskCluster(cluster.scheduler_address))
+
+
+def test_a_scheduler_that_does_not_answer_and_a_missing_package_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("LightMedSegLib.cohorts.executors.dask._CONNECT_SECONDS", "100ms")
+    for address in ("tcp://127.0.0.1:9", "nothing", "no-such-file.json"):
+        with pytest.raises(InputImageError, match=f"No Dask scheduler answers at {address}"):
+            DaskCluster(address)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(DependencyError, match=r"pip install 'lightmedseg\[cluster\]'"):
+        DaskCluster("tcp://127.0.0.1:9")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_no_scan_is_lost_with_a_worker_of_a_cluster(tasks: list[ScanTask]) -> None:
+    del tasks[2]
+    deaths = tasks[0].output.parent / "deaths"
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        token = CancelToken()
+
+        def on_report(report: ScanReport) -> None:
+            """Kill a worker once the first scan is done."""
+            if not deaths.exists():
+                deaths.mkdir()
+                os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+
+        reports = run_cohort(tasks, DaskCluster(cluster.scheduler_address), on_report, lambda *_: None, token)
+    assert {report.state for report in reports} == {"segmented"}
