@@ -12,6 +12,7 @@ import torch
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.evaluation.scores import write_scores
 from LightMedSegLib.io.datasets import find_cases
 from LightMedSegLib.learning.checkpoint import WEIGHTS_FILE, read_weights, write_weights
 from LightMedSegLib.learning.configuration import TrainingConfiguration
@@ -161,7 +162,7 @@ def evaluate_run(
     gets the metrics. A peer has no package: it is scored on the prepared cases. A run with synthesis is scored on
     synthetic images of the labelmaps, and the card names the part accordingly.
     """
-    from LightMedSegLib.training.evaluation import evaluate_on_grid, evaluate_with_engine, summarise, write_scores
+    from LightMedSegLib.training.evaluation import card_metrics, evaluate_on_grid, evaluate_with_engine
 
     names: tuple[str, ...] = getattr(split, part)
     package = output / PACKAGE_FOLDER
@@ -182,7 +183,7 @@ def evaluate_run(
             network, shown, window_rule(configuration, network), (x, y, z), labels, configuration.test_time_mirroring
         )
     write_scores(output / f"evaluation-{part}.csv", scores)
-    metrics = summarise(scores)
+    metrics = card_metrics(scores)
     if package.is_dir():
         record_metrics(package, f"synthetic_{part}" if configuration.synthesis.active else part, metrics)
     for name, value in metrics["dice"].items():

@@ -116,6 +116,18 @@ def make_labelmaps(folder: Path) -> None:
         sitk.WriteImage(example(number)[1], str(folder / f"{name}.nii.gz"))
 
 
+def make_labelmap_folders(folder: Path) -> None:
+    """References of three cases, and the results of two methods."""
+    for name, first in (("REFERENCES", 0), ("PREDICTED", 1), ("OTHERS", 2)):
+        (folder / name).mkdir()
+        for number in range(3):
+            sitk.WriteImage(example(first + number)[1], str(folder / name / f"case_{number}.nii.gz"))
+    # The test case of the dataset that make_dataset writes.
+    sitk.WriteImage(sitk.ReadImage(str(SAMPLE)) > 80, str(folder / "REFERENCES" / "case_8.nii.gz"))
+    labels = {"background": 0, "Anterior hippocampus": 1, "Posterior hippocampus": 2}
+    (folder / "REFERENCES" / "dataset.json").write_text(json.dumps({"labels": labels}))
+
+
 def make_run(folder: Path) -> None:
     """The shipped model's recipe with few steps."""
     text = (REPOSITORY / "Resources" / "Training" / "hippocampus-t1-mr.toml").read_text(encoding="utf-8")
@@ -148,6 +160,9 @@ INPUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "CASES": ("CASES", make_cases),
     "PREDICTION": ("PREDICTION.nii.gz", make_labelmaps),
     "REFERENCE": ("REFERENCE.nii.gz", make_labelmaps),
+    "PREDICTED": ("PREDICTED", make_labelmap_folders),
+    "REFERENCES": ("REFERENCES", make_labelmap_folders),
+    "OTHERS": ("OTHERS", make_labelmap_folders),
     "RUN.toml": ("RUN.toml", make_run),
     "MODEL-OF-SOMEBODY.zip": ("MODEL-OF-SOMEBODY.zip", make_model),
 }
