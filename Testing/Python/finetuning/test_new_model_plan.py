@@ -12,9 +12,10 @@ from model_factory import make_card, merged
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
-from LightMedSegLib.finetuning.new_model.plan import clean_up, modality_of, plan_input, training_settings
-from LightMedSegLib.finetuning.new_model.scan_facts import ScanFacts, scan_facts
+from LightMedSegLib.finetuning.new_model.plan import training_settings
 from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.training.planning.input_plan import clean_up, modality_of, plan_input
+from LightMedSegLib.training.planning.scan_facts import ScanFacts, scan_facts
 
 STRAIGHT = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 SAGITTAL = (0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
