@@ -56,7 +56,9 @@ def test_the_commands_of_the_documentation_plan_train_and_score(
     planned = read_configuration(run / "run.toml")
     assert [label["name"] for label in planned.labels] == ["Structure 1", "Structure 2"]
     text = (run / "run.toml").read_text()
-    assert "# What 0.01 minutes allow: a step took " in text and "# x, y, z. The median of the scans is 1 x 1 x 1" in text
+    assert (
+        "# What 0.01 minutes allow: a step took " in text and "# x, y, z. The median of the scans is 1 x 1 x 1" in text
+    )
     train = ["train", "--config", str(run / "run.toml"), "--out", str(run), "--device", "cpu"]
     assert main([*train, "--steps", "1"]) == 0
     assert "step      1 of 1" in capsys.readouterr().out
