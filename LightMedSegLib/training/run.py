@@ -12,7 +12,6 @@ import torch
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.evaluation.scores import write_scores
 from LightMedSegLib.io.datasets import find_cases
 from LightMedSegLib.learning.checkpoint import WEIGHTS_FILE, read_weights, write_weights
 from LightMedSegLib.learning.configuration import TrainingConfiguration
@@ -169,6 +168,7 @@ def evaluate_run(
     gets the metrics. A peer has no package: it is scored on the prepared cases. A run with synthesis is scored on
     synthetic images of the labelmaps, and the card names the part accordingly.
     """
+    from LightMedSegLib.evaluation.scores import write_scores
     from LightMedSegLib.training.evaluation import card_metrics, evaluate_on_grid, evaluate_with_engine
 
     names: tuple[str, ...] = getattr(split, part)

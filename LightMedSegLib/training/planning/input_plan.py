@@ -36,6 +36,10 @@ _SHARE = 0.6
 
 _COARSER = 1.05
 _CLIPPED = (0.5, 99.5)
+_MARGIN_HU = (50.0, 200.0)
+_AIR_HU = -1024.0
+"""Nothing is darker in CT; structures with air and bone in them would else get a window twice as wide as all tissue."""
+
 _THICK = 3.0
 _FINE_PERCENTILE = 10
 
@@ -110,8 +114,9 @@ def plan_normalization(scans: Sequence[ScanFacts]) -> dict[str, Any]:
     if modality_of(scans) != CT:
         return {"kind": "zscore", "clip_percentiles": list(_CLIPPED)}
     low, high = np.percentile(np.concatenate([scan.inside for scan in scans]), _CLIPPED)
-    margin = max(50.0, 0.5 * float(high - low))
-    lower, upper = float(low) - margin, float(high) + margin
+    least, most = _MARGIN_HU
+    margin = min(most, max(least, 0.5 * float(high - low)))
+    lower, upper = max(_AIR_HU, float(low) - margin), float(high) + margin
     values = np.clip(np.concatenate([scan.around for scan in scans]), lower, upper)
     mean, deviation = float(values.mean()), max(1.0, float(values.std()))
     return {

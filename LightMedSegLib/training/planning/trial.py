@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import statistics
 import tempfile
 from pathlib import Path
 
@@ -23,9 +22,10 @@ _CASES = 2
 
 
 def seconds_per_step(configuration: TrainingConfiguration, device: str) -> float | None:
-    """Return the median time of a training step, augmentation included; None if the memory of the device is too small.
+    """Return the shortest time of a training step, augmentation included; None if the device has too little memory.
 
-    Without compilation, which a long run may gain a third from.
+    The shortest, because other programs may have been busy: the time limit of the run ends it, however slow it is.
+    Without compilation, from which a long run may gain a third.
     """
     place = torch.device(device)
     steps = _STEPS.get(place.type, _STEPS["cpu"])
@@ -44,8 +44,7 @@ def seconds_per_step(configuration: TrainingConfiguration, device: str) -> float
             raise
         with (Path(folder) / CSV_FILE).open(newline="", encoding="utf-8") as stream:
             times = [float(row["milliseconds_per_step"]) for row in csv.DictReader(stream)]
-    # The first steps prepare memory and choose algorithms.
-    return statistics.median(times[1:]) / 1000.0
+    return min(times) / 1000.0
 
 
 def _noise(configuration: TrainingConfiguration) -> list[PreparedCase]:
