@@ -20,7 +20,7 @@ from LightMedSegLib.core.console import one_line
 from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, InputImageError
 from LightMedSegLib.core.process import interruption
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.io.results.output_checks import check_inputs_stay
+from LightMedSegLib.io.results.output_checks import check_inputs_stay, check_names_differ
 from LightMedSegLib.io.scan_folders import FoundScans
 from LightMedSegLib.io.segmentation_files import check_output_path
 from LightMedSegLib.model.package import Model
@@ -45,11 +45,12 @@ def segment_cohort(
     outputs = [path for path in (arguments.json, arguments.log_file) if path is not None]
     for path in outputs:
         check_output_path(path)
+    check_names_differ([*outputs, *(task.path for task in tasks)])
     check_inputs_stay(outputs, [path for scan in found.scans for path in scan.images])
     for folder in {arguments.output, *(task.path.parent for task in tasks)}:
         remove_stale(folder)
     executor, tasks, changes = chosen_executor(arguments, tasks, model.card)
-    header = f"{len(tasks)} scans with {model.card.identifier} {executor.where}."
+    header = f"{len(tasks)} {'scan' if len(tasks) == 1 else 'scans'} with {model.card.identifier} {executor.where}."
     print("\n".join([header, *changes, *about]))
     for one in found.left_out:
         print(one_line(f"{one.name}: left out: {one.reason}"))
