@@ -14,7 +14,7 @@ from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.segmenting.cohort_arguments import add_cohort_arguments, refuse_cohort_arguments
 from LightMedSegLib.cli.segmenting.folder import is_folder_run, run_folder
 from LightMedSegLib.cli.segmenting.report import report_text, segmentation_report
-from LightMedSegLib.core.errors import OutputError
+from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, DicomSegWriter
@@ -96,8 +96,9 @@ def run(arguments: argparse.Namespace) -> int:
     if is_folder_run(arguments):
         every = resolve_model(arguments.model) if arguments.model else model_for_all(1)
         return run_folder(arguments, every, _options(arguments))
-    refuse_cohort_arguments(arguments)
     paths = [_input_path(text) for text in arguments.inputs]
+    _refuse_missing(paths)
+    refuse_cohort_arguments(arguments)
     # Before any computing: a wrong output name should not cost the wait for a result.
     _check_outputs(arguments, paths)
     model = resolve_model(arguments.model) if arguments.model else only_model(len(paths))
@@ -156,6 +157,13 @@ def _input_path(text: str) -> Path:
     if text.startswith(SAMPLE_PREFIX):
         return sample_path(text.removeprefix(SAMPLE_PREFIX))
     return file_path(text)
+
+
+def _refuse_missing(inputs: list[Path]) -> None:
+    """Raise InputImageError for a missing input, before the output's name is judged by what the input seems to be."""
+    for path in inputs:
+        if not path.exists():
+            raise InputImageError(f"{path} does not exist.")
 
 
 def _check_outputs(arguments: argparse.Namespace, inputs: list[Path]) -> None:

@@ -154,7 +154,7 @@ def _sort_out(
     scans.append(Scan(result, tuple(file.path for file in chosen)))
     for file in usable:
         if file not in chosen:
-            reason = f"its result would be called like that of {chosen[0].path.name}"
+            reason = f"its result would be named like that of {chosen[0].path.name}"
             other = chosen[0].name.suffix != file.name.suffix
             hint = f" (--contrast {file.name.suffix} segments it instead)" if other else ""
             left_out.append(LeftOut(file.place, reason + hint))

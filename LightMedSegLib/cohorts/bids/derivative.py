@@ -30,7 +30,7 @@ _README = """Segmentations by LightMedSeg
 
 Model: {identifier}, {title}.
 
-Each sub-*/**/anat/*_desc-lightmedseg_dseg.nii.gz has the voxel grid of the scan it was made of. The table of the same
+Each sub-*/**/anat/*_desc-lightmedseg_dseg.nii.gz has the voxel grid of the scan it was made from. The table of the same
 name (.tsv) has the value, name, colour (sRGB) and volume of each structure, the sidecar (.json) the scan, the model and
 warnings. desc-lightmedseg_dseg.tsv has all structures of the model. group_volumes.tsv, which "lightmedseg bids ...
 group" writes, has the volumes of all scans in millilitres.

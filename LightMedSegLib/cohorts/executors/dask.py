@@ -115,7 +115,7 @@ def _connected(address: str) -> Client:
     try:
         if "scheduler_file" in where:
             Path(address).open().close()  # A client would wait for a missing file for ever.
-        else:
+        elif not address.startswith("inproc:"):  # That of a cluster in this process has no port.
             get_address_host_port(address)  # A client that fails on an address cannot be closed again.
         return Client(**where, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:

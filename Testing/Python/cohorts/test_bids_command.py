@@ -71,7 +71,7 @@ def test_results_outside_of_the_dataset_name_no_folder(
     assert main(["bids", str(made[0]), str(output), *words]) == 0
     printed = capsys.readouterr().out
     assert "sub-02/anat/sub-02_desc-lightmedseg_dseg.nii.gz: segmented" in printed
-    assert "sub-02/anat/sub-02_T2w.nii.gz: left out: its result would be called like that of sub-02_T1w" in printed
+    assert "sub-02/anat/sub-02_T2w.nii.gz: left out: its result would be named like that of sub-02_T1w" in printed
     assert broken_bids_rules(output) == []
     assert sorted(path.name for path in output.glob("sub-*")) == ["sub-02"]
     texts = [path for path in output.rglob("*") if path.is_file() and not path.name.endswith(".nii.gz")]

@@ -63,7 +63,7 @@ def test_of_several_contrasts_with_one_name_the_preferred_one_is_segmented(tmp_p
     found = find_bids_scans(bids_dataset(tmp_path, *names), ANY_MR)
     assert [*images(found).values()] == ["sub-01_acq-x_FLAIR.nii.gz", "sub-01_T2w.nii.gz"]
     ((name, reason),) = [(one.name, one.reason) for one in found.left_out]
-    assert name.endswith("/sub-01_FLAIR.nii.gz") and "like that of sub-01_T2w.nii.gz (--contrast FLAIR" in reason
+    assert name.endswith("/sub-01_FLAIR.nii.gz") and "named like that of sub-01_T2w.nii.gz (--contrast FLAIR" in reason
 
 
 def test_a_model_of_several_channels_needs_all_contrasts(tmp_path: Path) -> None:

@@ -59,6 +59,12 @@ def test_options_of_many_scans_are_refused_for_one(
     assert f"{words[0]} is for a folder of scans and a folder for their results" in capsys.readouterr().err
 
 
+def test_a_missing_folder_is_reported_before_anything_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["--jobs", "2"]):
+        assert main(["segment", str(tmp_path / "nowhere"), str(tmp_path / "results"), *words]) == 2
+        assert capsys.readouterr().err == f"lightmedseg: {tmp_path / 'nowhere'} does not exist.\n"
+
+
 def test_a_result_is_never_written_to_as_a_log(
     tasks: list[ScanTask], package: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
