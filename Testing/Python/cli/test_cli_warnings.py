@@ -99,11 +99,12 @@ def test_a_strict_folder_run_goes_on_after_a_warning(
     words = ["segment", str(tmp_path / "scans"), str(tmp_path / "results"), "--json", str(report), "--strict"]
     assert main(words) == 3
     printed = capsys.readouterr()
-    assert f"pet.nii.gz: doubtful: {PET}" in printed.out
-    assert printed.err == "lightmedseg: 3 of 4 scans got a warning and no result; the lines above say why.\n"
+    assert "pet: left out: its modality is PT, and the model is for MR" in printed.out
+    assert "ct.nii.gz: doubtful: " in printed.out
+    assert printed.err == "lightmedseg: 2 of 3 scans got a warning and no result; the lines above say why.\n"
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["good.nii.gz"]
     states = {row["file"]: row["state"] for row in json.loads(report.read_text())["scans"]}
-    assert sorted(states.values()) == ["doubtful"] * 3 + ["segmented"]
+    assert sorted(states.values()) == ["doubtful"] * 2 + ["segmented"]
     (tmp_path / "scans" / "broken.nii.gz").write_bytes(b"no volume")
     assert main([*words, "--overwrite"]) == 2, "what failed counts more"
 
