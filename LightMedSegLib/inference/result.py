@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING
 from LightMedSegLib.core.label_volumes import label_volumes
 
 if TYPE_CHECKING:
+    import numpy as np
     import SimpleITK as sitk
+    from numpy.typing import NDArray
 
     from LightMedSegLib.model.card import ModelCard
 
 STAGES = ("load", "preprocess", "network", "restore", "postprocess")
 """The stages of a run, which are timed."""
+
+
+def as_image(array: NDArray[np.uint8], image: sitk.Image) -> sitk.Image:
+    """An image of array (z, y, x) on exactly the grid of image."""
+    import SimpleITK as sitk
+
+    result = sitk.GetImageFromArray(array)
+    result.CopyInformation(image)
+    return result
 
 
 @dataclass(frozen=True)
@@ -24,7 +35,10 @@ class Segmentation:
     labelmap: UInt8 image on exactly the input's grid, 0 is background. card: the model's. timings: seconds for each
     of STAGES. device: where the network ran. notes: sentences for the user, first the warnings, then anything done
     otherwise than asked. warnings: those that doubt the volume or the result. explanation: a sentence on how the
-    network ran there, for the log; "" where there is nothing to say.
+    network ran there, for the log; "" where there is nothing to say. doubt: UInt8 image on the same grid, None if it
+    was not asked for: 0 where the label is sure, 255 where the two best classes are equally likely; half of it, divided
+    by 255, is the probability that the second best is right. It is 0 where the network did not look: outside the region
+    of interest, far from what a search found, in air and in padding.
     """
 
     labelmap: sitk.Image
@@ -34,6 +48,7 @@ class Segmentation:
     notes: list[str] = field(default_factory=list)
     explanation: str = ""
     warnings: list[str] = field(default_factory=list)
+    doubt: sitk.Image | None = None
 
     def __repr__(self) -> str:
         size = " x ".join(str(n) for n in self.labelmap.GetSize())
