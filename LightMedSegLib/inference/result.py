@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.core.label_volumes import label_volumes
 
@@ -66,3 +66,22 @@ class Segmentation:
     def volumes(self) -> dict[str, float]:
         """Millilitres of each segment, by its name."""
         return {one["name"]: one["ml"] for one in label_volumes(self.labelmap, self.card.labels)}
+
+    def expected_dice(self) -> dict[str, float]:
+        """The Dice that is expected of each segment, by its name; see doubt.expected_dice."""
+        from LightMedSegLib.doubt.expected_dice import expected_dice
+
+        return expected_dice(self)
+
+    def segments(self) -> list[dict[str, Any]]:
+        """Value, name, voxels and ml of each segment.
+
+        With doubt, and a model whose card has the calibration for it, also expected_dice, None of an empty segment.
+        """
+        from LightMedSegLib.doubt.expected_dice import expected_dice_of_values
+
+        entries = label_volumes(self.labelmap, self.card.labels)
+        if self.doubt is None or self.card.expected_dice is None:
+            return entries
+        expected = expected_dice_of_values(self)
+        return [{**one, "expected_dice": expected.get(one["value"])} for one in entries]

@@ -33,7 +33,9 @@ class Judged:
     doubt: NDArray[np.uint8]
 
 
-def judge(labels: NDArray[np.uint8], truth: NDArray[np.uint8], doubt: NDArray[np.uint8], values: Sequence[int]) -> Judged:
+def judge(
+    labels: NDArray[np.uint8], truth: NDArray[np.uint8], doubt: NDArray[np.uint8], values: Sequence[int]
+) -> Judged:
     """Compare labels with truth; nothing is known where either is none of values, nor 0."""
     known = np.isin(labels, [0, *values]) & np.isin(truth, [0, *values]) & (truth != IGNORED)
     structures = sitk.GetImageFromArray((known & ((labels > 0) | (truth > 0))).view(np.uint8))
