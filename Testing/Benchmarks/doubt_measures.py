@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import region_of
 from LightMedSegLib.doubt.places import DoubtfulPlace
+from LightMedSegLib.evaluation.metrics import dice
 from LightMedSegLib.learning.prepared_case import IGNORED
 from LightMedSegLib.training.calibration import NEAR_VOXELS
 
@@ -41,6 +42,11 @@ def judge(
     structures = sitk.GetImageFromArray((known & ((labels > 0) | (truth > 0))).view(np.uint8))
     grown = sitk.GetArrayFromImage(sitk.BinaryDilate(structures, [NEAR_VOXELS] * 3, sitk.sitkBox)) > 0
     return Judged(known, grown & known, known & (labels != truth), np.where(known, doubt, 0).astype(np.uint8))
+
+
+def dice_of(labels: NDArray[np.uint8], truth: NDArray[np.uint8], known: NDArray[np.bool_], value: int) -> float:
+    """The Dice of one structure where the truth is known; nan where it is in neither."""
+    return dice(known & (labels == value), known & (truth == value))
 
 
 def area_under_curve(values: NDArray[np.uint8], positive: NDArray[np.bool_]) -> float:

@@ -33,6 +33,7 @@ class HeldOut:
     """A scan with its truth: UInt8 on its grid, IGNORED where nobody knows. judged: values with a truth, not 0."""
 
     name: str
+    patient: str
     image: sitk.Image
     truth: sitk.Image
     judged: tuple[int, ...]
@@ -62,7 +63,7 @@ def held_out_cases(card: ModelCard, data: Path, part: str, count: int | None = N
     for case in chosen:
         image = read_volume(case.images[0])
         truth = read_case_labels(case, image, card.labels, (IGNORED,)).image
-        yield HeldOut(case.name, image, sitk.Cast(truth, sitk.sitkUInt8), case.labelled or values)
+        yield HeldOut(case.name, case.name, image, sitk.Cast(truth, sitk.sitkUInt8), case.labelled or values)
 
 
 def _synthetic(configuration: TrainingConfiguration, cases: list[Case], values: tuple[int, ...]) -> Iterator[HeldOut]:
@@ -73,7 +74,7 @@ def _synthetic(configuration: TrainingConfiguration, cases: list[Case], values: 
         image, truth = (sitk.GetImageFromArray(array) for array in (made.image[0].astype(np.float32), made.labels))
         for volume in (image, truth):
             volume.SetSpacing(configuration.input["spacing_mm"])
-        yield HeldOut(made.name, image, truth, values)
+        yield HeldOut(made.name, made.name.rpartition("-")[0], image, truth, values)
 
 
 def _miccai_scans(card: ModelCard, data: Path, count: int | None) -> Iterator[HeldOut]:
@@ -85,4 +86,5 @@ def _miccai_scans(card: ModelCard, data: Path, count: int | None) -> Iterator[He
     judged = tuple(value for name, value in values.items() if name not in left_out)
     for path in paths:
         truth = map_labels(read_volume(data / "labels" / path.name), mapping, values)
-        yield HeldOut(path.name.removesuffix(".nii.gz"), read_volume(path), truth, judged)
+        name = path.name.removesuffix(".nii.gz")
+        yield HeldOut(name, name, read_volume(path), truth, judged)
