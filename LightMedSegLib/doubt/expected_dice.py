@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
     from LightMedSegLib.model.card import ModelCard
-    from LightMedSegLib.model.dice_calibration import DiceCalibration
 
 
 class Doubted(Protocol):
@@ -55,7 +54,7 @@ def expected_dice_of_values(result: Doubted) -> dict[int, float]:
     if result.doubt is None or calibration is None:
         return {}
     labels, doubt = (sitk.GetArrayViewFromImage(image) for image in (result.labelmap, result.doubt))
-    return {value: calibrated(one, calibration) for value, one in mean_confidences(labels, doubt).items()}
+    return {value: calibration(value, one) for value, one in mean_confidences(labels, doubt).items()}
 
 
 def mean_confidences(labels: NDArray[np.uint8], doubt: NDArray[np.uint8]) -> dict[int, float]:
@@ -67,11 +66,6 @@ def mean_confidences(labels: NDArray[np.uint8], doubt: NDArray[np.uint8]) -> dic
     voxels = voxels_per_value(labels)
     present = (np.flatnonzero(voxels[1:]) + 1).tolist()
     return {value: 1 - float(total[value] / voxels[value]) / (2 * GREATEST) for value in present}
-
-
-def calibrated(confidence: float, calibration: DiceCalibration) -> float:
-    """Return the Dice expected of a structure of this mean confidence, 0 to 1."""
-    return float(np.clip(calibration.intercept + calibration.slope * confidence, 0, 1))
 
 
 def mean_expected_dice(segments: Iterable[Mapping[str, Any]]) -> float | None:

@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
-from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Benchmarks")]
@@ -30,16 +30,22 @@ from LightMedSegLib.doubt.expected_dice import mean_confidences  # noqa: E402
 from LightMedSegLib.inference.engine import Engine  # noqa: E402
 from LightMedSegLib.inference.options import SegmentOptions  # noqa: E402
 from LightMedSegLib.model.card import ModelCard  # noqa: E402
-from LightMedSegLib.model.dice_calibration import DiceCalibration  # noqa: E402
+from LightMedSegLib.model.dice_calibration import DiceCalibration, DiceOffset  # noqa: E402
 from LightMedSegLib.model.package_folder import CARD_FILE  # noqa: E402
 from LightMedSegLib.storage.atomic_files import atomic_write  # noqa: E402
 from LightMedSegLib.storage.records import record_json  # noqa: E402
+
+_ROUNDS = 50
+_LEAST_ERROR = 0.01
+_SHRUNK_BY = 2
+"""An offset from so many points is halved: of a few cases it may be chance."""
 
 
 class Point(NamedTuple):
     """One structure in one case."""
 
     patient: str
+    value: int
     confidence: float
     dice: float
 
@@ -50,30 +56,42 @@ def points_of(engine: Engine, case: HeldOut) -> list[Point]:
     labels, doubt, truth = (sitk.GetArrayFromImage(image) for image in (result.labelmap, result.doubt, case.truth))
     known = judge(labels, truth, doubt, case.judged).known
     return [
-        Point(case.patient, confidence, dice_of(labels, truth, known, value))
+        Point(case.patient, value, confidence, dice_of(labels, truth, known, value))
         for value, confidence in mean_confidences(labels, doubt).items()
         if value in case.judged and (known & (labels == value)).any()
     ]
 
 
-def fitted(points: Sequence[Point]) -> tuple[float, float]:
-    """Intercept and slope of the line with the least squared error."""
-    slope, intercept = np.polyfit([one.confidence for one in points], [one.dice for one in points], 1)
-    return float(intercept), float(slope)
+def fitted(points: Sequence[Point]) -> DiceCalibration:
+    """The line with the least mean absolute error, and for each structure the median by which it is off.
+
+    Least absolute errors, because a reference may be wrong; by least squares whose weights are the inverse errors.
+    """
+    confidence, dice = (np.array([getattr(one, name) for one in points]) for name in ("confidence", "dice"))
+    error = np.ones(len(points))
+    for _ in range(_ROUNDS):
+        # numpy weighs the errors before it squares them.
+        weights = 1 / np.sqrt(np.maximum(error, _LEAST_ERROR))
+        slope, intercept = np.polyfit(confidence, dice, 1, w=weights)
+        error = np.abs(intercept + slope * confidence - dice)
+    apart, values = dice - intercept - slope * confidence, np.array([one.value for one in points])
+    offsets = []
+    for value in sorted(set(values.tolist())):
+        own = apart[values == value]
+        offsets.append(DiceOffset(value, round(float(np.median(own)) * len(own) / (len(own) + _SHRUNK_BY), 4)))
+    return DiceCalibration(round(float(intercept), 4), round(float(slope), 4), 0.0, 0, tuple(offsets))
 
 
 def calibration(points: Sequence[Point]) -> DiceCalibration:
-    """The line through all points; its error is that of each patient judged by the line of the others."""
+    """What is fitted to all points; its error is that of each patient judged by the others."""
     patients = sorted({one.patient for one in points})
-    errors: list[NDArray[np.float64]] = []
+    errors: list[float] = []
     for patient in patients:
-        intercept, slope = fitted([one for one in points if one.patient != patient])
+        others = fitted([one for one in points if one.patient != patient])
         own = [one for one in points if one.patient == patient]
-        expected = np.clip([intercept + slope * one.confidence for one in own], 0, 1)
-        errors.append(np.abs(expected - [one.dice for one in own]))
-    intercept, slope = fitted(points)
-    error = float(np.concatenate(errors).mean())
-    return DiceCalibration(round(intercept, 4), round(slope, 4), round(error, 4), len(patients))
+        errors += [abs(others(one.value, one.confidence) - one.dice) for one in own]
+    error = round(sum(errors) / len(errors), 4)
+    return replace(fitted(points), mean_absolute_error=error, cases=len(patients))
 
 
 def main() -> int:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from engine_stubs import make_image
-from model_factory import make_card
+from model_factory import LOCATED, make_card
 
+from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.doubt.expected_dice import mean_confidences, mean_expected_dice
 from LightMedSegLib.inference.result import STAGES, Segmentation
 from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.located_card import located_card
 
 CALIBRATION = {"intercept": -0.1, "slope": 1.1, "mean_absolute_error": 0.03, "cases": 12}
 
@@ -45,6 +47,21 @@ def test_without_calibration_or_doubt_no_dice_is_expected(calibrated: bool, with
     assert plain.expected_dice() == {}
     assert not any("expected_dice" in one for one in plain.segments())
     assert mean_expected_dice(plain.segments()) is None
+
+
+def test_a_structure_has_an_offset_of_its_own_on_each_side_of_a_located_result() -> None:
+    expected = {**CALIBRATION, "offsets": [{"value": 2, "dice": 0.1}, {"value": 1, "dice": -0.2}]}
+    card = ModelCard.from_json(make_card(labels=2, input=LOCATED, expected_dice=expected))
+    assert card.expected_dice(2, 0.8) == pytest.approx(-0.1 + 1.1 * 0.8 + 0.1)
+    both = located_card(card).expected_dice
+    assert [both(value, 0.8) for value in (1, 2, 3, 4)] == 2 * [card.expected_dice(value, 0.8) for value in (1, 2)]
+
+
+@pytest.mark.parametrize("values", [[3], [1, 1]])
+def test_offsets_of_labels_that_the_card_lacks_or_has_twice_are_refused(values: list[int]) -> None:
+    offsets = [{"value": value, "dice": 0.1} for value in values]
+    with pytest.raises(ModelPackageError, match=r"expected_dice\.offsets names"):
+        ModelCard.from_json(make_card(labels=2, expected_dice={**CALIBRATION, "offsets": offsets}))
 
 
 @pytest.mark.parametrize(("calibrated", "expected"), [(1.3, 1.0), (-2.0, 0.0)])

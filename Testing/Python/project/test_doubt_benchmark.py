@@ -66,10 +66,20 @@ def test_every_measure_is_greatest_where_two_classes_are_equally_likely() -> Non
 
 
 def test_the_line_fits_all_points_and_its_error_is_that_of_patients_left_out() -> None:
-    line = [Point(f"patient {n}", 0.8 + n / 100, 0.5 + n / 100) for n in range(10)]
+    line = [Point(f"patient {n}", 1, 0.8 + n / 100, 0.5 + n / 100) for n in range(10)]
     found = calibration(line)
     assert (found.intercept, found.slope) == (pytest.approx(-0.3), pytest.approx(1.0))
     assert (found.mean_absolute_error, found.cases) == (0.0, 10)
-    odd = calibration([*line, *(Point("odd", 0.85, 0.25) for _ in range(3))])
-    # The line of the others misses the odd patient's points by 0.3.
-    assert odd.mean_absolute_error > 3 * 0.3 / 13
+    odd = calibration([*line, Point("odd", 1, 0.85, 0.25)])
+    # One wrong reference among many moves the line little, and counts in its error.
+    assert odd(1, 0.85) == pytest.approx(0.55, abs=0.01)
+    assert odd.mean_absolute_error == pytest.approx(0.3 / 11, abs=0.01)
+
+
+def test_a_structure_that_is_worse_at_the_same_confidence_has_an_offset() -> None:
+    points = [Point(f"patient {n}", value, 0.8 + n / 100, 0.7 + n / 100) for n in range(10) for value in (1, 2, 3)]
+    points += [Point(f"patient {n}", 4, 0.8 + n / 100, 0.4 + n / 100) for n in range(10)]
+    found = calibration(points)
+    assert found(1, 0.85) == pytest.approx(0.75, abs=0.01)
+    assert found(4, 0.85) == pytest.approx(0.75 - 0.3 * 10 / 12, abs=0.01)
+    assert found(5, 0.85) == pytest.approx(0.75, abs=0.01)
