@@ -14,7 +14,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.geometry import Box, Grid, Region, bounding_box, box_of, region_of, with_neighbours
+from LightMedSegLib.core.geometry import Box, Grid, bounding_box, region_of, with_neighbours
 from LightMedSegLib.doubt.expected_errors import expected_errors
 
 if TYPE_CHECKING:
@@ -131,14 +131,13 @@ def _place(
     grid: Grid,
     names: Mapping[int, str],
 ) -> DoubtfulPlace:
-    lower, upper = voxels.min(axis=0), voxels.max(axis=0) + 1
-    region: Region = (slice(lower[0], upper[0]), slice(lower[1], upper[1]), slice(lower[2], upper[2]))
-    box = box_of(region)
+    z, y, x = zip(voxels.min(axis=0).tolist(), (voxels.max(axis=0) + 1).tolist(), strict=True)
+    box: Box = (x, y, z)
     weights = levels[tuple(voxels.T)].astype(np.float64)
     middle = (voxels * weights[:, None]).sum(axis=0) / weights.sum()
     distances = (((voxels - middle) * grid.spacing[::-1]) ** 2).sum(axis=1)
     k, j, i = voxels[int(distances.argmin())].tolist()
-    x, y, z = grid.point((i, j, k)).tolist()
+    center = grid.point((i, j, k)).tolist()
     own = np.bincount(values[tuple(voxels.T)], weights, 256)
     first = int(own.argmax())
     near = np.bincount(values[region_of(with_neighbours(box, grid))].ravel(), minlength=256).astype(np.float64)
@@ -146,7 +145,7 @@ def _place(
     others[first] = 0
     second = int(others.argmax()) if others.any() else 0
     candidates = (_candidate(first, names), _candidate(second, names))
-    return DoubtfulPlace((x, y, z), box, _candidate(structure, names), candidates, mass, share)
+    return DoubtfulPlace((center[0], center[1], center[2]), box, _candidate(structure, names), candidates, mass, share)
 
 
 def _candidate(value: int, names: Mapping[int, str]) -> Candidate:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,9 @@ from LightMedSegLib.training.synthesis.images import synthetic_cases
 
 TRAINING = Path(__file__).resolve().parents[2] / "Resources" / "Training"
 MAPPING = TRAINING / "malc2012-to-brain-structures.json"
-IMAGES_OF_A_LABELMAP = 8
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class HeldOut:
     """A scan with its truth: UInt8 on its grid, IGNORED where nobody knows. judged: values with a truth, not 0."""
 
@@ -67,8 +66,6 @@ def held_out_cases(card: ModelCard, data: Path, part: str, count: int | None = N
 
 
 def _synthetic(configuration: TrainingConfiguration, cases: list[Case], values: tuple[int, ...]) -> Iterator[HeldOut]:
-    settings = dataclasses.replace(configuration.synthesis, validation_images=IMAGES_OF_A_LABELMAP)
-    configuration = dataclasses.replace(configuration, synthesis=settings)
     prepared = [prepare_case(case, configuration) for case in cases]
     for made in synthetic_cases(configuration, prepared, torch.device("cpu")):
         image, truth = (sitk.GetImageFromArray(array) for array in (made.image[0].astype(np.float32), made.labels))

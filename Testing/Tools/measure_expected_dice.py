@@ -90,7 +90,7 @@ def calibration(points: Sequence[Point]) -> DiceCalibration:
         others = fitted([one for one in points if one.patient != patient])
         own = [one for one in points if one.patient == patient]
         errors += [abs(others(one.value, one.confidence) - one.dice) for one in own]
-    error = round(sum(errors) / len(errors), 4)
+    error = round(float(np.mean(errors)), 4)
     return replace(fitted(points), mean_absolute_error=error, cases=len(patients))
 
 
