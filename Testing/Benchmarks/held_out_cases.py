@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 import torch
-from brain_reference import map_labels, read_mapping
+from brain_reference import MAPPING, map_labels, read_mapping
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.io.cases.case import Case
@@ -24,7 +24,6 @@ from LightMedSegLib.training.run import read_run_split
 from LightMedSegLib.training.synthesis.images import synthetic_cases
 
 TRAINING = Path(__file__).resolve().parents[2] / "Resources" / "Training"
-MAPPING = TRAINING / "malc2012-to-brain-structures.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def held_out_cases(card: ModelCard, data: Path, part: str, count: int | None = N
     recipe = TRAINING / f"{card.name}.toml"
     configuration = read_configuration(recipe)
     if configuration.synthesis.active and part == "test":
-        yield from _miccai_scans(card, data, count)
+        yield from miccai_scans(card, data, count)
         return
     split = read_run_split(configuration, recipe.parent)
     assert split is not None
@@ -74,8 +73,14 @@ def _synthetic(configuration: TrainingConfiguration, cases: list[Case], values: 
         yield HeldOut(made.name, made.name.rpartition("-")[0], image, truth, values)
 
 
-def _miccai_scans(card: ModelCard, data: Path, count: int | None) -> Iterator[HeldOut]:
+def miccai_scans(card: ModelCard, data: Path, count: int | None) -> Iterator[HeldOut]:
+    """The scans of the folder data (images, labels) with the labels of the card, a brain model's.
+
+    Raises TrainingDataError for a model without structures of the mapping, or a folder without scans.
+    """
     mapping, values = read_mapping(MAPPING), {label.name: label.value for label in card.labels}
+    if set(mapping["labels"]) - set(values):
+        raise TrainingDataError(f"The model {card.identifier} lacks structures of the mapping {MAPPING.name}.")
     left_out = set(mapping["not_evaluated"])
     paths = sorted((data / "images").glob("*.nii.gz"))[:count]
     if not paths:
