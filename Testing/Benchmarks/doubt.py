@@ -170,9 +170,9 @@ def main() -> int:
             lines.append(line)
             structures += more
         print(lines[-1], flush=True)
-    _keep(chosen.out / ("measures.csv" if chosen.measures else "cases.csv"), name, lines)
-    if structures:
-        _keep(chosen.out / "structures.csv", name, structures)
+        _keep(chosen.out / ("measures.csv" if chosen.measures else "cases.csv"), name, lines)
+        if structures:
+            _keep(chosen.out / "structures.csv", name, structures)
     return 0
 
 
