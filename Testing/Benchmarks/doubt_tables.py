@@ -45,6 +45,7 @@ def slices_table(cases: Sequence[Row]) -> list[dict[str, str]]:
                 "proposed slices": _percent(means["proposed"]),
                 f"at least {SLICES_GOAL:.0%}": _verdict(means["proposed"] >= SLICES_GOAL),
                 "best possible": _percent(means["best"]),
+                "of the best possible": _percent(means["proposed"] / means["best"]),
                 "every tenth": _percent(means["tenth"]),
                 "random": _percent(means["random"]),
                 "first places": _percent(means["places"]),
@@ -69,6 +70,7 @@ def dice_table(cases: Sequence[Row], structures: Sequence[Row]) -> list[dict[str
                 "mean Dice": f"{_numbers(points, 'dice').mean():.3f}",
                 "mean error of one structure": f"{np.abs(apart).mean():.3f}",
                 f"at most {DICE_GOAL:g}": _verdict(np.abs(apart).mean() <= DICE_GOAL),
+                "median error": f"{np.median(np.abs(apart)):.3f}",
                 "mean error of one scan": f"{np.abs(scans).mean():.3f}",
                 "too high on average": f"{apart.mean():+.3f}",
             }
