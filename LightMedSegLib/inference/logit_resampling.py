@@ -191,11 +191,10 @@ def greatest(logits: torch.Tensor) -> torch.Tensor:
 
 def best_two(logits: torch.Tensor) -> Best:
     """The class of the greatest of logits (..., classes), and its margin over the second greatest."""
-    place = logits.argmax(dim=-1, keepdim=True)
-    first = logits.gather(-1, place)[..., 0]
+    first, place = logits.max(dim=-1)
     # Two maxima take a third of the time of topk, which sorts.
-    second = logits.scatter(-1, place, _LOWEST).amax(dim=-1)
-    return Best(place[..., 0].to(torch.uint8), (first - second).float())
+    second = logits.scatter(-1, place.unsqueeze(-1), _LOWEST).amax(dim=-1)
+    return Best(place.to(torch.uint8), (first - second).float())
 
 
 def doubt_of(margin: torch.Tensor) -> torch.Tensor:
