@@ -12,9 +12,8 @@ Row = Mapping[str, str]
 AREA_GOAL, SLICES_GOAL, DICE_GOAL, TIME_GOAL = 0.85, 0.6, 0.05, 1.15
 
 
-def voxels_table(cases: Sequence[Row], measures: Sequence[Row]) -> list[dict[str, str]]:
-    """For each model the area under the curve of its doubt, and of other measures where they were compared."""
-    names = list(dict.fromkeys(row["measure"] for row in measures))
+def voxels_table(cases: Sequence[Row]) -> list[dict[str, str]]:
+    """For each model the area under the curve of its doubt."""
     rows = []
     for model, own in _by_model(cases).items():
         areas = _numbers(own, "auroc")
@@ -26,10 +25,17 @@ def voxels_table(cases: Sequence[Row], measures: Sequence[Row]) -> list[dict[str
             f"at least {AREA_GOAL:g}": _verdict(areas.mean() >= AREA_GOAL),
             "wrong voxels expected / counted": f"{_ratio(own, 'expected_errors', 'errors'):.2f}",
         }
-        compared = _by_model(measures).get(model, [])
-        for name in names:
-            found = _numbers([one for one in compared if one["measure"] == name], "auroc")
-            row[f"{name} (first {len(found)})"] = f"{found.mean():.3f}" if len(found) else "-"
+        rows.append(row)
+    return rows
+
+
+def measures_table(measures: Sequence[Row]) -> list[dict[str, str]]:
+    """For each model the area under the curve of each measure of doubt, on the scans that were compared."""
+    rows = []
+    for model, own in _by_model(measures).items():
+        row = {"model": model, "first scans": str(len({one["case"] for one in own}))}
+        for name in dict.fromkeys(one["measure"] for one in own):
+            row[name] = f"{_numbers([one for one in own if one['measure'] == name], 'auroc').mean():.4f}"
         rows.append(row)
     return rows
 

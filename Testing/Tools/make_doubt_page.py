@@ -30,7 +30,8 @@ def page() -> str:
         read_rows(FOLDER / f"{name}.csv") for name in ("cases", "structures", "measures", "memory")
     )
     tables = {
-        "voxels": doubt_tables.voxels_table(cases, measures),
+        "voxels": doubt_tables.voxels_table(cases),
+        "measures": doubt_tables.measures_table(measures),
         "slices": doubt_tables.slices_table(cases),
         "dice": doubt_tables.dice_table(cases, structures),
         "cost": doubt_tables.cost_table(cases, memory),
