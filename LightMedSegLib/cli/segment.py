@@ -13,7 +13,7 @@ from LightMedSegLib.cli.parser import Commands, file_path, fraction, named, posi
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.segmenting.cohort_arguments import add_cohort_arguments, refuse_cohort_arguments
 from LightMedSegLib.cli.segmenting.folder import is_folder_run, run_folder
-from LightMedSegLib.cli.segmenting.report import report_text, segmentation_report
+from LightMedSegLib.cli.segmenting.report import no_expected_dice, report_text, segmentation_report
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.core.progress import StageTimer
@@ -25,8 +25,10 @@ from LightMedSegLib.io.results.result_rescue import kept_anyway
 from LightMedSegLib.io.sample_data import SAMPLES, sample_path
 from LightMedSegLib.io.segmentation_files import (
     SEGMENTATION_SUFFIXES,
+    check_doubt_path,
     check_output_path,
     check_segmentation_path,
+    write_doubt,
     write_segmentation,
 )
 from LightMedSegLib.io.volume_files import read_volume
@@ -75,6 +77,15 @@ def add_command(commands: Commands[Any]) -> None:
     parser.add_argument("--montage", type=file_path, metavar="FILE.png", help="also write a picture with overlays")
     parser.add_argument("--json", type=file_path, metavar="FILE", help="also write volumes and times to this file")
     parser.add_argument(
+        "--uncertainty",
+        type=file_path,
+        metavar="FILE",
+        help="also write the doubt of every voxel, 0 (sure) to 255 (two labels equally likely), and the expected Dice",
+    )
+    parser.add_argument(
+        "--expected-dice", action="store_true", help="also say which Dice is expected of every segment, in a folder too"
+    )
+    parser.add_argument(
         "--suffix",
         choices=SEGMENTATION_SUFFIXES,
         default=".nii.gz",
@@ -115,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with ProgressBar(sys.stderr) as progress:
         result = segment_with(images if len(images) > 1 else images[0], model, _options(arguments), progress)
-    result.notes.extend(chosen)
+    result.notes.extend([*chosen, *no_expected_dice(arguments, model.card)])
     timer.seconds.update(result.timings)
     if dicom and dicom.note:
         result.notes.append(dicom.note)
@@ -129,6 +140,9 @@ def run(arguments: argparse.Namespace) -> int:
                 write_segmentation(arguments.output, result.labelmap, labels, attributes)
     try:
         with timer.stage("write"):
+            if arguments.uncertainty:
+                assert result.doubt is not None
+                write_doubt(arguments.uncertainty, result.doubt)
             if arguments.montage:
                 write_montage(arguments.montage, images[0], result.labelmap, labels)
         report = segmentation_report(result, timer)
@@ -142,7 +156,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _options(arguments: argparse.Namespace) -> SegmentOptions:
     return SegmentOptions(
-        arguments.device, arguments.roi, arguments.overlap, arguments.mirror, arguments.threads, arguments.strict
+        arguments.device,
+        arguments.roi,
+        arguments.overlap,
+        arguments.mirror,
+        arguments.threads,
+        arguments.strict,
+        doubt=arguments.expected_dice or arguments.uncertainty is not None,
     )
 
 
@@ -159,15 +179,17 @@ def _input_path(text: str) -> Path:
 
 
 def _check_outputs(arguments: argparse.Namespace, inputs: list[Path]) -> None:
-    outputs = [path for path in (arguments.output, arguments.montage, arguments.json) if path]
+    outputs = [path for path in (arguments.output, arguments.uncertainty, arguments.montage, arguments.json) if path]
     names = {path.resolve() for path in outputs}
     if len(names) < len(outputs):
-        raise OutputError("The segmentation, the montage and the JSON file need three different names.")
+        raise OutputError("The segmentation, the doubt, the montage and the JSON file need different names.")
     check_inputs_stay(outputs, inputs)
     if arguments.output.suffix == DICOM_SUFFIX:
         check_output_path(arguments.output)
     else:
         check_segmentation_path(arguments.output)
+    if arguments.uncertainty:
+        check_doubt_path(arguments.uncertainty)
     if arguments.montage:
         check_montage_path(arguments.montage)
         check_output_path(arguments.montage)

@@ -35,6 +35,7 @@ from LightMedSegLib.model.card_items import (
     ZScore,
 )
 from LightMedSegLib.model.card_rules import broken_rule
+from LightMedSegLib.model.dice_calibration import DiceCalibration
 from LightMedSegLib.model.label_ranges import LabelRange
 from LightMedSegLib.model.locator import Locator
 from LightMedSegLib.storage.record_schema import record_schema
@@ -185,6 +186,10 @@ class ModelCard:
             maxItems=255,
         ),
     ] = field(default=(), metadata={"omit_empty": True})
+    expected_dice: (
+        Annotated[DiceCalibration, Limits(description="The Dice to expect of a structure, from its mean confidence.")]
+        | None
+    ) = field(default=None, metadata={"omit_empty": True})
 
     @property
     def num_classes(self) -> int:

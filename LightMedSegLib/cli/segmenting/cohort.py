@@ -10,9 +10,10 @@ from typing import Any
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.progress_bar import ProgressBar
 from LightMedSegLib.cli.segmenting.cohort_arguments import chosen_executor
+from LightMedSegLib.cli.segmenting.report import format_dice
 from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.cohorts.log_file import cohort_log
-from LightMedSegLib.cohorts.report import DOUBTFUL, FAILED, ScanReport, count_states
+from LightMedSegLib.cohorts.report import DOUBTFUL, FAILED, ScanReport, by_expected_dice, count_states
 from LightMedSegLib.cohorts.run import run_cohort
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.cohorts.time_left import CohortTimeLeft
@@ -25,6 +26,8 @@ from LightMedSegLib.io.scan_folders import FoundScans
 from LightMedSegLib.io.segmentation_files import check_output_path
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.storage.atomic_files import remove_stale
+
+_LOOKED_AT_FIRST = 10
 
 
 def segment_cohort(
@@ -73,12 +76,12 @@ def segment_cohort(
             bar(done, total, message)
             log.progress(done, total, message)
 
-        reports = run_cohort(tasks, executor, take, progress, cancel)
+        reports = by_expected_dice(run_cohort(tasks, executor, take, progress, cancel))
     if arguments.json:
         write_json(arguments.json, _as_json(model, found, reports))
     states = count_states(reports)
     rows = [[state, str(count)] for state, count in states.items()]
-    print(f"\n{format_table(['Scans', 'Count'], rows)}\n\nThe results are in {arguments.output}.")
+    print(f"\n{format_table(['Scans', 'Count'], rows)}\n\nThe results are in {arguments.output}.{_look_first(reports)}")
     warned = sum(bool(report.warnings) for report in reports)
     if warned:
         print(f"{warned} of them {'has' if warned == 1 else 'have'} warnings: see the lines above.")
@@ -101,9 +104,19 @@ def _line(report: ScanReport) -> str:
     return "\n".join([first, *(f"  Warning: {text}" for text in report.warnings)])
 
 
+def _look_first(reports: Sequence[ScanReport]) -> str:
+    """The scans of the lowest expected Dice as a table; nothing where no Dice is expected."""
+    rows = [[one_line(report.name), format_dice(report.expected_dice)] for report in reports if report.is_judged]
+    if not rows:
+        return ""
+    return f"\n\nLook first at:\n{format_table(['Scan', 'Expected Dice'], rows[:_LOOKED_AT_FIRST])}"
+
+
 def _as_json(model: Model, found: FoundScans, reports: Sequence[ScanReport]) -> dict[str, Any]:
     """What became of the scans and, where there are some, what was left out."""
     told: dict[str, Any] = {"model": model.card.identifier, "scans": [report.to_json() for report in reports]}
+    if model.card.expected_dice is not None and any(report.is_judged for report in reports):
+        told["expected_dice_error"] = model.card.expected_dice.mean_absolute_error
     if found.left_out:
         told["left_out"] = [{"name": one.name, "reason": one.reason} for one in found.left_out]
     return told

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from LightMedSegLib.cli.parser import file_path
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
+from LightMedSegLib.cli.segmenting.report import no_expected_dice
 from LightMedSegLib.cohorts.model_reference import ModelReference
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import InputImageError, OutputError
@@ -22,7 +23,7 @@ from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.model.package import Model
 
-_FOR_ONE_SCAN = ("roi", "series", "montage")
+_FOR_ONE_SCAN = ("roi", "series", "montage", "uncertainty")
 
 
 def is_folder_run(arguments: argparse.Namespace) -> bool:
@@ -44,7 +45,7 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
     make_output_folder(output)
     tasks = _tasks(arguments, found, dataset, ModelReference.of(model), options)
     about = [about_values] if (dataset / DATASET_FILE).is_file() else []
-    return segment_cohort(arguments, model, found, tasks, about)
+    return segment_cohort(arguments, model, found, tasks, [*about, *no_expected_dice(arguments, model.card)])
 
 
 def _tasks(
