@@ -55,9 +55,7 @@ def walk_to_new(image: torch.Tensor, include: torch.Tensor, exclude: torch.Tenso
     return Walk(_brightness(image, part & within, seeds), seeds, outside, within)
 
 
-def corrected(
-    image: torch.Tensor, present: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor
-) -> torch.Tensor:
+def corrected(image: torch.Tensor, present: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor) -> torch.Tensor:
     """Return the probability that a grid point belongs to a segment after the newest prompt, a stroke on it.
 
     All arguments and the result are (1, 1, z, y, x) on the window's grid; see walk_from_stroke.
@@ -74,9 +72,7 @@ def corrected(
     return result
 
 
-def walk_from_stroke(
-    image: torch.Tensor, present: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor
-) -> Walk:
+def walk_from_stroke(image: torch.Tensor, present: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor) -> Walk:
     """Return the walk from the newest prompt on a segment, and from what is already as that prompt wants it.
 
     present: bool, the segment before; the others as in walk_to_new. The walk ends at what the stroke must leave as it
@@ -166,9 +162,9 @@ def _squared_distance(marked: torch.Tensor, most: int) -> torch.Tensor:
     for axis in _AXES:
         nearest = distance.clone()
         for step in range(1, min(most, marked.shape[axis] - 1) + 1):
-            count = marked.shape[axis] - step
-            before, after = (distance.narrow(axis, start, count) + step**2 for start in (0, step))
-            for part, found in ((nearest.narrow(axis, step, count), before), (nearest.narrow(axis, 0, count), after)):
-                torch.minimum(part, found, out=part)
+            count, farther = marked.shape[axis] - step, distance + step**2
+            for to, start in ((step, 0), (0, step)):
+                part = nearest.narrow(axis, to, count)
+                torch.minimum(part, farther.narrow(axis, start, count), out=part)
         distance = nearest
     return distance.float()

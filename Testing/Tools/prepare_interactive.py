@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--headneck", type=Path, required=True)
     parser.add_argument("--labelmaps", type=Path, required=True)
     parser.add_argument("--scans", type=Path, nargs="*", default=[])
-    parser.add_argument("--cases", type=int, nargs=2, default=(100, 130), help="training cases of the first two folders")
+    parser.add_argument("--cases", type=int, nargs=2, default=(100, 130), help="of the first two folders, for training")
     options = parser.parse_args(arguments)
     parts: dict[str, list[PreparedCase]] = {"train": [], "validation": []}
     sources = ((options.hippocampus, "hippocampus-t1-mr", 1.0), (options.headneck, "headneck-oar-ct", 3.0))

@@ -115,7 +115,8 @@ class SimulatedUser:
             return point
         shape = (-1, 1, 1, 1)
         kind = uniform(generator, batch, 0, 1)
-        kind = torch.where(first[:, None] & chosen(generator, batch, self._points), 0.1 + 0.2 * kind, kind).reshape(shape)
+        plain = first[:, None] & chosen(generator, batch, self._points)
+        kind = torch.where(plain, 0.1 + 0.2 * kind, kind).reshape(shape)
         radius = uniform(generator, batch, 1.2, 4.0).reshape(shape)
         # The direction lies in a plane of two axes.
         normal_axis = torch.randint(3, (batch, 1), generator=generator, device=wanted.device)
