@@ -18,27 +18,36 @@ _TINY = 1e-20
 _AXES = (2, 3, 4)
 
 
-class State(NamedTuple):
-    """The solution so far, what is wrong with it, the next direction, each (B, 1, z, y, x), and its power (B, 1...)."""
-
-    found: torch.Tensor
-    residual: torch.Tensor
-    direction: torch.Tensor
-    power: torch.Tensor
-
-
 Links = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Weight of the link from each voxel to the next one along z, y and x; the last voxel of a line has none."""
 
 
-def step(state: State, links: Links) -> State:
-    """Return the state after one step of conjugate gradients for a system whose diagonal is 1."""
-    ahead = state.direction - _neighbours(state.direction, links)
-    length = state.power / _dot(state.direction, ahead).clamp(min=_TINY)
-    residual = state.residual - length * ahead
-    power = _dot(residual, residual)
-    direction = residual + power / state.power.clamp(min=_TINY) * state.direction
-    return State(state.found + length * state.direction, residual, direction, power)
+def ahead_of(direction: torch.Tensor, links: Links) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the system, whose diagonal is 1, times direction (B, 1, z, y, x), and each sample's product of both."""
+    ahead = _neighbours(direction, links).neg_().add_(direction)
+    return ahead, _dot(direction, ahead)
+
+
+def moved(
+    found: torch.Tensor, residual: torch.Tensor, direction: torch.Tensor, ahead: torch.Tensor, length: torch.Tensor
+) -> torch.Tensor:
+    """Go a length along direction, in place, and return the power: each sample's sum of squares of the residual.
+
+    found: the solution so far; residual: what is wrong with it; both as direction. length: (B, 1, 1, 1, 1).
+    """
+    found.addcmul_(direction, length)
+    residual.addcmul_(ahead, length, value=-1.0)
+    return _dot(residual, residual)
+
+
+class Steps(NamedTuple):
+    """The two halves of a step of conjugate gradients, plain or compiled; in one piece they do not compile."""
+
+    ahead_of: Callable[[torch.Tensor, Links], tuple[torch.Tensor, torch.Tensor]] = ahead_of
+    moved: Callable[..., torch.Tensor] = moved
+
+
+PLAIN = Steps()
 
 
 def random_walk(
@@ -46,12 +55,12 @@ def random_walk(
     inside: torch.Tensor,
     outside: torch.Tensor,
     within: torch.Tensor,
-    step: Callable[[State, Links], State] = step,
+    steps: Steps = PLAIN,
 ) -> torch.Tensor:
     """Return the probability that a walk from a voxel reaches a voxel of inside before one of outside.
 
     brightness: float32, 0 to 1; inside, outside, within: bool; all are (B, 1, z, y, x), and so is the result. A walk
-    stays in within; beyond it the probability is 0. Voxels of both kinds count as inside. step: as step here, or a
+    stays in within; beyond it the probability is 0. Voxels of both kinds count as inside. steps: PLAIN, or a
     compiled form of it.
 
     Solves Grady's linear system (IEEE PAMI 28, 2006) by conjugate gradients with the diagonal as preconditioner. The
@@ -65,10 +74,12 @@ def random_walk(
     unit = torch.where(free, degree.clamp(min=_TINY).rsqrt(), 0.0)
     links = (weights[0] * unit * _next(unit, 2), weights[1] * unit * _next(unit, 3), weights[2] * unit * _next(unit, 4))
     residual = unit * _neighbours(known, weights)
-    state = State(torch.zeros_like(residual), residual, residual, _dot(residual, residual))
+    found, direction, power = torch.zeros_like(residual), residual.clone(), _dot(residual, residual)
     for _ in range(STEPS):
-        state = step(state, links)
-    return torch.where(free, unit * state.found, known).clamp(0, 1)
+        ahead, product = steps.ahead_of(direction, links)
+        before, power = power, steps.moved(found, residual, direction, ahead, power / product.clamp(min=_TINY))
+        direction.mul_(power / before.clamp(min=_TINY)).add_(residual)
+    return torch.where(free, unit * found, known).clamp(0, 1)
 
 
 def _weights(brightness: torch.Tensor, valid: torch.Tensor) -> Links:

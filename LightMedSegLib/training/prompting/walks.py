@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.errors import first_line
 from LightMedSegLib.interaction.edges import Walk, walk_from_stroke, walk_to_new
 from LightMedSegLib.interaction.prompt_values import NEWEST
-from LightMedSegLib.interaction.random_walk import random_walk, step
+from LightMedSegLib.interaction.random_walk import PLAIN, Steps, random_walk
 from LightMedSegLib.network.cuda.compilation import ROUNDED_LIKE_PLAIN
 from LightMedSegLib.training.acceleration.step import compile_in_private
 
@@ -21,10 +21,10 @@ class BatchWalks:
     """The random walks of batches. compiled: compile their steps where the device has Triton."""
 
     def __init__(self, device: torch.device, compiled: bool = False) -> None:
-        self._step = step
+        self._steps = PLAIN
         if compiled and device.type == "cuda" and importlib.util.find_spec("triton") is not None:
             compile_in_private()
-            self._step = torch.compile(step, options=ROUNDED_LIKE_PLAIN, dynamic=False)
+            self._steps = Steps(*(torch.compile(part, options=ROUNDED_LIKE_PLAIN, dynamic=False) for part in PLAIN))
 
     def __call__(
         self,
@@ -55,12 +55,12 @@ class BatchWalks:
 
     def _walked(self, walk: Walk) -> torch.Tensor:
         try:
-            return random_walk(*walk, step=self._step)
+            return random_walk(*walk, steps=self._steps)
         except Exception as error:  # compilers fail in many ways; the plain steps do the same
-            if self._step is step:
+            if self._steps is PLAIN:
                 raise
             warnings.warn(f"The steps of the random walk cannot be compiled: {first_line(error)}", stacklevel=2)
-            self._step = step
+            self._steps = PLAIN
             return random_walk(*walk)
 
 
