@@ -21,7 +21,6 @@ from LightMedSegLib.core.geometry import (
     with_neighbours,
 )
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.interaction.edges_of_window import edges_of_window
 from LightMedSegLib.interaction.prompt_channels import marked, prompt_channels
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
@@ -145,7 +144,10 @@ class _Completion:
         include, exclude = prompt_channels(scene.strokes, window)
         walk = np.zeros_like(image)
         if self._completer.sees_edges:
-            walk = edges_of_window(image, present, include, exclude, window.inside, scene.new_object)
+            # The session begins before PyTorch is loaded.
+            from LightMedSegLib.interaction.edges import by_edges
+
+            walk = by_edges(image, present, include, exclude, window.inside, scene.new_object)
         shown = present.astype(np.float32)
         probability = self._completer.probability(image, shown, include, exclude, walk, self._cancel)
         if self._completer.sees_edges:

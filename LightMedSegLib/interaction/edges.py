@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
+from LightMedSegLib.core.geometry import Region
+from LightMedSegLib.interaction.encoding import normalize_window
 from LightMedSegLib.interaction.prompt_values import NEWEST
 from LightMedSegLib.interaction.random_walk import random_walk
 
@@ -20,6 +24,34 @@ LEAST_REACH, MOST_REACH = 2, 16
 
 _CLIPPED = (0.005, 0.995)
 _AXES = (2, 3, 4)
+
+
+def by_edges(
+    image: NDArray[np.float32],
+    present: NDArray[np.bool_],
+    include: NDArray[np.float32],
+    exclude: NDArray[np.float32],
+    inside: Region,
+    is_new: bool,
+) -> NDArray[np.float32]:
+    """Return the probability (z, y, x) that a grid point belongs to the object by its prompts and edges.
+
+    image, present, include, exclude: (z, y, x) on the window's grid, prompts as in their channels. inside: the part of
+    it that lies in the volume. is_new: False for a segment under correction.
+    """
+
+    def batch(array: NDArray[np.generic]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array))[None, None]
+
+    with torch.inference_mode():
+        prompts, normal = (batch(include), batch(exclude)), normalize_window(batch(image))
+        if is_new:
+            within = np.zeros(image.shape, dtype=bool)
+            within[inside] = True
+            found = new_object(normal, *prompts, batch(within))
+        else:
+            found = corrected(normal, batch(present), *prompts)
+        return found[0, 0].numpy()
 
 
 class Walk(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,8 @@ class BatchWalks:
         self._steps = PLAIN
         if compiled and device.type == "cuda" and importlib.util.find_spec("triton") is not None:
             compile_in_private()
-            self._steps = Steps(*(torch.compile(part, options=ROUNDED_LIKE_PLAIN, dynamic=False) for part in PLAIN))
+            settings: dict[str, Any] = {"options": ROUNDED_LIKE_PLAIN, "dynamic": False}
+            self._steps = Steps(torch.compile(PLAIN.ahead_of, **settings), torch.compile(PLAIN.moved, **settings))
 
     def __call__(
         self,

@@ -8,7 +8,6 @@ import torch
 
 from LightMedSegLib.core.geometry import Region
 from LightMedSegLib.interaction import edges
-from LightMedSegLib.interaction.edges_of_window import edges_of_window
 from LightMedSegLib.interaction.random_walk import random_walk as batched_walk
 
 SHAPE = (40, 40, 40)
@@ -30,7 +29,7 @@ def bright_block() -> np.ndarray:
 
 
 def new_object(image: np.ndarray, include: np.ndarray, exclude: np.ndarray, inside: Region) -> np.ndarray:
-    return edges_of_window(image, NONE, include.astype(np.float32), exclude.astype(np.float32), inside, True)
+    return edges.by_edges(image, NONE, include.astype(np.float32), exclude.astype(np.float32), inside, True)
 
 
 def corrected(
@@ -38,7 +37,7 @@ def corrected(
 ) -> np.ndarray:
     mine, other = stroke.astype(np.float32), np.where(stroke, 0, 0.8 * opposite).astype(np.float32)
     prompts = (mine, other) if include else (other, mine)
-    return edges_of_window(image, present, *prompts, WHOLE, False)
+    return edges.by_edges(image, present, *prompts, WHOLE, False)
 
 
 def random_walk(brightness: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
