@@ -45,7 +45,7 @@ from LightMedSegLib.storage.strict_json import parse_json, plain_values
 SCHEMA_VERSION = 1
 
 PROMPT_CHANNELS = 4
-"""What a promptable network reads beside the image: mask, include and exclude prompts, affinity to them."""
+"""What a promptable network reads beside the image: mask, include and exclude prompts, and what edges say of them."""
 
 Triple = tuple[float, float, float]
 
@@ -169,6 +169,13 @@ class ModelCard:
         Literal["segmentation", "promptable"],
         Limits(description="A promptable model completes what a person marks, and reads the marks beside the image."),
     ] = field(default="segmentation", metadata={"omit_default": True})
+    edge_channel: Annotated[
+        Literal["affinity", "random_walk"],
+        Limits(
+            description="What a promptable network reads of the edges around the marks: the geodesic affinity to them, "
+            "or the probability of a random walk from them."
+        ),
+    ] = field(default="affinity", metadata={"omit_default": True})
     reference: ReferenceInfo | None = field(default=None, metadata={"omit_empty": True})
     removed_with_skull: Annotated[
         tuple[LabelValue, ...],
