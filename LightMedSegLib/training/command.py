@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", type=Path, help="split file; else the configuration's data.split")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="save and stop after so many seconds")
+    parser.add_argument(
+        "--time-limit", type=float, metavar="SECONDS", help="save and stop after so many seconds, compiling included"
+    )
     parser.add_argument("--steps", type=int, help="replaces optimizer.steps of the configuration")
     parser.add_argument("--teacher", type=Path, action="append", default=[], help="folder of a run to learn from")
     parser.add_argument(
