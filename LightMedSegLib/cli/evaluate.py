@@ -7,6 +7,8 @@ from typing import Any
 
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float
+from LightMedSegLib.cli.printing.messages import Messages, add_quiet
+from LightMedSegLib.cli.printing.text_output import files, text_output
 from LightMedSegLib.cli.tables import format_number, format_table
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.evaluation.comparison import compare
@@ -27,15 +29,19 @@ def add_command(commands: Commands[Any]) -> None:
     parser.add_argument("reference", type=file_path, help="segmentation taken as the truth, on the same grid")
     parser.add_argument("--model", help="take the labels and their names from this model")
     parser.add_argument("--tolerance", type=positive_float, default=1.0, metavar="MM", help="of NSD (default 1)")
-    parser.add_argument("--json", type=file_path, metavar="FILE", help="also write the figures to this file")
+    parser.add_argument(
+        "--json", type=text_output, metavar="FILE", help="also write the figures to this file (- standard output)"
+    )
+    add_quiet(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the table, write the JSON file."""
-    if arguments.json:
-        check_output_path(arguments.json)
-        check_inputs_stay([arguments.json], [arguments.prediction, arguments.reference])
+    messages = Messages(arguments)
+    for path in files([arguments.json]):
+        check_output_path(path)
+        check_inputs_stay([path], [arguments.prediction, arguments.reference])
     with without_native_messages():
         found = compare(arguments.prediction, arguments.reference, arguments.model, tolerance_mm=arguments.tolerance)
     headers = [
@@ -47,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     # The file first: the reader of what is printed may go away.
     if arguments.json:
         write_json(arguments.json, {**_report(found.labels, arguments.tolerance), "notes": notes})
-    print("\n".join([_table(found.labels, arguments.tolerance), *([""] if notes else []), *notes]))
+    messages.tell("\n".join([_table(found.labels, arguments.tolerance), *([""] if notes else []), *notes]))
     return 0
 
 

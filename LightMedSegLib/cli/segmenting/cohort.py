@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from LightMedSegLib.cli.json_report import write_json
-from LightMedSegLib.cli.progress_bar import ProgressBar
+from LightMedSegLib.cli.printing.messages import Messages
+from LightMedSegLib.cli.printing.text_output import files
+from LightMedSegLib.cli.printing.volume_tables import write_cohort_volumes
 from LightMedSegLib.cli.segmenting.cohort_arguments import chosen_executor
 from LightMedSegLib.cli.tables import format_table
+from LightMedSegLib.cohorts.existing_results import existing_segments
 from LightMedSegLib.cohorts.log_file import cohort_log
-from LightMedSegLib.cohorts.report import DOUBTFUL, FAILED, ScanReport, count_states
+from LightMedSegLib.cohorts.report import DOUBTFUL, FAILED, SEGMENTED, SKIPPED, ScanReport, count_states
 from LightMedSegLib.cohorts.run import run_cohort
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.cohorts.time_left import CohortTimeLeft
@@ -37,26 +40,27 @@ def segment_cohort(
 ) -> int:
     """Segment the scans, print a line for each and a summary, and return 0.
 
-    arguments: output, json and those of cohort_arguments. tasks: one for each of the scans that were found. about:
-    lines to print before the first scan. on_report gets the report of each scan, after its line is printed.
+    arguments: output, json, csv, quiet and those of cohort_arguments. tasks: one for each of the scans that were found.
+    about: lines to print before the first scan. on_report gets the report of each scan, after its line is printed.
 
     Raises InputImageError if any failed, DoubtfulResultError if any got a warning in a strict run.
     """
-    outputs = [path for path in (arguments.json, arguments.log_file) if path is not None]
+    messages = Messages(arguments)
+    outputs = files([arguments.json, arguments.csv, arguments.log_file])
     for path in outputs:
         check_output_path(path)
     check_inputs_stay(outputs, [path for scan in found.scans for path in scan.images])
-    for folder in {arguments.output, *(task.path.parent for task in tasks)}:
+    for folder in {arguments.output, *(folder for task in tasks for folder in task.folders)}:
         remove_stale(folder)
     executor, tasks, changes = chosen_executor(arguments, tasks, model.card)
     header = f"{len(tasks)} scans with {model.card.identifier} {executor.where}."
-    print("\n".join([header, *changes, *about]))
+    messages.tell("\n".join([header, *changes, *about]))
     for one in found.left_out:
-        print(one_line(f"{one.name}: left out: {one.reason}"))
+        messages.tell(one_line(f"{one.name}: left out: {one.reason}"))
     cancel = CancelToken()
     with (
         cohort_log(arguments.log_file, len(tasks)) as log,
-        ProgressBar(sys.stderr, CohortTimeLeft()) as bar,
+        messages.progress_bar(CohortTimeLeft()) as bar,
         # The scans in work end within a second, instead of being torn down.
         interruption.calling(cancel.cancel),
     ):
@@ -64,7 +68,8 @@ def segment_cohort(
             log.line(line)
 
         def take(report: ScanReport) -> None:
-            print(_line(report), flush=True)
+            tell = messages.tell if report.state in (SEGMENTED, SKIPPED) and not report.warnings else messages.warn
+            tell(_line(report))
             log.report(report)
             if on_report is not None:
                 on_report(report)
@@ -76,12 +81,14 @@ def segment_cohort(
         reports = run_cohort(tasks, executor, take, progress, cancel)
     if arguments.json:
         write_json(arguments.json, _as_json(model, found, reports))
+    if arguments.csv:
+        _write_volumes(arguments.csv, model, tasks, reports, messages)
     states = count_states(reports)
     rows = [[state, str(count)] for state, count in states.items()]
-    print(f"\n{format_table(['Scans', 'Count'], rows)}\n\nThe results are in {arguments.output}.")
+    messages.tell(f"\n{format_table(['Scans', 'Count'], rows)}\n\nThe results are in {arguments.output}.")
     warned = sum(bool(report.warnings) for report in reports)
     if warned:
-        print(f"{warned} of them {'has' if warned == 1 else 'have'} warnings: see the lines above.")
+        messages.tell(f"{warned} of them {'has' if warned == 1 else 'have'} warnings: see the lines above.")
     if cancel.cancelled:
         raise CancelledError("Interrupted: finished results stay, and the same command goes on with the rest.")
     if FAILED in states:
@@ -99,6 +106,23 @@ def _line(report: ScanReport) -> str:
     reason = f": {report.reason}" if report.reason else ""
     first = one_line(f"{report.name}: {report.state}{reason}")
     return "\n".join([first, *(f"  Warning: {text}" for text in report.warnings)])
+
+
+def _write_volumes(
+    output: Path | str, model: Model, tasks: Sequence[ScanTask], reports: Sequence[ScanReport], messages: Messages
+) -> None:
+    """Write the volumes of all results: those of this run, and of what has a result of an earlier one."""
+    volumes = {}
+    for task, report in zip(tasks, reports, strict=True):
+        if report.state == SEGMENTED:
+            volumes[task.scan.name] = report.segments
+        elif report.state == SKIPPED:
+            try:
+                volumes[task.scan.name] = existing_segments(task, model.card)
+            except InputImageError as error:
+                reason = str(error).replace(str(task.path), task.path.name)
+                messages.warn(one_line(f"{task.name}: not in the table of volumes: {reason}"))
+    write_cohort_volumes(output, volumes)
 
 
 def _as_json(model: Model, found: FoundScans, reports: Sequence[ScanReport]) -> dict[str, Any]:

@@ -40,6 +40,21 @@ def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_labels(parser: argparse.ArgumentParser) -> None:
+    """Add --labels, of which the arguments are a tuple of names and values."""
+    parser.add_argument(
+        "--labels",
+        type=_words,
+        default=(),
+        metavar="NAME,...",
+        help="write only these labels, by name or value (default: all; models show lists them)",
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(named(word).strip() for word in text.split(","))
+
+
 def refuse_cohort_arguments(arguments: argparse.Namespace) -> None:
     """Raise InputImageError for an argument of many scans where there is one."""
     for name, option in _ARGUMENTS.items():

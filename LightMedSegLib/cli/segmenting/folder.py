@@ -10,6 +10,7 @@ from pathlib import Path
 from LightMedSegLib.cli.parser import file_path
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
 from LightMedSegLib.cohorts.model_reference import ModelReference
+from LightMedSegLib.cohorts.regions import with_one_grid, with_regions
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.labels import Label
@@ -22,7 +23,7 @@ from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.model.package import Model
 
-_FOR_ONE_SCAN = ("roi", "series", "montage")
+_FOR_ONE_SCAN = ("series",)
 
 
 def is_folder_run(arguments: argparse.Namespace) -> bool:
@@ -41,8 +42,9 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
     found = find_scans(folder, model.card.in_channels, model.card.modality, arguments.derived)
     dataset = folder.parent if folder.name == IMAGES_FOLDER else folder
     about_values = _about_values(dataset, model.card)
-    make_output_folder(output)
-    tasks = _tasks(arguments, found, dataset, ModelReference.of(model), options)
+    for place in filter(None, (output, arguments.montage)):
+        make_output_folder(place)
+    tasks = _with_regions(arguments, _tasks(arguments, found, dataset, ModelReference.of(model), options))
     about = [about_values] if (dataset / DATASET_FILE).is_file() else []
     return segment_cohort(arguments, model, found, tasks, about)
 
@@ -61,9 +63,17 @@ def _tasks(
             arguments.suffix,
             dataset,
             arguments.overwrite,
+            labels=arguments.labels,
+            pictures=arguments.montage and arguments.montage.absolute(),
         )
         for scan in found.scans
     ]
+
+
+def _with_regions(arguments: argparse.Namespace, tasks: list[ScanTask]) -> list[ScanTask]:
+    if arguments.roi is None:
+        return tasks
+    return with_regions(tasks, arguments.roi) if isinstance(arguments.roi, Path) else with_one_grid(tasks)
 
 
 def _check(arguments: argparse.Namespace, folder: Path, output: Path) -> None:
@@ -72,6 +82,8 @@ def _check(arguments: argparse.Namespace, folder: Path, output: Path) -> None:
             raise InputImageError(f"--{name} is for one scan; leave it out to segment the folder {folder}.")
     if output.resolve() in (folder.resolve(), (folder / IMAGES_FOLDER).resolve()):
         raise OutputError(f"{output} holds the scans; choose another folder for the results.")
+    if arguments.montage and arguments.montage.suffix.lower() == ".png":
+        raise OutputError(f"{arguments.montage} is a file; --montage needs a folder for the pictures of many scans.")
 
 
 def _about_values(dataset: Path, card: ModelCard) -> str:
