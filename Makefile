@@ -15,7 +15,8 @@ TORCH ?= torch==2.13.0
 PROCESSES ?= 2
 
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
-PIP := $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+# Bytecode is written at the first import, for the small part of the packages that is imported at all.
+PIP := $(BIN)/python -m pip install --quiet --no-compile $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 SAMPLE := Resources/SampleData/mni152-t1-left-hippocampus.nii.gz
 MODEL := hippocampus-t1-mr
 # All tests of a file stay in one process, because they share what is trained and segmented once; the order of the files

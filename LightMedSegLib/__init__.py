@@ -1,9 +1,9 @@
 """LightMedSeg: light-weight 3D medical image segmentation on the CPU or on CUDA.
 
-What a program needs is here: :func:`segment` and its result :class:`Segmentation`, :func:`evaluate`, :func:`models`,
-:func:`load_model`, :func:`read_volume` and :func:`finetune`. Whatever a user can do something about is raised as a
-:class:`LightMedSegError` of one sentence. Importing this package imports neither torch nor SimpleITK nor numpy: each
-name brings what it needs when it is first used.
+What a program needs is here: :func:`segment` and its result :class:`Segmentation`, :func:`evaluate`,
+:func:`evaluate_folder`, :func:`models`, :func:`load_model`, :func:`read_volume` and :func:`finetune`. Whatever a user
+can do something about is raised as a :class:`LightMedSegError` of one sentence. Importing this package imports neither
+torch nor SimpleITK nor numpy: each name brings what it needs when it is first used.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from LightMedSegLib.core.errors import LightMedSegError
     from LightMedSegLib.evaluation.comparison import evaluate
+    from LightMedSegLib.evaluation.folders import evaluate_folder
     from LightMedSegLib.finetuning.job.from_files import finetune
     from LightMedSegLib.inference.segmentation import Segmentation, segment
     from LightMedSegLib.io.volume_files import read_volume
@@ -26,6 +27,7 @@ __all__ = [
     "Segmentation",
     "__version__",
     "evaluate",
+    "evaluate_folder",
     "finetune",
     "load_model",
     "models",
@@ -37,6 +39,7 @@ _PLACES = {
     "LightMedSegError": ("core.errors", "LightMedSegError"),
     "Segmentation": ("inference.segmentation", "Segmentation"),
     "evaluate": ("evaluation.comparison", "evaluate"),
+    "evaluate_folder": ("evaluation.folders", "evaluate_folder"),
     "finetune": ("finetuning.job.from_files", "finetune"),
     "load_model": ("model.store", "resolve_model"),
     "models": ("model.store", "installed_models"),

@@ -1,19 +1,23 @@
-"""``lightmedseg evaluate``: agreement of a segmentation with a reference."""
+"""``lightmedseg evaluate``: agreement of a segmentation with a reference, or of a folder with a folder."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
+from LightMedSegLib.cli.evaluating.folder import run_folder
 from LightMedSegLib.cli.json_report import write_json
-from LightMedSegLib.cli.parser import Commands, file_path, positive_float
+from LightMedSegLib.cli.parser import Commands, file_path, named, positive_float
 from LightMedSegLib.cli.printing.messages import Messages, add_quiet
-from LightMedSegLib.cli.printing.text_output import files, text_output
+from LightMedSegLib.cli.printing.text_output import files, text_output, write_text
 from LightMedSegLib.cli.tables import format_number, format_table
+from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.evaluation.comparison import compare
+from LightMedSegLib.evaluation.folders import Choice, header_notes
 from LightMedSegLib.evaluation.metrics import LabelMetrics, mean_without_nan
-from LightMedSegLib.io.headers.header_geometry import header_geometry
+from LightMedSegLib.evaluation.scores import CaseScore, scores_as_csv
+from LightMedSegLib.io.datasets import case_name
 from LightMedSegLib.io.results.output_checks import check_inputs_stay
 from LightMedSegLib.io.segmentation_files import check_output_path
 
@@ -22,13 +26,29 @@ def add_command(commands: Commands[Any]) -> None:
     """Add the command's arguments."""
     parser = commands.add_parser(
         "evaluate",
-        help="compare a segmentation with a reference",
-        description="Print Dice, HD95, NSD and the volume difference of every label of two segmentations.",
+        help="compare segmentations with references",
+        description="Print Dice, HD95, NSD and the volume difference of every label of two segmentations. Of two "
+        "folders, every case that is in both is compared, whatever the endings of its files, and the means over the "
+        "cases are printed with their 95 % intervals.",
     )
-    parser.add_argument("prediction", type=file_path, help="segmentation to judge: labelmap or .seg.nrrd")
-    parser.add_argument("reference", type=file_path, help="segmentation taken as the truth, on the same grid")
+    parser.add_argument("prediction", type=file_path, help="segmentation to judge: labelmap, .seg.nrrd, or a folder")
+    parser.add_argument(
+        "reference", type=file_path, help="segmentation taken as the truth, on the same grid, or a folder of them"
+    )
     parser.add_argument("--model", help="take the labels and their names from this model")
     parser.add_argument("--tolerance", type=positive_float, default=1.0, metavar="MM", help="of NSD (default 1)")
+    parser.add_argument(
+        "--labels", type=named, nargs="+", default=[], metavar="LABEL", help="names or values to compare"
+    )
+    parser.add_argument(
+        "--marked-only", action="store_true", help="leave out labels that the reference of a case does not have"
+    )
+    parser.add_argument(
+        "--against", type=file_path, metavar="FOLDER", help="compare with the predictions of another method, in pairs"
+    )
+    parser.add_argument(
+        "--csv", type=text_output, metavar="FILE", help="also write a table of all cases and labels (- standard output)"
+    )
     parser.add_argument(
         "--json", type=text_output, metavar="FILE", help="also write the figures to this file (- standard output)"
     )
@@ -37,23 +57,32 @@ def add_command(commands: Commands[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, print the table, write the JSON file."""
+    """Evaluate, print the table, write the files."""
+    inputs = [arguments.prediction, arguments.reference, *filter(None, [arguments.against])]
     messages = Messages(arguments)
-    for path in files([arguments.json]):
+    outputs = files([arguments.json, arguments.csv])
+    for path in outputs:
         check_output_path(path)
-        check_inputs_stay([path], [arguments.prediction, arguments.reference])
+    folders = [path for path in inputs if path.is_dir()]
+    segmentations = [path for folder in folders for path in folder.rglob("*") if case_name(path)] if outputs else []
+    check_inputs_stay(outputs, [*segmentations, *(path for path in inputs if path not in folders)])
+    if len(folders) == len(inputs):
+        return run_folder(arguments, messages)
+    if folders or arguments.against:
+        raise InputImageError("Give two segmentations, or two folders; --against takes a folder too.")
     with without_native_messages():
         found = compare(arguments.prediction, arguments.reference, arguments.model, tolerance_mm=arguments.tolerance)
-    headers = [
-        f"{which}: {note}"
-        for which, path in (("Prediction", arguments.prediction), ("Reference", arguments.reference))
-        for note in header_geometry(path).notes
-    ]
-    notes = [*found.notes, *headers]
-    # The file first: the reader of what is printed may go away.
+    choice = Choice(arguments.labels, arguments.marked_only)
+    choice.check_known(found.labels)
+    labels = list(choice.of(found.labels))
+    notes = [*found.notes, *header_notes(arguments.prediction, arguments.reference)]
+    # The files first: the reader of what is printed may go away.
     if arguments.json:
-        write_json(arguments.json, {**_report(found.labels, arguments.tolerance), "notes": notes})
-    messages.tell("\n".join([_table(found.labels, arguments.tolerance), *([""] if notes else []), *notes]))
+        write_json(arguments.json, {**_report(labels, arguments.tolerance), "notes": notes})
+    if arguments.csv:
+        name = case_name(arguments.prediction)
+        write_text(arguments.csv, scores_as_csv([CaseScore(name, item) for item in labels], arguments.tolerance))
+    messages.tell("\n".join([_table(labels, arguments.tolerance), *([""] if notes else []), *notes]))
     return 0
 
 

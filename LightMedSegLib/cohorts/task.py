@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +27,7 @@ from LightMedSegLib.io.scan_folders import Scan
 from LightMedSegLib.io.segmentation_files import check_segmentation_path, write_segmentation
 from LightMedSegLib.io.volume_files import read_volume
 from LightMedSegLib.storage.atomic_files import make_folder
+from LightMedSegLib.storage.file_names import without_folders
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -113,7 +113,7 @@ def segment_scan(
     except DoubtfulResultError as error:
         return ScanReport(task.name, DOUBTFUL, str(error))
     except LightMedSegError as error:
-        return ScanReport(task.name, FAILED, _without_folders(str(error), (*task.scan.images, task.path)))
+        return ScanReport(task.name, FAILED, _named_only(str(error), task))
     except OSError as error:
         return ScanReport(task.name, FAILED, f"{error.strerror or error}.")
     except Exception as error:
@@ -167,7 +167,6 @@ def _engine(model: ModelReference, device: str, cpu_path: str, chosen_on: str) -
     return Engine(model.load(), device, cpu_path)
 
 
-def _without_folders(reason: str, paths: Sequence[Path]) -> str:
-    for path in paths:
-        reason = reason.replace(str(path), path.name)
-    return reason.replace(f"{paths[-1].parent}{os.sep}", "")
+def _named_only(reason: str, task: ScanTask) -> str:
+    """Return the reason without folders, as of temporary files beside the result."""
+    return without_folders(reason, (*task.scan.images, task.path)).replace(f"{task.path.parent}{os.sep}", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
@@ -81,11 +81,15 @@ def compare(
     model: str | Path | Model | None = None,
     *,
     tolerance_mm: float = 1.0,
+    dataset_names: tuple[Mapping[int, str], Mapping[int, str]] = ({}, {}),
 ) -> Comparison:
-    """Return the metrics of evaluate, with notes."""
+    """Return the metrics of evaluate, with notes.
+
+    dataset_names: the names of the values in both files, for those without names of their own.
+    """
     labels = resolve_model(model).card.labels if model is not None else None
-    first = _read(segmentation, "segmentation", labels)
-    second = _read(reference, "reference", labels)
+    first = _read(segmentation, "segmentation", labels, dataset_names[0])
+    second = _read(reference, "reference", labels, dataset_names[1])
     if labels is None:
         first = with_names_of(second, first)
     names = dict(sorted({**second.names, **first.names}.items()))
@@ -105,11 +109,12 @@ def _nothing_in_common(first: Labelmap, second: Labelmap) -> list[str]:
     return ["The two segmentations have no label value in common; check that both are of the same structures."]
 
 
-def _read(source: AnySegmentation, name: str, labels: Sequence[Label] | None) -> Labelmap:
-    """Return the labelmap with the values of labels, if these are given."""
-    meaning = Meaning(labels) if labels is not None else None
+def _read(source: AnySegmentation, name: str, labels: Sequence[Label] | None, named: Mapping[int, str]) -> Labelmap:
+    """Return the labelmap with the values of labels, if these are given; named: of values without names."""
+    meaning = Meaning(labels, named, "the dataset's description") if labels is not None else None
     if isinstance(source, (str, os.PathLike)):
-        return read_labelmap(Path(source).expanduser(), meaning=meaning)
+        found = read_labelmap(Path(source).expanduser(), meaning=meaning)
+        return found if found.names else replace(found, names=dict(named))
     if isinstance(source, sitk.Image):
         return labelmap_of(source, f"The {name}", meaning=meaning)
     if isinstance(source, Labelled):

@@ -17,10 +17,10 @@ def find_cases(folder: Path, layout: str, channels: int) -> list[Case]:
     """Return the labelled cases below folder (or in the CSV file), sorted by name.
 
     layout "decathlon": imagesTr/ and labelsTr/ (with nnU-Net's ``_0000`` channel endings, or the Decathlon's single
-    file a case), or images/ and labels/ with equal file names. layout "csv", and any file: a CSV file
-    with the columns case, image (or image_0, image_1, ...), labelmap and optionally labelled, a list of label values;
-    paths are relative to the CSV file. layout "labelmaps": the volumes of the folder, or of its folder labels/, each a
-    case without an image.
+    file a case), or images/ and labels/ with equal file names. layout "csv", and any file: a CSV file with the columns
+    case, image (or image_0, image_1, ...), labelmap and optionally labelled, a list of label values, and patient; paths
+    are relative to the CSV file. layout "labelmaps": the volumes of the folder, or of its folder labels/, each a case
+    without an image.
 
     Raises TrainingDataError when a file is missing, two files are one case, or the folder holds no case.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from LightMedSegLib.core.console import printable
@@ -41,3 +42,10 @@ def find_file(folder: Path, written: str) -> Path:
     spellings = [written, written.replace("\\", "/")]
     spellings += [unicodedata.normalize(form, text) for text in spellings for form in ("NFC", "NFD")]
     return next((folder / text for text in spellings if (folder / text).is_file()), folder / written)
+
+
+def without_folders(text: str, paths: Iterable[Path]) -> str:
+    """Return the text with the name of each path in its place, for reports that are shared: folders name people."""
+    for path in paths:
+        text = text.replace(str(path), path.name)
+    return text

@@ -12,9 +12,22 @@ if TYPE_CHECKING:
     from LightMedSegLib.learning.configuration import TrainingConfiguration
 
 
+DEFAULT_MINUTES = 60.0
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
-    parser.add_argument("--config", type=Path, required=True, help="training configuration, TOML or JSON")
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--config", type=Path, help="training configuration, TOML or JSON")
+    start.add_argument(
+        "--init",
+        type=Path,
+        metavar="DATASET",
+        help="write a configuration that is planned from these cases, for --minutes on --device, to the folder --out",
+    )
+    parser.add_argument(
+        "--minutes", type=float, metavar="N", help=f"with --init: of training (default {DEFAULT_MINUTES:g})"
+    )
     parser.add_argument(
         "-i", "--data", "--input", type=Path, help="folder of cases, or CSV file; else the configuration's data.folder"
     )
@@ -37,12 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prepare and train; returns the exit code. Problems are raised as LightMedSegError."""
+    """Plan, or prepare and train; returns the exit code. Problems are raised as LightMedSegError."""
     from LightMedSegLib.core.devices import select_device
     from LightMedSegLib.core.errors import TrainingDataError
     from LightMedSegLib.learning.prepared_case import INDEX_FILE
     from LightMedSegLib.training.run import PREPARED_FOLDER, evaluate_run, prepare, read_run_split, run_training
     from LightMedSegLib.training.split import read_split
+
+    if arguments.init:
+        return _init(arguments)
+    if arguments.minutes is not None:
+        raise TrainingDataError("--minutes goes with --init; --time-limit stops a run.")
 
     configuration = _configuration(arguments)
     folder = arguments.config.parent
@@ -50,11 +68,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise TrainingDataError("Give --out, the folder for the results, or --prepare-only with --prepared.")
     prepared = arguments.prepared or arguments.out / PREPARED_FOLDER
     data = arguments.data or (folder / configuration.data.folder if configuration.data.folder else None)
-    split = read_split(arguments.split) if arguments.split else read_run_split(configuration, folder)
+    split = read_split(arguments.split) if arguments.split else read_run_split(configuration, folder, arguments.out)
     device = select_device(arguments.device).name
     if arguments.evaluate:
         if split is None:
-            raise TrainingDataError("Give --split, the split file, to evaluate a part of it.")
+            raise TrainingDataError("The run in --out has no split; give --split, the split file.")
         evaluate_run(configuration, arguments.out, arguments.evaluate, split, data, prepared, device)
         return 0
     if arguments.prepare_only or not (prepared / INDEX_FILE).is_file():
@@ -69,6 +87,19 @@ def run(arguments: argparse.Namespace) -> int:
     if int(os.environ.get("RANK", "0")) == 0:
         state = "finished" if result.finished else "stopped; run the same command again to go on"
         print(f"Training {state} at step {result.step}.")
+    return 0
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    """Write the configuration of a run."""
+    from LightMedSegLib.core.devices import select_device
+    from LightMedSegLib.core.errors import TrainingDataError
+    from LightMedSegLib.training.planning.run_folder import init_run
+
+    minutes = DEFAULT_MINUTES if arguments.minutes is None else arguments.minutes
+    if not 0 < minutes < float("inf"):
+        raise TrainingDataError(f"--minutes must be a number above 0, not {minutes:g}.")
+    init_run(arguments.init, arguments.out, minutes, select_device(arguments.device).name)
     return 0
 
 

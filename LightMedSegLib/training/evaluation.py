@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from LightMedSegLib.core.progress import ProgressCallback
-from LightMedSegLib.evaluation.metrics import LabelMetrics, evaluate
+from LightMedSegLib.evaluation.metrics import evaluate
+from LightMedSegLib.evaluation.scores import METRICS, CaseScore, score_table
 from LightMedSegLib.io.cases.case import Case
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.model.package import Model
-from LightMedSegLib.storage.atomic_files import atomic_write
 
 if TYPE_CHECKING:
     import torch
 
     from LightMedSegLib.inference.sliding_window.windows import WindowRule
-
-COLUMNS = ("case", "label", "dice", "hd95_mm", "nsd_1mm", "volume_ml", "reference_volume_ml")
-
-
-@dataclass(frozen=True)
-class CaseScore:
-    """The metrics of one label in one case."""
-
-    case: str
-    metrics: LabelMetrics
 
 
 def evaluate_with_engine(
@@ -83,31 +70,21 @@ def evaluate_on_grid(
     return scores
 
 
-def summarise(scores: Sequence[CaseScore]) -> dict[str, Any]:
+def card_metrics(scores: Sequence[CaseScore]) -> dict[str, Any]:
     """Return means per label for the model card. Cases that miss a label completely count in "missed", not in HD95."""
-    by_label: dict[str, list[LabelMetrics]] = {}
-    for score in scores:
-        by_label.setdefault(score.metrics.name, []).append(score.metrics)
-    dice = {name: _mean(item.dice for item in items) for name, items in by_label.items()}
-    return {
-        "cases": len({score.case for score in scores}),
-        "dice": dice,
-        "dice_mean": _mean(dice.values()),
-        "hd95_mm": {name: _mean(item.hd95_mm for item in items) for name, items in by_label.items()},
-        "nsd_1mm": {name: _mean(item.nsd for item in items) for name, items in by_label.items()},
-        "missed": {name: sum(math.isinf(item.hd95_mm) for item in items) for name, items in by_label.items()},
+    table = score_table(scores)
+    means = {
+        metric: {name: _mean(column) for name, column in zip(table.labels, table.values[metric].T, strict=True)}
+        for metric in METRICS
     }
-
-
-def write_scores(path: Path, scores: Sequence[CaseScore]) -> None:
-    """Write one line per case and label."""
-    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for score in scores:
-            item = score.metrics
-            numbers = (item.dice, item.hd95_mm, item.nsd, item.volume_ml, item.reference_volume_ml)
-            writer.writerow([score.case, item.name, *(f"{value:.5f}" for value in numbers)])
+    return {
+        "cases": len(table.cases),
+        "dice": means["dice"],
+        "dice_mean": _mean(means["dice"].values()),
+        "hd95_mm": means["hd95_mm"],
+        "nsd_1mm": means["nsd"],
+        "missed": dict(zip(table.labels, table.missed, strict=True)),
+    }
 
 
 def _score(

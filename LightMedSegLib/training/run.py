@@ -26,13 +26,15 @@ from LightMedSegLib.training.configuration.reader import configuration_of
 from LightMedSegLib.training.curves import PNG_FILE
 from LightMedSegLib.training.networks import TRAINING_ONLY, build_training_network
 from LightMedSegLib.training.packaging import package_model, record_metrics
-from LightMedSegLib.training.split import Split, draw_split, read_split
+from LightMedSegLib.training.planning.patients import split_for_validation
+from LightMedSegLib.training.split import Split, read_split, write_split
 from LightMedSegLib.training.synthesis.images import synthetic_cases
 from LightMedSegLib.training.trainer import Report, Trainer, TrainingResult
 
 CONFIGURATION_FILE = "configuration.json"
 PREPARED_FOLDER = "prepared"
 PACKAGE_FOLDER = "model"
+DRAWN_SPLIT_FILE = "drawn-split.json"
 
 
 def prepare(configuration: TrainingConfiguration, data: Path, folder: Path, report: Report = print) -> None:
@@ -58,7 +60,8 @@ def run_training(
 ) -> TrainingResult:
     """Train on the prepared cases, and write checkpoint, curves, weights and package to output.
 
-    An interrupted run resumes from the checkpoint in output. Without a split a tenth of the cases is for validation.
+    An interrupted run resumes from the checkpoint in output. Without a split a tenth of the cases is for validation;
+    the split that is drawn is kept in output.
     The package is the folder "model" in output; peers have none.
 
     Raises TrainingDataError, or DeviceError from choosing the device.
@@ -71,11 +74,15 @@ def run_training(
             torch.cuda.set_device(place)
             torch.backends.cudnn.benchmark = True
         cases = {case.name: case for case in read_prepared(prepared, configuration)}
-        split = split or draw_split(cases, len(cases) // 10, 0, configuration.run.seed)
+        drawn = None if split else split_for_validation(list(cases), configuration.run.seed)
+        split = split or drawn
+        assert split is not None
         split.check_available(cases)
         output.mkdir(parents=True, exist_ok=True)
         if group.is_first:
             _keep_configuration(output, configuration)
+            if drawn is not None:
+                write_split(output / DRAWN_SPLIT_FILE, drawn)
         torch.manual_seed(configuration.run.seed)
         trainer = Trainer(
             configuration,
@@ -161,9 +168,12 @@ def evaluate_run(
     gets the metrics. A peer has no package: it is scored on the prepared cases. A run with synthesis is scored on
     synthetic images of the labelmaps, and the card names the part accordingly.
     """
-    from LightMedSegLib.training.evaluation import evaluate_on_grid, evaluate_with_engine, summarise, write_scores
+    from LightMedSegLib.evaluation.scores import write_scores
+    from LightMedSegLib.training.evaluation import card_metrics, evaluate_on_grid, evaluate_with_engine
 
     names: tuple[str, ...] = getattr(split, part)
+    if not names:
+        raise TrainingDataError(f"The split has no case in its {part} part; name another split with --split.")
     package = output / PACKAGE_FOLDER
     if package.is_dir() and not configuration.synthesis.active:
         if data is None:
@@ -182,7 +192,7 @@ def evaluate_run(
             network, shown, window_rule(configuration, network), (x, y, z), labels, configuration.test_time_mirroring
         )
     write_scores(output / f"evaluation-{part}.csv", scores)
-    metrics = summarise(scores)
+    metrics = card_metrics(scores)
     if package.is_dir():
         record_metrics(package, f"synthetic_{part}" if configuration.synthesis.active else part, metrics)
     for name, value in metrics["dice"].items():
@@ -190,9 +200,15 @@ def evaluate_run(
     return metrics
 
 
-def read_run_split(configuration: TrainingConfiguration, folder: Path) -> Split | None:
-    """Return the split that the configuration names, relative to the folder of its file; None if it names none."""
-    return read_split(folder / configuration.data.split) if configuration.data.split else None
+def read_run_split(configuration: TrainingConfiguration, folder: Path, output: Path | None = None) -> Split | None:
+    """Return the split that the configuration names, relative to the folder of its file, or the one drawn in output.
+
+    None if there is neither.
+    """
+    if configuration.data.split:
+        return read_split(folder / configuration.data.split)
+    drawn = output / DRAWN_SPLIT_FILE if output is not None else None
+    return read_split(drawn) if drawn is not None and drawn.is_file() else None
 
 
 def _held_out(

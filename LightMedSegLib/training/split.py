@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.storage.atomic_files import atomic_write
 from LightMedSegLib.storage.file_names import comparable_name
 from LightMedSegLib.storage.strict_json import parse_json
 from LightMedSegLib.storage.text_files import read_text
@@ -44,24 +45,34 @@ class Split:
         missing = sorted(set(self.train + self.validation + self.test) - set(names))
         if missing:
             raise TrainingDataError(
-                f"The split names {len(missing)} case(s) that the training data lacks, first {missing[0]!r}."
+                f"The split names {len(missing)} case(s) that the training data lacks, first {missing[0]!r}; name the "
+                "split of these data with --split, or let one be drawn with --set data.split= (nothing after it)."
             )
 
 
-def draw_split(names: Iterable[str], validation: int, test: int, seed: int) -> Split:
-    """Return a random split, the same for the same set of names and seed."""
-    shuffled = sorted(set(names))
-    if validation + test >= len(shuffled):
+def draw_split(
+    names: Iterable[str], validation: int, test: int, seed: int, patient_of: Callable[[str], str] = str
+) -> Split:
+    """Return a random split, the same for the same set of names and seed.
+
+    patient_of: gives the patient of a case. All cases of a patient are in one part; the validation and test parts may
+    then have a few more cases than asked for.
+    """
+    patients: dict[str, list[str]] = {}
+    for name in sorted(set(names)):
+        patients.setdefault(patient_of(name), []).append(name)
+    count = sum(map(len, patients.values()))
+    if validation + test >= count:
         raise TrainingDataError(
-            f"{len(shuffled)} cases are too few for {validation} validation and {test} test cases beside the training."
+            f"{count} cases are too few for {validation} validation and {test} test cases beside the training."
         )
+    shuffled = sorted(patients)
     random.Random(seed).shuffle(shuffled)
-    held_out = test + validation
-    return Split(
-        train=tuple(sorted(shuffled[held_out:])),
-        validation=tuple(sorted(shuffled[test:held_out])),
-        test=tuple(sorted(shuffled[:test])),
-    )
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    for patient in shuffled:
+        lacking = (part for part, size in (("test", test), ("validation", validation)) if len(parts[part]) < size)
+        parts[next(lacking, "train")] += patients[patient]
+    return Split(**{part: tuple(sorted(chosen)) for part, chosen in parts.items()})
 
 
 def read_split(path: Path) -> Split:
@@ -80,7 +91,8 @@ def read_split(path: Path) -> Split:
 def write_split(path: Path, split: Split) -> None:
     """Write the split as JSON, one case name a line."""
     content = {part: sorted(getattr(split, part)) for part in PARTS}
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _is_list_of_names(value: object) -> bool:

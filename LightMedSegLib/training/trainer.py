@@ -41,6 +41,9 @@ from LightMedSegLib.training.validation import DiceTable
 LOOK_STEPS = 25
 """Steps between two checks of the losses; each check waits for the device."""
 
+LOG_SECONDS = 30.0
+"""The longest time without a line, where a step does not take longer."""
+
 Report = Callable[[str], None]
 
 
@@ -143,7 +146,7 @@ class Trainer:
             self._losses.add(*self._one_step())
             self._step += 1
             ends = self._step == settings.steps
-            logs = ends or self._step % run.log_interval == 0
+            logs = ends or self._step % run.log_interval == 0 or self._is_silent_since(last_report)
             validates, saves = self._step % run.validation_interval == 0, self._step % run.checkpoint_interval == 0
             if logs or validates or saves or self._step % LOOK_STEPS == 0:
                 latest = self._look()
@@ -171,6 +174,10 @@ class Trainer:
                 stopped = self._group.agree(float(stopped), self._device) > 0
         self._look()
         return self._finish(finished=not stopped)
+
+    def _is_silent_since(self, last_report: float) -> bool:
+        """Whether nothing was reported for long. Several processes report together, by their steps alone."""
+        return self._group.world_size == 1 and time.perf_counter() - last_report > LOG_SECONDS
 
     def _one_step(self) -> tuple[torch.Tensor, torch.Tensor]:
         ahead = self._configuration.run.prefetch and self._device.type == "cuda"

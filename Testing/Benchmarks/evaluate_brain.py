@@ -27,10 +27,11 @@ from run_model import load  # noqa: E402
 
 from LightMedSegLib.core.errors import LightMedSegError, TrainingDataError  # noqa: E402
 from LightMedSegLib.evaluation.metrics import evaluate  # noqa: E402
+from LightMedSegLib.evaluation.scores import CaseScore, write_scores  # noqa: E402
 from LightMedSegLib.inference.engine import Engine  # noqa: E402
 from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
 from LightMedSegLib.model.card import ModelCard  # noqa: E402
-from LightMedSegLib.training.evaluation import CaseScore, summarise, write_scores  # noqa: E402
+from LightMedSegLib.training.evaluation import card_metrics  # noqa: E402
 from LightMedSegLib.training.packaging import record_metrics  # noqa: E402
 
 MAPPING = ROOT / "Resources" / "Training" / "malc2012-to-brain-structures.json"
@@ -77,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     for version in chosen.versions:
         scores = score_version(engine, cases, version)
         write_scores(chosen.out / f"{version}.csv", scores)
-        summary[version] = summarise(scores)
+        summary[version] = card_metrics(scores)
         if chosen.record:
             record_metrics(Path(chosen.model), f"malc2012-{version}", summary[version])
     (chosen.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")

@@ -4,7 +4,8 @@
         --part test --out OUT MODEL [MODEL ...]
 
 MODEL is a model's name, folder or zip, or the output folder of a training run, a peer's too, with =NAME behind it for
-the name of its files. OUT gets NAME.csv (a line per case and structure) and NAME.json (the means) for each.
+the name of its files. OUT gets NAME.csv (a line per case and structure, then the means with their intervals) and
+NAME.json (the means) for each. Each further model is compared with the first one, case by case.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 from run_model import load  # noqa: E402
 
+from LightMedSegLib.cli.evaluating.tables import difference_table, rows_as_csv, summary_table  # noqa: E402
 from LightMedSegLib.core.errors import LightMedSegError  # noqa: E402
+from LightMedSegLib.evaluation.scores import CaseScore, write_scores  # noqa: E402
+from LightMedSegLib.evaluation.summary import compare_scores, summarise  # noqa: E402
 from LightMedSegLib.io.datasets import find_cases  # noqa: E402
 from LightMedSegLib.training.configuration.reader import read_configuration  # noqa: E402
-from LightMedSegLib.training.evaluation import evaluate_with_engine, summarise, write_scores  # noqa: E402
+from LightMedSegLib.training.evaluation import card_metrics, evaluate_with_engine  # noqa: E402
 from LightMedSegLib.training.packaging import record_metrics  # noqa: E402
 from LightMedSegLib.training.run import read_run_split  # noqa: E402
 
@@ -44,16 +48,20 @@ def main(arguments: list[str] | None = None) -> int:
         cases = {c.name: c for c in find_cases(chosen.data, configuration.data.layout, configuration.in_channels)}
         wanted = [cases[name] for name in getattr(split, chosen.part)]
         chosen.out.mkdir(parents=True, exist_ok=True)
+        first: list[CaseScore] = []
         for entry in chosen.models:
             path, _, name = entry.partition("=")
             scores = evaluate_with_engine(load(path), wanted, chosen.device)
             name = name or Path(path).name
-            write_scores(chosen.out / f"{name}.csv", scores)
-            means = summarise(scores)
+            rows, means = summarise(scores), card_metrics(scores)
+            write_scores(chosen.out / f"{name}.csv", scores, more=rows_as_csv(rows))
             (chosen.out / f"{name}.json").write_text(json.dumps(means, indent=1) + "\n", encoding="utf-8")
             if chosen.record:
                 record_metrics(Path(path), chosen.part, means)
-            print(f"{name}: {means['cases']} cases, mean Dice {means['dice_mean']}, {means['dice']}", flush=True)
+            print(f"{name}: {means['cases']} cases\n{summary_table(rows, 1.0)}", flush=True)
+            if first:
+                print(f"minus the first model:\n{difference_table(compare_scores(scores, first), 1.0)}", flush=True)
+            first = first or scores
     except LightMedSegError as error:
         print(f"evaluate_cases: {error}", file=sys.stderr)
         return 2

@@ -28,12 +28,12 @@ from numpy.typing import NDArray  # noqa: E402
 from prepare_openkbp import contoured, read_table  # noqa: E402
 
 from LightMedSegLib.finetuning.cases.building import build_case  # noqa: E402
-from LightMedSegLib.finetuning.cases.own_labels import make_label  # noqa: E402
 from LightMedSegLib.finetuning.cases.stored_case import StoredCase  # noqa: E402
 from LightMedSegLib.finetuning.gate.confusion import confusion, dice_of  # noqa: E402
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings  # noqa: E402
 from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap  # noqa: E402
 from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
+from LightMedSegLib.learning.own_models import make_label  # noqa: E402
 from LightMedSegLib.learning.prepared_case import PreparedCase  # noqa: E402
 from LightMedSegLib.model.package import Model  # noqa: E402
 from LightMedSegLib.model.store import ModelStore  # noqa: E402

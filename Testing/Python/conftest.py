@@ -62,6 +62,12 @@ def _same_path_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIGHTMEDSEG_CPU_PATH", "float32")
 
 
+@pytest.fixture
+def fastest_path(_same_path_everywhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a shipped model on a whole scan, where float32 takes minutes."""
+    monkeypatch.setenv("LIGHTMEDSEG_CPU_PATH", "auto")
+
+
 @pytest.fixture(autouse=True)
 def _jobs_do_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fine-tuning from the panel has normal priority."""

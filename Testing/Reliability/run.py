@@ -32,14 +32,14 @@ class Row:
 
 ROWS = (
     Row("geometry", 100),
-    Row("model_packages", 20),
+    Row("model_packages", 10),
     Row("image_files", 60),
     Row("contradictions", 80),
     Row("faults", 0),
     Row("soak", 14),
     Row("privacy", 0),
     Row("scene_actions", 3),
-    Row("finetune_kill", 2),
+    Row("finetune_kill", 1),
     Row("compatibility", 0),
 )
 

@@ -2,121 +2,101 @@
 
     python Testing/Tools/make_benchmark_page.py [--check]
 
-Each folder there is one machine: note.md says what was measured, machine.json what the machine is and can do, and the
-CSV files hold all rows, of which the page shows what a person reads. --check writes nothing and exits with 1 where the
-page is not current.
+Each folder there is one computer: note.md has its title and the conditions, machine.json what it is, and the CSV files
+hold all rows, of which the page shows what a person reads. summary.toml selects the lines of the first table. --check
+writes nothing and exits with 1 where the page is not current.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 from generated_page import write_or_check
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "Documentation" / "benchmarks"
-PAGE = ROOT / "Documentation" / "benchmarks.md"
+DOCUMENTATION = ROOT / "Documentation"
+FOLDER = DOCUMENTATION / "benchmarks"
+PAGE = DOCUMENTATION / "benchmarks.md"
 
 HEADER = """# Benchmarks
 
-Median run times of our network and others, alternating in one run on one machine. "Times ours" is the time divided by
-that of our default: above 1 the other network is slower. Engines: *plain* as its users run it, *channels-last* with
-our memory format, *fast* our implementation for processors, *recorded* one CUDA graph, *compiled* a CUDA graph of
-fused kernels. Random weights, one channel, 14 classes, batch 1. SlimUNETR-like and SegFormer3D-like were built here
-from their published configurations; the others come from MONAI.
+How long LightMedSeg takes, and how its network compares with others on the same computer. Times are medians of
+a warm program: the model is loaded. The figures of processors come from two cores of a server; nothing was
+timed on a laptop."""
 
-Your own machine: `python Testing/Benchmarks/run.py --output MY_MACHINE` (`--quick` for a few minutes),
-`python Testing/Benchmarks/on_cuda.py` on a CUDA device, `python Testing/Benchmarks/busy_machine.py` beside other
-work, `python Testing/Benchmarks/agreement.py MODEL SCANS` for the labels.
-"""
+NETWORKS = """Seconds for a cube of 128 voxels, one channel, 14 classes, random weights, all networks in one run.
+In brackets they are multiples of the form that LightMedSeg takes by default on that processor. *As its users run
+it* is the plain network in PyTorch; *fast* is LightMedSeg's implementation for processors. SlimUNETR-like and
+SegFormer3D-like were built from their published configurations, the others come from MONAI."""
+
+CUDA = """Milliseconds for the same cube; "times ours" is the time divided by that of the recorded form of LightMedSeg.
+*Recorded* is the network as one CUDA graph; *compiled*, a CUDA graph of fused kernels, replaces it after about
+a minute in the background. *Channels-last* is another order of the voxels in memory; DynUNet is slower with it."""
+
+BUSY = """A whole head with 32 structures (brain model before version 2.2.0) while other programs use the processor. A
+fair share of two cores would be 2 times the quiet time beside two busy processes and 5 times beside eight."""
+
+AGREEMENT = (
+    """Dice of the labels with those of the same network in float32 on the processor; 1 is the same everywhere."""
+)
+
+YOURS = """## Your own computer
+
+```
+python Testing/Benchmarks/run.py --output MY_MACHINE --quick    # a few minutes; without --quick all networks
+python Testing/Benchmarks/busy_machine.py                       # beside other work
+python Testing/Benchmarks/agreement.py MODEL SCANS              # the labels of the faster forms
+python Testing/Benchmarks/on_cuda.py                            # on a CUDA device
+```"""
 
 Rows = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table of the page: the CSV file, its title, the columns with their titles, and which rows are shown."""
+class Computer:
+    """A folder of measurements: its title, the conditions, and what the computer is."""
 
-    file: str
+    folder: Path
     title: str
-    columns: dict[str, str]
-    shown: Callable[[dict[str, str]], bool] = lambda row: True
+    conditions: str
+    facts: dict[str, Any]
 
+    @classmethod
+    def of(cls, folder: Path) -> Computer:
+        """Return the computer whose measurements lie in folder."""
+        title, _, conditions = (folder / "note.md").read_text(encoding="utf-8").partition("\n")
+        facts = json.loads((folder / "machine.json").read_text(encoding="utf-8"))
+        return cls(folder, title.removeprefix("## "), conditions.strip(), facts)
 
-_COMPARED = {"plain float32", "fast float32", "fast bfloat16", "channels-last bfloat16"}
+    def rows(self, name: str) -> Rows:
+        """Return the rows of one of its CSV files, none without that file."""
+        path = self.folder / name
+        return read(path) if path.is_file() else []
 
-
-def _readable(row: dict[str, str]) -> bool:
-    """Return whether a row of networks.csv is one that a person compares: as users run it, or in our engine."""
-    return not row["network"].startswith("lightmedseg-") and f"{row['engine']} {row['precision']}" in _COMPARED
-
-
-TABLES = (
-    Table(
-        "networks.csv",
-        "128 voxels cubed",
-        {
-            "network": "network",
-            "engine": "engine",
-            "precision": "precision",
-            "parameters_m": "parameters (M)",
-            "gmac": "multiply-adds (G)",
-            "seconds": "seconds",
-            "ratio_to_ours": "times ours",
-            "peak_mb": "peak memory (MB)",
-        },
-        lambda row: row["edge"] == "128" and _readable(row),
-    ),
-    Table("cuda-networks.csv", "128 voxels cubed (milliseconds)", {}),
-    Table("cuda-scans.csv", "Whole scans, warm, from image to labelmap (seconds)", {}),
-    Table(
-        "scans.csv",
-        "Whole scans, warm, from image to labelmap",
-        {
-            "scan": "scan",
-            "by": "network",
-            "seconds": "seconds",
-            "preprocess": "preparation",
-            "network": "of it in the network",
-        },
-        lambda row: row["state"] == "warm",
-    ),
-    Table(
-        "growth.csv",
-        "How time grows, network alone",
-        {"over": "over", "edge": "edge", "classes": "classes", "seconds": "seconds"},
-    ),
-    Table(
-        "busy.csv",
-        "Beside other work",
-        {
-            "busy": "busy processes",
-            "waiting": "waiting threads",
-            "seconds": "seconds",
-            "processor_seconds": "processor time",
-            "times_quiet": "times the quiet time",
-        },
-    ),
-    Table(
-        "agreement.csv",
-        "Labels against the float32 reference (Dice)",
-        {
-            "model": "model",
-            "way": "path",
-            "scans": "scans",
-            "dice_mean": "mean",
-            "dice_least": "lowest scan",
-            "structure_least": "lowest structure",
-        },
-    ),
-    Table("training-step.csv", "Milliseconds of a training step", {}),
-)
+    def paragraph(self) -> str:
+        """Return what the computer is and how it measured, with links to all rows."""
+        facts = self.facts
+        device = "" if facts["device"] == "cpu" else f", {facts['device']}"
+        programs = f"{facts['system']}, Python {facts['python']}, PyTorch {facts['torch']}"
+        files = ", ".join(
+            f"[{path.stem}](benchmarks/{self.folder.name}/{path.name})" for path in sorted(self.folder.glob("*.csv"))
+        )
+        return (
+            f"**{self.title}**: {facts['processor']}, {facts['threads']} threads, {facts['capability']}{device}; "
+            f"{programs}. {self.conditions} All rows: {files}."
+        )
 
 
 def read(path: Path) -> Rows:
@@ -125,40 +105,116 @@ def read(path: Path) -> Rows:
         return list(csv.DictReader(stream))
 
 
-def markdown(rows: Rows, columns: dict[str, str]) -> str:
-    """Return rows as a Markdown table; columns that are empty throughout are left out, and no columns mean all."""
-    columns = columns or {key: key.replace("_", " ") for key in rows[0]}
-    shown = {key: title for key, title in columns.items() if any(row.get(key) for row in rows)}
-    lines = ["| " + " | ".join(shown.values()) + " |", "|" + "---|" * len(shown)]
-    lines += ["| " + " | ".join(row[key] for key in shown) + " |" for row in rows]
-    return "\n".join(lines)
+def computers() -> list[Computer]:
+    """Return the computers that were measured, processors first."""
+    found = [Computer.of(path.parent) for path in FOLDER.glob("*/machine.json")]
+    return sorted(found, key=lambda one: (one.facts["device"] != "cpu", one.title))
 
 
-def machine_text(machine: dict[str, Any]) -> str:
-    """Return the machine in one sentence."""
-    device = "" if machine["device"] == "cpu" else f", {machine['device']}"
-    return (
-        f"{machine['processor']}, {machine['threads']} threads, {machine['capability']}{device}; {machine['system']}, "
-        f"Python {machine['python']}, PyTorch {machine['torch']}."
-    )
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def summary_lines() -> list[tuple[str, str, str]]:
+    """Return task, computer and seconds of each line of summary.toml."""
+    lines = []
+    for line in tomllib.loads((FOLDER / "summary.toml").read_text(encoding="utf-8"))["line"]:
+        rows = read(DOCUMENTATION / line["file"])
+        chosen = [row for row in rows if all(row[key] == value for key, value in line["where"].items())]
+        seconds = statistics.median(float(row[line["column"]]) for row in chosen)
+        digits = 0 if seconds >= 10 else 1 if seconds >= 1 else 2
+        lines.append((line["task"], line["on"], f"{seconds:.{digits}f}"))
+    return lines
+
+
+def networks(found: Sequence[Computer]) -> str:
+    """Return the networks as rows and the processors as columns."""
+    measured = [one for one in found if one.facts["device"] == "cpu" and one.rows("networks.csv")]
+    titles: dict[tuple[str, str], str] = {}
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for one in measured:
+        for row in one.rows("networks.csv"):
+            form = _form(row)
+            if row["edge"] == "128" and form:
+                key = (row["network"], form)
+                titles[key] = row["parameters_m"]
+                cells.setdefault(key, {})[one.title] = f"{float(row['seconds']):.2f} ({row['ratio_to_ours']})"
+    rows = [
+        (name, form, titles[name, form], *(columns.get(one.title, "") for one in measured))
+        for (name, form), columns in cells.items()
+    ]
+    return table(("network", "form", "parameters (M)", *(one.title for one in measured)), rows)
+
+
+def _form(row: dict[str, str]) -> str:
+    """Return how a person calls the form of a network, "" for a form that nobody compares."""
+    ours = row["network"] == "lightmedseg"
+    names = {"plain float32": "as its users run it"}
+    if ours:
+        names |= {"fast float32": "fast, float32", "fast bfloat16": "fast, bfloat16", "plain float32": "plain"}
+    return "" if row["network"].startswith("lightmedseg-") else names.get(f"{row['engine']} {row['precision']}", "")
+
+
+def on_cuda(found: Sequence[Computer]) -> list[str]:
+    """Return the table of networks on each CUDA device."""
+    parts = []
+    for one in found:
+        rows = [
+            row
+            for row in one.rows("cuda-networks.csv")
+            if row["network"] == "lightmedseg" or "channels-last" not in row["engine"]
+        ]
+        if rows:
+            cells = [(row["network"], row["engine"], row["precision"], row["ms"], row["times_ours"]) for row in rows]
+            titles = ("network", "engine", "precision", "ms", "times ours")
+            parts.append(f"### {one.title}\n\n{table(titles, cells)}")
+    return parts
+
+
+def beside_other_work(found: Sequence[Computer]) -> str:
+    """Return the times of a whole head beside busy processes."""
+    rows = [
+        (one.title, row["busy"], row["seconds"], row["times_quiet"])
+        for one in found
+        for row in one.rows("busy.csv")
+        if row["waiting"] == "passive"
+    ]
+    return table(("computer", "busy processes", "seconds", "times the quiet time"), rows)
+
+
+def agreement(found: Sequence[Computer]) -> str:
+    """Return the Dice of the labels of every faster path with those in float32."""
+    rows = [
+        (row["model"], one.title, row["way"], row["scans"], row["dice_mean"], row["structure_least"])
+        for one in found
+        for row in one.rows("agreement.csv")
+        if row["way"] != "cpu float32"
+    ]
+    return table(("model", "computer", "path", "scans", "mean Dice", "lowest structure"), sorted(rows))
 
 
 def page() -> str:
     """Return the whole page."""
-    parts = [HEADER]
-    for folder in sorted((path.parent for path in FOLDER.glob("*/machine.json")), reverse=True):
-        parts.append((folder / "note.md").read_text(encoding="utf-8").strip())
-        parts.append(machine_text(json.loads((folder / "machine.json").read_text(encoding="utf-8"))))
-        for table in TABLES:
-            path = folder / table.file
-            if path.is_file():
-                rows = [row for row in read(path) if table.shown(row)]
-                parts += [
-                    f"### {table.title}",
-                    markdown(rows, table.columns),
-                    f"All rows: [{path.name}](benchmarks/{folder.name}/{path.name})",
-                ]
-    return "\n\n".join(parts) + "\n"
+    found = computers()
+    section: Callable[[str, str], str] = "## {}\n\n{}".format
+    return (
+        "\n\n".join(
+            [
+                HEADER,
+                section("In short", table(("task", "on", "seconds"), summary_lines())),
+                section("The network beside others, on processors", f"{NETWORKS}\n\n{networks(found)}"),
+                section("The network beside others, on a CUDA device", CUDA),
+                *on_cuda(found),
+                section("Beside other work", f"{BUSY}\n\n{beside_other_work(found)}"),
+                section("Do the faster forms give the same labels?", f"{AGREEMENT}\n\n{agreement(found)}"),
+                YOURS,
+                section("Computers and conditions", "\n\n".join(one.paragraph() for one in found)),
+            ]
+        )
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

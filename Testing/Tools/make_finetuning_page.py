@@ -48,9 +48,26 @@ def devices(row: dict[str, str]) -> str:
     return "two processor cores" if row["device"] == "cpu" else "one H100"
 
 
+def in_short() -> str:
+    """What a correction gains, one line each: mean Dice before and after, and the time of a job."""
+    lines = []
+    for name, title, count, per in (
+        ("site-shift.csv", "hippocampus, another scanner", "cases", "one processor core"),
+        ("whole-heads.csv", "32 structures of a whole head", "corrected", "one H100"),
+    ):
+        rows = read(name)
+        for number in sorted({row[count] for row in rows}, key=int):
+            own = [row for row in rows if row[count] == number]
+            dice = (statistics.mean(float(row[key]) for row in own) for key in ("before", "after"))
+            seconds = sorted(float(row["seconds"]) for row in own)
+            adopted = sum(row["accepted"] == "True" for row in own)
+            cells = (title, number, *(f"{value:.3f}" for value in dice), f"{adopted} of {len(own)}")
+            lines.append((*cells, f"{seconds[0]:.0f} to {seconds[-1]:.0f} s, {per}"))
+    return table(("structures", "corrected scans", "Dice before", "Dice after", "passed the gate", "time"), lines)
+
+
 def whole_heads() -> str:
-    """Experiment A: every job, the means, and the structures."""
-    rows = read("whole-heads.csv")
+    """Experiment A: every job, and the structures."""
     jobs = [
         (
             devices(row), row["corrected"], row["choice"], row["tested"], row["before"], row["after"],
@@ -58,24 +75,16 @@ def whole_heads() -> str:
             f"{gain(row, 'made_before', 'made_after'):+.3f}", "yes" if row["accepted"] == "True" else "no",
             row["seconds"],
         )
-        for row in rows
+        for row in read("whole-heads.csv")
     ]  # fmt: skip
-    means = []
-    for device in dict.fromkeys(devices(row) for row in rows):
-        for count in sorted({row["corrected"] for row in rows}, key=int):
-            own = [row for row in rows if devices(row) == device and row["corrected"] == count]
-            if own:
-                means.append((device, count, str(len(own)), f"{statistics.mean(map(gain, own)):+.3f}"))
     titles = (
         "on", "corrected", "choice", "tested", "before", "after", "gain", "reference set", "other synthetic images",
         "adopted", "seconds",
     )  # fmt: skip
     parts = [
-        table(("on", "corrected scans", "jobs", "mean gain"), means),
-        "Every job:",
         table(titles, jobs),
         "Structure by structure, one corrected scan and five, the mean of the jobs on the CUDA device:",
-        structures(rows),
+        structures(read("whole-heads.csv")),
     ]
     return "\n\n".join(parts)
 
@@ -135,7 +144,10 @@ def new_structure() -> str:
 def page() -> str:
     """The whole page: text.md with each table where it names it."""
     text = (FOLDER / "text.md").read_text(encoding="utf-8")
-    for name, made in (("whole-heads", whole_heads), ("site-shift", site_shift), ("new-structure", new_structure)):
+    tables = {
+        "in-short": in_short, "whole-heads": whole_heads, "site-shift": site_shift, "new-structure": new_structure
+    }  # fmt: skip
+    for name, made in tables.items():
         text = text.replace(f"[{name}]\n", made() + "\n")
     return text
 

@@ -34,7 +34,10 @@ def page() -> str:
     models = {group["group"]: group["title"] for group in case_groups("corrections")}
     unseen = [group["group"] for group in groups if not group["trained_on"]]
     tables = {
-        "goals": prompt_table.goal_rows(rounds, unseen) + effort_table.goal_rows(efforts),
+        "in-short": [
+            {"measure": row["goal"], "result": row["reached"]}
+            for row in prompt_table.goal_rows(rounds, unseen) + effort_table.goal_rows(efforts)
+        ],
         "methods": prompt_table.summary(rounds, {group["group"]: group["title"] for group in groups}),
         "structures": prompt_table.structure_rows(rounds),
         "corrections": effort_table.summary(efforts, models),

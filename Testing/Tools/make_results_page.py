@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
@@ -30,12 +31,17 @@ PAGE = ROOT / "Documentation" / "results.md"
 
 HEADER = """# Results
 
-Accuracy on cases that neither training nor model selection used. The inference engine segmented every scan on its own
-voxel grid; means are over cases. A structure without a reference in a case does not count; a structure that was
-missed completely counts as Dice 0 and in the column "missed", but not in HD95 (mm). NSD is the normalised surface
-Dice at 1 mm. The files behind these tables, one line per case and structure, are in `results/`;
-`Testing/Tools/make_results_page.py` makes this page from them. Goals are those that the project set before training.
+Accuracy on cases that the model was not trained on, measured on each scan's own voxel grid. Dice is the overlap with
+the reference: 1 is perfect, 0 is none. HD95 is the distance in mm below which 95 % of the surface errors lie. NSD is
+the normalised surface Dice, the share of the surface that is right to 1 mm. Means are over cases. A structure without
+a reference in a case does not count. A structure that was missed completely counts as Dice 0 and in the column
+"missed", but not in HD95. Accuracy on your scans may differ; `lightmedseg evaluate` measures it."""
+
+ENDING = """The files behind the tables, one line per case and structure, are in `results/`;
+`Testing/Tools/make_results_page.py` makes this page from them.
 """
+
+SIDES = re.compile(r"^(?:Left|Right) (?=\w)")
 
 
 @dataclass(frozen=True)
@@ -70,27 +76,73 @@ def mean_dice(rows: Sequence[Row]) -> float:
     return mean(mean(row.dice for row in rows if row.label == label) for label in labels)
 
 
+def structure(label: str) -> str:
+    """The name of a structure without its side."""
+    name = SIDES.sub("", label)
+    return name[0].upper() + name[1:]
+
+
+def tests() -> list[tuple[Path, dict[str, Any]]]:
+    """The folders of the tests with what test.toml says, in the order of the page."""
+    found = [(path.parent, tomllib.loads(path.read_text(encoding="utf-8"))) for path in FOLDER.glob("*/test.toml")]
+    return sorted(found, key=lambda pair: (pair[1]["order"], pair[0].name))
+
+
 def page() -> str:
     """The whole page."""
-    parts = [HEADER]
-    tests = [(path.parent, tomllib.loads(path.read_text(encoding="utf-8"))) for path in FOLDER.glob("*/test.toml")]
-    for folder, test in sorted(tests, key=lambda pair: (pair[1]["order"], pair[0].name)):
+    found = tests()
+    parts = [HEADER, "## In short", in_short(found)]
+    for folder, test in found:
         parts += [f"## {test['title']}", test["text"].strip(), *_tables(folder, test)]
-        if "after" in test:
-            parts.append(test["after"].strip())
+        if test.get("pictures"):
+            parts.append(f"![Colours of the structures](pictures/legend-{folder.name}.svg)")
         for picture in test.get("pictures", []):
             parts.append(f"![{picture['text']}](pictures/{picture['file']})\n\n*{picture['text']}*")
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, ENDING])
+
+
+def in_short(found: Sequence[tuple[Path, dict[str, Any]]]) -> str:
+    """One line a model: what was tested, the mean, the range of the cases, the best and the weakest structure."""
+    head = ("model", "tested on", "mean Dice", "middle half of the cases", "best", "weakest")
+    table = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for folder, test in found:
+        if not test.get("networks"):
+            continue
+        rows = read_rows(folder / test["networks"][0]["file"])
+        low, _, high = statistics.quantiles(case_means(rows), n=4)
+        by_name = sorted((value, name) for name, value in structure_means(rows).items())
+        best, weakest = (f"{name} {value:.2f}" for value, name in (by_name[-1], by_name[0]))
+        cells = (
+            f"`{folder.name}`",
+            test["tested_on"],
+            f"{mean_dice(rows):.3f}",
+            f"{low:.2f} to {high:.2f}",
+            best,
+            weakest,
+        )
+        table.append("| " + " | ".join(cells) + " |")
+    return "\n".join(table)
+
+
+def case_means(rows: Sequence[Row]) -> list[float]:
+    """The mean Dice of each case."""
+    cases = dict.fromkeys(row.case for row in rows)
+    return [mean(row.dice for row in rows if row.case == case) for case in cases]
+
+
+def structure_means(rows: Sequence[Row]) -> dict[str, float]:
+    """The mean Dice of each structure, both sides together."""
+    names = dict.fromkeys(structure(row.label) for row in rows)
+    return {name: mean(row.dice for row in rows if structure(row.label) == name) for name in names}
 
 
 def _tables(folder: Path, test: dict[str, Any]) -> list[str]:
+    if not test.get("networks"):
+        return []
     networks = {entry["title"]: (entry, read_rows(folder / entry["file"])) for entry in test["networks"]}
-    lines = [_overview(networks)]
-    if test.get("by_structure", True):
-        first = next(iter(networks.values()))[1]
-        others = {title: rows for title, (_, rows) in list(networks.items())[1:]}
-        lines.append(_by_structure(first, others))
-    return lines
+    first = next(iter(networks.values()))[1]
+    others = {title: rows for title, (_, rows) in list(networks.items())[1:]}
+    return [_overview(networks), _by_structure(first, others)]
 
 
 def _overview(networks: dict[str, tuple[dict[str, Any], list[Row]]]) -> str:
@@ -99,8 +151,8 @@ def _overview(networks: dict[str, tuple[dict[str, Any], list[Row]]]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for title, (entry, rows) in networks.items():
-        cases = dict.fromkeys(row.case for row in rows)
-        lowest = min(mean(row.dice for row in rows if row.case == case) for case in cases)
+        cases = case_means(rows)
+        lowest = min(cases)
         missed = sum(math.isinf(row.hd95_mm) for row in rows)
         figures = (mean_dice(rows), lowest, mean(row.hd95_mm for row in rows), mean(row.nsd_1mm for row in rows))
         cells = [f"{figures[0]:.3f}", f"{figures[1]:.3f}", f"{figures[2]:.2f}", f"{figures[3]:.3f}", str(missed)]
@@ -110,13 +162,13 @@ def _overview(networks: dict[str, tuple[dict[str, Any], list[Row]]]) -> str:
 
 def _by_structure(rows: Sequence[Row], others: dict[str, list[Row]]) -> str:
     titles = list(others)
-    head = ["structure", "cases", "Dice", "HD95", "NSD", *(f"Dice, {title}" for title in titles)]
+    head = ["structure, both sides", "references", "Dice", "HD95", "NSD", *(f"Dice, {title}" for title in titles)]
     table = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for label in dict.fromkeys(row.label for row in rows):
-        own = [row for row in rows if row.label == label and not math.isnan(row.dice)]
-        cells = [label, str(len(own)), f"{mean(r.dice for r in own):.3f}", f"{mean(r.hd95_mm for r in own):.2f}"]
-        cells.append(f"{mean(r.nsd_1mm for r in own):.3f}")
-        cells += [f"{mean(r.dice for r in others[title] if r.label == label):.3f}" for title in titles]
+    compared = [structure_means(others[title]) for title in titles]
+    for name, dice in structure_means(rows).items():
+        own = [row for row in rows if structure(row.label) == name and not math.isnan(row.dice)]
+        cells = [name, str(len(own)), f"{dice:.3f}", f"{mean(r.hd95_mm for r in own):.2f}"]
+        cells += [f"{mean(r.nsd_1mm for r in own):.3f}", *(f"{means[name]:.3f}" for means in compared)]
         table.append("| " + " | ".join(cells) + " |")
     return "\n".join(table)
 

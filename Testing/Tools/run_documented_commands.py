@@ -3,7 +3,8 @@
     python Testing/Tools/run_documented_commands.py [--slow] [DOCUMENT ...]
 
 Words in capitals stand for a reader's own files; INPUTS says what they are here. Commands of pip and make are not run
-(tests check that their extras and targets exist), --slow adds the blocks that take minutes.
+(tests check that their extras and targets exist), --slow adds the blocks that take minutes. A training gets seconds in
+place of minutes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ MODEL = REPOSITORY / "Resources" / "Models" / "hippocampus-t1-mr"
 SAMPLE = REPOSITORY / "Resources" / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"
 DOCUMENTS = ("README.md", "Documentation/scripting.md", "Documentation/training.md", "Documentation/bids.md")
 NOT_RUN = ("pip", "make", "python")
+_MINUTES, _SHORT = re.compile(r"--minutes \d+"), "--minutes 0.2"
 
 _IN_SLICER = """
 import sys
@@ -135,14 +137,16 @@ def make_labelmaps(folder: Path) -> None:
         sitk.WriteImage(example(number)[1], str(folder / f"{name}.nii.gz"))
 
 
-def make_run(folder: Path) -> None:
-    """The shipped model's recipe with few steps."""
-    text = (REPOSITORY / "Resources" / "Training" / "hippocampus-t1-mr.toml").read_text(encoding="utf-8")
-    text = re.sub(r"^split = .*$", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^steps = .*$", "steps = 2", text, flags=re.MULTILINE)
-    text = re.sub(r"^cuda_graph = .*$", "cuda_graph = false", text, flags=re.MULTILINE)
-    text = re.sub(r"^precision = .*$", 'precision = "float32"', text, flags=re.MULTILINE)
-    (folder / "RUN.toml").write_text(text, encoding="utf-8")
+def make_labelmap_folders(folder: Path) -> None:
+    """References of three cases, and the results of two methods."""
+    for name, first in (("REFERENCES", 0), ("PREDICTED", 1), ("OTHERS", 2)):
+        (folder / name).mkdir()
+        for number in range(3):
+            sitk.WriteImage(example(first + number)[1], str(folder / name / f"case_{number}.nii.gz"))
+    # The test case of the dataset that make_dataset writes.
+    sitk.WriteImage(sitk.ReadImage(str(SAMPLE)) > 80, str(folder / "REFERENCES" / "case_8.nii.gz"))
+    labels = {"background": 0, "Anterior hippocampus": 1, "Posterior hippocampus": 2}
+    (folder / "REFERENCES" / "dataset.json").write_text(json.dumps({"labels": labels}))
 
 
 def make_model(folder: Path) -> None:
@@ -169,7 +173,9 @@ INPUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "CASES": ("CASES", make_cases),
     "PREDICTION": ("PREDICTION.nii.gz", make_labelmaps),
     "REFERENCE": ("REFERENCE.nii.gz", make_labelmaps),
-    "RUN.toml": ("RUN.toml", make_run),
+    "PREDICTED": ("PREDICTED", make_labelmap_folders),
+    "REFERENCES": ("REFERENCES", make_labelmap_folders),
+    "OTHERS": ("OTHERS", make_labelmap_folders),
     "MODEL-OF-SOMEBODY.zip": ("MODEL-OF-SOMEBODY.zip", make_model),
 }
 """Placeholder: what takes its place, and who makes that. Other words in capitals are names of results."""
@@ -280,7 +286,7 @@ class Runner:
                     self._made.add(make.__name__)
                     make(self._folder)
                 text = re.sub(pattern, name, text)
-        return text
+        return _MINUTES.sub(_SHORT, text)
 
 
 def _problem(done: subprocess.CompletedProcess[str]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from LightMedSegLib.cli.printing.text_output import write_text
 from LightMedSegLib.core.console import printable
+from LightMedSegLib.storage.csv_table import table_text
 
 CASE = "case"
 _COLUMNS = ("label", "voxels", "volume_ml")
@@ -33,6 +32,4 @@ def _row(segment: Mapping[str, Any]) -> list[str]:
 
 
 def _write(output: Path | str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
-    write_text(output, printable(text.getvalue()))
+    write_text(output, printable(table_text([columns, *rows])))

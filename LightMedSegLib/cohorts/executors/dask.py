@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib import __version__
 from LightMedSegLib.cohorts.executors import SCAN_STEPS
-from LightMedSegLib.cohorts.executors.dask_worker import stop, work
-from LightMedSegLib.cohorts.report import FAILED, ScanReport
+from LightMedSegLib.cohorts.executors.dask_worker import stop, topic, work
+from LightMedSegLib.cohorts.report import FAILED, SKIPPED, ScanReport
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import DependencyError, InputImageError
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback
@@ -45,12 +45,13 @@ class DaskCluster:
         try:
             # The keys are shown on Dask's own pages, so they name no scan.
             keys = [f"lightmedseg-{run}-{index}" for index in range(len(tasks))]
-            futures = self._client.map(work, [run] * len(tasks), tasks, key=keys, pure=False)
-            names = {future.key: task.name for future, task in zip(futures, tasks, strict=True)}
-            for future in futures:
-                future.add_done_callback(finished.put)
-            # A result that is kept would be computed again when its worker ends.
-            waiting, futures = {future.key: future for future in futures}, []
+            names = {key: task.name for key, task in zip(keys, tasks, strict=True)}
+            # The only reference to each future: a result that is kept would be computed again when its worker ends.
+            waiting = dict(
+                zip(keys, self._client.map(work, [run] * len(tasks), tasks, key=keys, pure=False), strict=True)
+            )
+            for key in keys:
+                waiting[key].add_done_callback(finished.put)
             deadline = float("inf")
             while waiting and time.monotonic() < deadline:
                 done = len(tasks) - len(waiting)
@@ -62,12 +63,20 @@ class DaskCluster:
                     key = finished.get(timeout=_LOOK_SECONDS).key
                 except queue.Empty:
                     continue
-                yield _report(waiting.pop(key), names[key])
+                report = _report(waiting.pop(key), names[key])
+                yield self._first_report(run, key, report) if report.state == SKIPPED else report
         except BaseException:
             self._client.run(stop, run, wait=False, on_error="ignore")
             raise
         finally:
             self._client.close(timeout=1)
+
+    def _first_report(self, run: str, key: str, report: ScanReport) -> ScanReport:
+        """The report of a scan that this run has segmented already, on a worker that ended; else the one given."""
+        for _, (known, values) in self._client.get_events(topic(run)):
+            if known == key:
+                return ScanReport(**{**values, "name": report.name})
+        return report
 
 
 def _report(future: Future, name: str) -> ScanReport:

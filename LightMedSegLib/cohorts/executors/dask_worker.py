@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from LightMedSegLib.cohorts.report import ScanReport
+from dataclasses import asdict, replace
+
+from LightMedSegLib.cohorts.report import SEGMENTED, ScanReport
 from LightMedSegLib.cohorts.task import ScanTask, segment_scan
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.progress import CancelToken
@@ -23,7 +25,20 @@ def work(run: str, task: ScanTask) -> ScanReport:
             "workers share, under the same names."
         )
     let_waiting_threads_sleep()
-    return segment_scan(task, cancel=_token(run))
+    report = segment_scan(task, cancel=_token(run))
+    if report.state == SEGMENTED:
+        # The scheduler keeps it: if this process ends before its report is fetched, Dask starts the task again, which
+        # then only finds that the result exists. Dask's pages show events, so the scan has no name there.
+        from distributed import get_worker
+
+        worker = get_worker()
+        worker.log_event(topic(run), [worker.get_current_task(), asdict(replace(report, name=""))])
+    return report
+
+
+def topic(run: str) -> str:
+    """The name of the events with the reports of a run."""
+    return f"lightmedseg-{run}"
 
 
 def stop(run: str) -> None:

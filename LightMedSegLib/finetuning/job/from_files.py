@@ -154,7 +154,6 @@ def _store_cases(
     job: JobDescription, files: Path, folder: Path, new_labels: Sequence[str], on_case: OnCase | None
 ) -> None:
     from LightMedSegLib.finetuning.cases.building import build_case, crop_problem
-    from LightMedSegLib.finetuning.cases.own_labels import make_label
     from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
     from LightMedSegLib.finetuning.cases.store import CaseStore
     from LightMedSegLib.io.datasets import find_cases
@@ -162,6 +161,7 @@ def _store_cases(
     from LightMedSegLib.io.labelmaps.values import present_values
     from LightMedSegLib.io.volume_files import read_volume
     from LightMedSegLib.io.volume_notes import notes_of
+    from LightMedSegLib.learning.own_models import make_label
     from LightMedSegLib.model.promptable import refuse_promptable
     from LightMedSegLib.model.store import resolve_model
 

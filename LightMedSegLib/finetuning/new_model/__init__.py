@@ -1,1 +1,1 @@
-"""New models from a few segmented scans: how they read scans, and the package that their training begins with."""
+"""New models from a few segmented scans: the package that their training begins with, and its settings."""

@@ -8,7 +8,6 @@ preference for any class.
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError, TrainingDataError
+from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.finetuning.new_model.plan import clean_up, modality_of, plan_input
-from LightMedSegLib.finetuning.new_model.scan_facts import ScanFacts
+from LightMedSegLib.learning.own_models import LONGEST_NAME, model_name
 from LightMedSegLib.model.drafts import DRAFT_VERSION
 from LightMedSegLib.model.package import Model, save_model
 from LightMedSegLib.model.store import ModelStore
+from LightMedSegLib.training.planning.input_plan import clean_up, modality_of, plan_input
+from LightMedSegLib.training.planning.scan_facts import ScanFacts
 
 PROMPTABLE = "interactive"
 """The promptable model that comes with the program."""
@@ -32,16 +32,6 @@ Weights = dict[str, NDArray[Any]]
 _STEM, _CLASSES = "stem.primary.weight", "head.classify."
 _BLOCK = 8
 """Voxels of a 2x2x2 block, which are channels of the first and the last layer."""
-
-_LONGEST_NAME = 64
-
-
-def model_name(title: str) -> str:
-    """Return the name of a model called title: small letters, digits and hyphens; raises TrainingDataError."""
-    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:_LONGEST_NAME].strip("-")
-    if not name:
-        raise TrainingDataError("The new model needs a name with Latin letters or digits, such as 'left kidney'.")
-    return name
 
 
 def make_draft(
@@ -62,7 +52,7 @@ def make_draft(
         "name": model_name(title),
         "version": DRAFT_VERSION,
         "parent": None,
-        "title": " ".join(title.split())[:_LONGEST_NAME],
+        "title": " ".join(title.split())[:LONGEST_NAME],
         "description": f"{', '.join(label.name for label in labels)}: learnt from the user's own scans."[:10_000],
         "modality": modality_of(scans),
         "body_region": "As in the user's scans",

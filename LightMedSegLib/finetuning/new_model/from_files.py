@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from LightMedSegLib.core.errors import TrainingDataError
-from LightMedSegLib.finetuning.cases.own_labels import make_label
 from LightMedSegLib.finetuning.job.description import JOB_FILE
+from LightMedSegLib.learning.own_models import make_label
 from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model, load_model
 
@@ -31,14 +31,15 @@ def draft_of_files(
     those of the dataset's description. Raises TrainingDataError where they are unknown, and for unusable cases.
     """
     from LightMedSegLib.core.geometry import Grid
-    from LightMedSegLib.finetuning.new_model.draft import make_draft, model_name
-    from LightMedSegLib.finetuning.new_model.scan_facts import scan_facts
+    from LightMedSegLib.finetuning.new_model.draft import make_draft
     from LightMedSegLib.io.datasets import find_cases
     from LightMedSegLib.io.labelmaps.case_labels import read_case_labels
     from LightMedSegLib.io.results.output_checks import make_output_folder
     from LightMedSegLib.io.scan_tags import tags_of
     from LightMedSegLib.io.volume_files import read_volume
+    from LightMedSegLib.learning.own_models import model_name
     from LightMedSegLib.model.store import resolve_model
+    from LightMedSegLib.training.planning.scan_facts import scan_facts
 
     model_name(title)
     if files is None:

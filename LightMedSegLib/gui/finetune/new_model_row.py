@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from LightMedSegLib.core.errors import TrainingDataError
-from LightMedSegLib.finetuning.new_model.draft import model_name, refuse_known_name
+from LightMedSegLib.finetuning.new_model.draft import refuse_known_name
+from LightMedSegLib.learning.own_models import model_name
 from LightMedSegLib.model.store import ModelStore
 
 

@@ -12,8 +12,8 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.finetuning.cases.own_labels import make_label
 from LightMedSegLib.gui.widgets.tables import fit_height, set_up_table
+from LightMedSegLib.learning.own_models import make_label
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.mrml.jobs.case_job import Review
 from LightMedSegLib.mrml.segmentations.reading import match_labels

@@ -12,7 +12,7 @@ class Case:
 
     labelled has the label values that the annotator looked for; None means all of them. Other structures may be
     present in the image without a label, so the loss ignores them. dataset_labels are the values and names in the
-    dataset description at dataset_file.
+    dataset description at dataset_file. patient tells which cases are of one person; "" where the name has to.
     """
 
     name: str
@@ -21,3 +21,4 @@ class Case:
     labelled: tuple[int, ...] | None = None
     dataset_labels: tuple[tuple[int, str], ...] = ()
     dataset_file: Path | None = None
+    patient: str = ""

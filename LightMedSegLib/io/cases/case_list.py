@@ -14,13 +14,22 @@ from LightMedSegLib.storage.file_names import comparable_name, find_file
 def cases_of_csv(path: Path, channels: int) -> list[Case]:
     """The cases of a list, as training.cases.find_cases describes it. Raises TrainingDataError."""
     image_columns = ["image"] if channels == 1 else [f"image_{channel}" for channel in range(channels)]
+    return [_case_of_row(row, path, image_columns) for row in _rows(path, image_columns)]
+
+
+def channels_of_csv(path: Path) -> int:
+    """The number of columns image_0, image_1, ... of a list of cases, or 1. Raises TrainingDataError."""
+    columns = _rows(path, ["image"])[:1]
+    return max(1, sum(re.fullmatch(r"image_\d+", name) is not None for _, row in columns for name in row))
+
+
+def _rows(path: Path, image_columns: list[str]) -> list[Row]:
     try:
-        rows = read_table(path, ["case", "labelmap", "labelled", *image_columns])
+        return read_table(path, ["case", "labelmap", "labelled", "patient", *image_columns])
     except OSError as error:
         raise TrainingDataError(f"The list of cases {path.name} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise TrainingDataError(f"The list of cases {path.name} cannot be read: {error}.") from None
-    return [_case_of_row(row, path, image_columns) for row in rows]
 
 
 def _case_of_row(numbered_row: Row, path: Path, image_columns: list[str]) -> Case:
@@ -37,7 +46,8 @@ def _case_of_row(numbered_row: Row, path: Path, image_columns: list[str]) -> Cas
     for file in files:
         if not file.is_file():
             raise TrainingDataError(f"{place} names the file {file}, which does not exist.")
-    return Case(comparable_name(row["case"]), tuple(files[:-1]), files[-1], _labelled(row.get("labelled", ""), place))
+    name, patient = comparable_name(row["case"]), comparable_name(row.get("patient", ""))
+    return Case(name, tuple(files[:-1]), files[-1], _labelled(row.get("labelled", ""), place), patient=patient)
 
 
 def _labelled(written: str, place: str) -> tuple[int, ...] | None:

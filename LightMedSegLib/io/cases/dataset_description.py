@@ -50,9 +50,19 @@ def declared_channels(folder: Path) -> int | None:
 
     Raises InputImageError for a file that is no dataset description.
     """
+    return len(declared_channel_names(folder)) or None
+
+
+def declared_channel_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of the channels in folder/dataset.json, in the order of their numbers; none if not given.
+
+    Raises InputImageError for a file that is no dataset description.
+    """
     content = _content(folder) or {}
     declared = content.get("channel_names", content.get("modality"))
-    return len(declared) if isinstance(declared, dict) and declared else None
+    if not isinstance(declared, dict):
+        return ()
+    return tuple(str(name) for _, name in sorted(declared.items(), key=lambda item: (len(item[0]), item[0])))
 
 
 def _content(folder: Path) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ def new_model(title: str, labels: Sequence[Label], store: ModelStore) -> CaseMod
     @contextmanager
     def model(volume: VolumeSnapshot, marked: NDArray[Any]) -> Iterator[Model]:
         from LightMedSegLib.finetuning.new_model.draft import PROMPTABLE, install_draft, make_draft
-        from LightMedSegLib.finetuning.new_model.scan_facts import scan_facts
+        from LightMedSegLib.training.planning.scan_facts import scan_facts
 
         values = [label.value for label in labels]
         facts = scan_facts(volume.array, volume.grid, marked, values, volume.tags.modality)

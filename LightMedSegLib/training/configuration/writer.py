@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.storage.records import record_json
+
+_WIDTH = 120
 
 
 def configuration_as_toml(configuration: TrainingConfiguration) -> str:
@@ -21,12 +24,33 @@ def configuration_as_toml(configuration: TrainingConfiguration) -> str:
     content["data"]["folder"] = ""
     content["distillation"]["teachers"] = [Path(folder).name for folder in content["distillation"]["teachers"]]
     content["network"]["initial"] = Path(content["network"]["initial"]).name
+    return sections_as_toml(content)
+
+
+def sections_as_toml(content: Mapping[str, Any], comments: Mapping[str, str] | None = None) -> str:
+    """The content of a configuration file as TOML text.
+
+    comments: texts above the lines of items such as "input.patch" or "labels", wrapped. With comments, a list of tables
+    has a line for each. TOML has no null: items that are None are left out.
+    """
+    lines: list[str] = []
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
-    lines = [f"{key} = {toml_value(value)}" for key, value in plain.items()]
-    for section, entries in content.items():
-        if isinstance(entries, dict):
-            lines += ["", f"[{section}]", *(f"{_key(key)} = {toml_value(value)}" for key, value in entries.items())]
+    sections = {key: value for key, value in content.items() if isinstance(value, dict)}
+    for section, entries in {"": plain, **sections}.items():
+        lines += ["", f"[{section}]"] if section else []
+        for key, value in entries.items():
+            if value is None:
+                continue
+            text = (comments or {}).get(f"{section}.{key}".lstrip("."), "")
+            lines += textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+            lines.append(f"{_key(key)} = {_table_list(value) if comments else toml_value(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _table_list(value: Any) -> str:
+    if not isinstance(value, (list, tuple)) or not any(isinstance(item, Mapping) for item in value):
+        return toml_value(value)
+    return "\n".join(["[", *(f"    {toml_value(item)}," for item in value), "]"])
 
 
 def toml_value(value: Any) -> str:

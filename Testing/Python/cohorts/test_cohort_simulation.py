@@ -23,6 +23,6 @@ def test_the_curve_has_a_row_for_each_executor_and_count_and_is_drawn(tmp_path: 
         ("processes", 1), ("processes", 64), ("Dask", 1), ("Dask", 64)
     ]  # fmt: skip
     assert rows[0]["efficiency"] == 1.0 and 0.9 < rows[1]["efficiency"] <= 1.0
-    assert rows[3]["scans_an_hour"] == pytest.approx(36000, rel=0.01)
+    assert rows[3]["scans_an_hour"] == pytest.approx(36000, rel=0.03)
     plot_curve(tmp_path / "curve.png", rows)
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

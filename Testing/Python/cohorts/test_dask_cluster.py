@@ -15,6 +15,7 @@ import pytest
 import SimpleITK as sitk
 
 from LightMedSegLib.cohorts.executors.dask import DaskCluster
+from LightMedSegLib.cohorts.executors.dask_worker import work
 from LightMedSegLib.cohorts.executors.in_process import InProcess
 from LightMedSegLib.cohorts.report import ScanReport
 from LightMedSegLib.cohorts.run import run_cohort
@@ -64,6 +65,21 @@ def test_a_cancelled_run_leaves_the_cluster_to_the_next_one(cluster: Any, tasks:
     assert set(states) == {"segmented", "not started"}
     assert [task.path.exists() for task in many] == [state == "segmented" for state in states]
     assert {report.state for report in run(tasks, DaskCluster(cluster.scheduler_address))} == {"segmented"}
+
+
+def test_a_report_that_is_lost_with_its_worker_is_found_again(
+    cluster: Any, tasks: list[ScanTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask then starts the task a second time, which finds the result of the first."""
+
+    def twice(run: str, task: ScanTask) -> ScanReport:
+        assert work(run, task).state == "segmented"
+        return work(run, task)
+
+    monkeypatch.setattr("LightMedSegLib.cohorts.executors.dask.work", twice)
+    (report,) = run(tasks[:1], DaskCluster(cluster.scheduler_address))
+    assert (report.name, report.state) == ("a.nii.gz", "segmented")
+    assert [one["name"] for one in report.segments] == ["Structure 1", "Structure 2"]
 
 
 def test_what_no_worker_can_do_is_told_once(cluster: Any, tasks: list[ScanTask], tmp_path: Path) -> None:

@@ -16,60 +16,48 @@ from LightMedSegLib.core.errors import DependencyError, OutputError
 from LightMedSegLib.export.onnx_file import CARD_ENTRY, export_onnx
 from LightMedSegLib.model.package import Model, load_model
 
-# All blocks of the real network, as few levels and channels as it allows: tracing takes time with every layer.
-SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8}
-
-
-MODELS = [card.parent for card in REPOSITORY.glob("Resources/Models/*/model.json")]
-SHIPPED = sorted(folder for folder in MODELS if not load_model(folder).card.promptable)
+MODELS = [load_model(card.parent) for card in REPOSITORY.glob("Resources/Models/*/model.json")]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return make_model(tmp_path_factory.mktemp("model") / "model", "lightmedseg-tiny", 2, arguments=SMALL)
+def shipped() -> Model:
+    """The model with most labels: all have one network, and its export takes a minute."""
+    return max((model for model in MODELS if not model.card.promptable), key=lambda model: model.card.num_classes)
 
 
 @pytest.fixture(scope="module")
-def exported(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(shipped: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnxscript")
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    assert export_onnx(model, path) == 4
+    assert export_onnx(shipped, path) == 16
     assert [file.name for file in path.parent.iterdir()] == ["model.onnx"]
     return path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(8, 12, 16), (4, 4, 4), (16, 8, 20)])
-def test_onnxruntime_gives_the_logits_of_torch(model: Model, exported: Path, size: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("size", [(32, 48, 64), (16, 16, 16), (64, 32, 80)])
+def test_onnxruntime_gives_the_logits_and_labels_of_torch(
+    shipped: Model, exported: Path, size: tuple[int, int, int]
+) -> None:
     torch = pytest.importorskip("torch")
-    image = np.random.default_rng(0).standard_normal((1, 1, *size), dtype=np.float32)
-    with torch.inference_mode():
-        expected = model.build_network()(torch.from_numpy(image)).numpy()
-    (found,) = session(exported).run(None, {"image": image})
-    assert np.abs(expected).max() > 0.1
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-
-
-@pytest.mark.slow
-def test_onnxruntime_gives_the_labels_of_the_shipped_model_with_most_labels(tmp_path: Path) -> None:
-    """The shipped models have one network, and its export takes a minute."""
-    torch = pytest.importorskip("torch")
-    shipped = max((load_model(folder) for folder in SHIPPED), key=lambda model: model.card.num_classes)
-    path = tmp_path / "model.onnx"
-    export_onnx(shipped, path)
-    image = np.random.default_rng(0).standard_normal((1, shipped.card.in_channels, 32, 48, 64), dtype=np.float32)
+    image = np.random.default_rng(0).standard_normal((1, shipped.card.in_channels, *size), dtype=np.float32)
     with torch.inference_mode():
         expected = shipped.build_network()(torch.from_numpy(image)).numpy()
-    (found,) = session(path).run(None, {"image": image})
+    (found,) = session(exported).run(None, {"image": image})
     np.testing.assert_allclose(found, expected, atol=2e-4 * np.abs(expected).max())
     # Where two classes are as good as equal the last bit decides.
-    assert np.mean(found.argmax(axis=1) != expected.argmax(axis=1)) < 1e-4
+    assert np.mean(found.argmax(axis=1) != expected.argmax(axis=1)) < 1e-3
 
 
 @pytest.mark.slow
-def test_the_card_travels_in_the_file(model: Model, exported: Path) -> None:
+def test_the_card_travels_in_the_file(shipped: Model, exported: Path) -> None:
     entries = session(exported).get_modelmeta().custom_metadata_map
-    assert json.loads(entries[CARD_ENTRY]) == model.card.to_json()
+    assert json.loads(entries[CARD_ENTRY]) == shipped.card.to_json()
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return make_model(tmp_path / "model")
 
 
 def test_another_suffix_is_refused(model: Model, tmp_path: Path) -> None:

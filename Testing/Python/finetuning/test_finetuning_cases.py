@@ -14,10 +14,10 @@ from model_factory import LOCATED, make_model
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.finetuning.cases.building import build_case
-from LightMedSegLib.finetuning.cases.own_labels import make_label
 from LightMedSegLib.finetuning.cases.record import CaseRecord
 from LightMedSegLib.finetuning.cases.review import reviewed_box, reviewed_slices
 from LightMedSegLib.finetuning.cases.store import RECORD_FILE, TENSOR_FILE, CaseStore
+from LightMedSegLib.learning.own_models import make_label
 from LightMedSegLib.learning.prepared_case import IGNORED
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.storage.atomic_files import temporary_name

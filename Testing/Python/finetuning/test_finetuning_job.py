@@ -26,7 +26,6 @@ from finetuning_factory import (
 from LightMedSegLib.core.errors import CancelledError, TrainingDataError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.finetuning.cases.building import build_case
-from LightMedSegLib.finetuning.cases.own_labels import make_label
 from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.finetuning.cases.stored_case import StoredCase
 from LightMedSegLib.finetuning.gate import cross_validation
@@ -35,6 +34,7 @@ from LightMedSegLib.finetuning.job.job import run_job
 from LightMedSegLib.finetuning.tuning.tuner import Tuner
 from LightMedSegLib.finetuning.versions import gate_report
 from LightMedSegLib.inference.segmentation import segment
+from LightMedSegLib.learning.own_models import make_label
 from LightMedSegLib.model.package import Model, save_model
 from LightMedSegLib.model.store import ModelStore
 from LightMedSegLib.storage.file_lock import LockedError, exclusive

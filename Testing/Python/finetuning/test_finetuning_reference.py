@@ -54,14 +54,14 @@ def test_made_images_are_only_looked_at(made: list[PreparedCase]) -> None:
     assert not rehearsed and checked == made
 
 
+@pytest.mark.usefixtures("fastest_path")
 @pytest.mark.slow
-def test_the_model_knows_them(made: list[PreparedCase], brain: Model) -> None:
+def test_the_model_knows_the_first_of_them(made: list[PreparedCase], brain: Model) -> None:
     """A set that the model fails on would show no forgetting: crops of heads once had a Dice of 0.05."""
     network = accelerate(brain.build_network())
-    total = np.zeros((33, 33), np.int64)
-    # A third of them: together they take minutes.
-    for case in rehearsed_and_checked(made)[1][::3]:
-        total += confusion(network, case, 33, brain.card.input.patch, torch.device("cpu"))
+    # One of them: together they take minutes.
+    case = rehearsed_and_checked(made)[1][0]
+    total = confusion(network, case, 33, brain.card.input.patch, torch.device("cpu"))
     assert np.nanmean([dice_of(total, value) for value in range(1, 33)]) > 0.55
 
 

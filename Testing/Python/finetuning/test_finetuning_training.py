@@ -11,12 +11,12 @@ import torch
 from finetuning_factory import QUICK, TINY_TASK, corrected_case, tiny_model
 
 from LightMedSegLib.core.errors import TrainingDataError
-from LightMedSegLib.finetuning.cases.own_labels import make_label
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.finetuning.tuning.forgetting import ParentPull, parameter_groups, rehearses
 from LightMedSegLib.finetuning.tuning.new_labels import all_labels, grown_network
 from LightMedSegLib.finetuning.tuning.tuner import Tuner
 from LightMedSegLib.learning.checkpoint import load_checkpoint, save_checkpoint
+from LightMedSegLib.learning.own_models import make_label
 from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.network.head import classes_of_block

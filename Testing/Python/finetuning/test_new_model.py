@@ -13,16 +13,16 @@ from promptable_factory import make_promptable
 
 from LightMedSegLib.core.errors import ModelPackageError, ModelStoreError, TrainingDataError
 from LightMedSegLib.core.geometry import Grid
-from LightMedSegLib.finetuning.cases.own_labels import make_label
 from LightMedSegLib.finetuning.job.from_files import finetune
 from LightMedSegLib.finetuning.job.job import JobResult
-from LightMedSegLib.finetuning.new_model.draft import install_draft, make_draft, model_name, refuse_known_name
-from LightMedSegLib.finetuning.new_model.scan_facts import ScanFacts, scan_facts
+from LightMedSegLib.finetuning.new_model.draft import install_draft, make_draft, refuse_known_name
 from LightMedSegLib.inference.segmentation import segment
 from LightMedSegLib.interaction.encoding import CHANNELS
+from LightMedSegLib.learning.own_models import make_label, model_name
 from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.model.store import ModelStore
+from LightMedSegLib.training.planning.scan_facts import ScanFacts, scan_facts
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

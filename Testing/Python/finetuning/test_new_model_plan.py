@@ -12,9 +12,10 @@ from model_factory import make_card, merged
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
-from LightMedSegLib.finetuning.new_model.plan import clean_up, modality_of, plan_input, training_settings
-from LightMedSegLib.finetuning.new_model.scan_facts import ScanFacts, scan_facts
+from LightMedSegLib.finetuning.new_model.plan import training_settings
 from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.training.planning.input_plan import clean_up, modality_of, plan_input
+from LightMedSegLib.training.planning.scan_facts import ScanFacts, scan_facts
 
 STRAIGHT = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 SAGITTAL = (0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -85,6 +86,9 @@ def test_ct_gets_a_window_around_the_structures_and_anything_else_a_z_score() ->
     normalization = plan_input([ct])["channels"][0]["normalization"]
     assert normalization["kind"] == "window"
     assert -120 < normalization["lower"] < 0 and 110 < normalization["upper"] < 250
+    airway = replace(ct, inside=np.linspace(-1000, 1500, 500, dtype=np.float32))
+    wide = plan_input([airway])["channels"][0]["normalization"]
+    assert wide["lower"] == -1024.0 and 1600 < wide["upper"] < 1750
     mixed = [ct, facts((300, 300, 300), (50, 50, 50))]
     assert modality_of(mixed) == "OT"
     assert plan_input(mixed)["channels"][0]["normalization"] == {"kind": "zscore", "clip_percentiles": [0.5, 99.5]}

@@ -151,6 +151,7 @@ def test_the_documented_example_runs(slicer_runtime: Any, capsys: pytest.Capture
     assert node.GetAttribute("LightMedSeg.Model") == "hippocampus-t1-mr"
 
 
+@pytest.mark.usefixtures("fastest_path")
 @pytest.mark.slow
 def test_both_hippocampi_of_a_whole_head_are_segmented_at_once(slicer_runtime: Any) -> None:
     import slicer

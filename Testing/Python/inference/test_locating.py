@@ -204,6 +204,7 @@ def test_progress_rises_to_the_end_and_a_cancelled_run_stops(with_locator: Calla
         with_locator().segment(scan(), progress=lambda done, total, message: cancel.cancel(), cancel=cancel)
 
 
+@pytest.mark.usefixtures("fastest_path")
 @pytest.mark.slow
 def test_the_shipped_hippocampus_model_finds_both_sides_of_a_whole_head() -> None:
     from LightMedSegLib import segment

@@ -65,6 +65,7 @@ def test_labels_that_are_removed_with_the_skull_go_to_the_next_likely_class() ->
     assert not [note for note in notes if "skull" in note]
 
 
+@pytest.mark.usefixtures("fastest_path")
 @pytest.mark.slow
 def test_no_fluid_is_painted_around_the_shipped_brain_and_its_mirror_image_gives_the_same_volumes() -> None:
     from LightMedSegLib.io.sample_data import sample_path

@@ -93,7 +93,7 @@ def test_validation_takes_overlap_and_view_from_the_input_that_the_card_gets():
 
 
 def test_unknown_voxels_and_structures_that_were_not_annotated_have_no_figures():
-    from LightMedSegLib.training.evaluation import evaluate_on_grid, summarise
+    from LightMedSegLib.training.evaluation import card_metrics, evaluate_on_grid
 
     class Answer(torch.nn.Module):
         def __init__(self) -> None:
@@ -116,4 +116,4 @@ def test_unknown_voxels_and_structures_that_were_not_annotated_have_no_figures()
         (second.name, "Ball"),
         (second.name, "Bright ball"),
     ]
-    assert summarise(scores)["dice"] == {"Ball": 1.0, "Bright ball": 1.0}
+    assert card_metrics(scores)["dice"] == {"Ball": 1.0, "Bright ball": 1.0}

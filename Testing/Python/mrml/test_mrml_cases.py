@@ -14,7 +14,7 @@ from mrml_nodes import add_painted_segment, add_transform, labels_of, put_under
 from patience import Patience
 
 from LightMedSegLib.core.geometry import Box, Grid
-from LightMedSegLib.finetuning.cases.own_labels import make_label
+from LightMedSegLib.learning.own_models import make_label
 from LightMedSegLib.mrml.jobs.case_job import Review, case_job
 from LightMedSegLib.mrml.jobs.case_models import installed_model
 from LightMedSegLib.mrml.jobs.job_state import JobState

@@ -116,6 +116,7 @@ def test_the_plot_shows_the_networks_of_the_largest_volume(tmp_path: Path) -> No
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_a_busy_machine_gives_a_row_for_each_load_and_leaves_nothing_running(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

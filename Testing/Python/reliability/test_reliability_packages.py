@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read 
 def test_spoiled_packages_are_refused_or_work() -> None:
     from Reliability import model_packages
 
-    assert_passed(model_packages.check(20, 1), at_least=20)
+    assert_passed(model_packages.check(10, 1), at_least=10)
 
 
 def test_the_watch_sees_writing_elsewhere_unpickling_and_programs(tmp_path: Path) -> None:

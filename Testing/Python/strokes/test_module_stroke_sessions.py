@@ -9,7 +9,7 @@ from correct_bench import CorrectBench
 from stroke_sessions import RandomSession
 
 QUICK, BLOCK = 6, 25
-MORE = int(os.environ.get("LIGHTMEDSEG_SESSIONS", "50"))
+MORE = int(os.environ.get("LIGHTMEDSEG_SESSIONS", "25"))
 """How many sessions the long test plays; a thousand take ten minutes."""
 
 

@@ -19,6 +19,7 @@ from LightMedSegLib.learning.checkpoint import load_checkpoint, read_weights
 from LightMedSegLib.learning.configuration import OptimizerSection
 from LightMedSegLib.learning.schedule import learning_rate, run_progress
 from LightMedSegLib.model.package import load_model
+from LightMedSegLib.training import trainer
 from LightMedSegLib.training.run import load_run_network, run_training
 from LightMedSegLib.training.split import Split
 from LightMedSegLib.training.trainer import Trainer
@@ -72,6 +73,15 @@ def test_the_time_limit_stops_the_run_and_saves(tmp_path):
     checkpoint = load_checkpoint(tmp_path)
     assert checkpoint is not None
     assert checkpoint.state["step"] == 1
+
+
+def test_a_line_says_step_of_steps_and_the_time_left_though_the_interval_is_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "LOG_SECONDS", -1.0)
+    lines = []
+    settings = configuration(optimizer={"steps": 3}, run={"log_interval": 100})
+    Trainer(settings, tiny_network(), prepared_cases(2), [], tmp_path, CPU, report=lines.append).train()
+    assert [line[:14] for line in lines] == [f"step      {step} of" for step in (1, 2, 3)]
+    assert all(line.endswith(" left") for line in lines)
 
 
 def test_a_checkpoint_of_another_network_or_a_damaged_one_is_refused(tmp_path):

@@ -1,0 +1,1 @@
+"""The evaluation of whole folders on the command line."""

@@ -1,0 +1,77 @@
+"""The figures of README.md are those of the files that the pages of the documentation are made from."""
+
+from __future__ import annotations
+
+import re
+import statistics
+
+import make_benchmark_page
+import make_results_page
+import pytest
+from paths import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def table_rows(heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading, without its titles."""
+    lines = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return rows[2:]
+
+
+@pytest.mark.parametrize("row", table_rows("How good is it for me?"), ids=lambda row: row[0].split("]")[0])
+def test_the_accuracy_of_each_model_is_that_of_its_results(row: list[str]) -> None:
+    found = re.search(r"Resources/Models/([\w-]+)/README.md", row[0])
+    assert found
+    folder, test = next(pair for pair in make_results_page.tests() if pair[0].name == found[1])
+    rows = make_results_page.read_rows(folder / test["networks"][0]["file"])
+    cases = len({one.case for one in rows})
+    low, _, high = statistics.quantiles(make_results_page.case_means(rows), n=4)
+    by_name = sorted((value, name) for name, value in make_results_page.structure_means(rows).items())
+    assert row[1].startswith(f"{make_results_page.mean_dice(rows):.3f} in {cases} ")
+    assert row[2] == f"{low:.2f} and {high:.2f}"
+    assert row[3] == ", ".join(f"{name} {value:.2f}" for value, name in (by_name[-1], by_name[0]))
+
+
+def test_every_model_with_results_is_in_the_readme() -> None:
+    measured = [folder.name for folder, test in make_results_page.tests() if test.get("networks")]
+    assert len(table_rows("How good is it for me?")) == len(measured)
+    assert all(f"Resources/Models/{name}/README.md" in README for name in measured)
+
+
+def test_the_larger_networks_have_the_figures_of_the_results() -> None:
+    folder = make_results_page.FOLDER
+    organs = make_results_page.mean_dice(make_results_page.read_rows(folder / "headneck-oar-ct" / "dynunet.csv"))
+    brain = make_results_page.read_rows(folder / "brain-structures-mr" / "dynunet-as-is.csv")
+    people = {one.case for one in brain}
+    ours = [
+        one
+        for one in make_results_page.read_rows(folder / "brain-structures-mr" / "as-is.csv")
+        if one.case in people
+    ]  # fmt: skip
+    text = " ".join(README.split())
+    assert f"{make_results_page.mean_dice(brain):.3f} (three of the ten people; this model" in text
+    assert f"this model {make_results_page.mean_dice(ours):.3f} there) and {organs:.3f}" in text
+
+
+def test_the_times_are_those_of_the_benchmarks() -> None:
+    seconds = {task: value for task, _, value in make_benchmark_page.summary_lines()}
+    rows = table_rows("How long does it take on my laptop?")
+    assert len(rows) >= 4
+    assert [row for row in rows if seconds.get(row[0]) != row[1]] == []
+
+
+@pytest.mark.parametrize(
+    ("figure", "page"),
+    [("251 s", "fine-tuning.md"), ("3.8 GB", "fine-tuning.md"), ("0.890", "results.md"), ("0.70 to 0.81", "")],
+)
+def test_other_figures_stand_on_the_page_that_is_linked(figure: str, page: str) -> None:
+    assert figure in " ".join(README.split())
+    if page:
+        assert figure in (REPOSITORY / "Documentation" / page).read_text(encoding="utf-8")
+    else:
+        rows = make_benchmark_page.read(REPOSITORY / "Documentation" / "fine-tuning" / "site-shift.csv")
+        one = [row for row in rows if row["cases"] == "1"]
+        before, after = (statistics.mean(float(row[key]) for row in one) for key in ("before", "after"))
+        assert f"{before:.2f} to {after:.2f}" == figure
