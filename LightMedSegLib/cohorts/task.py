@@ -151,7 +151,7 @@ def _write_picture(path: Path, image: sitk.Image, result: Segmentation) -> None:
         make_folder(path.parent)
         write_montage(path, image, result.labelmap, result.card.labels)
     except (OutputError, OSError) as error:
-        reason = _without_folders(str(error), (path,)).rstrip(".")
+        reason = without_folders(str(error), (path,)).rstrip(".")
         for sentences in (result.notes, result.warnings):
             sentences.append(f"There is no montage: {reason}.")
 

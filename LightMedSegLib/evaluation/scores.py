@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.evaluation.metrics import LabelMetrics
+from LightMedSegLib.storage.atomic_files import atomic_write
 from LightMedSegLib.storage.csv_table import table_text
 
 METRICS: dict[str, Callable[[LabelMetrics], float]] = {
@@ -55,6 +57,14 @@ def score_table(scores: Sequence[CaseScore]) -> ScoreTable:
     infinite = np.isinf(values["hd95_mm"])
     values["hd95_mm"][infinite] = math.nan
     return ScoreTable(cases, labels, values, tuple(int(count) for count in infinite.sum(axis=0)))
+
+
+def write_scores(
+    path: Path, scores: Iterable[CaseScore], tolerance_mm: float = 1.0, more: Iterable[Sequence[str]] = ()
+) -> None:
+    """Write the table of scores_as_csv to a file, complete or not at all. Raises OutputError."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(scores_as_csv(scores, tolerance_mm, more), encoding="utf-8", newline="\n")
 
 
 def scores_as_csv(scores: Iterable[CaseScore], tolerance_mm: float = 1.0, more: Iterable[Sequence[str]] = ()) -> str:

@@ -28,6 +28,7 @@ from LightMedSegLib.io.scan_folders import FoundScans
 from LightMedSegLib.io.segmentation_files import check_output_path
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.storage.atomic_files import remove_stale
+from LightMedSegLib.storage.file_names import without_folders
 
 
 def segment_cohort(
@@ -120,7 +121,7 @@ def _write_volumes(
             try:
                 volumes[task.scan.name] = existing_segments(task, model.card)
             except InputImageError as error:
-                reason = str(error).replace(str(task.path), task.path.name)
+                reason = without_folders(str(error), (task.path,))
                 messages.warn(one_line(f"{task.name}: not in the table of volumes: {reason}"))
     write_cohort_volumes(output, volumes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from LightMedSegLib.cohorts.regions import with_one_grid, with_regions
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.labels import Label
+from LightMedSegLib.inference.chosen_labels import chosen_labels
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.cases.dataset_description import DATASET_FILE
 from LightMedSegLib.io.nnunet_labels import dataset_values
@@ -41,7 +43,7 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
     _check(arguments, folder, output)
     found = find_scans(folder, model.card.in_channels, model.card.modality, arguments.derived)
     dataset = folder.parent if folder.name == IMAGES_FOLDER else folder
-    about_values = _about_values(dataset, model.card)
+    about_values = _about_values(dataset, model.card, arguments.labels)
     for place in filter(None, (output, arguments.montage)):
         make_output_folder(place)
     tasks = _with_regions(arguments, _tasks(arguments, found, dataset, ModelReference.of(model), options))
@@ -86,9 +88,16 @@ def _check(arguments: argparse.Namespace, folder: Path, output: Path) -> None:
         raise OutputError(f"{arguments.montage} is a file; --montage needs a folder for the pictures of many scans.")
 
 
-def _about_values(dataset: Path, card: ModelCard) -> str:
-    """A line on the values of results; a second one on those of whole scans where a locator adds sides."""
-    lines = [_values_line(one, dataset_values(dataset, one)) for one in (card.labels, located_card(card).labels)]
+def _about_values(dataset: Path, card: ModelCard, wanted: Sequence[str]) -> str:
+    """A line on the values of results; a second one on those of whole scans where a locator adds sides.
+
+    Raises InputImageError where results get a dataset's values, and none of the wanted labels has one.
+    """
+    every = (card.labels, located_card(card).labels)
+    chosen = [chosen_labels(labels, card, wanted) for labels in every]
+    if any(dataset_values(dataset, one) for one in every) and not any(dataset_values(dataset, one) for one in chosen):
+        raise InputImageError(f"{dataset / DATASET_FILE} has none of the labels {', '.join(wanted)}; choose others.")
+    lines = [_values_line(one, dataset_values(dataset, one)) for one in chosen]
     return "\n".join([lines[0], *(f"With sides: {line}" for line in lines[1:] if card.input.locator)])
 
 

@@ -132,8 +132,7 @@ def test_a_folder_of_dicom_folders_is_segmented(installed: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--roi", "0,1,0,1,0,1"], "--roi is for one scan; leave it out"),
-        (["--montage", "a.png"], "--montage is for one scan"),
+        (["--series", "2"], "--series is for one scan; leave it out"),
         (["--device", "cuda:99"], "cuda"),
     ],
 )
