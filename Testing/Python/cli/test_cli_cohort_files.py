@@ -72,25 +72,18 @@ def test_what_is_no_result_of_the_model_is_named_and_not_in_the_table(
     assert "a.nii.gz: not in the table of volumes: a.nii.gz holds the value 9" in capsys.readouterr().err
 
 
-def test_each_scan_gets_a_picture_in_a_folder(
+def test_each_scan_gets_a_picture_and_one_that_cannot_be_written_is_a_warning(
     scans: Path, installed: str, no_leftovers: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output, pictures = no_leftovers / "out", no_leftovers / "pictures"
-    assert segment(scans, output, "--montage", pictures) == 0
-    assert sorted(path.name for path in pictures.iterdir()) == ["a.png", "b.png"]
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures.iterdir())
+    output, pictures, report = (no_leftovers / name for name in ("out", "pictures", "report.json"))
+    (pictures / "a.png").mkdir(parents=True)
+    assert segment(scans, output, "--montage", pictures, "--json", report) == 0
+    assert (pictures / "b.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in output.iterdir()) == ["a.nii.gz", "b.nii.gz"]
+    assert "Warning: There is no montage: a.png cannot be written" in capsys.readouterr().out
+    assert str(no_leftovers) not in report.read_text()
     assert segment(scans, output, "--montage", no_leftovers / "all.png") == 2
     assert "all.png is a file; --montage needs a folder" in capsys.readouterr().err
-
-
-def test_a_picture_that_cannot_be_written_is_a_warning(
-    scans: Path, installed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "pictures" / "a.png").mkdir(parents=True)
-    assert segment(scans, tmp_path / "out", "--montage", tmp_path / "pictures", "--json", tmp_path / "r.json") == 0
-    assert (tmp_path / "out" / "a.nii.gz").exists() and (tmp_path / "pictures" / "b.png").exists()
-    assert "Warning: There is no montage: a.png cannot be written" in capsys.readouterr().out
-    assert str(tmp_path) not in (tmp_path / "r.json").read_text()
 
 
 def test_a_region_in_voxels_is_for_scans_of_one_grid(

@@ -157,6 +157,8 @@ def test_the_values_of_a_dataset_go_by_the_names_of_each_result(
     own = stub_card(**LOCATED)
 
     class Answer:
+        card = own
+
         def __init__(self, card: ModelCard) -> None:
             self._card = card
 
