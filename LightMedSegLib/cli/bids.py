@@ -11,7 +11,7 @@ from LightMedSegLib.cli.parser import Commands, file_path, named, positive_int
 from LightMedSegLib.cli.printing.messages import Messages, add_quiet
 from LightMedSegLib.cli.printing.text_output import text_output
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
-from LightMedSegLib.cli.segmenting.cohort_arguments import add_cohort_arguments, add_labels
+from LightMedSegLib.cli.segmenting.cohort_arguments import add_cohort_arguments, add_labels, check_labels
 from LightMedSegLib.cohorts.bids.contrasts import model_contrasts
 from LightMedSegLib.cohorts.bids.dataset import check_dataset, find_bids_scans
 from LightMedSegLib.cohorts.bids.derivative import check_place, prepare_derivative
@@ -22,7 +22,6 @@ from LightMedSegLib.cohorts.model_reference import ModelReference
 from LightMedSegLib.cohorts.report import SEGMENTED, ScanReport
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.inference.chosen_labels import check_labels
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.store import resolve_model
 
@@ -89,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _participants(arguments: argparse.Namespace) -> int:
     dataset, output = arguments.dataset.absolute(), arguments.output.absolute()
     model = resolve_model(arguments.model) if arguments.model else model_for_all(1)
-    check_labels(model.card, arguments.labels)
+    check_labels(arguments, model.card)
     contrasts = model_contrasts(model.card, arguments.contrast)
     found = find_bids_scans(dataset, contrasts, arguments.participant_label, arguments.session_label)
     if not found.scans:

@@ -12,14 +12,18 @@ from LightMedSegLib.cli.parser import Commands, file_path, fraction, named, posi
 from LightMedSegLib.cli.printing.messages import Messages, add_quiet
 from LightMedSegLib.cli.printing.text_output import files, text_output
 from LightMedSegLib.cli.printing.volume_tables import write_volumes
-from LightMedSegLib.cli.segmenting.cohort_arguments import add_cohort_arguments, add_labels, refuse_cohort_arguments
+from LightMedSegLib.cli.segmenting.cohort_arguments import (
+    add_cohort_arguments,
+    add_labels,
+    check_labels,
+    refuse_cohort_arguments,
+)
 from LightMedSegLib.cli.segmenting.folder import is_folder_run, run_folder
 from LightMedSegLib.cli.segmenting.report import report_text, segmentation_report
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.core.progress import StageTimer
 from LightMedSegLib.export.dicom_seg import DICOM_SUFFIX, DicomSegWriter
-from LightMedSegLib.inference.chosen_labels import check_labels, with_chosen_labels
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.montage import check_montage_path, write_montage
 from LightMedSegLib.io.results.output_checks import check_can_hold, check_inputs_stay
@@ -118,7 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
     messages = Messages(arguments)
     if is_folder_run(arguments):
         every = resolve_model(arguments.model) if arguments.model else model_for_all(1)
-        check_labels(every.card, arguments.labels)
+        check_labels(arguments, every.card)
         return run_folder(arguments, every, _options(arguments))
     refuse_cohort_arguments(arguments)
     if isinstance(arguments.roi, Path):
@@ -135,14 +139,14 @@ def run(arguments: argparse.Namespace) -> int:
         if model is None:
             model, reason = model_for(images)
             chosen.append(reason)
-        check_labels(model.card, arguments.labels)
+        check_labels(arguments, model.card)
         dicom = _dicom_writer(arguments, model, paths[0])
 
     from LightMedSegLib.inference.segmentation import segment_with
 
     with messages.progress_bar() as progress:
         result = segment_with(images if len(images) > 1 else images[0], model, _options(arguments), progress)
-    result = with_chosen_labels(result, model.card, arguments.labels)
+    result = result.with_labels(model.card.labels, arguments.labels)
     result.notes.extend(chosen)
     timer.seconds.update(result.timings)
     if dicom and dicom.note:

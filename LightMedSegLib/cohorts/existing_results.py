@@ -11,8 +11,8 @@ from LightMedSegLib.core.geometry import Grid, clip_box
 from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.process.native_messages import without_native_messages
-from LightMedSegLib.inference.chosen_labels import chosen_labels
 from LightMedSegLib.inference.locating import is_located
+from LightMedSegLib.io.labelmaps.choosing import chosen_labels
 from LightMedSegLib.io.labelmaps.reading import Meaning, read_labelmap
 from LightMedSegLib.io.nnunet_labels import dataset_values
 from LightMedSegLib.model.card import ModelCard
@@ -30,7 +30,7 @@ def existing_segments(task: ScanTask, card: ModelCard) -> list[dict[str, Any]]:
         labels = (located_card(card) if is_located(card, grid, box) else card).labels
         stored = _as_stored(task, labels)
         found = read_labelmap(task.path, meaning=Meaning(stored))
-    kept = {label.name for label in chosen_labels(labels, card, task.labels)}
+    kept = {label.name for label in chosen_labels(labels, card.labels, task.labels)}
     return label_volumes(found.image, [label for label in stored if label.name in kept])
 
 

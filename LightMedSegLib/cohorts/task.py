@@ -17,7 +17,6 @@ from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback
-from LightMedSegLib.inference.chosen_labels import with_chosen_labels
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.io.montage import write_montage
 from LightMedSegLib.io.nnunet_labels import dataset_values, with_dataset_values
@@ -132,7 +131,7 @@ def _segmented(task: ScanTask, engine: Engine, progress: ProgressCallback | None
     check_can_hold(task.path, images[0].GetSize())
     if task.grid is not None:
         check_grid(Grid.of(images[0]), task.grid)
-    result = with_chosen_labels(engine.segment(images, task.options, progress, cancel), engine.card, task.labels)
+    result = engine.segment(images, task.options, progress, cancel).with_labels(engine.card.labels, task.labels)
     labelmap, labels = result.labelmap, result.card.labels
     values = dataset_values(task.dataset, labels) if task.dataset is not None else {}
     if values:

@@ -82,7 +82,7 @@ def segment_cohort(
         reports = run_cohort(tasks, executor, take, progress, cancel)
     if arguments.json:
         write_json(arguments.json, _as_json(model, found, reports))
-    if arguments.csv:
+    if arguments.csv and not cancel.cancelled:
         _write_volumes(arguments.csv, model, tasks, reports, messages)
     states = count_states(reports)
     rows = [[state, str(count)] for state, count in states.items()]
@@ -113,17 +113,20 @@ def _write_volumes(
     output: Path | str, model: Model, tasks: Sequence[ScanTask], reports: Sequence[ScanReport], messages: Messages
 ) -> None:
     """Write the volumes of all results: those of this run, and of what has a result of an earlier one."""
-    volumes = {}
-    for task, report in zip(tasks, reports, strict=True):
-        if report.state == SEGMENTED:
-            volumes[task.scan.name] = report.segments
-        elif report.state == SKIPPED:
-            try:
-                volumes[task.scan.name] = existing_segments(task, model.card)
-            except InputImageError as error:
-                reason = without_folders(str(error), (task.path,))
-                messages.warn(one_line(f"{task.name}: not in the table of volumes: {reason}"))
+    volumes, unknown = {}, []
+    with messages.progress_bar() as progress:
+        for number, (task, report) in enumerate(zip(tasks, reports, strict=True)):
+            progress(number, len(tasks), "Volumes of existing results")
+            if report.state == SEGMENTED:
+                volumes[task.scan.name] = report.segments
+            elif report.state == SKIPPED:
+                try:
+                    volumes[task.scan.name] = existing_segments(task, model.card)
+                except InputImageError as error:
+                    unknown.append(f"{task.name}: not in the table of volumes: {error}")
     write_cohort_volumes(output, volumes)
+    for line in unknown:
+        messages.warn(one_line(without_folders(line, [task.path for task in tasks])))
 
 
 def _as_json(model: Model, found: FoundScans, reports: Sequence[ScanReport]) -> dict[str, Any]:

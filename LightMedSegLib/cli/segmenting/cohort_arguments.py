@@ -12,7 +12,9 @@ from LightMedSegLib.cohorts.executors import Executor
 from LightMedSegLib.cohorts.executors.in_process import InProcess
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.labelmaps.choosing import check_known_labels
 from LightMedSegLib.model.card import ModelCard
+from LightMedSegLib.model.located_card import located_card
 
 _ARGUMENTS = {"jobs": "--jobs", "dask": "--dask", "log_file": "--log-file"}
 
@@ -49,6 +51,11 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help="write only these labels, by name or value (default: all; models show lists them)",
     )
+
+
+def check_labels(arguments: argparse.Namespace, card: ModelCard) -> None:
+    """Raise InputImageError, with the nearest names, if --labels names what no result of the model has."""
+    check_known_labels(card.identifier, located_card(card).labels, card.labels, arguments.labels)
 
 
 def _words(text: str) -> tuple[str, ...]:

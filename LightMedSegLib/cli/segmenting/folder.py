@@ -15,9 +15,9 @@ from LightMedSegLib.cohorts.regions import with_one_grid, with_regions
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.inference.chosen_labels import chosen_labels
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.cases.dataset_description import DATASET_FILE
+from LightMedSegLib.io.labelmaps.choosing import chosen_labels
 from LightMedSegLib.io.nnunet_labels import dataset_values
 from LightMedSegLib.io.results.output_checks import make_output_folder
 from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, FoundScans, find_scans
@@ -94,7 +94,7 @@ def _about_values(dataset: Path, card: ModelCard, wanted: Sequence[str]) -> str:
     Raises InputImageError where results get a dataset's values, and none of the wanted labels has one.
     """
     every = (card.labels, located_card(card).labels)
-    chosen = [chosen_labels(labels, card, wanted) for labels in every]
+    chosen = [chosen_labels(labels, card.labels, wanted) for labels in every]
     if any(dataset_values(dataset, one) for one in every) and not any(dataset_values(dataset, one) for one in chosen):
         raise InputImageError(f"{dataset / DATASET_FILE} has none of the labels {', '.join(wanted)}; choose others.")
     lines = [_values_line(one, dataset_values(dataset, one)) for one in chosen]

@@ -14,8 +14,8 @@ from model_factory import LOCATED
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.inference.chosen_labels import check_labels, with_chosen_labels
 from LightMedSegLib.inference.result import Segmentation
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
 
 
@@ -65,9 +65,8 @@ def test_the_name_of_a_structure_means_both_sides_and_that_of_a_side_one() -> No
     head = located_card(own)
     labelmap = sitk.GetImageFromArray(np.array([[[0, *(label.value for label in head.labels)]]], dtype=np.uint8))
 
-    def kept(*wanted: str, card: object = head) -> list[str]:
-        check_labels(own, wanted)
-        result = with_chosen_labels(Segmentation(labelmap, card, {}, "cpu"), own, wanted)  # type: ignore[arg-type]
+    def kept(*wanted: str, card: ModelCard = head) -> list[str]:
+        result = Segmentation(labelmap, card, {}, "cpu").with_labels(own.labels, wanted)
         values = {label.value for label in result.card.labels}
         assert set(np.unique(sitk.GetArrayFromImage(result.labelmap)).tolist()) - {0} <= values
         return [label.name for label in result.card.labels]
