@@ -49,8 +49,14 @@ def _is_called(word: str, names: Iterable[str]) -> bool:
 
 
 def _nearest(word: str, known: Sequence[Sequence[str]]) -> str:
-    names = {plain_name(name): name for _, *called in known for name in called}
-    near = difflib.get_close_matches(plain_name(word), names, _MOST_NAMES, _ALIKE)
+    names = {plain_name(name): name for _, *called in known for name in called}.values()
+    near = sorted((name for name in names if _likeness(word, name) >= _ALIKE), key=lambda name: -_likeness(word, name))
     if near:
-        return f"the nearest {'is' if len(near) == 1 else 'are'} {', '.join(names[one] for one in near)}"
-    return f"it has {', '.join(names.values())}"
+        return f"the nearest {'is' if len(near) == 1 else 'are'} {', '.join(near[:_MOST_NAMES])}"
+    return f"it has {', '.join(names)}"
+
+
+def _likeness(word: str, name: str) -> float:
+    """From 0 to 1: of the whole name, or of one word of it."""
+    parts = map(plain_name, (name, *name.split()))
+    return max(difflib.SequenceMatcher(None, plain_name(word), part).ratio() for part in parts)

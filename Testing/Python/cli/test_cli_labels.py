@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from model_factory import LOCATED
 from LightMedSegLib.cli import main
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.inference.result import Segmentation
+from LightMedSegLib.io.labelmaps.choosing import check_known_labels
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
 
@@ -48,6 +50,22 @@ def test_an_unknown_label_is_refused_with_the_nearest(
     assert main([*words, "--labels", "2,Strukture 1"]) == 2
     assert "has no label 'Strukture 1'; the nearest are Structure 1, Structure 2." in capsys.readouterr().err
     assert not (tmp_path / "out.nii.gz").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [
+        ("hipocampus", "the nearest are Left hippocampus, Right hippocampus"),
+        ("Left amigdala", "the nearest is Left amygdala."),
+        ("spleen", "it has Left hippocampus, "),
+    ],
+)
+def test_the_nearest_names_are_those_with_a_similar_word(word: str, nearest: str) -> None:
+    plain = stub_card().labels[0]
+    names = ["Left hippocampus", "Right hippocampus", "Left amygdala", "Left thalamus"]
+    labels = [replace(plain, value=value, name=name) for value, name in enumerate(names, start=1)]
+    with pytest.raises(InputImageError, match=f"a-model has no label '{word}'; {nearest}"):
+        check_known_labels("a-model", labels, labels, [word])
 
 
 def test_a_derivative_has_the_chosen_labels(installed: str, tmp_path: Path) -> None:
