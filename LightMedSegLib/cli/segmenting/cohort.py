@@ -20,7 +20,7 @@ from LightMedSegLib.cohorts.run import run_cohort
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.cohorts.time_left import CohortTimeLeft
 from LightMedSegLib.core.console import one_line
-from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, InputImageError
+from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, InputImageError, OutputError
 from LightMedSegLib.core.process import interruption
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.io.results.output_checks import check_inputs_stay
@@ -44,10 +44,12 @@ def segment_cohort(
     arguments: output, json, csv, quiet and those of cohort_arguments. tasks: one for each of the scans that were found.
     about: lines to print before the first scan. on_report gets the report of each scan, after its line is printed.
 
-    Raises InputImageError if any failed, DoubtfulResultError if any got a warning in a strict run.
+    Raises OutputError before the first scan, InputImageError if any failed, DoubtfulResultError if any got a warning in a strict run.
     """
     messages = Messages(arguments)
     outputs = files([arguments.json, arguments.csv, arguments.log_file])
+    if len({path.resolve() for path in outputs}) < len(outputs):
+        raise OutputError("The JSON file, the CSV file and the log file need different names.")
     for path in outputs:
         check_output_path(path)
     check_inputs_stay(outputs, [path for scan in found.scans for path in scan.images])

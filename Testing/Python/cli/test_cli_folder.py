@@ -132,6 +132,7 @@ def test_a_folder_of_dicom_folders_is_segmented(installed: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
+        (["--json", "one", "--csv", "one"], "the CSV file and the log file need different names"),
         (["--series", "2"], "--series is for one scan; leave it out"),
         (["--device", "cuda:99"], "cuda"),
     ],
