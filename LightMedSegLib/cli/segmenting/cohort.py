@@ -44,7 +44,8 @@ def segment_cohort(
     arguments: output, json, csv, quiet and those of cohort_arguments. tasks: one for each of the scans that were found.
     about: lines to print before the first scan. on_report gets the report of each scan, after its line is printed.
 
-    Raises OutputError before the first scan, InputImageError if any failed, DoubtfulResultError if any got a warning in a strict run.
+    Raises OutputError before the first scan, InputImageError if any failed, DoubtfulResultError if any got a warning in
+    a strict run.
     """
     messages = Messages(arguments)
     outputs = files([arguments.json, arguments.csv, arguments.log_file])
