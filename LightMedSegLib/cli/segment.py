@@ -19,7 +19,7 @@ from LightMedSegLib.cli.segmenting.cohort_arguments import (
     refuse_cohort_arguments,
 )
 from LightMedSegLib.cli.segmenting.folder import is_folder_run, run_folder
-from LightMedSegLib.cli.segmenting.report import report_text, segmentation_report
+from LightMedSegLib.cli.segmenting.report import no_expected_dice, report_text, segmentation_report
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.core.progress import StageTimer
@@ -31,8 +31,10 @@ from LightMedSegLib.io.results.result_rescue import kept_anyway
 from LightMedSegLib.io.sample_data import SAMPLES, sample_path
 from LightMedSegLib.io.segmentation_files import (
     SEGMENTATION_SUFFIXES,
+    check_doubt_path,
     check_output_path,
     check_segmentation_path,
+    write_doubt,
     write_segmentation,
 )
 from LightMedSegLib.io.volume_files import read_volume
@@ -100,6 +102,15 @@ def add_command(commands: Commands[Any]) -> None:
         "--csv", type=text_output, metavar="FILE", help="also write a table of volumes to this file (- standard output)"
     )
     parser.add_argument(
+        "--uncertainty",
+        type=file_path,
+        metavar="FILE",
+        help="also write the doubt of every voxel, 0 (sure) to 255 (two labels equally likely), and the expected Dice",
+    )
+    parser.add_argument(
+        "--expected-dice", action="store_true", help="also say which Dice is expected of every segment, in a folder too"
+    )
+    parser.add_argument(
         "--suffix",
         choices=SEGMENTATION_SUFFIXES,
         default=".nii.gz",
@@ -147,7 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
     with messages.progress_bar() as progress:
         result = segment_with(images if len(images) > 1 else images[0], model, _options(arguments), progress)
     result = result.with_labels(model.card.labels, arguments.labels)
-    result.notes.extend(chosen)
+    result.notes.extend([*chosen, *no_expected_dice(arguments, model.card)])
     timer.seconds.update(result.timings)
     if dicom and dicom.note:
         result.notes.append(dicom.note)
@@ -161,6 +172,9 @@ def run(arguments: argparse.Namespace) -> int:
                 write_segmentation(arguments.output, result.labelmap, labels, attributes)
     try:
         with timer.stage("write"):
+            if arguments.uncertainty:
+                assert result.doubt is not None
+                write_doubt(arguments.uncertainty, result.doubt)
             if arguments.montage:
                 write_montage(arguments.montage, images[0], result.labelmap, labels)
         report = segmentation_report(result, timer)
@@ -180,7 +194,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _options(arguments: argparse.Namespace) -> SegmentOptions:
     roi = None if isinstance(arguments.roi, Path) else arguments.roi
     return SegmentOptions(
-        arguments.device, roi, arguments.overlap, arguments.mirror, arguments.threads, arguments.strict
+        arguments.device,
+        roi,
+        arguments.overlap,
+        arguments.mirror,
+        arguments.threads,
+        arguments.strict,
+        doubt=arguments.expected_dice or arguments.uncertainty is not None,
     )
 
 
@@ -198,15 +218,17 @@ def _input_path(text: str) -> Path:
 
 def _check_outputs(arguments: argparse.Namespace, inputs: list[Path]) -> None:
     texts = files([arguments.json, arguments.csv])
-    outputs = [path for path in (arguments.output, arguments.montage, *texts) if path]
+    outputs = [path for path in (arguments.output, arguments.uncertainty, arguments.montage, *texts) if path]
     names = {path.resolve() for path in outputs}
     if len(names) < len(outputs):
-        raise OutputError("The segmentation, the montage, the JSON file and the CSV file need different names.")
+        raise OutputError("The segmentation, the doubt, the montage, the JSON and the CSV file need different names.")
     check_inputs_stay(outputs, inputs)
     if arguments.output.suffix == DICOM_SUFFIX:
         check_output_path(arguments.output)
     else:
         check_segmentation_path(arguments.output)
+    if arguments.uncertainty:
+        check_doubt_path(arguments.uncertainty)
     if arguments.montage:
         check_montage_path(arguments.montage)
         check_output_path(arguments.montage)

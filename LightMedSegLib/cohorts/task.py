@@ -14,7 +14,6 @@ from LightMedSegLib.cohorts.one_grid import check_grid
 from LightMedSegLib.cohorts.report import DOUBTFUL, FAILED, NOT_STARTED, SEGMENTED, SKIPPED, ScanReport
 from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError, OutputError
 from LightMedSegLib.core.geometry import Grid
-from LightMedSegLib.core.label_volumes import label_volumes
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
@@ -118,7 +117,7 @@ def segment_scan(
     except Exception as error:
         # The others of perhaps thousands go on; what an exception says may hold what a header says.
         return ScanReport(task.name, FAILED, f"A defect ({type(error).__name__}); segment the scan alone to see it.")
-    segments = label_volumes(result.labelmap, result.card.labels)
+    segments = result.segments()
     notes, warnings = tuple(result.notes), tuple(result.warnings)
     return ScanReport(task.name, SEGMENTED, "", segments, dict(result.timings), notes, warnings)
 

@@ -12,10 +12,19 @@ from LightMedSegLib.cli.printing.messages import Messages
 from LightMedSegLib.cli.printing.text_output import files
 from LightMedSegLib.cli.printing.volume_tables import write_cohort_volumes
 from LightMedSegLib.cli.segmenting.cohort_arguments import chosen_executor
+from LightMedSegLib.cli.segmenting.report import format_dice
 from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.cohorts.existing_results import existing_segments
 from LightMedSegLib.cohorts.log_file import cohort_log
-from LightMedSegLib.cohorts.report import DOUBTFUL, FAILED, SEGMENTED, SKIPPED, ScanReport, count_states
+from LightMedSegLib.cohorts.report import (
+    DOUBTFUL,
+    FAILED,
+    SEGMENTED,
+    SKIPPED,
+    ScanReport,
+    by_expected_dice,
+    count_states,
+)
 from LightMedSegLib.cohorts.run import run_cohort
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.cohorts.time_left import CohortTimeLeft
@@ -29,6 +38,8 @@ from LightMedSegLib.io.segmentation_files import check_output_path
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.storage.atomic_files import remove_stale
 from LightMedSegLib.storage.file_names import without_folders
+
+_LOOKED_AT_FIRST = 10
 
 
 def segment_cohort(
@@ -82,14 +93,15 @@ def segment_cohort(
             bar(done, total, message)
             log.progress(done, total, message)
 
-        reports = run_cohort(tasks, executor, take, progress, cancel)
+        reports = by_expected_dice(run_cohort(tasks, executor, take, progress, cancel))
     if arguments.json:
         write_json(arguments.json, _as_json(model, found, reports))
     if arguments.csv and not cancel.cancelled:
         _write_volumes(arguments.csv, model, tasks, reports, messages)
     states = count_states(reports)
     rows = [[state, str(count)] for state, count in states.items()]
-    messages.tell(f"\n{format_table(['Scans', 'Count'], rows)}\n\nThe results are in {arguments.output}.")
+    table = format_table(["Scans", "Count"], rows)
+    messages.tell(f"\n{table}\n\nThe results are in {arguments.output}.{_look_first(reports)}")
     warned = sum(bool(report.warnings) for report in reports)
     if warned:
         messages.tell(f"{warned} of them {'has' if warned == 1 else 'have'} warnings: see the lines above.")
@@ -117,9 +129,11 @@ def _write_volumes(
 ) -> None:
     """Write the volumes of all results: those of this run, and of what has a result of an earlier one."""
     volumes, unknown = {}, []
+    by_name = {report.name: report for report in reports}
     with messages.progress_bar() as progress:
-        for number, (task, report) in enumerate(zip(tasks, reports, strict=True)):
+        for number, task in enumerate(tasks):
             progress(number, len(tasks), "Volumes of existing results")
+            report = by_name[task.name]
             if report.state == SEGMENTED:
                 volumes[task.scan.name] = report.segments
             elif report.state == SKIPPED:
@@ -132,9 +146,19 @@ def _write_volumes(
         messages.warn(one_line(without_folders(line, [task.path for task in tasks])))
 
 
+def _look_first(reports: Sequence[ScanReport]) -> str:
+    """The scans of the lowest expected Dice as a table; nothing where no Dice is expected."""
+    rows = [[one_line(report.name), format_dice(report.expected_dice)] for report in reports if report.is_judged]
+    if not rows:
+        return ""
+    return f"\n\nLook first at:\n{format_table(['Scan', 'Expected Dice'], rows[:_LOOKED_AT_FIRST])}"
+
+
 def _as_json(model: Model, found: FoundScans, reports: Sequence[ScanReport]) -> dict[str, Any]:
     """What became of the scans and, where there are some, what was left out."""
     told: dict[str, Any] = {"model": model.card.identifier, "scans": [report.to_json() for report in reports]}
+    if model.card.expected_dice is not None and any(report.is_judged for report in reports):
+        told["expected_dice_error"] = model.card.expected_dice.mean_absolute_error
     if found.left_out:
         told["left_out"] = [{"name": one.name, "reason": one.reason} for one in found.left_out]
     return told

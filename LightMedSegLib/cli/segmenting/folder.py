@@ -10,6 +10,7 @@ from pathlib import Path
 
 from LightMedSegLib.cli.parser import file_path
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
+from LightMedSegLib.cli.segmenting.report import no_expected_dice
 from LightMedSegLib.cohorts.model_reference import ModelReference
 from LightMedSegLib.cohorts.regions import with_one_grid, with_regions
 from LightMedSegLib.cohorts.task import ScanTask
@@ -25,7 +26,7 @@ from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.model.package import Model
 
-_FOR_ONE_SCAN = ("series",)
+_FOR_ONE_SCAN = ("series", "uncertainty")
 
 
 def is_folder_run(arguments: argparse.Namespace) -> bool:
@@ -48,7 +49,7 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
         make_output_folder(place)
     tasks = _with_regions(arguments, _tasks(arguments, found, dataset, ModelReference.of(model), options))
     about = [about_values] if (dataset / DATASET_FILE).is_file() else []
-    return segment_cohort(arguments, model, found, tasks, about)
+    return segment_cohort(arguments, model, found, tasks, [*about, *no_expected_dice(arguments, model.card)])
 
 
 def _tasks(

@@ -13,6 +13,7 @@ import pytest
 import SimpleITK as sitk
 
 from LightMedSegLib.cli import main
+from LightMedSegLib.cli.printing.volume_tables import write_cohort_volumes
 
 
 def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -113,3 +114,14 @@ def test_all_files_of_a_result_have_the_permissions_of_new_files(scan: Path, ins
         os.umask(before)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("r.*")}
     assert len(modes) == 4 and set(modes.values()) == {0o640}, modes
+
+
+def test_a_table_has_the_expected_dice_where_it_was_asked_for(tmp_path: Path) -> None:
+    segment = {"value": 1, "name": "One, the first", "voxels": 1500, "ml": 1.5}
+    scans = {"old": [segment], "new": [{**segment, "expected_dice": 0.91234}], "empty": []}
+    write_cohort_volumes(tmp_path / "all.csv", scans)
+    assert (tmp_path / "all.csv").read_text().splitlines() == [
+        "case,label,voxels,volume_ml,expected_dice",
+        'old,"One, the first",1500,1.5,',
+        'new,"One, the first",1500,1.5,0.9123',
+    ]
