@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.label_volumes import label_volumes
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
     from numpy.typing import NDArray
 
+    from LightMedSegLib.core.labels import Label
     from LightMedSegLib.model.card import ModelCard
 
 STAGES = ("load", "preprocess", "network", "restore", "postprocess")
@@ -62,6 +65,24 @@ class Segmentation:
         from LightMedSegLib.io.segmentation_files import write_segmentation
 
         write_segmentation(path, self.labelmap, self.card.labels, {"LightMedSeg_Model": self.card.identifier})
+
+    def with_labels(self, own: Sequence[Label], wanted: Sequence[str]) -> Segmentation:
+        """Return the result with some of its labels; voxels of the others are background.
+
+        own: labels of the model. wanted: names or values as for choosing.chosen_labels, none for all. Raises
+        InputImageError where the result has none of them.
+        """
+        from LightMedSegLib.io.labelmaps.choosing import chosen_labels
+        from LightMedSegLib.io.nnunet_labels import with_dataset_values
+
+        if not wanted:
+            return self
+        kept = chosen_labels(self.card.labels, own, wanted)
+        if not kept:
+            known = ", ".join(label.name for label in self.card.labels)
+            raise InputImageError(f"The result has no label {' or '.join(map(repr, wanted))}; it has {known}.")
+        labelmap, labels = with_dataset_values(self.labelmap, kept, {label.value: label.value for label in kept})
+        return replace(self, labelmap=labelmap, card=replace(self.card, labels=labels))
 
     def volumes(self) -> dict[str, float]:
         """Millilitres of each segment, by its name."""

@@ -28,8 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=float, metavar="N", help=f"with --init: of training (default {DEFAULT_MINUTES:g})"
     )
-    parser.add_argument("--data", type=Path, help="folder of cases, or CSV file; else the configuration's data.folder")
-    parser.add_argument("--out", type=Path, help="output folder; a run in it that was interrupted goes on")
+    parser.add_argument(
+        "-i", "--data", "--input", type=Path, help="folder of cases, or CSV file; else the configuration's data.folder"
+    )
+    parser.add_argument(
+        "-o", "--out", "--output", type=Path, help="output folder; a run in it that was interrupted goes on"
+    )
     parser.add_argument("--prepared", type=Path, help="folder of prepared cases (default: OUT/prepared)")
     parser.add_argument("--prepare-only", action="store_true", help="prepare the cases and stop")
     parser.add_argument(
