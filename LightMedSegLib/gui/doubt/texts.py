@@ -28,7 +28,7 @@ def place_text(place: Place, number: int, count: int) -> str:
     """What may be wrong at a place. number: from 1."""
     first, second = (_label(name) for name in place.candidates)
     where = _("{number} of {count}: {structure}.").format(number=number, count=count, structure=_label(place.structure))
-    what = _("{first} or {second}? About {errors} wrong voxels, {share} % of all that are expected.").format(
+    what = _("Labelled {first}, perhaps {second}. About {errors} wrong voxels, {share} % of all that are expected.").format(
         first=first, second=second, errors=round(place.errors), share=percent(place.share)
     )
     return f"{where} {what}"

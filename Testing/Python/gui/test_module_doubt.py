@@ -55,11 +55,11 @@ def test_next_and_previous_jump_to_the_places_and_say_what_may_be_wrong(doubtful
     volume = doubtful.parameters.inputVolume
     ui.nextPlaceButton.click()
     assert ui.placeLabel.text == (
-        "1 of 4: Bright. Bright or background? About 25 wrong voxels, 32 % of all that are expected."
+        "1 of 4: Bright. Labelled Bright, perhaps background. About 25 wrong voxels, 32 % of all that are expected."
     )
     assert heights() == [pytest.approx(volume.GetOrigin()[2] + 4)]
     ui.nextPlaceButton.click()
-    assert "background or Bright?" in ui.placeLabel.text
+    assert "Labelled background, perhaps Bright." in ui.placeLabel.text
     assert heights() == [pytest.approx(volume.GetOrigin()[2] + 12)]
     ui.nextPlaceButton.click()
     assert ui.placeLabel.text.startswith("3 of 4: Very bright.")
