@@ -27,11 +27,14 @@ def summary_text(places: Sequence[Place]) -> str:
 def place_text(place: Place, number: int, count: int) -> str:
     """What may be wrong at a place. number: from 1."""
     first, second = (_label(name) for name in place.candidates)
-    where = _("{number} of {count}: {structure}.").format(number=number, count=count, structure=_label(place.structure))
-    what = _("Labelled {first}, perhaps {second}. About {errors} wrong voxels, {share} % of all that are expected.").format(
-        first=first, second=second, errors=round(place.errors), share=percent(place.share)
+    sentences = (
+        _("{number} of {count}: {structure}.").format(number=number, count=count, structure=_label(place.structure)),
+        _("Labelled {first}, perhaps {second}.").format(first=first, second=second),
+        _("About {errors} wrong voxels, {share} % of all that are expected.").format(
+            errors=round(place.errors), share=percent(place.share)
+        ),
     )
-    return f"{where} {what}"
+    return " ".join(sentences)
 
 
 def looked_text(share: float) -> str:

@@ -97,9 +97,14 @@ def keep_looked_at(doubt_node: Any, numbers: Iterable[int]) -> None:
 
 def jump_to(doubt_node: Any, place: Place) -> None:
     """Show a place in the middle of all slice views."""
-    x, y, z = (array_to_world(doubt_node) @ np.array([*place.voxel, 1.0]))[:3].tolist()
     kind = slicer.vtkMRMLSliceNode
-    kind.JumpAllSlices(doubt_node.GetScene(), x, y, z, kind.CenteredJumpSlice)
+    kind.JumpAllSlices(doubt_node.GetScene(), *place_in_world(doubt_node, place), kind.CenteredJumpSlice)
+
+
+def place_in_world(doubt_node: Any, place: Place) -> tuple[float, float, float]:
+    """Return the middle of a place in the world: RAS, mm, parent transform included."""
+    x, y, z = (array_to_world(doubt_node) @ np.array([*place.voxel, 1.0]))[:3].tolist()
+    return x, y, z
 
 
 def _name(candidate: Candidate) -> str:

@@ -106,7 +106,7 @@ def _fill(node: Any, volume_node: Any, scalars: vtk.vtkUnsignedCharArray) -> Non
 
 
 def _make_display(node: Any) -> None:
-    """Certain voxels are transparent; the doubtful ones go from dark red to white."""
+    """Certain voxels are transparent; the doubtful ones go from red to yellow."""
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetAndObserveColorNodeID(slicer.vtkMRMLColorLogic.GetColorTableNodeID(slicer.vtkMRMLColorTableNode.Iron))
@@ -118,4 +118,5 @@ def _make_display(node: Any) -> None:
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
     if legend is not None:
         legend.SetTitleText("Doubt")
+        legend.SetAndObserveColorNodeID(display.GetColorNodeID())
         legend.SetVisibility(False)
