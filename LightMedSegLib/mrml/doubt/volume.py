@@ -115,8 +115,9 @@ def _make_display(node: Any) -> None:
     display.SetThreshold(LEAST_DOUBT, _GREATEST)
     display.ApplyThresholdOn()
     display.InterpolateOff()
-    legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
-    if legend is not None:
+    # Slicer before its module Colors is loaded has no legends, and its logic logs an error.
+    if node.GetScene().IsNodeClassRegistered("vtkMRMLColorLegendDisplayNode"):
+        legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
         legend.SetTitleText("Doubt")
         legend.SetAndObserveColorNodeID(display.GetColorNodeID())
         legend.SetVisibility(False)

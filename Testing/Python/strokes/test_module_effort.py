@@ -1,4 +1,4 @@
-"""Time and strokes from a result until it is a case, and the curves over the cases."""
+"""Time and strokes from a result until it is a case."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from mrml_nodes import labels_of
 from panel_bench import Bench
-from scripted_finetuning import Finetune
 
 from LightMedSegLib.finetuning.cases.effort import Effort
 
@@ -130,26 +128,3 @@ def test_one_click_switches_the_counting_off(bench: Bench, counted: Any) -> None
     assert counted.effort() is None and not bench.ui.effortSectionButton.visible
     bench.ui.countEffortCheckBox.click()
     assert counted.effort() == Effort(0, 0)
-
-
-def test_a_case_keeps_what_it_took_and_the_curves_go_over_the_cases(finetune: Finetune) -> None:
-    import slicer
-
-    bench, section = finetune.bench, finetune.bench.panel.effort
-    ui = bench.ui
-    for number in range(2):
-        bench.choose_volume(f"Scan {number}")
-        array = slicer.util.arrayFromVolume(bench.parameters.inputVolume)
-        array[:] = np.roll(array, number, axis=2)
-        bench.run()
-        section.counter._time.seconds = 60.0 * (number + 1)
-        paint(bench, 0, 0, 0)
-        ui.addCaseButton.click()
-        bench.session.wait_until(lambda: not bench.panel.addCase.adding, 60, "the case")
-    records = [entry.record for entry in bench.panel.logic.cases.list()]
-    assert [record.effort for record in records if record] == [Effort(60, 1), Effort(120, 1)]
-    assert "Mean of the cases (2): 1 min 30 s, strokes: 1.0." in ui.effortLabel.text
-    ui.effortSectionButton.collapsed = False
-    bench.session.process_events()
-    assert [len(view._checked().series()) for view in section.plots.views] == [1, 1, 1]
-    bench.session.close_scene()

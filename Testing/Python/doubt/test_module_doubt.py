@@ -101,10 +101,13 @@ def test_the_keys_work_while_the_module_is_open(doubtful: Bench, view: Any) -> N
 
 
 def test_the_overlay_follows_the_tick_and_the_chosen_result(doubtful: Bench) -> None:
+    from LightMedSegLib.mrml.doubt.volume import legend_of
+
     ui, first = doubtful.ui, doubt_volume(doubtful)
-    assert foregrounds() == {first.GetID()}
+    legend = legend_of(first)
+    assert foregrounds() == {first.GetID()} and legend.GetVisibility() and legend.GetTitleText() == "Doubt"
     ui.overlayCheckBox.checked = False
-    assert foregrounds() == {None}
+    assert foregrounds() == {None} and not legend.GetVisibility() and not legend.GetSaveWithScene()
     ui.overlayCheckBox.checked = True
     segmentation = doubtful.parameters.outputSegmentation
     doubtful.parameters.outputSegmentation = None
