@@ -19,6 +19,8 @@ from LightMedSegLib.mrml.strokes.watch import SegmentationWatch
 
 _LOOK_MILLISECONDS = 1000
 _EDITOR = "SegmentEditor"
+_KEEP_SECONDS = 30.0
+"""A saved scene may lack so much of the time: Slicer does not tell in time of every way of saving."""
 
 
 class EffortCounter:
@@ -34,7 +36,7 @@ class EffortCounter:
         self.signs: Callable[[], Hashable] = _signs
         self._node: Any = None
         self._key = ""
-        self._time, self._strokes = ActiveTime(), 0
+        self._time, self._strokes, self._kept = ActiveTime(), 0, 0.0
         self._watch = SegmentationWatch(self._ask_later, lambda segment_id: None)
         self._later = qt.QTimer()
         self._later.setSingleShot(True)
@@ -43,8 +45,6 @@ class EffortCounter:
         self._timer = qt.QTimer()
         self._timer.interval = _LOOK_MILLISECONDS
         self._timer.connect("timeout()", self.look)
-        scene = slicer.mrmlScene
-        self._scene, self._tag = scene, scene.AddObserver(scene.StartSaveEvent, lambda caller, event: self.keep())
 
     def follow(self, node: Any) -> None:
         """Count for a segmentation node from now on; not if it is no result, or the user does not want it."""
@@ -70,7 +70,8 @@ class EffortCounter:
     def keep(self) -> None:
         """Store what was counted in the node, if it still holds the same result."""
         if self._node is not None and self._node.GetScene() is not None and result_key(self._node) == self._key:
-            keep_effort(self._node, Effort(round(self._time.seconds), self._strokes))
+            self._kept = self._time.seconds
+            keep_effort(self._node, Effort(round(self._kept), self._strokes))
 
     def look(self) -> None:
         """Count the time since the last look."""
@@ -78,6 +79,8 @@ class EffortCounter:
             self.forget()
             return
         self._time.look(self.clock(), (self.signs(), self._strokes), self._present())
+        if self._time.seconds - self._kept >= _KEEP_SECONDS:
+            self.keep()
 
     def forget(self) -> None:
         """Release the node without storing anything; called before the scene is closed."""
@@ -87,12 +90,11 @@ class EffortCounter:
         """Store, and release everything; called before the panel is destroyed."""
         self.keep()
         self.forget()
-        self._scene.RemoveObserver(self._tag)
 
     def _begin(self, node: Any) -> None:
         self._node, self._key = node, result_key(node) if node is not None else ""
         before = kept_effort(node) if node is not None else Effort(0, 0)
-        self._time, self._strokes = ActiveTime(before.seconds), before.strokes
+        self._time, self._strokes, self._kept = ActiveTime(before.seconds), before.strokes, float(before.seconds)
         self._watch.follow(node)
         self._watch.take()
         self._later.stop()
@@ -113,13 +115,14 @@ class EffortCounter:
             self._begin(self._node if is_counted(self._node) else None)
         elif news.written:
             self._strokes += 1
+            self.keep()
 
     def _present(self) -> bool:
         if qt.QApplication.applicationState() != qt.Qt.ApplicationActive:
             return False
         if self._in_use():
             return True
-        editor = editor_node(self._scene)
+        editor = editor_node(slicer.mrmlScene)
         return bool(
             slicer.util.mainWindow() is not None
             and slicer.util.selectedModule() == _EDITOR

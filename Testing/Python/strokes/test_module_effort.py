@@ -113,7 +113,6 @@ def test_counts_survive_saving_and_loading_the_scene(bench: Bench, counted: Any,
 
     work(counted, 21)
     paint(bench, 0, 0, 0)
-    counted.keep()
     path = str(tmp_path / "scene.mrb")
     assert slicer.util.saveScene(path)
     bench.session.close_scene()
@@ -121,6 +120,16 @@ def test_counts_survive_saving_and_loading_the_scene(bench: Bench, counted: Any,
     slicer.util.loadScene(path)
     bench.session.process_events()
     assert counted.effort() == Effort(20, 1)
+
+
+def test_without_strokes_the_time_is_kept_now_and_then(bench: Bench, counted: Any) -> None:
+    from LightMedSegLib.mrml.segmentations.kept_effort import kept_effort
+
+    node = bench.parameters.outputSegmentation
+    work(counted, 30)
+    assert kept_effort(node) == Effort(0, 0)
+    work(counted, 1)
+    assert kept_effort(node) == Effort(30, 0)
 
 
 def test_one_click_switches_the_counting_off(bench: Bench, counted: Any) -> None:
