@@ -136,6 +136,8 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self) -> None:
         """Called before Slicer ends and before the module is reloaded."""
+        from LightMedSegLib.gui.panel_parts import close_sections
+
         self._importTimer.stop()
         self._setParameters(None)
         self.removeObservers()
@@ -143,11 +145,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         # Everything is asked to end before anything is waited for.
         self.logic.stop()
         self.result.forget()
-        self.correct.close()
-        self.finetune.close()
-        self.autosave.close()
-        self.steps.close()
-        self.result.close()
+        close_sections(self)
         self.logic.close()
 
     def onReload(self) -> None:
@@ -165,7 +163,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def update(self, caller: Any = None, event: Any = None) -> None:
         """Bring everything in line with the scene; also called when the parameters change."""
-        from LightMedSegLib.gui.panel_parts import show_segmentation
+        from LightMedSegLib.gui.panel_parts import show_fine_tuning, show_segmentation
         from LightMedSegLib.gui.segment.regions_of_interest import place_new_roi
 
         if self.parameters is None:
@@ -173,15 +171,7 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         place_new_roi(self.parameters.roi, self.parameters.inputVolume)
         place_new_roi(self.parameters.reviewedRoi, self.result.volume())
         show_segmentation(self)
-        self.showFineTuning()
-
-    def showFineTuning(self) -> None:
-        """The sections of fine-tuning, of which each may depend on those before."""
-        self.cases.show()
-        self.addCase.show()
-        self.finetune.show()
-        self.versions.show()
-        self.verdict.show()
+        show_fine_tuning(self)
 
     def _setParameters(self, parameters: Any) -> None:
         from LightMedSegLib.gui.parameters import choose_shown_volume, connect_widgets
@@ -199,11 +189,10 @@ class LightMedSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.update()
 
     def _onSceneStartClose(self, caller: Any, event: Any) -> None:
+        from LightMedSegLib.gui.panel_parts import forget_scene
+
         self.logic.runner.drop()
-        self.run.forget()
-        self.correct.forget()
-        self.result.forget()
-        self.finetune.curves.scene_is_closing()
+        forget_scene(self)
         self._setParameters(None)
 
     def _onSceneStartImport(self, caller: Any, event: Any) -> None:
@@ -271,6 +260,7 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
         threads: int | None = None,
         preview: bool = False,
         overwrite: bool = False,
+        doubt: bool = False,
         onOutcome: Callable[[Any], None] | None = None,
         onEnd: Callable[[Any], None] | None = None,
     ) -> Any:
@@ -295,7 +285,8 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
             overlap, mirror, threads: as in LightMedSegLib.segment; None is the model's own choice.
             preview: deliver a coarse result first, if the model's card allows it and the volume is large.
             overwrite: replace segmentationNode even if it holds edits.
-            onOutcome: called with every outcome (node, preview, notes, timings, device, statistics).
+            doubt: also add a volume that tells how doubtful each voxel is, with the places to look at.
+            onOutcome: called with every outcome (node, preview, notes, timings, device, statistics, expected_dice).
 
         Raises LightMedSegLib.core.errors.LightMedSegError with a sentence for the user.
         """
@@ -311,7 +302,7 @@ class LightMedSegLogic(ScriptedLoadableModuleLogic):
             output=segmentationNode,
             overwrite=overwrite,
             preview=preview,
-            options=SegmentOptions(device, overlap=overlap, mirror=mirror, threads=threads),
+            options=SegmentOptions(device, overlap=overlap, mirror=mirror, threads=threads, doubt=doubt),
             segment=self.segment,
             on_outcome=onOutcome or (lambda outcome: None),
             on_end=onEnd or (lambda job: None),

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from LightMedSegLib import __version__
 from LightMedSegLib.cli import auto, bids, cases, evaluate, export, finetune, interact, models, segment, train
+from LightMedSegLib.cli.completing import command as completion
 from LightMedSegLib.cli.parser import SentenceParser
 from LightMedSegLib.core.console import print_every_character
 from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError
@@ -79,8 +80,9 @@ def _parser(words: Sequence[str]) -> SentenceParser:
     interact.add_command(commands)
     auto.add_command(commands)
     evaluate.add_command(commands)
-    train.add_command(commands, chosen=words[:1] == [train.NAME])
+    train.add_command(commands, chosen=words[:1] in ([train.NAME], [completion.NAME]))
     finetune.add_command(commands)
     cases.add_command(commands)
     export.add_command(commands)
+    completion.add_command(commands, parser)
     return parser

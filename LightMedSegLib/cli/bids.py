@@ -8,8 +8,10 @@ from typing import Any
 
 from LightMedSegLib.cli.auto import model_for_all
 from LightMedSegLib.cli.parser import Commands, file_path, named, positive_int
+from LightMedSegLib.cli.printing.messages import Messages, add_quiet
+from LightMedSegLib.cli.printing.text_output import text_output
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
-from LightMedSegLib.cli.segmenting.cohort_arguments import add_cohort_arguments
+from LightMedSegLib.cli.segmenting.cohort_arguments import add_cohort_arguments, add_labels, check_labels
 from LightMedSegLib.cohorts.bids.contrasts import model_contrasts
 from LightMedSegLib.cohorts.bids.dataset import check_dataset, find_bids_scans
 from LightMedSegLib.cohorts.bids.derivative import check_place, prepare_derivative
@@ -34,9 +36,14 @@ def add_command(commands: Commands[Any]) -> None:
         description="Segment the scans of a BIDS dataset into a BIDS derivative: at the level participant each scan of "
         "the folders anat, at the level group the volumes of all results into one table.",
     )
-    parser.add_argument("dataset", type=file_path, metavar="BIDS_DIR", help="the BIDS dataset")
-    parser.add_argument(
-        "output", type=file_path, metavar="OUTPUT_DIR", help="the derivative, such as BIDS_DIR/derivatives/lightmedseg"
+    parser.add_place("dataset", "-i", "--input", type=file_path, metavar="BIDS_DIR", help="the BIDS dataset")
+    parser.add_place(
+        "output",
+        "-o",
+        "--output",
+        type=file_path,
+        metavar="OUTPUT_DIR",
+        help="the derivative, such as BIDS_DIR/derivatives/lightmedseg",
     )
     parser.add_argument("level", choices=(PARTICIPANT, GROUP), help="what to do")
     for key, what in (("participant", "participants"), ("session", "sessions")):
@@ -60,11 +67,15 @@ def add_command(commands: Commands[Any]) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default auto)")
     parser.add_argument("--threads", type=positive_int, help="processor threads (default: torch's choice)")
-    parser.add_argument("--json", type=file_path, metavar="FILE", help="also write volumes and times to this file")
+    add_labels(parser)
+    parser.add_argument(
+        "--json", type=text_output, metavar="FILE", help="also write volumes and times to this file (- standard output)"
+    )
     parser.add_argument("--strict", action="store_true", help="a warning about a scan or a result is an error")
     parser.add_argument("--overwrite", action="store_true", help="segment again what has a result")
     add_cohort_arguments(parser)
-    parser.set_defaults(run=run)
+    add_quiet(parser)
+    parser.set_defaults(run=run, csv=None)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -77,13 +88,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _participants(arguments: argparse.Namespace) -> int:
     dataset, output = arguments.dataset.absolute(), arguments.output.absolute()
     model = resolve_model(arguments.model) if arguments.model else model_for_all(1)
+    check_labels(arguments, model.card)
     contrasts = model_contrasts(model.card, arguments.contrast)
     found = find_bids_scans(dataset, contrasts, arguments.participant_label, arguments.session_label)
     if not found.scans:
         raise InputImageError(f"{arguments.dataset}: {found.left_out[0].name} is left out: {found.left_out[0].reason}.")
     prepare_derivative(dataset, output, model.card)
     options = SegmentOptions(arguments.device, threads=arguments.threads, strict=arguments.strict)
-    plain = ScanTask(found.scans[0], output, ModelReference.of(model), options, RESULT_ENDING)
+    plain = ScanTask(found.scans[0], output, ModelReference.of(model), options, RESULT_ENDING, labels=arguments.labels)
     tasks = [
         replace(plain, scan=scan, overwrite=arguments.overwrite or not is_complete(output, scan))
         for scan in found.scans
@@ -102,5 +114,5 @@ def _participants(arguments: argparse.Namespace) -> int:
 
 def _group(arguments: argparse.Namespace) -> int:
     path, count = write_group_table(arguments.output, arguments.participant_label)
-    print(f"The volumes of {count} results are in {path}.")
+    Messages(arguments).tell(f"The volumes of {count} results are in {path}.")
     return 0

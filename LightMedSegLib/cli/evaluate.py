@@ -8,13 +8,15 @@ from typing import Any
 from LightMedSegLib.cli.evaluating.folder import run_folder
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.parser import Commands, file_path, named, positive_float
+from LightMedSegLib.cli.printing.messages import Messages, add_quiet
+from LightMedSegLib.cli.printing.text_output import files, text_output, write_text
 from LightMedSegLib.cli.tables import format_number, format_table
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.evaluation.comparison import compare
 from LightMedSegLib.evaluation.folders import Choice, header_notes
 from LightMedSegLib.evaluation.metrics import LabelMetrics, mean_without_nan
-from LightMedSegLib.evaluation.scores import CaseScore, write_scores
+from LightMedSegLib.evaluation.scores import CaseScore, scores_as_csv
 from LightMedSegLib.io.datasets import case_name
 from LightMedSegLib.io.results.output_checks import check_inputs_stay, check_names_differ
 from LightMedSegLib.io.segmentation_files import check_output_path
@@ -44,15 +46,21 @@ def add_command(commands: Commands[Any]) -> None:
     parser.add_argument(
         "--against", type=file_path, metavar="FOLDER", help="compare with the predictions of another method, in pairs"
     )
-    parser.add_argument("--csv", type=file_path, metavar="FILE", help="also write a table of all cases and labels")
-    parser.add_argument("--json", type=file_path, metavar="FILE", help="also write the figures to this file")
+    parser.add_argument(
+        "--csv", type=text_output, metavar="FILE", help="also write a table of all cases and labels (- standard output)"
+    )
+    parser.add_argument(
+        "--json", type=text_output, metavar="FILE", help="also write the figures to this file (- standard output)"
+    )
+    add_quiet(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the table, write the files."""
     inputs = [arguments.prediction, arguments.reference, *filter(None, [arguments.against])]
-    outputs = [path for path in (arguments.json, arguments.csv) if path]
+    messages = Messages(arguments)
+    outputs = files([arguments.json, arguments.csv])
     for path in outputs:
         check_output_path(path)
     check_names_differ(outputs)
@@ -63,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     segmentations = [path for folder in folders for path in folder.rglob("*") if case_name(path)] if outputs else []
     check_inputs_stay(outputs, [*segmentations, *(path for path in inputs if path not in folders)])
     if len(folders) == len(inputs):
-        return run_folder(arguments)
+        return run_folder(arguments, messages)
     if folders or arguments.against:
         raise InputImageError(
             "Some arguments are files and some are folders; give two segmentations, or two folders. --against compares "
@@ -80,8 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, {**_report(labels, arguments.tolerance), "notes": notes})
     if arguments.csv:
         name = case_name(arguments.prediction)
-        write_scores(arguments.csv, [CaseScore(name, item) for item in labels], arguments.tolerance)
-    print("\n".join([_table(labels, arguments.tolerance), *([""] if notes else []), *notes]))
+        write_text(arguments.csv, scores_as_csv([CaseScore(name, item) for item in labels], arguments.tolerance))
+    messages.tell("\n".join([_table(labels, arguments.tolerance), *([""] if notes else []), *notes]))
     return 0
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.cli.parser import Commands, file_path, positive_float, positive_int
-from LightMedSegLib.cli.progress_bar import ProgressBar
+from LightMedSegLib.cli.printing.messages import Messages, add_quiet
 from LightMedSegLib.cli.tables import format_number, format_table
 from LightMedSegLib.core.errors import DependencyError, TrainingDataError
 from LightMedSegLib.core.torch_loading import import_torch
@@ -49,13 +48,17 @@ def add_command(commands: Commands[Any]) -> None:
         "the dataset's description",
     )
     parser.add_argument(
+        "-i",
         "--cases",
+        "--input",
         type=file_path,
         metavar="FOLDER|CSV",
         help="images/ and labels/ of equal names, or a CSV file with the columns case, image, labelmap and optionally "
         "labelled (reviewed label values); default: the cases that were added in 3D Slicer",
     )
-    parser.add_argument("--out", type=file_path, required=True, metavar="OUT", help="folder for this run")
+    parser.add_argument(
+        "-o", "--out", "--output", type=file_path, required=True, metavar="OUT", help="folder for this run"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
     parser.add_argument("--threads", type=positive_int, help="processor threads")
     parser.add_argument("--steps", type=positive_int, help="training steps a turn")
@@ -66,6 +69,7 @@ def add_command(commands: Commands[Any]) -> None:
     )
     parser.add_argument("--install", action="store_true", help="put the new version into your models")
     parser.add_argument("--adopt", action="store_true", help="install it, and use it if the tests accept it")
+    add_quiet(parser)
     parser.set_defaults(run=run)
 
 
@@ -79,22 +83,27 @@ def run(arguments: argparse.Namespace) -> int:
         raise DependencyError(f"Fine-tuning needs the Python package {error.name}; install it first.") from error
     if arguments.model is None and arguments.new_model is None:
         raise TrainingDataError("Choose the model that is fine-tuned (--model), or name a new one (--new-model).")
-    description = _prepare(arguments)
+    messages = Messages(arguments)
+    description = _prepare(arguments, messages)
     expected = _expected(description)
     if expected:
-        print(expected)
-    with ProgressBar(sys.stderr) as bar:
+        messages.tell(expected)
+    with messages.progress_bar() as bar:
         result = run_job(description, arguments.out, steps_shown(bar))
-    print(_report(result.verdict))
+    messages.tell(_report(result.verdict))
+    if messages.quiet and not result.verdict.accepted:
+        messages.warn("\n".join([*result.verdict.reasons, "Not accepted."]))
     if result.candidate is None:
-        print("No new version was made.")
+        messages.warn("No new version was made.")
         return 0
     place = "your models" if description.install else str(arguments.out / "candidate")
-    print(f"Wrote {result.candidate} to {place}.")
+    messages.tell(f"Wrote {result.candidate} to {place}.")
     if not result.verdict.accepted and description.install:
-        print(f"It is not used; if you see that it is better: lightmedseg models use {result.candidate} --force")
+        messages.tell(
+            f"It is not used; if you see that it is better: lightmedseg models use {result.candidate} --force"
+        )
     if result.adopted:
-        print(f"{result.candidate.split('@')[0]} now means this version.")
+        messages.tell(f"{result.candidate.split('@')[0]} now means this version.")
     return 0
 
 
@@ -109,7 +118,7 @@ def _expected(description: JobDescription) -> str:
     return before_run(usable_records(store, description.cases, resolve_model(description.model).card))
 
 
-def _prepare(arguments: argparse.Namespace) -> JobDescription:
+def _prepare(arguments: argparse.Namespace, messages: Messages) -> JobDescription:
     """The job, prepared in OUT; prints a table of the cases that are stored there."""
     from LightMedSegLib.finetuning.job.from_files import describe_job, new_draft, prepare_job
     from LightMedSegLib.finetuning.new_model.draft import PROMPTABLE
@@ -140,7 +149,7 @@ def _prepare(arguments: argparse.Namespace) -> JobDescription:
 
     prepare_job(job, arguments.cases, out, new_labels, on_case)
     if rows:
-        print("\n".join([format_table(["Case", "Name", "Dice before"], rows), *notes]))
+        messages.tell("\n".join([format_table(["Case", "Name", "Dice before"], rows), *notes]))
     return job
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from LightMedSegLib.cli.json_report import write_json
 from LightMedSegLib.cli.parser import Commands, file_path
-from LightMedSegLib.cli.progress_bar import ProgressBar
+from LightMedSegLib.cli.printing.messages import Messages, add_quiet
+from LightMedSegLib.cli.printing.text_output import files, text_output
 from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.geometry import Grid
@@ -41,12 +41,19 @@ def add_command(commands: Commands[Any]) -> None:
         description="Segment a structure from points and strokes, or correct a segment by them. The prompts are taken "
         f"one after the other from a JSON file such as {_COORDINATES}.",
     )
-    parser.add_argument(
-        "volume", type=file_path, metavar="VOLUME", help="NIfTI, NRRD or MetaImage file, or DICOM folder"
+    parser.add_place(
+        "volume",
+        "-i",
+        "--input",
+        type=file_path,
+        metavar="VOLUME",
+        help="NIfTI, NRRD or MetaImage file, or DICOM folder",
     )
     parser.add_argument("--prompts", type=file_path, required=True, metavar="FILE", help="JSON file of prompts")
     parser.add_argument(
+        "-o",
         "--out",
+        "--output",
         type=file_path,
         required=True,
         metavar="SEG",
@@ -61,12 +68,16 @@ def add_command(commands: Commands[Any]) -> None:
     parser.add_argument("--segment", metavar="NAME", help="name or value of that segment (default: the only one)")
     parser.add_argument("--model", default="interactive", help="a promptable model (default interactive)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default auto)")
-    parser.add_argument("--json", type=file_path, metavar="FILE", help="also write what each prompt changed")
+    parser.add_argument(
+        "--json", type=text_output, metavar="FILE", help="also write what each prompt changed (- standard output)"
+    )
+    add_quiet(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Take the prompts one after the other, write the segmentation, print what each changed."""
+    messages = Messages(arguments)
     _check_outputs(arguments)
     if arguments.segment is not None and not arguments.mask:
         raise InputImageError("--segment names a segment of a segmentation; give that with --mask.")
@@ -85,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         mask, name = _segment(arguments, volume) if arguments.mask else (None, "")
     session = CorrectionSession(volume, completer, mask, new_object=mask is None)
     changes = []
-    with ProgressBar(sys.stderr) as progress:
+    with messages.progress_bar() as progress:
         for number, stroke in enumerate(strokes):
             progress(number, len(strokes), f"Prompt {number + 1} of {len(strokes)}")
             changes.append(session.add_stroke(stroke))
@@ -98,11 +109,14 @@ def run(arguments: argparse.Namespace) -> int:
         write_segmentation(arguments.out, labelmap, labels, attributes)
     rows = [_row(stroke, change) for stroke, change in zip(strokes, changes, strict=True)]
     notes = list(dict.fromkeys([*completer.notes, *(change.note for change in changes if change.note)]))
+    empty = "The segmentation is empty; add a prompt that includes a part of the structure."
     if not session.mask.any():
-        notes.append("The segmentation is empty; add a prompt that includes a part of the structure.")
+        notes.append(empty)
     if arguments.json:
         write_json(arguments.json, {"model": card.identifier, "prompts": rows, "notes": notes})
-    print("\n".join([_table(rows), *([""] if notes else []), *notes]))
+    messages.tell("\n".join([_table(rows), *([""] if notes else []), *notes]))
+    if messages.quiet and empty in notes:
+        messages.warn(empty)
     return 0
 
 
@@ -126,14 +140,15 @@ def _segment(arguments: argparse.Namespace, volume: sitk.Image) -> tuple[Any, st
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    outputs = [arguments.out, *([arguments.json] if arguments.json else [])]
+    texts = files([arguments.json])
+    outputs = [arguments.out, *texts]
     inputs = [arguments.volume, arguments.prompts, *([arguments.mask] if arguments.mask else [])]
     if len({path.resolve() for path in outputs}) < len(outputs):
         raise OutputError("The segmentation and the JSON file need two different names.")
     check_inputs_stay(outputs, inputs)
     check_segmentation_path(arguments.out)
-    if arguments.json:
-        check_output_path(arguments.json)
+    for path in texts:
+        check_output_path(path)
 
 
 def _row(stroke: Stroke, change: Change) -> dict[str, Any]:

@@ -7,17 +7,16 @@ import math
 from pathlib import Path
 from typing import Any
 
+from LightMedSegLib.cli.printing.text_output import write_text
 from LightMedSegLib.core.console import printable
-from LightMedSegLib.storage.atomic_files import atomic_write
 
 
-def write_json(path: Path, report: dict[str, Any]) -> None:
-    """Write strict JSON, complete or not at all.
+def write_json(output: Path | str, report: dict[str, Any]) -> None:
+    """Write strict JSON to a file, complete or not at all, or to standard output.
 
     Numbers that JSON lacks (nan, infinity) become null, and bytes of file names that are no text become escapes.
     """
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(_strict(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(output, json.dumps(_strict(report), indent=2, allow_nan=False) + "\n")
 
 
 def _strict(value: Any) -> Any:

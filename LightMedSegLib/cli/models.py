@@ -43,7 +43,7 @@ def add_command(commands: Commands[Any]) -> None:
 
     export = actions.add_parser("export", help="write an installed model as a zip file")
     export.add_argument("model", help="name or name@version")
-    export.add_argument("zip", type=file_path, metavar="ZIP")
+    export.add_place("zip", "-o", "--output", type=file_path, metavar="ZIP", help="file to write")
     export.set_defaults(run=run_export)
 
     remove = actions.add_parser("remove", help="remove a model that you installed")

@@ -17,20 +17,73 @@ Commands = argparse._SubParsersAction
 class SentenceParser(argparse.ArgumentParser):
     """An argument parser that says what is wrong without printing the whole usage."""
 
-    _dashed = False
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._dashed = False
+        self._places: list[tuple[argparse.Action, argparse.Action]] = []
+        self._with_option: list[argparse.Action] = []
+
+    def add_place(self, name: str, *flags: str, help: str, metavar: str, **how: Any) -> None:
+        """Add a required argument that is given by its position or with one of the flags."""
+        place = self.add_argument(name, help=help, metavar=metavar, **how)
+        instead = f"{metavar}, instead of by its position"
+        option = self.add_argument(*flags, dest=name, help=instead, metavar=metavar, default=argparse.SUPPRESS, **how)
+        self._places.append((place, option))
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse as the base class does, and remember whether a word looks like an option but is none."""
+        """Parse as the base class does, but for places that are given with their option.
+
+        It remembers whether a word looks like an option but is none.
+        """
         options = takewhile(lambda word: word != "--", args or ())
         dashed = [word.partition("=")[0] for word in options if word.startswith("-")]
         self._dashed = not all(any(one.startswith(word) for one in self._option_string_actions) for word in dashed)
-        return super().parse_known_args(args, namespace)
+        for place, option in self._places:
+            if any(self._means(word, option) for word in dashed):
+                self._with_option.append(option)
+                self._actions.remove(place)
+        found, extra = super().parse_known_args(args, namespace)
+        if self._with_option and extra:
+            self.error(f"unrecognized arguments: {' '.join(extra)}")
+        self._refuse_two_meanings(found)
+        return found, extra
 
     def error(self, message: str) -> NoReturn:
         """End the program with code 2 and one line."""
         unread = "are required" in message or "unrecognized" in message
         hint = "; write -- before names that begin with a dash" if self._dashed and unread else ""
+        hint += self._hint_on_places(message)
         self.exit(2, f"{self.prog}: {one_line(message)}{hint}; see {self.prog} --help.\n")
+
+    def _means(self, word: str, option: argparse.Action) -> bool:
+        if not word.startswith("--"):
+            return word[:2] in option.option_strings
+        meant = [action for text, action in self._option_string_actions.items() if text.startswith(word)]
+        return word in option.option_strings or (meant == [option] and word not in self._option_string_actions)
+
+    def _refuse_two_meanings(self, found: argparse.Namespace) -> None:
+        """Refuse IN OUT -o OUT, where OUT might be a second input or the output given twice."""
+        for place, option in self._places:
+            several = option not in self._with_option and isinstance(getattr(found, place.dest), list)
+            if several and self._with_option and len(getattr(found, place.dest)) > 1:
+                given, flag = self._with_option[0].metavar, option.option_strings[0]
+                self.error(f"{given} is given with {_flag(self._with_option[0])}, so only one {place.metavar} can be "
+                           f"given by its position; give several with {flag}")  # fmt: skip
+
+    def _hint_on_places(self, message: str) -> str:
+        if not self._with_option:
+            return ""
+        if "are required" in message:
+            missing = [option for _, option in self._places if option not in self._with_option]
+            return "".join(f"; give {option.metavar} with {_flag(option)}" for option in missing)
+        if "unrecognized" in message or "invalid choice" in message:
+            given = " and ".join(f"{option.metavar} with {_flag(option)}" for option in self._with_option)
+            return f"; you give {given}, so not by position too"
+        return ""
+
+
+def _flag(option: argparse.Action) -> str:
+    return option.option_strings[0]
 
 
 def positive_int(text: str) -> int:

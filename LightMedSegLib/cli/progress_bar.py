@@ -15,12 +15,12 @@ _REDRAW_SECONDS = 0.1
 class ProgressBar:
     """Draws progress(done, total, message) calls on one line of stream; clears the line when closed.
 
-    left: gives the remaining time.
+    left: gives the remaining time. hidden: draw nothing.
     """
 
-    def __init__(self, stream: TextIO, left: TimeLeftEstimate | None = None) -> None:
+    def __init__(self, stream: TextIO, left: TimeLeftEstimate | None = None, hidden: bool = False) -> None:
         self._stream = stream
-        self._shown = stream.isatty()
+        self._shown = stream.isatty() and not hidden
         self._start = time.monotonic()
         self._left: TimeLeftEstimate = left or TimeLeft()
         self._drawn_at = -_REDRAW_SECONDS

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from LightMedSegLib.cohorts.model_reference import ModelReference
+from LightMedSegLib.cohorts.one_grid import check_grid
 from LightMedSegLib.cohorts.report import DOUBTFUL, FAILED, NOT_STARTED, SEGMENTED, SKIPPED, ScanReport
-from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError
-from LightMedSegLib.core.label_volumes import label_volumes
+from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError, OutputError
+from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
+from LightMedSegLib.io.montage import write_montage
 from LightMedSegLib.io.nnunet_labels import dataset_values, with_dataset_values
 from LightMedSegLib.io.results.output_checks import check_can_hold
 from LightMedSegLib.io.results.result_rescue import kept_anyway
@@ -26,6 +28,8 @@ from LightMedSegLib.storage.atomic_files import make_folder
 from LightMedSegLib.storage.file_names import without_folders
 
 if TYPE_CHECKING:
+    import SimpleITK as sitk
+
     from LightMedSegLib.inference.engine import Engine
     from LightMedSegLib.inference.result import Segmentation
 
@@ -39,7 +43,9 @@ class ScanTask:
     output: folder of the results. suffix: their ending. dataset: folder of an nnU-Net dataset whose label values the
     results get, None for the model's own. overwrite: segment again what has a result already. options: its device is
     the one that is used. cpu_path: how a processor computes the network, one of network.cpu.choice.CPU_PATHS,
-    chosen_on: the computer that has chosen it, where it need not be checked again.
+    chosen_on: the computer that has chosen it, where it need not be checked again. labels: names or values of those
+    that the result gets, none for all. pictures: folder of montages, None for none. grid: what a scan must be like for
+    the region in options, None for any.
     """
 
     scan: Scan
@@ -51,6 +57,9 @@ class ScanTask:
     overwrite: bool = False
     cpu_path: str = "auto"
     chosen_on: str = ""
+    labels: tuple[str, ...] = ()
+    pictures: Path | None = None
+    grid: Grid | None = None
 
     @property
     def name(self) -> str:
@@ -61,6 +70,16 @@ class ScanTask:
     def path(self) -> Path:
         """The result's file."""
         return self.output / self.name
+
+    @property
+    def picture(self) -> Path | None:
+        """The montage's file."""
+        return None if self.pictures is None else self.pictures / f"{self.scan.name}.png"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that the scan's files are written to."""
+        return tuple(path.parent for path in (self.path, self.picture) if path is not None)
 
     @property
     def is_done(self) -> bool:
@@ -98,7 +117,7 @@ def segment_scan(
     except Exception as error:
         # The others of perhaps thousands go on; what an exception says may hold what a header says.
         return ScanReport(task.name, FAILED, f"A defect ({type(error).__name__}); segment the scan alone to see it.")
-    segments = label_volumes(result.labelmap, result.card.labels)
+    segments = result.segments()
     notes, warnings = tuple(result.notes), tuple(result.warnings)
     return ScanReport(task.name, SEGMENTED, "", segments, dict(result.timings), notes, warnings)
 
@@ -109,7 +128,9 @@ def _segmented(task: ScanTask, engine: Engine, progress: ProgressCallback | None
     with without_native_messages():
         images = [read_volume(image, task.scan.series) for image in task.scan.images]
     check_can_hold(task.path, images[0].GetSize())
-    result = engine.segment(images, task.options, progress, cancel)
+    if task.grid is not None:
+        check_grid(Grid.of(images[0]), task.grid)
+    result = engine.segment(images, task.options, progress, cancel).with_labels(engine.card.labels, task.labels)
     labelmap, labels = result.labelmap, result.card.labels
     values = dataset_values(task.dataset, labels) if task.dataset is not None else {}
     if values:
@@ -117,7 +138,20 @@ def _segmented(task: ScanTask, engine: Engine, progress: ProgressCallback | None
     attributes = {"LightMedSeg_Model": result.card.identifier}
     with kept_anyway(task.path, labelmap, labels, attributes):
         write_segmentation(task.path, labelmap, labels, attributes)
+    if task.picture is not None:
+        _write_picture(task.picture, images[0], result)
     return result
+
+
+def _write_picture(path: Path, image: sitk.Image, result: Segmentation) -> None:
+    """Write the montage; a failure is a warning, because the result is complete."""
+    try:
+        make_folder(path.parent)
+        write_montage(path, image, result.labelmap, result.card.labels)
+    except (OutputError, OSError) as error:
+        reason = without_folders(str(error), (path,)).rstrip(".")
+        for sentences in (result.notes, result.warnings):
+            sentences.append(f"There is no montage: {reason}.")
 
 
 @lru_cache(maxsize=_KEPT_ENGINES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.evaluation.metrics import LabelMetrics
 from LightMedSegLib.storage.atomic_files import atomic_write
+from LightMedSegLib.storage.csv_table import table_text
 
 METRICS: dict[str, Callable[[LabelMetrics], float]] = {
     "dice": lambda item: item.dice,
@@ -62,13 +62,17 @@ def score_table(scores: Sequence[CaseScore]) -> ScoreTable:
 def write_scores(
     path: Path, scores: Iterable[CaseScore], tolerance_mm: float = 1.0, more: Iterable[Sequence[str]] = ()
 ) -> None:
-    """Write a CSV file with a line for each case and label, then the lines more."""
+    """Write the table of scores_as_csv to a file, complete or not at all. Raises OutputError."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(scores_as_csv(scores, tolerance_mm, more), encoding="utf-8", newline="\n")
+
+
+def scores_as_csv(scores: Iterable[CaseScore], tolerance_mm: float = 1.0, more: Iterable[Sequence[str]] = ()) -> str:
+    """Return a CSV table with a line for each case and label, then the lines more."""
     columns = ("case", "label", "dice", "hd95_mm", f"nsd_{tolerance_mm:g}mm", "volume_ml", "reference_volume_ml")
-    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
-        for score in scores:
-            item = score.metrics
-            numbers = (item.dice, item.hd95_mm, item.nsd, item.volume_ml, item.reference_volume_ml)
-            writer.writerow([score.case, item.name, *(f"{value:.5f}" for value in numbers)])
-        writer.writerows(more)
+    rows = []
+    for score in scores:
+        item = score.metrics
+        numbers = (item.dice, item.hd95_mm, item.nsd, item.volume_ml, item.reference_volume_ml)
+        rows.append([score.case, item.name, *(f"{value:.5f}" for value in numbers)])
+    return table_text([columns, *rows, *more])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from LightMedSegLib.finetuning.cases.effort import Effort
     from LightMedSegLib.finetuning.cases.store import CaseEntry, CaseStore
     from LightMedSegLib.finetuning.job.settings import FinetuneSettings
     from LightMedSegLib.gui.finetune.process import JobProcess
@@ -75,6 +76,7 @@ class PanelLogic(Protocol):
         threads: int | None,
         preview: bool,
         overwrite: bool,
+        doubt: bool,
         onOutcome: Callable[[Outcome], None],
         onEnd: Callable[[Job], None],
     ) -> Any:
@@ -188,6 +190,16 @@ class Autosave(Protocol):
         """A segment was corrected."""
 
 
+class EffortOf(Protocol):
+    """What corrections take."""
+
+    def effort(self, node: Any) -> Effort | None:
+        """What the correction of a segmentation node has taken; None where it is not counted."""
+
+    def restart(self, node: Any) -> None:
+        """A new result was written into a segmentation node."""
+
+
 class Finetuning(Protocol):
     """The fine-tuning that runs."""
 
@@ -237,6 +249,11 @@ class WithVerdict(Protocol):
 class WithAutosave(Protocol):
     @property
     def autosave(self) -> Autosave: ...
+
+
+class WithEffort(Protocol):
+    @property
+    def effort(self) -> EffortOf: ...
 
 
 class WithFinetuning(Protocol):

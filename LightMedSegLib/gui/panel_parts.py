@@ -9,6 +9,8 @@ import slicer
 
 from LightMedSegLib.gui.correct.autosave_line import AutosaveLine
 from LightMedSegLib.gui.correct.section import CorrectSection
+from LightMedSegLib.gui.doubt.section import DoubtSection
+from LightMedSegLib.gui.effort.section import EffortSection
 from LightMedSegLib.gui.finetune.add_case_section import AddCaseSection
 from LightMedSegLib.gui.finetune.cases_section import CasesSection
 from LightMedSegLib.gui.finetune.run_section import FinetuneSection
@@ -24,7 +26,7 @@ from LightMedSegLib.gui.settings_section import SettingsSection
 from LightMedSegLib.gui.torch_section import TorchSection
 from LightMedSegLib.gui.widgets.shortcuts import Shortcuts
 
-_PARTS = ("Result", "Autosave", "Correct", "FineTune", "Advanced")
+_PARTS = ("Result", "Doubt", "Autosave", "Correct", "FineTune", "Effort", "Advanced")
 """Files of the sections, from top to bottom. Tab goes from widget to widget in the order in which they are added."""
 
 
@@ -48,10 +50,12 @@ class WholePanel(Panel, Protocol):
     suggestion: SuggestionButton
     result: ResultSection
     run: RunSection
+    doubt: DoubtSection
     autosave: AutosaveLine
     correct: CorrectSection
     steps: FinetuneSteps
     cases: CasesSection
+    effort: EffortSection
     addCase: AddCaseSection
     versions: VersionsSection
     verdict: VerdictSection
@@ -66,10 +70,12 @@ def add_sections(panel: WholePanel) -> None:
     panel.suggestion = SuggestionButton(panel)
     panel.result = ResultSection(panel)
     panel.run = RunSection(panel)
+    panel.doubt = DoubtSection(panel)
     panel.autosave = AutosaveLine(panel)
     panel.correct = CorrectSection(panel)
     panel.steps = FinetuneSteps(panel)
     panel.cases = CasesSection(panel)
+    panel.effort = EffortSection(panel)
     panel.addCase = AddCaseSection(panel)
     panel.versions = VersionsSection(panel)
     panel.verdict = VerdictSection(panel)
@@ -85,6 +91,7 @@ def show_segmentation(panel: WholePanel) -> None:
     panel.result.show()
     panel.settings.show()
     panel.run.show()
+    panel.doubt.show()
     panel.autosave.show()
     panel.correct.show()
 
@@ -96,7 +103,40 @@ def add_shortcuts(panel: WholePanel) -> Shortcuts:
         start=lambda: panel.run.start(),
         cancel=lambda: None if panel.correct.discard() else panel.run.cancel(),
         accept=panel.correct.accept,
+        places=(panel.doubt.next, panel.doubt.previous, panel.doubt.toggle_looked),
     )
     panel.logic.runner.on_busy = shortcuts.set_running
     panel.correct.on_deciding = shortcuts.set_deciding
+    panel.doubt.on_places = shortcuts.set_places
     return shortcuts
+
+
+def show_fine_tuning(panel: WholePanel) -> None:
+    """Update the sections of fine-tuning, of which each may depend on those before."""
+    panel.cases.show()
+    panel.effort.show()
+    panel.addCase.show()
+    panel.finetune.show()
+    panel.versions.show()
+    panel.verdict.show()
+
+
+def forget_scene(panel: WholePanel) -> None:
+    """Release the nodes of the scene; called before the scene is closed."""
+    panel.run.forget()
+    panel.correct.forget()
+    panel.doubt.forget()
+    panel.effort.forget()
+    panel.result.forget()
+    panel.finetune.curves.scene_is_closing()
+
+
+def close_sections(panel: WholePanel) -> None:
+    """End what the sections do; called before the panel is destroyed."""
+    panel.correct.close()
+    panel.finetune.close()
+    panel.autosave.close()
+    panel.doubt.close()
+    panel.effort.close()
+    panel.steps.close()
+    panel.result.close()

@@ -40,7 +40,7 @@ class LightMedSegParameterNode:
     """Input, model, result and settings of the scene.
 
     model: ``name@version``, "" for none. reviewedRoi: the region in which the segmentation was reviewed. overlap is
-    used only if ownOverlap is set.
+    used only if ownOverlap is set. doubt: whether a run also keeps how doubtful each voxel is.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -56,6 +56,7 @@ class LightMedSegParameterNode:
     ownOverlap: bool = False
     overlap: Annotated[float, WithinRange(0.0, 0.9)] = 0.5
     preview: bool = True
+    doubt: bool = False
     if TYPE_CHECKING:
         # Added by the decorator.
         parameterNode: Any

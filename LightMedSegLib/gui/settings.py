@@ -1,4 +1,4 @@
-"""The user's settings, the same for all scenes: device, threads, and whether better versions are adopted at once."""
+"""The user's settings, the same for all scenes: device, threads, adoption of versions, counting of corrections."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import qt
 import slicer
 
 _DEVICE, _THREADS, _ADOPTION = "LightMedSeg/Device", "LightMedSeg/Threads", "LightMedSeg/AdoptAtOnce"
+_EFFORT = "LightMedSeg/CountEffort"
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -43,3 +44,13 @@ def adopts_at_once() -> bool:
 def set_adopts_at_once(wanted: bool) -> None:
     """Store whether such a version is used without a click."""
     qt.QSettings().setValue(_ADOPTION, bool(wanted))
+
+
+def counts_effort() -> bool:
+    """Whether time and strokes of corrections are counted."""
+    return bool(slicer.util.settingsValue(_EFFORT, True, converter=slicer.util.toBool))
+
+
+def set_counts_effort(wanted: bool) -> None:
+    """Store whether time and strokes of corrections are counted."""
+    qt.QSettings().setValue(_EFFORT, bool(wanted))

@@ -31,7 +31,7 @@ from LightMedSegLib.inference.locating import (
 )
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
 from LightMedSegLib.inference.removed_skull import absence_note, absent_labels
-from LightMedSegLib.inference.result import STAGES, Segmentation
+from LightMedSegLib.inference.result import STAGES, Segmentation, as_image
 from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
 from LightMedSegLib.inference.sliding_window.windows import WindowRule, plan_layout
 from LightMedSegLib.io.input_volumes import input_volumes
@@ -60,8 +60,8 @@ class _Run:
     """What one call of Engine.segment carries through its stages.
 
     spec: how the network sees the volume. box: where labels are wanted. margin_mm: what the network sees around it.
-    strict: a warning is an error. card: what labels are called. absent: labels that are not looked for. search: this
-    is the coarse pass.
+    strict: a warning is an error. doubt: it is wanted. card: what labels are called. absent: labels that are not looked
+    for. search: this is the coarse pass.
     """
 
     spec: InputSpec
@@ -73,6 +73,7 @@ class _Run:
     cancel: CancelToken
     plan: WorkPlan
     strict: bool
+    doubt: bool
     card: ModelCard
     absent: Sequence[int]
     notes: list[str] = field(default_factory=list)
@@ -139,6 +140,7 @@ class Engine:
             cancel=cancel or CancelToken(),
             plan=WorkPlan(report),
             strict=options.strict,
+            doubt=options.doubt,
             card=self.card,
             absent=absent_labels(images[0], self.card),
             notes=list(dict.fromkeys([*([forked] if forked else []), *(n for one in images for n in notes_of(one))])),
@@ -165,6 +167,7 @@ class Engine:
         asked = run.box
         run.cancel.raise_if_cancelled()
         labels = np.zeros(grid.shape, dtype=np.uint8)
+        doubt = np.zeros_like(labels) if run.doubt else None
         searches = is_worth_it(grid, run.box, run.spec, run.overlap)
         self._expect(grid, run, searches)
         if searches:
@@ -174,7 +177,7 @@ class Engine:
             box = surroundings(labels, grid, run.box, run.spec, run.overlap)
             labels[...] = 0
             run = replace(run, box=box, margin_mm=run.margin_mm if box == run.box else 0.0)
-        device = self._fill(labels, images, grid, run)
+        device = self._fill(labels, images, grid, run, doubt)
         run.plan.at("finish", 0.0, "Cleaning up")
         with run.timer.stage("postprocess"):
             voxel_ml = float(np.prod(grid.spacing)) / 1000
@@ -182,12 +185,11 @@ class Engine:
             postprocess(labels[z0:z1, y0:y1, x0:x1], self.card.postprocessing, voxel_ml, run.cancel)
             run.cancel.raise_if_cancelled()
             run.warn(result_warnings(labels, grid, run.card, asked))
-            labelmap = grid.image(labels)
-            labelmap.CopyInformation(images[0])
+            labelmap, doubts = as_image(labels, images[0]), None if doubt is None else as_image(doubt, images[0])
         pace_of(device).learn("finish", labels.size, run.timer.seconds["postprocess"])
         run.plan.end("Done")
         notes, why = [*run.warnings, *run.notes], self._networks.explanation(device)
-        return Segmentation(labelmap, self.card, run.timer.seconds, device, notes, why, list(run.warnings))
+        return Segmentation(labelmap, self.card, run.timer.seconds, device, notes, why, list(run.warnings), doubts)
 
     def _segment_located(self, images: list[sitk.Image], run: _Run, report: ProgressCallback) -> Segmentation:
         """Segment a crop around each place that the card's locator finds."""
@@ -206,11 +208,14 @@ class Engine:
             one = replace(run, box=grid.box, margin_mm=0.0, card=card, strict=False, warnings=[])
             return self._segment(list(crop), grid, replace(one, timer=_timer(), plan=WorkPlan(part)))
 
-        labels, sides = segment_places(images, places, self.card, segment_crop, part_of(report, FIND_SHARE, 0.99))
+        labels, doubt, sides = segment_places(
+            images, places, self.card, segment_crop, part_of(report, FIND_SHARE, 0.99)
+        )
         run.warn(warning for crops in sides for warning in crops[-1].warnings)
         run.warn(disagreements(labels, found, self.card))
         report(100, 100, "Done")
-        return located_result(labels, images[0], self.card, [found, *chain(*sides)], run.warnings, run.notes)
+        parts = [found, *chain(*sides)]
+        return located_result(labels, doubt, images[0], self.card, parts, run.warnings, run.notes)
 
     def _expect(self, grid: Grid, run: _Run, searches: bool) -> None:
         """Plan the parts of a run by the voxels of each; what cannot be known yet is taken as large."""
@@ -227,8 +232,18 @@ class Engine:
             everything = _WINDOWS_LEFT * window
         plan.expect("network", pace.expected("network", max(everything, window) * passes))
 
-    def _fill(self, labels: NDArray[np.uint8], images: list[sitk.Image], grid: Grid, run: _Run) -> str:
-        """Fill run.box of labels on the engine's device, or on the CPU where that fails; return the device's name."""
+    def _fill(
+        self,
+        labels: NDArray[np.uint8],
+        images: list[sitk.Image],
+        grid: Grid,
+        run: _Run,
+        doubt: NDArray[np.uint8] | None = None,
+    ) -> str:
+        """Fill run.box of labels, and of doubt, on the engine's device, or on the CPU where that fails.
+
+        Returns the device's name.
+        """
         from LightMedSegLib.inference.padding_labels import clear_padding
         from LightMedSegLib.inference.preprocessing import prepare_volume
 
@@ -240,8 +255,8 @@ class Engine:
         pace_of(self.device.name).learn("preparation", labels.size, run.timer.seconds["preprocess"] - before)
 
         def label_on(device: str) -> str:
-            self._label_on(device, prepared, labels, run)
-            run.warn(clear_padding(labels, prepared, run.card) if not run.search else ())
+            self._label_on(device, prepared, labels, run, doubt)
+            run.warn(clear_padding(labels, prepared, run.card, doubt) if not run.search else ())
             return device
 
         def failed(note: str) -> None:
@@ -251,7 +266,14 @@ class Engine:
         advice = "choose a smaller region of interest"
         return self._networks.on_first_that_works(self.device.name, label_on, failed, advice)
 
-    def _label_on(self, device: str, prepared: PreparedVolume, labels: NDArray[np.uint8], run: _Run) -> None:
+    def _label_on(
+        self,
+        device: str,
+        prepared: PreparedVolume,
+        labels: NDArray[np.uint8],
+        run: _Run,
+        doubt: NDArray[np.uint8] | None,
+    ) -> None:
         from LightMedSegLib.inference.sliding_window.predictor import Predictor
         from LightMedSegLib.inference.sliding_window.volume_labels import label_volume
 
@@ -280,7 +302,9 @@ class Engine:
         before = dict(run.timer.seconds)
         restoration = to_labels / seconds if seconds else 0.0
         try:
-            label_volume(predictor, prepared, layout, labels, run.box, run.timer, on_share, restoration, run.absent)
+            label_volume(
+                predictor, prepared, layout, labels, run.box, run.timer, on_share, restoration, run.absent, doubt
+            )
         finally:
             predictor.end_volume()
         for work, stage, voxels in (("network", "network", network_voxels), ("restoration", "restore", label_voxels)):

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.checks.result_warnings import found_labels, odd_labels
 from LightMedSegLib.core.errors import InputImageError, ModelPackageError
-from LightMedSegLib.core.geometry import Box, Grid, bounding_box, grow_box
+from LightMedSegLib.core.geometry import Box, Grid, bounding_box, grow_box, region_of
 from LightMedSegLib.core.progress import ProgressCallback, part_of
-from LightMedSegLib.inference.result import STAGES, Segmentation
+from LightMedSegLib.inference.result import STAGES, Segmentation, as_image
 from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.model.locator import exceeds
 
@@ -128,14 +128,16 @@ def segment_places(
     card: ModelCard,
     segment: SegmentCrop,
     progress: ProgressCallback,
-) -> tuple[NDArray[np.uint8], list[list[Segmentation]]]:
-    """Labels (z, y, x) of the first image with the values of located_card, and each side's results, the last one used.
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, list[list[Segmentation]]]:
+    """Labels (z, y, x) of the first image with the values of located_card, their doubt, and each side's results.
 
-    Where crops overlap, the label of the first side stays.
+    The last result of a side is the one used. Where crops overlap, the label of the first side and the greatest doubt
+    stay. The doubt is None where the results have none.
     """
     import SimpleITK as sitk
 
     labels = np.zeros(Grid.of(images[0]).shape, dtype=np.uint8)
+    doubt: NDArray[np.uint8] | None = None
     results: list[list[Segmentation]] = []
     for number, (side, place) in enumerate(places):
         if place is None:
@@ -143,28 +145,40 @@ def segment_places(
         report = part_of(progress, number / len(places), (number + 1) / len(places), _prefix(side))
         crops = list(_crops(images, place, side, _locator(card).margin_mm, segment, report))
         results.append([result for _, result in crops])
-        (x0, x1), (y0, y1), (z0, z1) = crops[-1][0]
-        own, part = sitk.GetArrayViewFromImage(results[-1][-1].labelmap), labels[z0:z1, y0:y1, x0:x1]
+        box, result = crops[-1]
+        own, part = sitk.GetArrayViewFromImage(result.labelmap), labels[region_of(box)]
         free = (part == 0) & (own > 0)
         part[free] = own[free] + np.uint8(number * len(card.labels))
-    return labels, results
+        if result.doubt is not None:
+            doubt = np.zeros_like(labels) if doubt is None else doubt
+            part = doubt[region_of(box)]
+            np.maximum(part, sitk.GetArrayViewFromImage(result.doubt), out=part)
+    return labels, doubt, results
 
 
 def located_result(
     labels: NDArray[np.uint8],
+    doubt: NDArray[np.uint8] | None,
     image: sitk.Image,
     card: ModelCard,
     parts: Sequence[Segmentation],
     warnings: Sequence[str],
     notes: Sequence[str],
 ) -> Segmentation:
-    """The result of labels (z, y, x) on the voxels of image; parts: what was segmented for it, in order."""
-    labelmap = Grid.of(image).image(labels)
-    labelmap.CopyInformation(image)
+    """The result of labels and doubt (z, y, x) on the voxels of image; parts: what was segmented for it, in order."""
     timings = {stage: sum(part.timings[stage] for part in parts) for stage in STAGES}
     told = list(dict.fromkeys([*warnings, *notes]))
     last = parts[-1]
-    return Segmentation(labelmap, located_card(card), timings, last.device, told, last.explanation, list(warnings))
+    return Segmentation(
+        as_image(labels, image),
+        located_card(card),
+        timings,
+        last.device,
+        told,
+        last.explanation,
+        list(warnings),
+        None if doubt is None else as_image(doubt, image),
+    )
 
 
 def _crops(

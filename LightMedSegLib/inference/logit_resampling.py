@@ -5,6 +5,10 @@ classes at every voxel would need gigabytes and seconds, and almost everywhere i
 surrounding model voxels agree on a class, every mixture of them agrees too. So only voxels between model voxels of
 different class are interpolated; the others take the common class. The result is the same.
 
+The logits are calibrated: of two classes whose logits differ by a margin m, the second is right with the probability
+1 / (1 + e^m). Doubt is twice that, kept as one byte: 255 where both are equally likely, 0 where the first is certain.
+Where no class is interpolated the margin is, one value a voxel: it is linear as long as both classes stay the same.
+
 A graphics card interpolates all of them in less time than it takes to ask which are needed, and hands its labels over
 many planes at a time: every question and every copy makes the program wait for the card.
 """
@@ -12,6 +16,7 @@ many planes at a time: every question and every copy makes the program wait for 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,8 +25,16 @@ from numpy.typing import NDArray
 _ROUNDING = 1e-6
 _NEVER = -1e4
 """A logit below all others that may be interpolated, which infinity must not."""
+_LOWEST = -1e30
 _VOXELS_AT_ONCE = 2**14
 _PLANES_AT_ONCE = 32
+
+
+class Best(NamedTuple):
+    """classes: uint8, the class of the greatest logit. margin: float32, how much it exceeds the second greatest."""
+
+    classes: torch.Tensor
+    margin: torch.Tensor | None
 
 
 class _Axis:
@@ -42,7 +55,8 @@ class LabelPlanes:
 
     labels: uint8 (z, y, x), a view in the model's axis order, changed in place. positions: for each of its
     dimensions the rising continuous indices into the logits. everywhere: interpolate at every voxel (None: on a
-    graphics card). absent: classes that no voxel has.
+    graphics card). absent: classes that no voxel has. doubt: an array as labels that gets the doubt (doubt_of)
+    of each voxel, None for no doubt.
     """
 
     def __init__(
@@ -52,17 +66,18 @@ class LabelPlanes:
         device: torch.device | str = "cpu",
         everywhere: bool | None = None,
         absent: Sequence[int] = (),
+        doubt: NDArray[np.uint8] | None = None,
     ):
         self._absent = torch.tensor(absent, dtype=torch.long, device=device)
-        self._labels = labels
+        self._labels, self._doubt = labels, doubt
         self._everywhere = torch.device(device).type == "cuda" if everywhere is None else everywhere
-        self._waiting: list[torch.Tensor] = []
+        self._waiting: list[Best] = []
         self._z, rows, columns = (_Axis(position) for position in positions)
         self._exact_in_plane = rows.exact and columns.exact
         self._rows, self._row_step, self._row_share = _on_device(rows, device)
         self._columns, self._column_step, self._column_share = _on_device(columns, device)
         self._next = 0
-        self._previous: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._previous: tuple[torch.Tensor, Best] | None = None
 
     @property
     def needed(self) -> tuple[int, int]:
@@ -73,53 +88,76 @@ class LabelPlanes:
         """Take plane number index of the logits, (rows, columns, classes); planes come in order."""
         if len(self._absent):
             plane = plane.index_fill(-1, self._absent, _NEVER)
-        z, winner = self._z, _greatest(plane)
+        z, best = self._z, self._best(plane)
         while self._next < len(z.lower) and z.upper[self._next] <= index:
             share = 1.0 if z.lower[self._next] == index else float(z.share[self._next])
             if self._everywhere:
-                self._waiting.append(self._classes_everywhere(plane, share))
+                self._waiting.append(self._best_everywhere(plane, share))
             elif share == 1.0:
-                self._waiting.append(self._classes(plane, winner))
+                self._waiting.append(self._resampled(plane, best))
             else:
-                self._waiting.append(self._classes_between(plane, winner, share))
+                self._waiting.append(self._resampled_between(plane, best, share))
             self._next += 1
             if not self._everywhere or len(self._waiting) == _PLANES_AT_ONCE or self._next == len(z.lower):
                 self._hand_over()
-        self._previous = plane, winner
+        self._previous = plane, best
+
+    def _best(self, logits: torch.Tensor) -> Best:
+        return Best(greatest(logits), None) if self._doubt is None else best_two(logits)
 
     def _hand_over(self) -> None:
         first = self._next - len(self._waiting)
-        self._labels[first : self._next] = torch.stack(self._waiting).cpu().numpy()
+        self._labels[first : self._next] = torch.stack([best.classes for best in self._waiting]).cpu().numpy()
+        margins = [best.margin for best in self._waiting if best.margin is not None]
+        if self._doubt is not None:
+            self._doubt[first : self._next] = doubt_of(torch.stack(margins)).cpu().numpy()
         self._waiting.clear()
 
-    def _classes_everywhere(self, plane: torch.Tensor, share: float) -> torch.Tensor:
+    def _best_everywhere(self, plane: torch.Tensor, share: float) -> Best:
         if share < 1.0:
             assert self._previous is not None
             plane = torch.lerp(self._previous[0], plane, share)
         if self._exact_in_plane:
-            return _greatest(plane.index_select(0, self._rows).index_select(1, self._columns))
+            return self._best(plane.index_select(0, self._rows).index_select(1, self._columns))
+        return self._best(self._interpolated_plane(plane))
+
+    def _interpolated_plane(self, plane: torch.Tensor) -> torch.Tensor:
+        """plane (rows, columns, values) at every voxel."""
         left, right = (plane.index_select(1, self._columns + step) for step in (0, self._column_step))
         across = torch.lerp(left, right, self._column_share[None, :, None])
         upper, lower = (across.index_select(0, self._rows + step) for step in (0, self._row_step))
-        return _greatest(torch.lerp(upper, lower, self._row_share[:, None, None]))
+        return torch.lerp(upper, lower, self._row_share[:, None, None])
 
-    def _classes_between(self, plane: torch.Tensor, winner: torch.Tensor, share: float) -> torch.Tensor:
+    def _resampled_between(self, plane: torch.Tensor, best: Best, share: float) -> Best:
         assert self._previous is not None
-        previous, previous_winner = self._previous
+        previous, previous_best = self._previous
         between = torch.lerp(previous, plane, share)
-        winner = winner.clone()
-        differs = (winner != previous_winner).nonzero(as_tuple=True)
-        winner[differs] = _greatest(between[differs])
-        return self._classes(between, winner)
+        classes = best.classes.clone()
+        differs = (classes != previous_best.classes).nonzero(as_tuple=True)
+        found = self._best(between[differs])
+        classes[differs] = found.classes
+        margin = None
+        if best.margin is not None and previous_best.margin is not None and found.margin is not None:
+            margin = torch.lerp(previous_best.margin, best.margin, share)
+            margin[differs] = found.margin
+        return self._resampled(between, Best(classes, margin))
 
-    def _classes(self, logits: torch.Tensor, winner: torch.Tensor) -> torch.Tensor:
-        coarse = winner.index_select(0, self._rows).index_select(1, self._columns)
+    def _resampled(self, logits: torch.Tensor, best: Best) -> Best:
+        classes = best.classes.index_select(0, self._rows).index_select(1, self._columns)
+        margin = None
+        if best.margin is not None and self._exact_in_plane:
+            margin = best.margin.index_select(0, self._rows).index_select(1, self._columns)
+        elif best.margin is not None:
+            margin = self._interpolated_plane(best.margin[..., None])[..., 0]
         if self._exact_in_plane:
-            return coarse
-        mixed = self._is_mixed(winner).index_select(0, self._rows).index_select(1, self._columns)
+            return Best(classes, margin)
+        mixed = self._is_mixed(best.classes).index_select(0, self._rows).index_select(1, self._columns)
         for place in torch.split(mixed.view(-1).nonzero().view(-1), _VOXELS_AT_ONCE):
-            coarse.view(-1)[place] = self._interpolated(logits, place)
-        return coarse
+            found = self._best(self._interpolated(logits, place))
+            classes.view(-1)[place] = found.classes
+            if margin is not None and found.margin is not None:
+                margin.view(-1)[place] = found.margin
+        return Best(classes, margin)
 
     @staticmethod
     def _is_mixed(winner: torch.Tensor) -> torch.Tensor:
@@ -143,11 +181,25 @@ class LabelPlanes:
         upper = torch.lerp(voxels.index_select(0, corner), voxels.index_select(0, corner + right), share)
         corner = corner + below
         lower = torch.lerp(voxels.index_select(0, corner), voxels.index_select(0, corner + right), share)
-        return _greatest(torch.lerp(upper, lower, self._row_share[row].unsqueeze(1)))
+        return torch.lerp(upper, lower, self._row_share[row].unsqueeze(1))
 
 
-def _greatest(logits: torch.Tensor) -> torch.Tensor:
+def greatest(logits: torch.Tensor) -> torch.Tensor:
+    """The class (uint8) of the greatest of logits (..., classes)."""
     return logits.argmax(dim=-1).to(torch.uint8)
+
+
+def best_two(logits: torch.Tensor) -> Best:
+    """The class of the greatest of logits (..., classes), and its margin over the second greatest."""
+    first, place = logits.max(dim=-1)
+    # Two maxima take a third of the time of topk, which sorts.
+    second = logits.scatter(-1, place.unsqueeze(-1), _LOWEST).amax(dim=-1)
+    return Best(place.to(torch.uint8), (first - second).float())
+
+
+def doubt_of(margin: torch.Tensor) -> torch.Tensor:
+    """Doubt as uint8: 255 where margin is 0, 0 where it is large."""
+    return torch.sigmoid(-margin).mul_(510.0).round_().to(torch.uint8)
 
 
 def _on_device(axis: _Axis, device: torch.device | str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -28,6 +28,7 @@ class SegmentOptions:
     strict: whether a warning about the volume or the result is an error.
     preview_spacing: (x, y, z) in mm of larger voxels for one quick coarse pass, without mirror images, instead of the
         full one.
+    doubt: whether the result has the doubt of every voxel.
 
     Raises LightMedSegError, with the value, for an overlap, an axis or a number of threads that cannot be.
     """
@@ -39,6 +40,7 @@ class SegmentOptions:
     threads: int | None = None
     strict: bool = False
     preview_spacing: Triple | None = None
+    doubt: bool = False
 
     def __post_init__(self) -> None:
         if self.overlap is not None and not 0 <= self.overlap <= LARGEST_OVERLAP:

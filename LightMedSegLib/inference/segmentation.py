@@ -40,6 +40,7 @@ def segment(
     mirror: Sequence[str] | None = None,
     threads: int | None = None,
     strict: bool = False,
+    doubt: bool = False,
 ) -> Segmentation:
     """Return the segmentation of a volume on exactly its voxel grid.
 
@@ -56,13 +57,15 @@ def segment(
         mirror: axes of "x", "y", "z" whose mirror images are averaged in, instead of the card's; () for none.
         threads: processor threads for this call.
         strict: whether a warning about the volume or the result, else found in the result's warnings, is an error.
+        doubt: whether the result has the doubt of every voxel, at the cost of a little time.
 
     The models of the last two calls stay in memory, so that the next call need not load them.
 
     Raises InputImageError, ModelPackageError, DeviceError, DependencyError or CancelledError; strict calls also
     DoubtfulResultError, before any computing where the volume alone is the reason.
     """
-    return segment_with(image, model, SegmentOptions(device, roi, overlap, mirror, threads, strict), progress, cancel)
+    options = SegmentOptions(device, roi, overlap, mirror, threads, strict, doubt=doubt)
+    return segment_with(image, model, options, progress, cancel)
 
 
 def segment_with(

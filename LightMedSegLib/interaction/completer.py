@@ -32,6 +32,7 @@ class Completer:
     size = SIZE
     # By the Dice of new objects on held-out scans, see Documentation/interaction.md.
     edge_share = 0.8
+    sees_edges = True
 
     def __init__(self, model: str | Path | Model = DEFAULT_MODEL, device: str = "auto"):
         self.notes: list[str] = []
@@ -47,7 +48,7 @@ class Completer:
         device, CancelledError once cancel is set.
         """
         empty = np.zeros((SIZE, SIZE, SIZE), dtype=np.float32)
-        self.probability(empty, empty, empty, empty, cancel)
+        self.probability(empty, empty, empty, empty, empty, cancel)
 
     def probability(
         self,
@@ -55,12 +56,13 @@ class Completer:
         mask: NDArray[np.float32],
         include: NDArray[np.float32],
         exclude: NDArray[np.float32],
+        walk: NDArray[np.float32],
         cancel: CancelToken | None = None,
     ) -> NDArray[np.float32]:
         """Return the probability (z, y, x) that a voxel of the window belongs to the object; errors as warm_up.
 
-        image: in any unit. mask: the present segment, 0 to 1. include, exclude: strokes, the newest with 1. All are
-        (z, y, x) on the window's grid.
+        image: in any unit. mask: the present segment, 0 to 1. include, exclude: strokes, the newest with 1. walk: what
+        edges alone say, see edges.py. All are (z, y, x) on the window's grid.
         """
         cancel = cancel or CancelToken()
         with self._turn:
@@ -68,7 +70,7 @@ class Completer:
             networks = self._loaded()
             return networks.on_first_that_works(
                 select_device(self._device).name,
-                lambda device: self._on(device, networks, (image, mask, include, exclude), cancel),
+                lambda device: self._on(device, networks, (image, mask, include, exclude, walk), cancel),
                 self._note,
                 "close other programs",
             )
@@ -101,8 +103,9 @@ class Completer:
 
         predictor = Predictor(networks.on(device), device, cancel=cancel)
         with torch.inference_mode():
-            image, mask, include, exclude = (torch.from_numpy(one)[None, None].to(device) for one in channels)
-            logits = predictor(encode(image, mask, include, exclude))
+            image, mask, include, exclude, walk = (torch.from_numpy(one)[None, None].to(device) for one in channels)
+            reads_walk = self.model.card.edge_channel == "random_walk"
+            logits = predictor(encode(image, mask, include, exclude, walk if reads_walk else None))
             return (logits[0, 1] - logits[0, 0]).sigmoid().cpu().numpy()
 
     def _note(self, sentence: str) -> None:

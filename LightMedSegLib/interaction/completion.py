@@ -21,7 +21,6 @@ from LightMedSegLib.core.geometry import (
     with_neighbours,
 )
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.interaction import edges
 from LightMedSegLib.interaction.prompt_channels import marked, prompt_channels
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
@@ -43,11 +42,12 @@ _SAME_EVERYWHERE = "The volume has the same value all around the stroke, so only
 class Promptable(Protocol):
     """What completes strokes in one window of size^3 grid points: see completer.Completer.
 
-    edge_share: the share of the edges in the probability of a new object, 0 to 1, the rest is the network's. Unless it
-    is 0, a stroke on a segment changes only what network and edges agree on.
+    sees_edges: whether it wants to know what edges alone say, walk. Then edge_share is their share in the probability
+    of a new object, 0 to 1, the rest is the network's, and a stroke on a segment changes only what both agree on.
     """
 
     size: int
+    sees_edges: bool
     edge_share: float
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
@@ -59,6 +59,7 @@ class Promptable(Protocol):
         mask: NDArray[np.float32],
         include: NDArray[np.float32],
         exclude: NDArray[np.float32],
+        walk: NDArray[np.float32],
         cancel: CancelToken | None = None,
     ) -> NDArray[np.float32]:
         """Return the probability (z, y, x) that a voxel of the window belongs to the object."""
@@ -141,31 +142,28 @@ class _Completion:
         covered = window.mask(lambda region: change.over(scene.mask, region) if change else scene.mask[region])
         present = covered > 0.5
         include, exclude = prompt_channels(scene.strokes, window)
-        probability = self._completer.probability(image, present.astype(np.float32), include, exclude, self._cancel)
-        newest = marked(scene.stroke, window)
-        if self._completer.edge_share > 0:
-            probability = self._with_edges(probability, image, (include > 0, exclude > 0), newest, present, window)
+        walk = np.zeros_like(image)
+        if self._completer.sees_edges:
+            # The session begins before PyTorch is loaded.
+            from LightMedSegLib.interaction.edges import by_edges
+
+            walk = by_edges(image, present, include, exclude, window.inside, scene.new_object)
+        shown = present.astype(np.float32)
+        probability = self._completer.probability(image, shown, include, exclude, walk, self._cancel)
+        if self._completer.sees_edges:
+            probability = self._with_edges(probability, walk)
         wanted, seeds = probability > 0.5, include > 0
         if not scene.new_object:
-            wanted, seeds = wanted & ~present if scene.stroke.include else present & ~wanted, newest
+            paints, newest = scene.stroke.include, marked(scene.stroke, window)
+            wanted, seeds = wanted & ~present if paints else present & ~wanted, newest
         return _Answer(window, probability, covered, bounding_box(connected(wanted | seeds, seeds)))
 
-    def _with_edges(
-        self,
-        probability: NDArray[np.float32],
-        image: NDArray[np.float32],
-        prompts: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-        newest: NDArray[np.bool_],
-        present: NDArray[np.bool_],
-        window: Window,
-    ) -> NDArray[np.float32]:
-        """Return the network's probability (z, y, x) together with what edges say; prompts: included, excluded."""
-        paints = self._scene.stroke.include
+    def _with_edges(self, probability: NDArray[np.float32], walk: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the network's probability (z, y, x) together with what edges say."""
         if self._scene.new_object:
             share = self._completer.edge_share
-            return share * edges.new_object(image, *prompts, window.inside) + (1 - share) * probability
-        by_edges = edges.corrected(image, present, newest, prompts[1 if paints else 0], paints)
-        return np.minimum(by_edges, probability) if paints else np.maximum(by_edges, probability)
+            return share * walk + (1 - share) * probability
+        return np.minimum(walk, probability) if self._scene.stroke.include else np.maximum(walk, probability)
 
     def merged(self, answers: Sequence[_Answer], note: str = "", within: Box | None = None) -> Change:
         """Return what the rules permit of the answers (within a box); later ones hold where they overlap."""

@@ -1,105 +1,202 @@
-"""What prompts and edges alone say of a window: random walks from the prompts, beside the network."""
+"""What prompts and edges alone say of a window, for the network and beside it: random walks from the prompts."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
-from LightMedSegLib.core.geometry import Region, bounding_box
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from LightMedSegLib.core.geometry import Region
+from LightMedSegLib.interaction.encoding import normalize_window
+from LightMedSegLib.interaction.prompt_values import NEWEST
 from LightMedSegLib.interaction.random_walk import random_walk
 
-SIDE = 64
+SIDE = 62
 """Grid points along each side of the part of the window that a new object is looked for in, unless prompts lie
 farther apart."""
 
 THICKNESSES = 2.0
-LEAST_REACH, MOST_REACH = 2.0, 16.0
+LEAST_REACH, MOST_REACH = 2, 16
 """A stroke on a segment reaches as far as it is thick, twice its depth, within these limits in grid points."""
 
-_CLIPPED = (0.5, 99.5)
+_CLIPPED = (0.005, 0.995)
+_AXES = (2, 3, 4)
 
 
-def new_object(
-    image: NDArray[np.float32], include: NDArray[np.bool_], exclude: NDArray[np.bool_], inside: Region
-) -> NDArray[np.float32]:
-    """Return the probability (z, y, x) that a grid point belongs to the object that the prompts mark.
-
-    image, include, exclude: (z, y, x) on the window's grid; inside: the part of it that lies in the volume. The faces
-    of the part that is looked at count as excluded where the volume goes on behind them.
-    """
-    result = np.zeros(image.shape, dtype=np.float32)
-    part = _around_prompts(include, exclude, inside)
-    seeds, outside = include[part], exclude[part] & ~include[part]
-    if seeds.any():
-        outside = outside | (_faces(part, inside) & ~seeds)
-        result[part] = random_walk(_brightness(image[part], seeds), seeds, outside)
-    return result
-
-
-def corrected(
+def by_edges(
     image: NDArray[np.float32],
     present: NDArray[np.bool_],
-    newest: NDArray[np.bool_],
-    opposite: NDArray[np.bool_],
-    include: bool,
+    include: NDArray[np.float32],
+    exclude: NDArray[np.float32],
+    inside: Region,
+    is_new: bool,
 ) -> NDArray[np.float32]:
-    """Return the probability (z, y, x) that a grid point belongs to a segment after a stroke on it.
+    """Return the probability (z, y, x) that a grid point belongs to the object by its prompts and edges.
 
-    present: the segment before. newest: the stroke, which paints (include) or erases. opposite: prompts of the other
-    kind. Far from the stroke the segment stays; near it, edges part what the stroke changes from the rest.
+    image, present, include, exclude: (z, y, x) on the window's grid, prompts as in their channels. inside: the part of
+    it that lies in the volume. is_new: False for a segment under correction.
     """
-    result = present.astype(np.float32)
-    if not newest.any():
-        return result
-    margin = int(MOST_REACH) + 1
-    z, y, x = (slice(max(0, one.start - margin), one.stop + margin) for one in bounding_box(newest))
-    part = (z, y, x)
-    stroke, before = newest[part], present[part]
-    depth = _depth(stroke)
-    far = depth >= float(np.clip(-THICKNESSES * depth.min(), LEAST_REACH, MOST_REACH))
-    # The stroke and what is already as it wants it, against what it must leave as it is.
-    already = before if include else ~before
-    left = (opposite[part] | (far & ~already)) & ~stroke
-    gained = random_walk(_brightness(image[part], stroke), stroke | (already & ~left), left)
-    result[part] = gained if include else 1 - gained
+
+    def batch(array: NDArray[np.generic]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array))[None, None]
+
+    with torch.inference_mode():
+        prompts, normal = (batch(include), batch(exclude)), normalize_window(batch(image))
+        if is_new:
+            within = np.zeros(image.shape, dtype=bool)
+            within[inside] = True
+            found = new_object(normal, *prompts, batch(within))
+        else:
+            found = corrected(normal, batch(present), *prompts)
+        return found[0, 0].numpy()
+
+
+class Walk(NamedTuple):
+    """What random_walk needs, all (B, 1, z, y, x)."""
+
+    brightness: torch.Tensor
+    inside: torch.Tensor
+    outside: torch.Tensor
+    within: torch.Tensor
+
+
+def new_object(image: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor, within: torch.Tensor) -> torch.Tensor:
+    """Return the probability that a grid point belongs to the object that the prompts mark, float32.
+
+    All arguments and the result are (1, 1, z, y, x) on the window's grid; see walk_to_new.
+    """
+    # Only the part that is looked at: the rest costs time and stays 0.
+    cut = _cut_to(_widened_box(_around_prompts(include, exclude), 1))
+    result = torch.zeros_like(image)
+    result[cut] = random_walk(*walk_to_new(image[cut], include[cut], exclude[cut], within[cut]))
     return result
 
 
-def _around_prompts(include: NDArray[np.bool_], exclude: NDArray[np.bool_], inside: Region) -> Region:
-    seeds = bounding_box(include)
-    every = bounding_box(include | exclude)
-    parts = []
-    for seed, known, limits in zip(seeds, every, inside, strict=True):
-        first = min((seed.start + seed.stop - SIDE) // 2, known.start)
-        last = max((seed.start + seed.stop + SIDE) // 2, known.stop)
-        parts.append(slice(max(first, limits.start), max(min(last, limits.stop), limits.start + 1)))
-    return parts[0], parts[1], parts[2]
+def walk_to_new(image: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor, within: torch.Tensor) -> Walk:
+    """Return the walk that finds a new object around its prompts; what lies beyond counts as excluded.
+
+    image: that of normalize_window, float32. include, exclude: the prompts' channels. within: bool, the points inside
+    the volume. All are (B, 1, z, y, x). Where all of the volume is looked at its border is excluded.
+    """
+    part = _around_prompts(include, exclude)
+    seeds, beyond = (include > 0) & within, within & ~part
+    outside = (exclude > 0) | torch.where(_any(beyond), beyond, _border(within))
+    return Walk(_brightness(image, part & within, seeds), seeds, outside, within)
 
 
-def _faces(part: Region, inside: Region) -> NDArray[np.bool_]:
-    """Return the faces of part behind which the volume goes on; all of them if it does so nowhere."""
-    ends = [
-        (axis, end)
-        for axis, (seen, limits) in enumerate(zip(part, inside, strict=True))
-        for end, goes_on in ((0, seen.start > limits.start), (-1, seen.stop < limits.stop))
-        if goes_on
-    ]
-    faces = np.zeros([seen.stop - seen.start for seen in part], dtype=bool)
-    for axis, end in ends or [(axis, end) for axis in range(3) for end in (0, -1)]:
-        np.moveaxis(faces, axis, 0)[end] = True
-    return faces
+def corrected(image: torch.Tensor, present: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor) -> torch.Tensor:
+    """Return the probability that a grid point belongs to a segment after the newest prompt, a stroke on it.
+
+    All arguments and the result are (1, 1, z, y, x) on the window's grid; see walk_from_stroke.
+    """
+    stroke = torch.maximum(include, exclude) >= NEWEST
+    near = _widened_box(stroke, MOST_REACH + 1)
+    paints = _any(include >= NEWEST)
+    opposite = torch.where(paints, exclude, include) > 0
+    result = torch.where(paints, present & ~opposite, present | opposite).float()
+    if stroke.any():
+        cut = _cut_to(near)
+        gained = random_walk(*walk_from_stroke(image[cut], present[cut], include[cut], exclude[cut]))
+        result[cut] = torch.where(paints, gained, 1 - gained)
+    return result
 
 
-def _brightness(image: NDArray[np.float32], seeds: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the brightness from 0 to 1: half of the image's range on either side of the seeds' mean."""
-    low, high = np.percentile(image[::2, ::2, ::2], _CLIPPED)
-    middle = float(np.clip(image[seeds], low, high).mean())
-    return np.clip((image - middle) / max(float(high - low), 1e-6) + 0.5, 0, 1).astype(np.float32)
+def walk_from_stroke(image: torch.Tensor, present: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor) -> Walk:
+    """Return the walk from the newest prompt on a segment, and from what is already as that prompt wants it.
+
+    present: bool, the segment before; the others as in walk_to_new. The walk ends at what the stroke must leave as it
+    is: older prompts of the other kind, and what lies far from it. After an exclude prompt it leads out of the segment.
+    """
+    paints = _any(include >= NEWEST)
+    stroke = torch.where(paints, include, exclude) >= NEWEST
+    opposite = torch.where(paints, exclude, include) > 0
+    already = torch.where(paints, present, ~present)
+    left = (opposite | (_far_from(stroke) & ~already)) & ~stroke
+    near = _widened_box(stroke, MOST_REACH + 1)
+    return Walk(_brightness(image, near, stroke), stroke | (already & ~left), left, torch.ones_like(left))
 
 
-def _depth(marked: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance of each grid point (z, y, x) from the border of what is marked, negative inside."""
-    import SimpleITK as sitk
+def _around_prompts(include: torch.Tensor, exclude: torch.Tensor) -> torch.Tensor:
+    """Return the box, bool (B, 1, z, y, x), of SIDE points around the include prompts that also holds all others."""
+    box = torch.ones_like(include, dtype=torch.bool)
+    for axis in _AXES:
+        places = torch.arange(include.shape[axis], device=include.device)
+        start, stop = _ends(include > 0, axis)
+        first, last = _ends((include > 0) | (exclude > 0), axis)
+        first = torch.minimum((start + stop - SIDE).div(2, rounding_mode="floor"), first)
+        last = torch.maximum((start + stop + SIDE).div(2, rounding_mode="floor"), last)
+        box = box & ((places >= first) & (places < last)).reshape(_along(len(include), axis))
+    return box
 
-    image = sitk.GetImageFromArray(marked.view(np.uint8))
-    return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, squaredDistance=False))
+
+def _widened_box(marked: torch.Tensor, margin: int) -> torch.Tensor:
+    """Return the smallest boxes, bool (B, 1, z, y, x), that hold what is marked, wider by margin on each side."""
+    box = _any(marked).expand_as(marked)
+    for axis in _AXES:
+        places = torch.arange(marked.shape[axis], device=marked.device)
+        first, last = _ends(marked, axis)
+        box = box & ((places >= first - margin) & (places < last + margin)).reshape(_along(len(marked), axis))
+    return box
+
+
+def _ends(marked: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return where along axis the marked points of each sample begin and end, each int64 (B, 1)."""
+    found = marked.amax(dim=[other for other in (1, *_AXES) if other != axis]).int()
+    return found.argmax(dim=1, keepdim=True), found.shape[1] - found.flip(1).argmax(dim=1, keepdim=True)
+
+
+def _along(batch: int, axis: int) -> tuple[int, ...]:
+    return (batch, *[-1 if axis == other else 1 for other in (1, *_AXES)])
+
+
+def _any(marked: torch.Tensor) -> torch.Tensor:
+    """Return whether each sample has a marked point, bool (B, 1, 1, 1, 1)."""
+    return marked.flatten(1).any(dim=1).reshape(-1, 1, 1, 1, 1)
+
+
+def _border(within: torch.Tensor) -> torch.Tensor:
+    """Return the points of within that have a neighbour outside, beyond the window too."""
+    missing = functional.pad(1.0 - within.float(), [1] * 6, value=1.0)
+    return within & (functional.max_pool3d(missing, 3, 1) > 0)
+
+
+def _cut_to(box: torch.Tensor) -> tuple[slice, ...]:
+    """Return where a single box lies, bool (1, 1, z, y, x), from even points on, as _brightness sees every second."""
+    ends = [[int(end) for end in _ends(box, axis)] for axis in _AXES]
+    return (slice(None), slice(None), *(slice(first - first % 2, last) for first, last in ends))
+
+
+def _brightness(image: torch.Tensor, part: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:
+    """Return the brightness from 0 to 1: half of the range in part on either side of the seeds' mean."""
+    seen = torch.where(part, image, torch.nan)[..., ::2, ::2, ::2].flatten(1)
+    low, high = (seen.nanquantile(share, dim=1).nan_to_num(0.0).reshape(-1, 1, 1, 1, 1) for share in _CLIPPED)
+    count = seeds.sum(dim=(1, *_AXES), keepdim=True).clamp(min=1)
+    middle = (torch.minimum(torch.maximum(image, low), high) * seeds).sum(dim=(1, *_AXES), keepdim=True) / count
+    return ((image - middle) / (high - low).clamp(min=1e-6) + 0.5).clamp(0, 1)
+
+
+def _far_from(stroke: torch.Tensor) -> torch.Tensor:
+    """Return the points farther from a stroke than it reaches, bool (B, 1, z, y, x)."""
+    most = round(MOST_REACH / THICKNESSES) + 1
+    depth = torch.where(stroke, _squared_distance(~stroke, most), 0.0).amax(dim=_AXES, keepdim=True).sqrt() - 1
+    reach = (THICKNESSES * depth).clamp(LEAST_REACH, MOST_REACH)
+    return _squared_distance(stroke, MOST_REACH) >= reach.square()
+
+
+def _squared_distance(marked: torch.Tensor, most: int) -> torch.Tensor:
+    """Return the squared distance of each point from the nearest marked one, exact up to a distance of most."""
+    # Whole numbers up to 2,048 are exact in half precision, which a device handles faster.
+    kind = torch.float32 if marked.device.type == "cpu" else torch.float16
+    distance = torch.where(marked, 0.0, float((most + 1) ** 2)).to(kind)
+    for axis in _AXES:
+        nearest = distance.clone()
+        for step in range(1, min(most, marked.shape[axis] - 1) + 1):
+            count, farther = marked.shape[axis] - step, distance + step**2
+            for to, start in ((step, 0), (0, step)):
+                part = nearest.narrow(axis, to, count)
+                torch.minimum(part, farther.narrow(axis, start, count), out=part)
+        distance = nearest
+    return distance.float()

@@ -1,35 +1,56 @@
-"""The channels of a promptable network: image, mask, include and exclude prompts, affinity to the prompts."""
+"""The channels of a promptable network: image, mask, include and exclude prompts, and what edges say of them."""
 
 from __future__ import annotations
 
 import functools
+import math
 
 import torch
 
 from LightMedSegLib.interaction.affinity import affinity
 from LightMedSegLib.interaction.prompt_values import DECAY, OLDEST
 
-CHANNELS = ("image", "mask", "include", "exclude", "affinity")
+CHANNELS = ("image", "mask", "include", "exclude", "edges")
 
 _CLIPPED = 0.005
 _KNOTS = (0.005, 0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9, 0.995)
 _STRIDE = 3
+_EVEN = 0.01
 _SPATIAL = (2, 3, 4)
 
 
-def encode(image: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor) -> torch.Tensor:
+def encode(
+    image: torch.Tensor,
+    mask: torch.Tensor,
+    include: torch.Tensor,
+    exclude: torch.Tensor,
+    walk: torch.Tensor | None,
+) -> torch.Tensor:
     """Return the input (B, 5, z, y, x) of the network; all arguments are float32 (B, 1, z, y, x) on the window's grid.
 
-    image: in any unit; mask, include, exclude: 0 to 1, strokes with the values of NEWEST, DECAY and OLDEST.
+    image: in any unit; mask, include, exclude: 0 to 1, strokes with the values of NEWEST, DECAY and OLDEST. walk: the
+    probability by edges alone (see edges.py); None for a network that reads the geodesic affinity to the prompts.
     """
-    return with_prompts(normalize_window(image), mask, include, exclude)
+    normal = normalize_window(image)
+    if walk is None:
+        return torch.cat([normal, mask, include, exclude, affinity(normal, include, exclude)], dim=1)
+    return with_prompts(normal, mask, include, exclude, walk)
 
 
 def with_prompts(
-    normal: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor
+    normal: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor, walk: torch.Tensor
 ) -> torch.Tensor:
-    """Return the input of the network as encode does, of an image that normalize_window made."""
-    return torch.cat([normal, mask, include, exclude, affinity(normal, include, exclude)], dim=1)
+    """Return the input of the network as encode does, of an image that normalize_window made.
+
+    Of the walk the logarithm counts, from 0 to 1: far from small prompts probabilities are small inside an object too,
+    and their ratios show its edges.
+    """
+    return torch.cat([normal, mask, include, exclude, torch.log1p(walk / _EVEN) / math.log1p(1 / _EVEN)], dim=1)
+
+
+def walk_of(channels: torch.Tensor) -> torch.Tensor:
+    """Return the walk (B, 1, z, y, x) that with_prompts was given, from what it returned."""
+    return torch.expm1(channels[:, -1:] * math.log1p(1 / _EVEN)) * _EVEN
 
 
 def aged(prompts: torch.Tensor) -> torch.Tensor:

@@ -37,7 +37,7 @@ def write_montage(path: str | Path, image: sitk.Image, labelmap: sitk.Image, lab
     path = Path(path)
     check_montage_path(path)
     pixels = sitk.GetImageFromArray(montage(image, labelmap, labels), isVector=True)
-    with atomic_write(path, private=True) as temporary:
+    with atomic_write(path) as temporary:
         try:
             sitk.WriteImage(pixels, str(temporary))
         except RuntimeError as error:

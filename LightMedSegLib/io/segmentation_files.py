@@ -2,7 +2,7 @@
 
 A .seg.nrrd file is a labelmap in NRRD with key/value fields that name each segment, its colour and its coded
 terminology; Slicer opens it as a segmentation, other programs as a labelmap. Its fields are described in the
-developer guide of 3D Slicer, "Segmentations file format".
+developer guide of 3D Slicer, "Segmentations file format". The doubt of a result is written like a labelmap.
 """
 
 from __future__ import annotations
@@ -42,12 +42,26 @@ def write_segmentation(
     """
     path = Path(path)
     check_segmentation_path(path)
-    clean = sitk.Image(labelmap)
-    for key in clean.GetMetaDataKeys():
-        clean.EraseMetaData(key)
     fields = dict(attributes or {}) if path.suffix in (".nrrd", ".mha") else {}
     if path.name.endswith(".seg.nrrd"):
         fields.update(segment_fields(labelmap, labels))
+    _write(path, labelmap, fields)
+
+
+@decimal_points
+def write_doubt(path: str | Path, doubt: sitk.Image) -> None:
+    """Write the doubt of a result, a UInt8 image, as write_segmentation writes a labelmap of values only.
+
+    Raises OutputError as check_doubt_path, and for a full disk.
+    """
+    check_doubt_path(Path(path))
+    _write(Path(path), doubt, {})
+
+
+def _write(path: Path, image: sitk.Image, fields: Mapping[str, str]) -> None:
+    clean = sitk.Image(image)
+    for key in clean.GetMetaDataKeys():
+        clean.EraseMetaData(key)
     for key, text in fields.items():
         clean.SetMetaData(key, text)
     with atomic_write(path) as temporary:
@@ -66,6 +80,13 @@ def check_segmentation_path(path: Path) -> None:
     # Written under a plain temporary name, so only the folder's counts.
     check_readable_name(path.parent, OutputError)
     check_output_path(path)
+
+
+def check_doubt_path(path: Path) -> None:
+    """Raise OutputError unless path names a format of volumes and lies in an existing folder."""
+    if path.name.endswith(".seg.nrrd"):
+        raise OutputError(f"{path} would be a segmentation, and doubt is a volume; let its name end in .nrrd.")
+    check_segmentation_path(path)
 
 
 def check_output_path(path: Path) -> None:

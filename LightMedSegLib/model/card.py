@@ -35,6 +35,7 @@ from LightMedSegLib.model.card_items import (
     ZScore,
 )
 from LightMedSegLib.model.card_rules import broken_rule
+from LightMedSegLib.model.dice_calibration import DiceCalibration
 from LightMedSegLib.model.label_ranges import LabelRange
 from LightMedSegLib.model.locator import Locator
 from LightMedSegLib.storage.record_schema import record_schema
@@ -44,7 +45,7 @@ from LightMedSegLib.storage.strict_json import parse_json, plain_values
 SCHEMA_VERSION = 1
 
 PROMPT_CHANNELS = 4
-"""What a promptable network reads beside the image: mask, include and exclude prompts, affinity to them."""
+"""What a promptable network reads beside the image: mask, include and exclude prompts, and what edges say of them."""
 
 Triple = tuple[float, float, float]
 
@@ -168,6 +169,13 @@ class ModelCard:
         Literal["segmentation", "promptable"],
         Limits(description="A promptable model completes what a person marks, and reads the marks beside the image."),
     ] = field(default="segmentation", metadata={"omit_default": True})
+    edge_channel: Annotated[
+        Literal["affinity", "random_walk"],
+        Limits(
+            description="What a promptable network reads of the edges around the marks: the geodesic affinity to them, "
+            "or the probability of a random walk from them."
+        ),
+    ] = field(default="affinity", metadata={"omit_default": True})
     reference: ReferenceInfo | None = field(default=None, metadata={"omit_empty": True})
     removed_with_skull: Annotated[
         tuple[LabelValue, ...],
@@ -185,6 +193,10 @@ class ModelCard:
             maxItems=255,
         ),
     ] = field(default=(), metadata={"omit_empty": True})
+    expected_dice: (
+        Annotated[DiceCalibration, Limits(description="The Dice to expect of a structure, from its mean confidence.")]
+        | None
+    ) = field(default=None, metadata={"omit_empty": True})
 
     @property
     def num_classes(self) -> int:

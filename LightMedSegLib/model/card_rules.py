@@ -151,6 +151,14 @@ def _ranges_are_of_known_labels(card: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _offsets_are_of_known_labels(card: Mapping[str, Any]) -> str | None:
+    values = [one["value"] for one in card.get("expected_dice", {}).get("offsets", ())]
+    unknown = [value for value in values if value > len(card["labels"])]
+    if unknown:
+        return f"expected_dice.offsets names label {unknown[0]}, but the labels end at {len(card['labels'])}"
+    return "expected_dice.offsets names a label twice" if len(set(values)) < len(values) else None
+
+
 def _parent_is_another_model(card: Mapping[str, Any]) -> str | None:
     parent = card["parent"]
     if parent and (parent["name"], parent["version"]) == (card["name"], card["version"]):
@@ -172,5 +180,6 @@ _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
     _removed_labels_are_known,
     _mirror_label_swaps_are_pairs,
     _ranges_are_of_known_labels,
+    _offsets_are_of_known_labels,
     _parent_is_another_model,
 )

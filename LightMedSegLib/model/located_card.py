@@ -28,4 +28,9 @@ def located_card(card: ModelCard) -> ModelCard:
         for number, side in enumerate(locator.sides)
         for label in side_labels(card.labels, side)
     ]
-    return replace(card, labels=tuple(labels))
+    calibration = card.expected_dice
+    if calibration is not None:
+        sides = range(len(locator.sides))
+        offsets = tuple(replace(one, value=side * count + one.value) for side in sides for one in calibration.offsets)
+        calibration = replace(calibration, offsets=offsets)
+    return replace(card, labels=tuple(labels), expected_dice=calibration)

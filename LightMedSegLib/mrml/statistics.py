@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ import vtk
 from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
 from LightMedSegLib.mrml.segmentations.reading import segment_masks
 from LightMedSegLib.mrml.volumes import volume_grid, voxels
+
+EXPECTED_DICE = "Expected Dice"
+"""Title of the column of a table with the Dice that is expected of each segment of an untouched result."""
 
 _SLICER_MEASUREMENTS = {
     "LabelmapSegmentStatisticsPlugin": ("voxel_count", "volume_cm3"),
@@ -40,21 +43,29 @@ def measure_segments(segmentation_node: Any, volume_node: Any) -> list[SegmentNu
     return rows
 
 
-def write_table(table_node: Any, rows: Iterable[SegmentNumbers]) -> None:
-    """Replace the contents of a vtkMRMLTableNode by rows; a mean that does not exist stays empty."""
+def write_table(
+    table_node: Any, rows: Iterable[SegmentNumbers], expected_dice: Mapping[str, float] | None = None
+) -> None:
+    """Replace the contents of a vtkMRMLTableNode by rows; a mean that does not exist stays empty.
+
+    expected_dice: by the name of the segment; without any, the table has no column for it.
+    """
     before = table_node.StartModify()
     try:
         table_node.RemoveAllColumns()
         names, counts = vtk.vtkStringArray(), vtk.vtkLongLongArray()
-        volumes, means = vtk.vtkDoubleArray(), vtk.vtkStringArray()
-        for array, title in ((names, "Segment"), (counts, "Voxels"), (volumes, "Volume [ml]"), (means, "Mean")):
+        volumes, means, expected = vtk.vtkDoubleArray(), vtk.vtkStringArray(), vtk.vtkStringArray()
+        titles = ("Segment", "Voxels", "Volume [ml]", "Mean", EXPECTED_DICE)
+        for array, title in zip((names, counts, volumes, means, expected), titles, strict=True):
             array.SetName(title)
         for row in rows:
             names.InsertNextValue(row.name)
             counts.InsertNextValue(row.voxels)
             volumes.InsertNextValue(round(row.volume_ml, 4))
             means.InsertNextValue("" if math.isnan(row.mean) else f"{row.mean:.6g}")
-        for array in (names, counts, volumes, means):
+            dice = (expected_dice or {}).get(row.name)
+            expected.InsertNextValue("" if dice is None else f"{dice:.2f}")
+        for array in (names, counts, volumes, means, *([expected] if expected_dice else [])):
             table_node.AddColumn(array)
         table_node.SetUseColumnTitleAsColumnHeader(True)
         table_node.SetUseFirstColumnAsRowHeader(False)

@@ -1,10 +1,10 @@
-"""CSV tables as spreadsheet programs of any locale save them."""
+"""CSV tables: reading what spreadsheet programs of any locale save, and writing."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -42,6 +42,13 @@ def read_table(path: Path, columns: Collection[str]) -> list[Row]:
     if len(set(filter(None, names))) < len(list(filter(None, names))):
         raise ValueError("a column's name appears twice in its first line")
     return [(line, _row(line, names, values)) for line, values in found[1:]]
+
+
+def table_text(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as CSV with commas and line feeds, the first of them with the names of the columns."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _row(line: int, names: list[str], values: list[str]) -> dict[str, str]:

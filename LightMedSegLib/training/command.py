@@ -28,8 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=float, metavar="N", help=f"with --init: of training (default {DEFAULT_MINUTES:g})"
     )
-    parser.add_argument("--data", type=Path, help="folder of cases, or CSV file; else the configuration's data.folder")
-    parser.add_argument("--out", type=Path, help="output folder; a run in it that was interrupted goes on")
+    parser.add_argument(
+        "-i", "--data", "--input", type=Path, help="folder of cases, or CSV file; else the configuration's data.folder"
+    )
+    parser.add_argument(
+        "-o", "--out", "--output", type=Path, help="output folder; a run in it that was interrupted goes on"
+    )
     parser.add_argument("--prepared", type=Path, help="folder of prepared cases (default: OUT/prepared)")
     parser.add_argument("--prepare-only", action="store_true", help="prepare the cases and stop")
     parser.add_argument(
@@ -37,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", type=Path, help="split file; else the configuration's data.split")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="save and stop after so many seconds")
+    parser.add_argument(
+        "--time-limit", type=float, metavar="SECONDS", help="save and stop after so many seconds, compiling included"
+    )
     parser.add_argument("--steps", type=int, help="replaces optimizer.steps of the configuration")
     parser.add_argument("--teacher", type=Path, action="append", default=[], help="folder of a run to learn from")
     parser.add_argument(

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from LightMedSegLib.core.progress import ProgressCallback
 from LightMedSegLib.evaluation.metrics import evaluate
 from LightMedSegLib.evaluation.scores import METRICS, CaseScore, score_table
+from LightMedSegLib.inference.result import as_image
 from LightMedSegLib.io.cases.case import Case
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.model.package import Model
@@ -99,16 +100,10 @@ def _score(
     if unknown.any():
         found = sitk.GetArrayFromImage(prediction)
         prediction, reference = (
-            _like(reference, np.where(unknown, 0, array).astype(np.uint8)) for array in (found, truth)
+            as_image(np.where(unknown, 0, array).astype(np.uint8), reference) for array in (found, truth)
         )
     asked = {value: name for value, name in names.items() if labelled is None or value in labelled}
     return [CaseScore(case, item) for item in evaluate(prediction, reference, asked, 1.0)]
-
-
-def _like(image: sitk.Image, array: np.ndarray[Any, Any]) -> sitk.Image:
-    result = sitk.GetImageFromArray(array)
-    result.CopyInformation(image)
-    return result
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

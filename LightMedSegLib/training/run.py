@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,12 +61,15 @@ def run_training(
 ) -> TrainingResult:
     """Train on the prepared cases, and write checkpoint, curves, weights and package to output.
 
+    time_limit: seconds after which the run is saved and ends, its compiling included.
+
     An interrupted run resumes from the checkpoint in output. Without a split a tenth of the cases is for validation;
     the split that is drawn is kept in output.
     The package is the folder "model" in output; peers have none.
 
     Raises TrainingDataError, or DeviceError from choosing the device.
     """
+    deadline = None if time_limit is None else time.perf_counter() + time_limit
     group = join_group(device)
     try:
         place = torch.device(device)
@@ -95,7 +99,7 @@ def run_training(
             group,
             report if group.is_first else _silent,
         )
-        result = trainer.train(time_limit, cancel)
+        result = trainer.train(deadline, cancel)
         if group.is_first:
             write_weights(output / WEIGHTS_FILE, result.weights, half=True)
             if not configuration.network.peer:

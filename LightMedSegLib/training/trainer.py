@@ -126,16 +126,16 @@ class Trainer:
                 self._forward = torch.compile(self._forward, options=ROUNDED_LIKE_PLAIN)
                 self._loss = torch.compile(loss, options=ROUNDED_LIKE_PLAIN)
 
-    def train(self, time_limit: float | None = None, cancel: CancelToken | None = None) -> TrainingResult:
-        """Train until the schedule ends, time_limit seconds have passed, or cancel is set; then save."""
+    def train(self, deadline: float | None = None, cancel: CancelToken | None = None) -> TrainingResult:
+        """Train until the schedule ends, time.perf_counter() passes deadline, or cancel is set; then save."""
         try:
-            return self._train(time_limit, cancel)
+            return self._train(deadline, cancel)
         finally:
             self._ahead.close()
             if self._group.is_first:
                 self._curves.write()
 
-    def _train(self, time_limit: float | None, cancel: CancelToken | None) -> TrainingResult:
+    def _train(self, deadline: float | None, cancel: CancelToken | None) -> TrainingResult:
         run, settings = self._configuration.run, self._configuration.optimizer
         started = last_report = time.perf_counter()
         first, before = self._step, self._seconds
@@ -167,7 +167,7 @@ class Trainer:
                 self._save()
             stopped = cancel is not None and cancel.cancelled
             self._seconds = before + time.perf_counter() - started
-            if time_limit is not None and time.perf_counter() - started > time_limit:
+            if deadline is not None and time.perf_counter() > deadline:
                 stopped = True
             if self._group.world_size > 1:
                 self._seconds = self._group.agree(self._seconds, self._device)

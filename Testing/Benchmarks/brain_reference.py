@@ -11,6 +11,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+MAPPING = Path(__file__).resolve().parents[2] / "Resources" / "Training" / "malc2012-to-brain-structures.json"
+"""Which label of the MICCAI 2012 scans is which one of the brain model."""
+
 IGNORED = 255
 THICK_SLICE_MM = 5.0
 VERSIONS = ("as-is", "t2-like", "thick-slices", "heavy-bias")

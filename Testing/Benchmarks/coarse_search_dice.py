@@ -18,8 +18,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 import numpy as np  # noqa: E402
 import SimpleITK as sitk  # noqa: E402
-from brain_reference import IGNORED, map_labels, read_mapping  # noqa: E402
-from evaluate_brain import MAPPING  # noqa: E402
+from brain_reference import IGNORED, MAPPING, map_labels, read_mapping  # noqa: E402
 
 from LightMedSegLib.evaluation.metrics import evaluate, mean_without_nan  # noqa: E402
 from LightMedSegLib.inference.engine import Engine  # noqa: E402

@@ -22,28 +22,24 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
 import numpy as np  # noqa: E402
 import SimpleITK as sitk  # noqa: E402
-from brain_reference import IGNORED, VERSIONS, degraded, map_labels, read_mapping  # noqa: E402
+from brain_reference import IGNORED, VERSIONS, degraded  # noqa: E402
+from held_out_cases import HeldOut, miccai_scans  # noqa: E402
 from run_model import load  # noqa: E402
 
-from LightMedSegLib.core.errors import LightMedSegError, TrainingDataError  # noqa: E402
+from LightMedSegLib.core.errors import LightMedSegError  # noqa: E402
 from LightMedSegLib.evaluation.metrics import evaluate  # noqa: E402
 from LightMedSegLib.evaluation.scores import CaseScore, write_scores  # noqa: E402
 from LightMedSegLib.inference.engine import Engine  # noqa: E402
-from LightMedSegLib.io.volume_files import read_volume  # noqa: E402
-from LightMedSegLib.model.card import ModelCard  # noqa: E402
 from LightMedSegLib.training.evaluation import card_metrics  # noqa: E402
 from LightMedSegLib.training.packaging import record_metrics  # noqa: E402
 
-MAPPING = ROOT / "Resources" / "Training" / "malc2012-to-brain-structures.json"
 
-
-def score_version(engine: Engine, cases: Sequence[tuple[str, sitk.Image, sitk.Image]], version: str) -> list[CaseScore]:
-    """Scores of all structures that the mapping can judge; cases are (name, image, mapped reference)."""
-    left_out = set(read_mapping(MAPPING)["not_evaluated"])
-    names = {label.value: label.name for label in engine.card.labels if label.name not in left_out}
+def score_version(engine: Engine, cases: Sequence[HeldOut], version: str) -> list[CaseScore]:
+    """Scores of all structures that the mapping can judge."""
     scores: list[CaseScore] = []
-    for name, image, reference in cases:
-        shown, truth = degraded(version, image, reference)
+    for case in cases:
+        name, names = case.name, {one.value: one.name for one in engine.card.labels if one.value in case.judged}
+        shown, truth = degraded(version, case.image, case.truth)
         found = sitk.GetArrayFromImage(engine.segment(shown).labelmap)
         wanted = sitk.GetArrayFromImage(truth)
         found[wanted == IGNORED] = wanted[wanted == IGNORED] = 0
@@ -69,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         engine = Engine(load(chosen.model), chosen.device)
-        cases = _cases(engine.card, chosen.data, chosen.cases)
+        cases = list(miccai_scans(engine.card, chosen.data, chosen.cases))
     except LightMedSegError as error:
         print(f"evaluate_brain: {error}", file=sys.stderr)
         return 2
@@ -85,23 +81,6 @@ def main(arguments: list[str] | None = None) -> int:
     for version, means in summary.items():
         print(f"{version:13s} {means['cases']} scans, {len(means['dice'])} structures: mean Dice {means['dice_mean']}")
     return 0
-
-
-def _cases(card: ModelCard, data: Path, count: int | None) -> list[tuple[str, sitk.Image, sitk.Image]]:
-    mapping, values = read_mapping(MAPPING), {label.name: label.value for label in card.labels}
-    if set(mapping["labels"]) - set(values):
-        raise TrainingDataError(f"The model {card.identifier} lacks structures of the mapping {MAPPING.name}.")
-    paths = sorted((data / "images").glob("*.nii.gz"))[:count]
-    if not paths:
-        raise TrainingDataError(f"The folder {data} holds no images/*.nii.gz.")
-    return [
-        (
-            path.name.removesuffix(".nii.gz"),
-            read_volume(path),
-            map_labels(read_volume(data / "labels" / path.name), mapping, values),
-        )
-        for path in paths
-    ]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,15 @@ from make_screenshots import REPOSITORY, label_centre, save, side_by_side, with_
 from PIL import Image
 
 FOLDER = REPOSITORY / "Documentation" / "pictures"
-SECTIONS = ("resultButton", "correctSectionButton", "finetuneSectionButton", "advancedButton", "aboutButton")
+SECTIONS = (
+    "resultButton",
+    "doubtSectionButton",
+    "correctSectionButton",
+    "finetuneSectionButton",
+    "effortSectionButton",
+    "advancedButton",
+    "aboutButton",
+)
 VIEW = (420, 420)
 SHORTENED, BRUSH = "Posterior_hippocampus", 2.5
 """The segment that is completed from a stroke, and the radius of the stroke in voxels."""
@@ -68,6 +76,7 @@ class Tutorial:
         node.GetDisplayNode().SetOpacity2DFill(0.35)
         node.GetDisplayNode().SetSliceIntersectionThickness(2)
         self._keep("4-result", self._views(volume, node))
+        self._doubt(volume, node)
         before = self._view(volume, "Yellow", label_centre(node), "As segmented")
         place = label_centre(node)
         correct(node, volume)
@@ -89,6 +98,29 @@ class Tutorial:
             self._ui.adoptButton.click()
         self._ui.versionsGroup.collapsed = False
         self._keep("9-versions", self._fine_tuning("versionsGroup"))
+
+    def _doubt(self, volume: Any, node: Any) -> None:
+        """The result once more with doubt, and two of its places looked at; then as before."""
+        from LightMedSegLib.mrml.doubt.places import place_in_world
+        from LightMedSegLib.mrml.doubt.volume import doubt_of
+
+        ui, display = self._ui, node.GetDisplayNode()
+        ui.doubtCheckBox.checked = True
+        ui.segmentButton.click()
+        self._wait(lambda: not self._panel.run.running, 300, "the result with doubt")
+        for _ in range(2):
+            ui.nextPlaceButton.click()
+            ui.lookedCheckBox.click()
+        ui.nextPlaceButton.click()
+        self._keep("5-doubt-panel", self._panel_picture("resultButton", "doubtSectionButton"))
+        place = place_in_world(doubt_of(node), self._panel.doubt.current)
+        display.SetVisibility2DFill(False)
+        views = (("Red", "Axial"), ("Yellow", "Sagittal"), ("Green", "Coronal"))
+        self._keep("5-doubt", side_by_side(*(self._view(volume, name, place, title) for name, title in views)))
+        display.SetVisibility2DFill(True)
+        ui.doubtCheckBox.checked = False
+        ui.segmentButton.click()
+        self._wait(lambda: not self._panel.run.running, 300, "the result without doubt")
 
     def _strokes(self, volume: Any, node: Any) -> None:
         """A part that is missing is completed from one stroke; then a structure from a click is begun and discarded."""

@@ -18,7 +18,7 @@ TABLES = {
 
 
 class BlockSegment:
-    """Stands in for the library: every structure of a model is a block; takes `seconds` for it."""
+    """Stands in for the library: every structure of a model is a block with doubtful ends; takes `seconds` for it."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -29,6 +29,7 @@ class BlockSegment:
 
         import SimpleITK as sitk
 
+        from LightMedSegLib.inference.result import as_image
         from LightMedSegLib.inference.segmentation import Segmentation
         from LightMedSegLib.model.store import resolve_model
 
@@ -41,15 +42,15 @@ class BlockSegment:
         for number, label in enumerate(card.labels):
             z, y = divmod(number, 6)
             labels[4 * z : 4 * z + 3, 5 * y : 5 * y + 4, 8 : 12 + number] = label.value
-        result = sitk.GetImageFromArray(labels)
-        result.CopyInformation(image)
-        return Segmentation(result, card, {"network": self.seconds}, "cpu")
+        doubt = np.where(labels != np.roll(labels, 1, axis=2), 180, 0).astype(np.uint8)
+        shown = as_image(doubt, image) if options.doubt else None
+        return Segmentation(as_image(labels, image), card, {"network": self.seconds}, "cpu", doubt=shown)
 
 
 class PanelStates:
     """session: of the runtime, with the module loaded. sample: of those that come with the extension."""
 
-    def __init__(self, session: Any, sample: str = "brain") -> None:
+    def __init__(self, session: Any, sample: str = "hippocampus") -> None:
         self._session, self._sample = session, sample
 
     def walk(self) -> Iterator[str]:
@@ -102,9 +103,22 @@ class PanelStates:
         panel.parameters.model = self._named("hippocampus")
         self._run()
         yield "08-done"
+        yield from self._doubt()
         self._edit()
         yield "09-edited"
         yield from self._corrections()
+
+    def _doubt(self) -> Iterator[str]:
+        ui = self._ui
+        ui.doubtCheckBox.checked = True
+        self._run()
+        yield "08-doubt"
+        for _ in range(2):
+            ui.nextPlaceButton.click()
+            ui.lookedCheckBox.click()
+        yield "08-doubtful-place"
+        ui.doubtCheckBox.checked = False
+        self._run()
 
     def _corrections(self) -> Iterator[str]:
         from LightMedSegLib.gui.self_test.stand_in_network import BrightnessCompleter
@@ -154,6 +168,9 @@ class PanelStates:
             self._run()
             self._edit()
         yield "11-finetune-train"
+        ui.finetuneSectionButton.collapsed, ui.effortSectionButton.collapsed = True, False
+        yield "11-time-and-strokes"
+        ui.finetuneSectionButton.collapsed, ui.effortSectionButton.collapsed = False, True
         for word in ("worse", "better"):
             ui.finetuneButton.click()
             process = started[-1]

@@ -40,15 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--headneck", type=Path, required=True)
     parser.add_argument("--labelmaps", type=Path, required=True)
     parser.add_argument("--scans", type=Path, nargs="*", default=[])
-    parser.add_argument("--cases", type=int, nargs=2, default=(80, 60), help="training cases of the first two folders")
+    parser.add_argument(
+        "--cases", type=int, nargs=3, default=(70, 92, 10), help="training cases of the first three folders"
+    )
     options = parser.parse_args(arguments)
     parts: dict[str, list[PreparedCase]] = {"train": [], "validation": []}
     sources = ((options.hippocampus, "hippocampus-t1-mr", 1.0), (options.headneck, "headneck-oar-ct", 3.0))
-    for (folder, recipe, spacing), count in zip(sources, options.cases, strict=True):
+    for (folder, recipe, spacing), count in zip(sources, options.cases, strict=False):
         split = json.loads((RECIPES / f"{recipe}.split.json").read_text(encoding="utf-8"))
         for part, names in (("train", split["train"][:count]), ("validation", split["validation"])):
             parts[part] += [labelled_case(folder, name, spacing) for name in names]
     brains = json.loads((RECIPES / "brain-structures-mr.split.json").read_text(encoding="utf-8"))["train"]
+    brains = brains[: options.cases[2]]
     parts["train"] += [labelmap_case(volume_path(options.labelmaps / "labels", name)) for name in brains]
     for folder in options.scans:
         parts["train"] += [scan_case(path) for path in sorted((folder / "images").glob("*.nii.gz"))]

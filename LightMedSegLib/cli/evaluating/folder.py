@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +14,34 @@ from LightMedSegLib.cli.evaluating.tables import (
     titles,
 )
 from LightMedSegLib.cli.json_report import write_json
-from LightMedSegLib.cli.progress_bar import ProgressBar
+from LightMedSegLib.cli.printing.messages import Messages
+from LightMedSegLib.cli.printing.text_output import write_text
 from LightMedSegLib.cli.tables import format_number
 from LightMedSegLib.core.console import one_line
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.evaluation.folders import CaseResult, FolderEvaluation, evaluate_folder
 from LightMedSegLib.evaluation.metrics import mean_without_nan
-from LightMedSegLib.evaluation.scores import METRICS, write_scores
+from LightMedSegLib.evaluation.scores import METRICS, scores_as_csv
 from LightMedSegLib.evaluation.summary import Row, compare_scores
 
 _MOST_NAMES = 5
 
 
-def run_folder(arguments: argparse.Namespace) -> int:
+def run_folder(arguments: argparse.Namespace, messages: Messages) -> int:
     """Evaluate every case, print a line for each and the means, write the files.
 
     Raises InputImageError at the end if any case could not be compared.
     """
     tolerance = arguments.tolerance
-    found = _evaluated(arguments, arguments.prediction)
+    found = _evaluated(arguments, messages, arguments.prediction)
     rows = found.summary()
     report = _report(found, rows, tolerance)
     text = [summary_table(rows, tolerance), *_unmatched(found)]
     evaluations = [found]
     if arguments.against:
-        print(f"\nAgainst {arguments.against.name}:")
-        other = _evaluated(arguments, arguments.against)
+        messages.tell(f"\nAgainst {arguments.against.name}:")
+        other = _evaluated(arguments, messages, arguments.against)
         evaluations.append(other)
         differences = compare_scores(found.scores, other.scores)
         report["against"] = {**_report(other, other.summary(), tolerance), "differences": rows_as_json(differences)}
@@ -56,22 +56,22 @@ def run_folder(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(arguments.json, report)
     if arguments.csv:
-        write_scores(arguments.csv, found.scores, tolerance, rows_as_csv(rows))
-    print("\n" + "\n".join(text) + "\n\nIn brackets: 95 % bootstrap intervals over the cases.")
+        write_text(arguments.csv, scores_as_csv(found.scores, tolerance, rows_as_csv(rows)))
+    messages.tell("\n" + "\n".join(text) + "\n\nIn brackets: 95 % bootstrap intervals over the cases.")
     failed = sum(bool(case.failure) for one in evaluations for case in one.cases)
     if failed:
         raise InputImageError(f"{failed} case(s) could not be compared; the lines above say why.")
     return 0
 
 
-def _evaluated(arguments: argparse.Namespace, predictions: Path) -> FolderEvaluation:
+def _evaluated(arguments: argparse.Namespace, messages: Messages, predictions: Path) -> FolderEvaluation:
     done = 0
-    with ProgressBar(sys.stderr) as progress, without_native_messages():
+    with messages.progress_bar() as progress, without_native_messages():
 
         def show(case: CaseResult, total: int) -> None:
             nonlocal done
             done += 1
-            print(_line(case, arguments.tolerance), flush=True)
+            (messages.warn if case.failure else messages.tell)(_line(case, arguments.tolerance))
             progress(done, total, f"Case {done} of {total}")
 
         return evaluate_folder(

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from LightMedSegLib.cli.parser import file_path
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
+from LightMedSegLib.cli.segmenting.report import no_expected_dice
 from LightMedSegLib.cohorts.model_reference import ModelReference
+from LightMedSegLib.cohorts.regions import with_one_grid, with_regions
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.cases.dataset_description import DATASET_FILE
+from LightMedSegLib.io.labelmaps.choosing import chosen_labels
 from LightMedSegLib.io.nnunet_labels import dataset_values
 from LightMedSegLib.io.results.output_checks import make_output_folder
 from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, FoundScans, find_scans
@@ -22,7 +26,7 @@ from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.model.package import Model
 
-_FOR_ONE_SCAN = ("roi", "series", "montage")
+_FOR_ONE_SCAN = ("series", "uncertainty")
 
 
 def is_folder_run(arguments: argparse.Namespace) -> bool:
@@ -40,11 +44,12 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
     _check(arguments, folder, output)
     found = find_scans(folder, model.card.in_channels, model.card.modality, arguments.derived)
     dataset = folder.parent if folder.name == IMAGES_FOLDER else folder
-    about_values = _about_values(dataset, model.card)
-    make_output_folder(output)
-    tasks = _tasks(arguments, found, dataset, ModelReference.of(model), options)
+    about_values = _about_values(dataset, model.card, arguments.labels)
+    for place in filter(None, (output, arguments.montage)):
+        make_output_folder(place)
+    tasks = _with_regions(arguments, _tasks(arguments, found, dataset, ModelReference.of(model), options))
     about = [about_values] if (dataset / DATASET_FILE).is_file() else []
-    return segment_cohort(arguments, model, found, tasks, about)
+    return segment_cohort(arguments, model, found, tasks, [*about, *no_expected_dice(arguments, model.card)])
 
 
 def _tasks(
@@ -61,9 +66,17 @@ def _tasks(
             arguments.suffix,
             dataset,
             arguments.overwrite,
+            labels=arguments.labels,
+            pictures=arguments.montage and arguments.montage.absolute(),
         )
         for scan in found.scans
     ]
+
+
+def _with_regions(arguments: argparse.Namespace, tasks: list[ScanTask]) -> list[ScanTask]:
+    if arguments.roi is None:
+        return tasks
+    return with_regions(tasks, arguments.roi) if isinstance(arguments.roi, Path) else with_one_grid(tasks)
 
 
 def _check(arguments: argparse.Namespace, folder: Path, output: Path) -> None:
@@ -72,11 +85,20 @@ def _check(arguments: argparse.Namespace, folder: Path, output: Path) -> None:
             raise InputImageError(f"--{name} is for one scan; leave it out to segment the folder {folder}.")
     if output.resolve() in (folder.resolve(), (folder / IMAGES_FOLDER).resolve()):
         raise OutputError(f"{output} holds the scans; choose another folder for the results.")
+    if arguments.montage and arguments.montage.suffix.lower() == ".png":
+        raise OutputError(f"{arguments.montage} is a file; --montage needs a folder for the pictures of many scans.")
 
 
-def _about_values(dataset: Path, card: ModelCard) -> str:
-    """A line on the values of results; a second one on those of whole scans where a locator adds sides."""
-    lines = [_values_line(one, dataset_values(dataset, one)) for one in (card.labels, located_card(card).labels)]
+def _about_values(dataset: Path, card: ModelCard, wanted: Sequence[str]) -> str:
+    """A line on the values of results; a second one on those of whole scans where a locator adds sides.
+
+    Raises InputImageError where results get a dataset's values, and none of the wanted labels has one.
+    """
+    every = (card.labels, located_card(card).labels)
+    chosen = [chosen_labels(labels, card.labels, wanted) for labels in every]
+    if any(dataset_values(dataset, one) for one in every) and not any(dataset_values(dataset, one) for one in chosen):
+        raise InputImageError(f"{dataset / DATASET_FILE} has none of the labels {', '.join(wanted)}; choose others.")
+    lines = [_values_line(one, dataset_values(dataset, one)) for one in chosen]
     return "\n".join([lines[0], *(f"With sides: {line}" for line in lines[1:] if card.input.locator)])
 
 

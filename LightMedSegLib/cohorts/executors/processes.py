@@ -141,7 +141,7 @@ class _Worker:
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
         self._mark = ""
-        self._folder: Path | None = None
+        self._folders: tuple[Path, ...] = ()
 
     def submit(self, task: ScanTask) -> Future[ScanReport]:
         """Begin with a scan on the worker's device."""
@@ -151,7 +151,7 @@ class _Worker:
             self._pool = ProcessPoolExecutor(1, get_context("spawn"), begin, (settings,))
         threads = task.options.threads or self._threads
         own = replace(task, options=replace(task.options, device=self._device, threads=threads))
-        self._folder = own.path.parent
+        self._folders = own.folders
         before = set(active_children())
         with _without_interrupts():
             future = self._pool.submit(work, own)
@@ -172,9 +172,10 @@ class _Worker:
             self._process.join(_LEAVING_SECONDS)
             self._process.kill()
             self._process.join()
-        if self._folder is not None:
-            remove_marked(self._folder, self._mark)
-        self._pool = self._process = self._folder = None
+        for folder in self._folders:
+            remove_marked(folder, self._mark)
+        self._pool = self._process = None
+        self._folders = ()
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.records.item_types import Day, LabelValue, Orientation, Sha256, ShortHash
 from LightMedSegLib.core.records.limits import Limits
+from LightMedSegLib.finetuning.cases.effort import Effort
 from LightMedSegLib.model.card import Channel, ModelCard
 from LightMedSegLib.model.card_items import Spacing
 from LightMedSegLib.storage.records import read_record, record_json
@@ -60,7 +61,8 @@ class CaseRecord:
     adding. input: channels, spacing and orientation of the model grid, as in the model card. labels: the names of the
     values. reviewed: values that the person reviewed. absent: reviewed values that the person confirmed are not in
     this volume. shape: (z, y, x). scan, part: hashes of the volumes and of the stored voxels (:mod:`same_scan`); the
-    store adds the second to older records without both.
+    store adds the second to older records without both. effort: what the correction took, if
+    it was counted.
     """
 
     case_id: ShortHash
@@ -77,6 +79,7 @@ class CaseRecord:
     baseline_dice: BaselineDice | None = field(default=None, metadata={**_NEEDED, "key": "test_then_train"})
     scan: Annotated[tuple[ShortHash, ...], Limits(maxItems=255)] = ()
     part: Literal[""] | ShortHash = ""
+    effort: Effort | None = field(default=None, metadata={"omit_empty": True})
     format: Literal[1] = field(default=1, metadata=_NEEDED)
 
     @property

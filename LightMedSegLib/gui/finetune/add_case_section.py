@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 from slicer.i18n import tr as _
@@ -14,7 +15,7 @@ from LightMedSegLib.gui.finetune.region_section import RegionSection
 from LightMedSegLib.gui.finetune.review_table import ReviewTable
 from LightMedSegLib.gui.finetune.steps import TRAIN
 from LightMedSegLib.gui.finetune.texts import dice_text
-from LightMedSegLib.gui.panel import Panel, WithCases, WithModels, WithResult, WithRun, WithSteps
+from LightMedSegLib.gui.panel import Panel, WithCases, WithEffort, WithModels, WithResult, WithRun, WithSteps
 from LightMedSegLib.gui.parameters import chosen_volumes
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.drafts import is_draft
@@ -25,7 +26,7 @@ from LightMedSegLib.mrml.segmentations.result_record import ResultRecord, is_une
 from LightMedSegLib.mrml.volumes import volume_grid
 
 
-class _Panel(Panel, WithModels, WithResult, WithRun, WithCases, WithSteps, Protocol):
+class _Panel(Panel, WithModels, WithResult, WithRun, WithCases, WithSteps, WithEffort, Protocol):
     """The panel with the sections that this one asks."""
 
 
@@ -125,6 +126,7 @@ class AddCaseSection:
 
     def _start(self, volumes: list[Any], model: CaseModel, review: Review) -> None:
         logic, node = self._panel.logic, self._panel.state.current.outputSegmentation
+        review = replace(review, effort=self._panel.effort.effort(node))
         logic.case_runner.start(
             case_job(volumes, node, model, review, logic.cases, settings.device(), on_end=self._on_end)
         )

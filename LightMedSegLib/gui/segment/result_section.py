@@ -49,7 +49,7 @@ class ResultSection:
         if not outcome.preview:
             table = _table(parameters, outcome.node)
             table.RemoveAttribute(_CORRECTED)
-            write_table(table, outcome.statistics)
+            write_table(table, outcome.statistics, outcome.expected_dice)
         parameters.outputSegmentation = outcome.node
 
     def show(self) -> None:

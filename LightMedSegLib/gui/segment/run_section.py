@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.gui import settings
-from LightMedSegLib.gui.panel import Panel, WithModels, WithResult
+from LightMedSegLib.gui.panel import Panel, WithEffort, WithModels, WithResult
 from LightMedSegLib.gui.parameters import EXTRA_VOLUMES, chosen_volumes
 from LightMedSegLib.gui.segment.checks import warnings_before_run
 from LightMedSegLib.gui.widgets.node_watch import NodeWatch
@@ -21,7 +21,7 @@ from LightMedSegLib.mrml.jobs.segment_job import Outcome
 from LightMedSegLib.mrml.segmentations.result_record import is_unedited
 
 
-class _Panel(Panel, WithModels, WithResult, Protocol):
+class _Panel(Panel, WithModels, WithResult, WithEffort, Protocol):
     """The panel with the sections that this one asks."""
 
 
@@ -66,6 +66,7 @@ class RunSection:
         panel, button = self._panel, self._panel.ui.segmentButton
         job = panel.logic.job
         panel.ui.progressBar.visible = job is not None
+        panel.ui.doubtCheckBox.visible = job is None
         if job is not None:
             button.text = _("Stopping...") if job.stopping else _("Cancel")
             button.enabled = not job.stopping
@@ -143,6 +144,7 @@ class RunSection:
                 threads=settings.threads() or None,
                 preview=parameters.preview,
                 overwrite=panel.ui.overwriteCheckBox.checked,
+                doubt=parameters.doubt,
                 onOutcome=self._on_outcome,
                 onEnd=self._on_end,
             )
@@ -188,6 +190,7 @@ class RunSection:
     def _on_outcome(self, outcome: Outcome) -> None:
         self._panel.ui.overwriteCheckBox.checked = False
         self._notes = [note for note in outcome.notes if note not in self._warnings]
+        self._panel.effort.restart(outcome.node)
         self._panel.result.take(outcome, self._warnings)
 
     def _on_end(self, job: Job) -> None:

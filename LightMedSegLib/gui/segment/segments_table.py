@@ -11,8 +11,9 @@ import vtk
 from slicer.i18n import tr as _
 
 from LightMedSegLib.gui.widgets.tables import align, fit_height, set_up_table
+from LightMedSegLib.mrml.statistics import EXPECTED_DICE
 
-_NAME, _VOXELS, _VOLUME, _MEAN = range(4)
+_NAME, _VOXELS, _VOLUME, _MEAN, _EXPECTED = range(5)
 """Columns of the statistics table."""
 
 _NO_NUMBER = "-"
@@ -23,6 +24,7 @@ class Row:
     """One segment. color: red, green, blue (0..255). numbers: its row of the statistics table; None if not measured.
 
     only_in_slices: visible in slice views, but not in 3D, for example because its surface hides all others.
+    expected: the Dice that is expected of it, "" where none is.
     """
 
     segment_id: str
@@ -31,10 +33,14 @@ class Row:
     visible: bool
     only_in_slices: bool
     numbers: tuple[str, ...] | None
+    expected: str
 
 
 class SegmentsTable:
-    """Fills a QTableWidget with two columns. on_change is called when the rows have changed."""
+    """Fills a QTableWidget with two columns, and a third where there is an expected Dice.
+
+    on_change is called when the rows have changed.
+    """
 
     def __init__(self, table: Any, on_change: Callable[[], None]) -> None:
         self._table, self._on_change = table, on_change
@@ -97,6 +103,7 @@ class SegmentsTable:
     def _fill(self) -> None:
         table = self._table
         blocked = table.blockSignals(True)
+        self._set_columns(any(row.expected for row in self.rows))
         table.setRowCount(len(self.rows))
         for index, row in enumerate(self.rows):
             name = qt.QTableWidgetItem(row.name)
@@ -104,12 +111,24 @@ class SegmentsTable:
             name.setCheckState(shown if row.visible else qt.Qt.Unchecked)
             name.setData(qt.Qt.DecorationRole, qt.QColor(*row.color))
             volume = qt.QTableWidgetItem(row.numbers[_VOLUME] if row.numbers is not None else _NO_NUMBER)
-            align(volume, qt.Qt.AlignRight)
-            for column, item in enumerate((name, volume)):
+            expected = qt.QTableWidgetItem(row.expected or _NO_NUMBER)
+            for item in (volume, expected):
+                align(item, qt.Qt.AlignRight)
+            for column, item in enumerate((name, volume, expected)[: table.columnCount]):
                 item.setToolTip(_details(row))
                 table.setItem(index, column, item)
         table.blockSignals(blocked)
         fit_height(table)
+
+    def _set_columns(self, with_dice: bool) -> None:
+        table = self._table
+        table.setColumnCount(3 if with_dice else 2)
+        if with_dice:
+            title = qt.QTableWidgetItem(_("Expected Dice"))
+            title.setToolTip(_("What the model's validation cases let expect, before any correction."))
+            align(title, qt.Qt.AlignLeft)
+            table.setHorizontalHeaderItem(2, title)
+            table.horizontalHeader().setSectionResizeMode(2, qt.QHeaderView.ResizeToContents)
 
     def _on_item_changed(self, item: Any) -> None:
         row, display = self.rows[item.row()], self._node.GetDisplayNode()
@@ -138,7 +157,8 @@ def _rows(node: Any, numbers: Any) -> list[Row]:
         only_in_slices = visible and display is not None and not display.GetSegmentVisibility3D(segment_id)
         found = measured.get(name)
         numbers_of_it = found.pop(0) if found else None
-        rows.append(Row(segment_id, name, (red, green, blue), visible, only_in_slices, numbers_of_it))
+        expected = numbers_of_it[_EXPECTED] if numbers_of_it is not None and len(numbers_of_it) > _EXPECTED else ""
+        rows.append(Row(segment_id, name, (red, green, blue), visible, only_in_slices, numbers_of_it, expected))
     return rows
 
 
@@ -147,7 +167,10 @@ def _measured(numbers: Any) -> dict[str, list[tuple[str, ...]]]:
     found: dict[str, list[tuple[str, ...]]] = {}
     if numbers is None or numbers.GetNumberOfColumns() <= _VOLUME:
         return found
-    columns = range(min(numbers.GetNumberOfColumns(), _MEAN + 1))
+    count = min(numbers.GetNumberOfColumns(), _EXPECTED + 1)
+    if count > _EXPECTED and numbers.GetColumnName(_EXPECTED) != EXPECTED_DICE:
+        count = _EXPECTED
+    columns = range(count)
     for row in range(numbers.GetNumberOfRows()):
         texts = [numbers.GetCellText(row, column) for column in columns]
         texts[_VOLUME] = _volume_text(texts[_VOLUME])

@@ -20,6 +20,7 @@ from LightMedSegLib.gui.self_test.correcting import (
     a_stroke_is_completed_and_undo_takes_both,
     a_structure_from_clicks_is_accepted_and_another_discarded,
 )
+from LightMedSegLib.gui.self_test.doubting import the_doubtful_places_of_a_result_are_looked_at
 from LightMedSegLib.gui.self_test.finetuning import a_correction_teaches_a_real_model
 from LightMedSegLib.gui.self_test.panel import opened, reloaded
 from LightMedSegLib.gui.self_test.stand_in_model import ThresholdSegment, save_scenario_model
@@ -79,6 +80,14 @@ def try_it_loads_the_sample_once(test: Any, panel: Any, model: str) -> None:
     test.assertEqual(sample.GetName(), NODE_NAMES[TRY_IT])
     panel.ui.tryItButton.click()
     test.assertIs(panel.logic.getParameterNode().inputVolume, sample)
+
+
+def the_places_of_doubt_are_looked_at(test: Any, panel: Any, model: str) -> None:
+    """A run with doubt, then from place to place."""
+    _choose(panel, model)
+    panel.logic.getParameterNode().doubt = True
+    _run(test, panel)
+    the_doubtful_places_of_a_result_are_looked_at(test, panel)
 
 
 def a_second_click_cancels_and_nothing_is_written(test: Any, panel: Any, model: str) -> None:
@@ -157,6 +166,7 @@ def a_structure_from_clicks(test: Any, panel: Any, model: str) -> None:
 SCENARIOS = (
     try_it_loads_the_sample_once,
     a_click_on_segment_gives_named_segments_and_numbers,
+    the_places_of_doubt_are_looked_at,
     a_second_click_cancels_and_nothing_is_written,
     an_edited_result_is_kept,
     closing_the_scene_drops_the_result,
@@ -176,9 +186,11 @@ def a_real_model_segments_the_sample(test: Any, panel: Any) -> None:
         return
     opened(test)
     panel.onTryIt()
+    panel.logic.getParameterNode().doubt = True
     node = _run(test, panel)
     labels = read_labelmap(node, panel.logic.getParameterNode().inputVolume).labels
     test.assertGreater(int(labels.max()), 0)
+    the_doubtful_places_of_a_result_are_looked_at(test, panel)
 
 
 @contextlib.contextmanager

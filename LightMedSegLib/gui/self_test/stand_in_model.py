@@ -11,6 +11,7 @@ import numpy as np
 
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback
 from LightMedSegLib.inference.options import SegmentOptions
+from LightMedSegLib.inference.result import as_image
 from LightMedSegLib.inference.segmentation import Segmentation
 from LightMedSegLib.model.package import save_model
 from LightMedSegLib.model.store import resolve_model
@@ -75,7 +76,7 @@ class ThresholdSegment:
     def __call__(
         self, image: Any, model: Any, options: SegmentOptions, progress: ProgressCallback, cancel: CancelToken
     ) -> Segmentation:
-        """Label voxels above 100 with 1 and above 200 with 2, inside options.roi."""
+        """Label voxels above 100 with 1 and above 200 with 2, inside options.roi; both ends along z are doubtful."""
         import SimpleITK as sitk
 
         self.calls.append(options)
@@ -92,7 +93,15 @@ class ThresholdSegment:
             labels = labels * inside
         result = sitk.GetImageFromArray(labels)
         result.CopyInformation(image[0] if isinstance(image, list) else image)
-        return Segmentation(result, resolve_model(model).card, {"network": self.seconds}, "cpu")
+        doubt = _doubt_at_ends(result) if options.doubt else None
+        return Segmentation(result, resolve_model(model).card, {"network": self.seconds}, "cpu", doubt=doubt)
+
+
+def _doubt_at_ends(labelmap: Any) -> Any:
+    import SimpleITK as sitk
+
+    labels = sitk.GetArrayViewFromImage(labelmap)
+    return as_image(np.where(labels != np.roll(labels, 1, axis=0), 200, 0).astype(np.uint8), labelmap)
 
 
 def _label(value: int, name: str, color: list[int]) -> dict[str, Any]:

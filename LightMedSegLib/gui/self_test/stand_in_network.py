@@ -15,6 +15,7 @@ class BrightnessCompleter:
     """Adds what is as bright as the include prompts, removes what is as bright as the exclude prompts."""
 
     size = 32
+    sees_edges = False
     edge_share = 0.0
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
@@ -26,6 +27,7 @@ class BrightnessCompleter:
         mask: NDArray[np.float32],
         include: NDArray[np.float32],
         exclude: NDArray[np.float32],
+        walk: NDArray[np.float32],
         cancel: CancelToken | None = None,
     ) -> NDArray[np.float32]:
         """The probability (z, y, x) in one window."""

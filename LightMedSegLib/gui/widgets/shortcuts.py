@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import qt
 import slicer
 
 _START, _CANCEL, _ACCEPT = ("Ctrl+Return", "Ctrl+Enter"), ("Esc",), ("Return", "Enter")
+_PLACES = ("F3", "Shift+F3", "Ctrl+F3")
 _FOCUS_CHANGED = "focusChanged(QWidget*,QWidget*)"
 _EDITORS = ("QLineEdit", "QAbstractSpinBox", "QTextEdit", "QPlainTextEdit")
 
@@ -18,17 +19,25 @@ class Shortcuts:
 
     They belong to the main window, so they also work after a click into a slice view. A text that is being edited
     keeps its keys, and without a run Esc keeps its usual meaning. While a structure is made from clicks, Return (or
-    Enter) accepts it, and Esc discards it.
+    Enter) accepts it, and Esc discards it. Where there are doubtful places, F3 goes to the next, Shift+F3 to the one
+    before, and Ctrl+F3 ticks the present one.
     """
 
     def __init__(
-        self, parent: Any, start: Callable[[], None], cancel: Callable[[], object], accept: Callable[[], None]
+        self,
+        parent: Any,
+        start: Callable[[], None],
+        cancel: Callable[[], object],
+        accept: Callable[[], None],
+        places: Sequence[Callable[[], None]],
     ) -> None:
+        """places: what the keys for doubtful places do, in the order of their names."""
         self.keys: dict[str, Any] = {}
-        self._shown = self._running = self._deciding = False
+        self._shown = self._running = self._deciding = self._doubtful = False
         # Without a main window (in a script's own window), the panel's window takes its place.
         window = slicer.util.mainWindow() or parent
-        for keys, action in ((_START, start), (_CANCEL, cancel), (_ACCEPT, accept)):
+        walk = [((key,), action) for key, action in zip(_PLACES, places, strict=True)]
+        for keys, action in ((_START, start), (_CANCEL, cancel), (_ACCEPT, accept), *walk):
             for key in keys:
                 shortcut = qt.QShortcut(qt.QKeySequence(key), window)
                 shortcut.context = qt.Qt.WindowShortcut
@@ -57,6 +66,11 @@ class Shortcuts:
         self._deciding = deciding
         self._apply()
 
+    def set_places(self, some: bool) -> None:
+        """Activate the keys for doubtful places while there are some."""
+        self._doubtful = some
+        self._apply()
+
     def remove(self) -> None:
         """Remove the shortcuts; called before the panel is destroyed or reloaded."""
         self.disable()
@@ -70,6 +84,7 @@ class Shortcuts:
             return
         wanted = self._shown and not _is_edited(qt.QApplication.focusWidget())
         active = {*_START, *(_CANCEL if self._running or self._deciding else ()), *(_ACCEPT if self._deciding else ())}
+        active |= set(_PLACES if self._doubtful else ())
         for key, shortcut in self.keys.items():
             shortcut.enabled = wanted and key in active
 

@@ -32,24 +32,30 @@ def label_volume(
     on_share: Callable[[float, int], None] = lambda share, window: None,
     restoration: float = 0.1,
     absent: Sequence[int] = (),
+    doubt: NDArray[np.uint8] | None = None,
 ) -> None:
     """Fill box of labels, the uint8 array (z, y, x) of the whole volume, with the classes the network sees there.
 
     on_share(share, window) is called with the share (0 to 1) of the work that is done, and the window in work, from 1.
     restoration: the share of the time that is expected to go into labels rather than logits. absent: classes that are
-    not looked for.
+    not looked for. doubt: an array as labels whose box gets the doubt of each voxel, None for no doubt.
     Raises CancelledError between windows and planes, and torch's error when not even one window fits into memory.
     """
     (x0, x1), (y0, y1), (z0, z1) = box
-    target = prepared.grid_map.order.to_model(labels[z0:z1, y0:y1, x0:x1])
-    target[...] = 0
+
+    def oriented(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        part = prepared.grid_map.order.to_model(array[z0:z1, y0:y1, x0:x1])
+        part[...] = 0
+        return part
+
+    target, doubted = oriented(labels), None if doubt is None else oriented(doubt)
     if not layout.starts:
         return
     progress = _Progress(on_share, len(layout.starts), layout.shape[0], restoration)
     z, y, x = (
         position + before for position, before in zip(prepared.grid_map.positions(box), layout.before, strict=True)
     )
-    planes = LabelPlanes(target, (z, y, x), predictor.device, absent=absent)
+    planes = LabelPlanes(target, (z, y, x), predictor.device, absent=absent, doubt=doubted)
 
     def hand_on(finished: Iterable[tuple[int, torch.Tensor]]) -> None:
         first, last = planes.needed

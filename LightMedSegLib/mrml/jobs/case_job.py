@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.geometry import Box
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.torch_loading import load_torch_quietly
+from LightMedSegLib.finetuning.cases.effort import Effort
 from LightMedSegLib.finetuning.cases.record import CaseRecord
 from LightMedSegLib.finetuning.cases.same_scan import same_scan_notes
 from LightMedSegLib.finetuning.cases.store import CaseStore
@@ -21,7 +22,7 @@ from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.mrml.jobs.case_models import CaseModel
 from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
-from LightMedSegLib.mrml.segmentations.result_record import PREFIX, ResultRecord, region_box, written_content
+from LightMedSegLib.mrml.segmentations.result_record import PREFIX, ResultRecord, region_box, result_key
 from LightMedSegLib.mrml.segmentations.segments_snapshot import SegmentsSnapshot, snapshot_steps
 from LightMedSegLib.mrml.segmentations.untouched import untouched_labels, untouched_text
 from LightMedSegLib.mrml.volumes import VolumeSnapshot, VolumeState, check_volume_node, copy_steps
@@ -49,7 +50,8 @@ class Review:
 
     values: segment identifier to label value, for the segments to read. labels: reviewed values. absent: reviewed
     values that are confirmed not to be in the scan. new_labels: structures that the model does not have. region:
-    function from the volume's snapshot to the mask (z, y, x) of the reviewed voxels; None for all voxels.
+    function from the volume's snapshot to the mask (z, y, x) of the reviewed voxels; None for all voxels. effort: what
+    the correction took; None where it was not counted.
     """
 
     values: Mapping[str, int]
@@ -57,6 +59,7 @@ class Review:
     absent: tuple[int, ...] = ()
     new_labels: tuple[Label, ...] = ()
     region: Callable[[VolumeSnapshot], NDArray[np.bool_]] | None = None
+    effort: Effort | None = None
 
 
 def case_job(
@@ -83,7 +86,7 @@ def case_of(segmentation_node: Any, known: Collection[str]) -> str | None:
     """Return the stored case that was made from the present result in a node; None if there is none."""
     case_id, _, result = (segmentation_node.GetAttribute(_CASE) or "").partition(" ")
     # A new result in the same node is another case.
-    if not case_id or result != _result_in(segmentation_node):
+    if not case_id or result != result_key(segmentation_node):
         return None
     return case_id if case_id in known else None
 
@@ -158,7 +161,7 @@ class _CaseRun:
             if self._untouched and not is_draft(model.card):
                 notes.append(_NOT_HERE)
             load_torch_quietly()
-        return build_case(
+        case = build_case(
             [part.image() for part in self._snapshots],
             first.grid.image(labels),
             model,
@@ -170,15 +173,10 @@ class _CaseRun:
             prediction=first.grid.image(known) if known is not None else None,
             device=self._device,
         )
+        return replace(case, record=replace(case.record, effort=review.effort))
 
     def deliver(self, added: AddedCase, final: bool) -> AddedCase:
         """Store the identifier of the case in the segmentation node; on the main thread."""
         if self._node.GetScene() is not None:
-            self._node.SetAttribute(_CASE, f"{added.record.case_id} {_result_in(self._node)}")
+            self._node.SetAttribute(_CASE, f"{added.record.case_id} {result_key(self._node)}")
         return added
-
-
-def _result_in(node: Any) -> str:
-    """Distinguish successive results in one node, even those with equal labels."""
-    record = ResultRecord.read(node)
-    return f"{written_content(node)} {record.created}" if record is not None else ""

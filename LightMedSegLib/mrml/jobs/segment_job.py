@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.progress import ProgressCallback, part_of
 from LightMedSegLib.core.torch_loading import load_torch_quietly
 from LightMedSegLib.inference.options import DEFAULT_OPTIONS, SegmentOptions
+from LightMedSegLib.mrml.doubt.volume import PackedDoubt, write_doubt
 from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
 from LightMedSegLib.mrml.label_statistics import SegmentNumbers, label_numbers
 from LightMedSegLib.mrml.regions import roi_index_box
@@ -35,7 +36,8 @@ class Outcome:
     """The outcome of a run in the scene.
 
     node: the segmentation. preview: True for the coarse first result. notes: sentences for the user. timings:
-    seconds per stage. device: where the network ran. statistics: one row per label of the model.
+    seconds per stage. device: where the network ran. statistics: one row per label of the model. expected_dice: by the
+    name of the segment, where the options ask for doubt and the model's card has the calibration.
     """
 
     node: Any
@@ -44,6 +46,7 @@ class Outcome:
     timings: dict[str, float]
     device: str
     statistics: list[SegmentNumbers]
+    expected_dice: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -58,6 +61,8 @@ class _Finished:
     result: Segmentation
     labels: PackedLabels
     statistics: list[SegmentNumbers]
+    doubt: PackedDoubt | None
+    expected_dice: Mapping[str, float]
 
 
 def segmentation_job(
@@ -143,7 +148,7 @@ class _SegmentRun:
         options = self._options
         if options.preview_spacing is None:
             return run(options, context.progress)
-        context.publish(run(options, part_of(context.progress, 0, _PREVIEW_SHARE)))
+        context.publish(run(replace(options, doubt=False), part_of(context.progress, 0, _PREVIEW_SHARE)))
         context.cancel.raise_if_cancelled()
         return run(replace(options, preview_spacing=None), part_of(context.progress, _PREVIEW_SHARE, 1))
 
@@ -163,12 +168,15 @@ class _SegmentRun:
         requested = self._target if self._target is not None and _in_scene(self._target) else None
         node, note = result_node(volume, result.card, requested, region=self._options.roi, overwrite=self._overwrite)
         node = write_result(volume, finished.labels, result.card, node, region=self._options.roi, preview=not final)
+        write_doubt(node, volume, finished.doubt)
         # The full result replaces the preview, unless the user has begun to edit it: permission is given once.
         self._target, self._overwrite = node, False
         self._hidden += show_alone(node)
         hidden = [f"The earlier result '{name}' is hidden in the views now." for name in self._hidden]
         notes = [*result.notes, *([note] if note else []), *hidden]
-        outcome = Outcome(node, not final, notes, result.timings, result.device, finished.statistics)
+        outcome = Outcome(
+            node, not final, notes, result.timings, result.device, finished.statistics, finished.expected_dice
+        )
         self._on_outcome(outcome)
         return outcome
 
@@ -179,7 +187,8 @@ def _packed(result: Segmentation, first: VolumeSnapshot, *, keep_untouched: bool
     labels = sitk.GetArrayFromImage(result.labelmap)
     names = {label.value: label.name for label in result.card.labels}
     numbers = label_numbers(labels, first.array, first.grid.spacing, names)
-    return _Finished(result, PackedLabels.of(labels, keep_untouched=keep_untouched), numbers)
+    packed = PackedLabels.of(labels, keep_untouched=keep_untouched)
+    return _Finished(result, packed, numbers, PackedDoubt.of(result), result.expected_dice())
 
 
 def _in_scene(node: Any) -> bool:

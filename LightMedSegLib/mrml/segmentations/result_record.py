@@ -105,6 +105,12 @@ def written_content(node: Any) -> str:
     return node.GetAttribute(_CONTENT) or ""
 
 
+def result_key(node: Any) -> str:
+    """Return what tells successive results in one node apart, even those with equal labels; "" for other nodes."""
+    record = ResultRecord.read(node)
+    return f"{written_content(node)} {record.created}" if record is not None else ""
+
+
 def is_unedited(node: Any) -> bool:
     """Return whether the node is a LightMedSeg result with the voxels, segment names, colours and codes as written.
 

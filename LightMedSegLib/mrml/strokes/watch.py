@@ -55,6 +55,8 @@ class SegmentationWatch:
     later. on_gone(segment identifier) is called when a segment is removed, with "" when all of them are replaced.
     """
 
+    _writing = False
+
     def __init__(self, on_news: Callable[[], None], on_gone: Callable[[str], None]) -> None:
         self._on_news, self._on_gone = on_news, on_gone
         self._node: Any = None
@@ -62,7 +64,6 @@ class SegmentationWatch:
         self._segmentation: Any = None
         self._tags: list[int] = []
         self._news: News | None = None
-        self._writing = False
 
     @property
     def waiting(self) -> bool:
@@ -87,12 +88,12 @@ class SegmentationWatch:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Ignore the events of a write of our own."""
-        self._writing = True
+        """Ignore the events of a write of our own; no other watch takes it for the user's either."""
+        SegmentationWatch._writing = True
         try:
             yield
         finally:
-            self._writing = False
+            SegmentationWatch._writing = False
 
     def _attach(self) -> None:
         for tag in self._tags:

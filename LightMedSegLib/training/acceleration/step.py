@@ -20,7 +20,7 @@ from LightMedSegLib.training.acceleration.cuda_graph import RecordedStep, record
 
 PAYS_FROM_SECONDS = 300.0
 """Compiling takes 40 to 150 s and saves a third of a step or more: the shortest run for which that is a gain."""
-_LEAST_STEPS = 1000
+LEAST_COMPILED_STEPS = 1000
 _TIMED_STEPS = 5
 
 
@@ -44,7 +44,7 @@ def accelerated_step(
     if run.compile == "auto" and importlib.util.find_spec("triton") is not None:
         left = max(0, optimizer.steps - step)
         budget = optimizer.budget_seconds - seconds if optimizer.budget_seconds > 0 else float("inf")
-        if left >= _LEAST_STEPS and budget >= PAYS_FROM_SECONDS:
+        if left >= LEAST_COMPILED_STEPS and budget >= PAYS_FROM_SECONDS:
             compiled = min(budget, left * _seconds_per_step(network, loss, shape, bf16, device)) >= PAYS_FROM_SECONDS
     for choice in (True, False) if compiled else (False,):
         if choice:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch.nn import functional
 
+from LightMedSegLib.interaction.affinity import geodesic_distance
 from LightMedSegLib.learning.augmentation.axis_filters import blur_matrices, filter_axes
 from LightMedSegLib.training.prompting.painting import Painter
 
 _NOISE_POINTS = (7, 10, 14)
+_CANDIDATES = 4096
+_LEAK_CONTRAST = 2.0
+_LARGEST_LEAK = 0.3
 
 
 class Degrading:
@@ -31,6 +36,17 @@ class Degrading:
             mask = mask | self._ball(target, generator, random)
         return mask
 
+    def leaked(self, image: torch.Tensor, target: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+        """Return target with a leak over even brightness, bool (1, 1, z, y, x); image: normalised, of that shape."""
+        small = functional.avg_pool3d(image, 2, ceil_mode=True)
+        seeds = functional.max_pool3d(target.float(), 2, ceil_mode=True) > 0
+        distance = geodesic_distance(_LEAK_CONTRAST * small[:, 0], seeds)
+        share = (seeds.float().mean() * float(np.exp(random.uniform(np.log(1.3), np.log(12))))).clamp(max=_LARGEST_LEAK)
+        stride = max(1, distance.numel() // _CANDIDATES)
+        leak = distance <= torch.quantile(distance.flatten()[::stride], share)
+        spread = functional.interpolate(leak.float(), size=target.shape[2:], mode="trilinear", align_corners=False)
+        return target | (spread > 0.5)
+
     def _deformed(self, mask: torch.Tensor, generator: torch.Generator, random: np.random.Generator) -> torch.Tensor:
         """Return the mask with its surface moved by a smooth field, inwards or outwards on the whole."""
         # In proportion to the object: what is a dent in a large one would swallow a small one.
@@ -43,7 +59,7 @@ class Degrading:
 
     def _ball(self, target: torch.Tensor, generator: torch.Generator, random: np.random.Generator) -> torch.Tensor:
         """Return a lumpy ball around a random voxel of the target's surface, in proportion to the target."""
-        surface = target & (torch.nn.functional.max_pool3d((~target).float(), 3, 1, 1) > 0)
+        surface = target & (functional.max_pool3d((~target).float(), 3, 1, 1) > 0)
         noise = torch.rand(target.shape, generator=generator, device=target.device)
         chosen = (noise * surface).flatten().argmax()
         z, y, x = target.shape[2:]

@@ -14,6 +14,7 @@ from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 _FEWEST_VOXELS = 30
 _REMEMBERED = 64
+_FILLED = 0.8
 _FINEST = 0.5
 """Voxels of a window are at least this fraction of the case's: a person's window is never finer than the scan."""
 
@@ -59,7 +60,16 @@ def random_window(
     """Return a turned window at a random scale, centred near the object or near one of its voxels."""
     size, edge = float((place.box[1] - place.box[0]).max()) + 1, min(patch)
     fraction = np.exp(random.uniform(*np.log(extent)))
-    scale = max(_FINEST, size / (fraction * edge))
+    return _near_object(place, edge, max(_FINEST, size / (fraction * edge)), random)
+
+
+def own_window(place: ObjectPlace, patch: Sequence[int], random: np.random.Generator) -> WindowPlace:
+    """Return a turned window with about the voxels of the case, coarser where the object does not fit."""
+    size, edge = float((place.box[1] - place.box[0]).max()) + 1, min(patch)
+    return _near_object(place, edge, max(1.0, size / (_FILLED * edge)), random)
+
+
+def _near_object(place: ObjectPlace, edge: int, scale: float, random: np.random.Generator) -> WindowPlace:
     if random.random() < 0.5:
         centre, reach = place.box.mean(0), 0.12
     else:
@@ -74,7 +84,7 @@ def whole_window(place: ObjectPlace, patch: Sequence[int], scale: float) -> Wind
     At scale 1 the voxels of a window with even sizes are those of the case.
     """
     size = float((place.box[1] - place.box[0]).max()) + 1
-    return WindowPlace(np.floor(place.box.mean(0)) + 0.5, max(scale, size / (0.8 * min(patch))) * np.eye(3))
+    return WindowPlace(np.floor(place.box.mean(0)) + 0.5, max(scale, size / (_FILLED * min(patch))) * np.eye(3))
 
 
 def random_turn(random: np.random.Generator) -> NDArray[np.float64]:
@@ -118,9 +128,13 @@ class CaseOnDevice:
         found = functional.grid_sample(self.image[None].float(), grid, "bilinear", "border", align_corners=True)
         if repeat_border:
             return found
-        inside = (grid.abs() <= 1).all(dim=-1)[:, None]
+        inside = self.within(grid)
         lowest = torch.where(inside, found, torch.inf).amin(dim=(2, 3, 4), keepdim=True)
         return torch.where(inside, found, lowest)
+
+    def within(self, grid: torch.Tensor) -> torch.Tensor:
+        """Return where grid lies in the case, bool (1, 1, z, y, x)."""
+        return (grid.abs() <= 1).all(dim=-1)[:, None]
 
     def label_values(self, grid: torch.Tensor) -> torch.Tensor:
         """Return the labels (1, z, y, x) on grid, int64, 0 beyond the case."""

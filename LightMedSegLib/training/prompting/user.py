@@ -26,10 +26,15 @@ class Prompts:
 
 
 class SimulatedUser:
-    """Prompts in windows of one size. careful: only balls in the deepest error, as in validation."""
+    """Prompts in windows of one size.
 
-    def __init__(self, patch: tuple[int, int, int], device: torch.device, careful: bool = False) -> None:
-        self._patch, self._careful = patch, careful
+    careful: only balls in the deepest error, as in validation. points: first prompts that are points at least.
+    """
+
+    def __init__(
+        self, patch: tuple[int, int, int], device: torch.device, careful: bool = False, points: float = 0.0
+    ) -> None:
+        self._patch, self._careful, self._points = patch, careful, points
         self._axes = [
             torch.arange(size, device=device, dtype=torch.float32).reshape([-1 if n == axis else 1 for n in range(4)])
             for axis, size in enumerate(patch, start=1)
@@ -47,7 +52,8 @@ class SimulatedUser:
         places, added = self._deepest(target, mask, include, exclude, generator)
         wanted = torch.where(added[:, None, None, None], target[:, 0], ~target[:, 0])
         error = wanted & (mask[:, 0] != target[:, 0])
-        stroke = self._stroke(places, wanted, error, generator)[:, None]
+        first = ~(torch.maximum(include, exclude) > 0).flatten(1).any(dim=1)
+        stroke = self._stroke(places, wanted, error, first, generator)[:, None]
         new_include = stroke & added[:, None, None, None, None]
         new_exclude = stroke & ~added[:, None, None, None, None]
         older_include, older_exclude = aged(include), aged(exclude)
@@ -91,7 +97,12 @@ class SimulatedUser:
         return places, best < z * y * x
 
     def _stroke(
-        self, places: list[torch.Tensor], wanted: torch.Tensor, error: torch.Tensor, generator: torch.Generator
+        self,
+        places: list[torch.Tensor],
+        wanted: torch.Tensor,
+        error: torch.Tensor,
+        first: torch.Tensor,
+        generator: torch.Generator,
     ) -> torch.Tensor:
         """Return the voxels (B, z, y, x) of a ball, a stroke in a plane, or a part of a slice."""
         batch = len(wanted)
@@ -103,7 +114,9 @@ class SimulatedUser:
         if self._careful:
             return point
         shape = (-1, 1, 1, 1)
-        kind = uniform(generator, batch, 0, 1).reshape(shape)
+        kind = uniform(generator, batch, 0, 1)
+        plain = first[:, None] & chosen(generator, batch, self._points)
+        kind = torch.where(plain, 0.1 + 0.2 * kind, kind).reshape(shape)
         radius = uniform(generator, batch, 1.2, 4.0).reshape(shape)
         # The direction lies in a plane of two axes.
         normal_axis = torch.randint(3, (batch, 1), generator=generator, device=wanted.device)

@@ -199,7 +199,11 @@ CASES = [
     Case("missing output folder", lambda p: None, "does not exist", output="nowhere/result.nrrd"),
     Case("output is a folder", lambda p: None, "cannot be written: it is a folder", output="folder.nrrd"),
     Case("output over input", lambda p: None, "is an input and would be overwritten", output="scan.nii.gz"),
-    Case("one name twice", lambda p: None, "three different names", ["--json", "{folder}/out/result.seg.nrrd"]),
+    Case("one name twice", lambda p: None, "need different names", ["--json", "{folder}/out/result.seg.nrrd"]),
+    Case("doubt over the result", lambda p: None, "different names", ["--uncertainty", "{folder}/out/result.seg.nrrd"]),
+    Case(
+        "doubt as segments", lambda p: None, "let its name end in .nrrd", ["--uncertainty", "{folder}/out/d.seg.nrrd"]
+    ),
     Case("montage is no PNG", lambda p: None, "let it end in .png", ["--montage", "{folder}/out/m.gif"]),
     Case("full disk", full_disk, "the disk is full"),
     # Device

@@ -132,8 +132,8 @@ def test_a_folder_of_dicom_folders_is_segmented(installed: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--roi", "0,1,0,1,0,1"], "--roi is for one scan; leave it out"),
-        (["--montage", "a.png"], "--montage is for one scan"),
+        (["--json", "one", "--csv", "one"], "Two outputs are named one"),
+        (["--series", "2"], "--series is for one scan; leave it out"),
         (["--device", "cuda:99"], "cuda"),
     ],
 )
@@ -158,6 +158,8 @@ def test_the_values_of_a_dataset_go_by_the_names_of_each_result(
     own = stub_card(**LOCATED)
 
     class Answer:
+        card = own
+
         def __init__(self, card: ModelCard) -> None:
             self._card = card
 

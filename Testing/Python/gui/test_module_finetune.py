@@ -53,7 +53,7 @@ def test_from_a_correction_to_a_new_version_that_segments_again_and_back(
     bench.finish()
     progress = bench.panel.finetune.progress
     assert [step for step, _ in progress.loss] == [1, 2, 3, 4]
-    dice, loss = (view._checked().series() for view in bench.panel.finetune.curves.views)
+    dice, loss = (view._checked().series() for view in bench.panel.finetune.curves.plots.views)
     assert [points for _, _, points in loss] == [progress.loss]
     assert [points for _, _, points in dice] == [[(0, progress.before), (4, progress.before)], progress.dice]
     assert len(progress.dice) >= 2

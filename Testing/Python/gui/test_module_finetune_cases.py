@@ -16,6 +16,7 @@ from scripted_finetuning import Finetune
 from stroke_marks import painted_state
 
 from LightMedSegLib.finetuning.cases import building
+from LightMedSegLib.finetuning.cases.effort import Effort
 from LightMedSegLib.mrml.strokes.marks import forget_marks, keep_marks
 
 
@@ -238,6 +239,28 @@ def test_where_strokes_corrected_is_proposed_as_the_reviewed_region(finetune: Fi
     finetune.bench.panel.update()
     ui.addCaseButton.click()
     assert "No stroke corrected this segmentation on this scan" in ui.addCaseLabel.text
+
+
+def test_a_case_keeps_what_it_took_and_the_curves_go_over_the_cases(finetune: Finetune) -> None:
+    import slicer
+
+    section, ui, parameters = finetune.bench.panel.effort, finetune.ui, finetune.bench.parameters
+    for number in range(2):
+        node = finetune.result()
+        array = slicer.util.arrayFromVolume(parameters.inputVolume)
+        array[:] = np.roll(array, number, axis=2)
+        slicer.util.arrayFromVolumeModified(parameters.inputVolume)
+        section.counter._time.seconds = 60.0 * (number + 1)
+        segmentation = node.GetSegmentation()
+        segmentation.InvokeEvent(segmentation.RepresentationModified)
+        finetune.add_case()
+    records = [entry.record for entry in finetune.bench.panel.logic.cases.list()]
+    assert [record.effort for record in records if record is not None] == [Effort(60, 1), Effort(120, 1)]
+    assert "Mean of the cases (2): 1 min 30 s, strokes: 1.0." in ui.effortLabel.text
+    ui.effortSectionButton.collapsed = False
+    finetune.bench.session.process_events()
+    assert [len(view._checked().series()) for view in section.plots.views] == [1, 1, 1]
+    finetune.bench.session.close_scene()
 
 
 def begin(finetune: Finetune) -> None:

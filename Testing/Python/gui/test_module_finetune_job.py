@@ -54,7 +54,7 @@ def test_the_plots_fit_their_data_and_draw_no_line_of_a_single_point(
     finetune.add_case()
     finetune.start()
     finetune.see(START, BASELINE, step(1, 1), {"event": "dice", "held_out": 0.85, "part": 1, "parts": 2, "step": 1})
-    dice, loss = finetune.section.curves.views
+    dice, loss = finetune.section.curves.plots.views
     assert [name for name, _, _ in dice._checked().series()] == ["Before"], "one point is no curve"
     for view in (dice, loss):
         view.grab()
@@ -74,11 +74,11 @@ def test_the_plots_show_no_raw_names_and_their_legend_covers_no_curve(finetune: 
     finetune.add_case()
     finetune.start()
     finetune.see(START, BASELINE, step(1, 1), step(1, 2))
-    for view in finetune.section.curves.views:
+    for view in finetune.section.curves.plots.views:
         chart = view._checked().chart()
         assert not chart.GetLegendVisibility() and not chart.GetTitleVisibility()
         assert view.className() == "qMRMLPlotView", "a qMRMLPlotWidget has a bar with the name of its node"
-    dice, loss = (label.text for label in finetune.section.curves.titles)
+    dice, loss = (label.text for label in finetune.section.curves.plots.titles)
     assert "Before" in dice and "New version" in dice and "#1f78b5" in dice
     assert loss == "<b>Training loss</b>"
 
@@ -106,7 +106,7 @@ def test_closing_the_scene_does_not_touch_the_job_and_its_curves_come_back(finet
     finetune.see(step(1, 2))
 
     def drawn() -> bool:
-        dice, loss = (view._checked().series() for view in finetune.section.curves.views)
+        dice, loss = (view._checked().series() for view in finetune.section.curves.plots.views)
         return [len(points) for _, _, points in loss] == [2] and [name for name, _, _ in dice] == ["Before"]
 
     finetune.bench.session.wait_until(drawn, what="the curves")

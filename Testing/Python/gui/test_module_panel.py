@@ -57,7 +57,8 @@ def test_the_sections_are_in_the_order_of_the_work(bench: Bench) -> None:
     shown = [widget.objectName for widget in names if widget is not None]
     order = [
         "torchFrame", "chooseWidget", "runWidget", "statusLabel", "warningFrame", "safetyLabel", "LightMedSegResult",
-        "LightMedSegAutosave", "LightMedSegCorrect", "LightMedSegFineTune", "LightMedSegAdvanced",
+        "LightMedSegDoubt", "LightMedSegAutosave", "LightMedSegCorrect", "LightMedSegFineTune", "LightMedSegEffort",
+        "LightMedSegAdvanced",
     ]  # fmt: skip
     assert shown == order
     closed = (

@@ -61,7 +61,7 @@ def survey(folder: Path, look: Callable[[Survey, str, Any], None], *, long_texts
             patch.setattr(session.application, "translations", LongTranslations())
             patch.setattr(slicer.util, "loadUI", lambda path: load(with_long_texts(Path(path), folder)))
         session.load_module(REPOSITORY / "LightMedSeg" / "LightMedSeg.py")
-        for state in PanelStates(session, "hippocampus").walk():
+        for state in PanelStates(session).walk():
             made.states.append(state)
             look(made, state, slicer.modules.LightMedSegWidget)
     session.finish()

@@ -100,7 +100,16 @@ def test_starting_while_something_runs_changes_nothing(bench: Bench) -> None:
 
 
 def test_the_shortcuts_start_and_cancel_wherever_the_mouse_was(bench: Bench, view: Any) -> None:
-    assert set(bench.panel.shortcuts.keys) == {"Ctrl+Return", "Ctrl+Enter", "Esc", "Return", "Enter"}
+    assert set(bench.panel.shortcuts.keys) == {
+        "Ctrl+Return",
+        "Ctrl+Enter",
+        "Esc",
+        "Return",
+        "Enter",
+        "F3",
+        "Shift+F3",
+        "Ctrl+F3",
+    }
     bench.choose_volume()
     bench.segment.seconds = 30.0
     for place in (view, bench.ui.segmentButton._checked()):

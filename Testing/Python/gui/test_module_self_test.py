@@ -38,6 +38,7 @@ def test_the_self_test_runs_a_real_model_where_torch_is(slicer_runtime: Any) -> 
     scenarios.a_real_model_segments_the_sample(LightMedSeg.LightMedSegTest(), panel)
     assert slicer_runtime.dialogs.texts("delay") == []
     assert panel.parameters.outputSegmentation.GetAttribute("LightMedSeg.Model") == "hippocampus-t1-mr"
+    assert panel.ui.segmentsTable.columnCount == 3, "the model is calibrated: it tells the Dice to expect"
 
 
 def test_the_self_test_corrects_by_stroke_and_by_clicks_where_torch_is(slicer_runtime: Any) -> None:

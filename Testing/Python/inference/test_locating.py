@@ -114,6 +114,17 @@ def test_both_sides_are_found_and_their_labels_have_names_and_codes_of_their_own
     assert set(result.timings) == set(engine_module.STAGES)
 
 
+def test_the_doubt_of_both_sides_lies_on_the_voxels_of_the_scan(with_locator: Callable[..., Engine]) -> None:
+    engine = with_locator()
+    plain, result = engine.segment(scan()), engine.segment(scan(), SegmentOptions(doubt=True))
+    assert plain.doubt is None
+    assert np.array_equal(array_of(result), array_of(plain))
+    assert sitk.Image.IsSameImageGeometryAs(result.doubt, scan())
+    doubt = sitk.GetArrayFromImage(result.doubt)
+    assert all(doubt[place].any() for place in (LEFT_PLACE, RIGHT_PLACE))
+    assert not doubt[:, :, 30:35].any()
+
+
 def test_a_crop_is_segmented_as_it_is_and_the_locator_is_not_needed(with_locator: Callable[..., Engine]) -> None:
     engine = with_locator(models={})
     crop = scan()[36:62, 4:34, 14:40]

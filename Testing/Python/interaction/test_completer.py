@@ -26,20 +26,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 def window(seed: int = 0) -> list[np.ndarray]:
-    """Image, mask, include and exclude channel."""
+    """Image, mask, include and exclude channel, and what edges say."""
     random = np.random.default_rng(seed)
     image = random.normal(100, 20, (96, 96, 96)).astype(np.float32)
     mask, include, exclude = np.zeros((3, 96, 96, 96), dtype=np.float32)
     mask[30:60, 30:60, 30:60] = 1
     include[60:64, 40:44, 40:44] = 1
     exclude[28:30, 40:44, 40:44] = 0.8
-    return [image, mask, include, exclude]
+    return [image, mask, include, exclude, 0.5 * mask]
 
 
 def test_the_answer_is_the_networks_probability_of_the_object(model: Model) -> None:
     channels = window()
     found = Completer(model, "cpu").probability(*channels)
-    x = encode(*(torch.from_numpy(one)[None, None] for one in channels))
+    x = encode(*(torch.from_numpy(one)[None, None] for one in channels[:4]), None)
     with torch.inference_mode():
         expected = model.build_network().eval()(x).softmax(dim=1)[0, 1].numpy()
     assert found.dtype == np.float32 and found.shape == (96, 96, 96)

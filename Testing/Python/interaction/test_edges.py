@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from LightMedSegLib.interaction.edges import corrected, new_object
-from LightMedSegLib.interaction.random_walk import random_walk
+from LightMedSegLib.core.geometry import Region
+from LightMedSegLib.interaction import edges
+from LightMedSegLib.interaction.random_walk import random_walk as batched_walk
 
 SHAPE = (40, 40, 40)
 WHOLE = (slice(0, 40), slice(0, 40), slice(0, 40))
@@ -24,6 +26,23 @@ def bright_block() -> np.ndarray:
     image = np.random.default_rng(0).normal(0, 1, SHAPE).astype(np.float32)
     image[block(15, 26)] += 30
     return image
+
+
+def new_object(image: np.ndarray, include: np.ndarray, exclude: np.ndarray, inside: Region) -> np.ndarray:
+    return edges.by_edges(image, NONE, include.astype(np.float32), exclude.astype(np.float32), inside, True)
+
+
+def corrected(
+    image: np.ndarray, present: np.ndarray, stroke: np.ndarray, opposite: np.ndarray, include: bool
+) -> np.ndarray:
+    mine, other = stroke.astype(np.float32), np.where(stroke, 0, 0.8 * opposite).astype(np.float32)
+    prompts = (mine, other) if include else (other, mine)
+    return edges.by_edges(image, present, *prompts, WHOLE, False)
+
+
+def random_walk(brightness: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    arrays = (brightness, inside, outside, np.ones_like(inside))
+    return batched_walk(*(torch.from_numpy(one)[None, None] for one in arrays))[0, 0].numpy()
 
 
 def dice(found: np.ndarray, truth: np.ndarray) -> float:
@@ -95,3 +114,27 @@ def test_an_opposite_prompt_holds_a_stroke_back() -> None:
 def test_no_stroke_in_the_window_changes_nothing() -> None:
     present = block(10, 20)
     np.testing.assert_array_equal(corrected(bright_block(), present, NONE, NONE, True), present.astype(np.float32))
+
+
+def test_windows_in_a_batch_have_the_edges_that_each_has_alone() -> None:
+    """Training makes whole batches at once; a session looks at a part of one window."""
+    random = np.random.default_rng(1)
+    image = np.pad(bright_block(), ((0, 0), (20, 20), (8, 30)), constant_values=-1.0)
+    image = np.stack([image, image + random.normal(0, 3, image.shape)]).astype(np.float32)
+    include, exclude, present = np.zeros((3, *image.shape), dtype=np.float32)
+    include[:, 18:22, 38:42, 26:30], include[0, 18:22, 44:46, 30:33] = 1.0, 0.8
+    exclude[1, 18:22, 50:54, 26:30] = 0.8
+    present[:, 15:26, 35:46, 23:28] = 1.0
+    within = np.ones(image.shape, dtype=bool)
+    within[1, :, :, 70:] = False
+    parts = [torch.from_numpy(one)[:, None] for one in (image, present > 0, include, exclude, within)]
+    grey, mask, *prompts, inside = parts
+    together = (
+        batched_walk(*edges.walk_to_new(grey, *prompts, inside)),
+        batched_walk(*edges.walk_from_stroke(grey, mask, *prompts)),
+    )
+    for number in range(2):
+        one = [part[number : number + 1] for part in parts]
+        alone = (edges.new_object(one[0], *one[2:]), edges.corrected(*one[:4]))
+        for batch, single in zip(together, alone, strict=True):
+            assert torch.allclose(batch[number], single[0], atol=1e-3) and 0.1 < single.max() <= 1

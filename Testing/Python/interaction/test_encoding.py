@@ -1,4 +1,4 @@
-"""The input of the promptable network: normalised image, aged prompts, geodesic affinity."""
+"""The input of the promptable network: normalised image, aged prompts, and what edges say of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from LightMedSegLib.interaction.affinity import STEP_COST, affinity, geodesic_distance
-from LightMedSegLib.interaction.encoding import CHANNELS, aged, encode, normalize_window
+from LightMedSegLib.interaction.encoding import CHANNELS, aged, encode, normalize_window, walk_of
 from LightMedSegLib.interaction.prompt_values import DECAY, NEWEST, OLDEST
 
 SIZE = 24
@@ -28,11 +28,14 @@ def noise(seed: int = 0) -> torch.Tensor:
 
 def test_the_channels_are_in_the_documented_order() -> None:
     mask, include, exclude = volume(0.5), prompt(4, 4, 4), prompt(20, 20, 20)
-    encoded = encode(noise(), mask, include, exclude)
+    walk = volume(0.25)
+    encoded = encode(noise(), mask, include, exclude, walk)
     assert encoded.shape == (1, len(CHANNELS), SIZE, SIZE, SIZE)
     assert torch.equal(encoded[:, 0:1], normalize_window(noise()))
     assert torch.equal(encoded[:, 1:4], torch.cat([mask, include, exclude], dim=1))
-    assert torch.equal(encoded[:, 4:], affinity(encoded[:, :1], include, exclude))
+    assert torch.allclose(walk_of(encoded), walk, atol=1e-5) and 0.5 < encoded[:, 4:].max() < 1
+    earlier = encode(noise(), mask, include, exclude, None)
+    assert torch.equal(earlier[:, 4:], affinity(encoded[:, :1], include, exclude))
 
 
 def test_each_window_is_normalised_by_itself_whatever_its_unit() -> None:
@@ -96,4 +99,4 @@ def test_without_prompts_the_affinity_is_zero() -> None:
 
 def test_a_window_of_odd_size_is_encoded_too() -> None:
     odd = torch.zeros((2, 1, 7, 9, 11))
-    assert encode(odd, odd, odd, odd).shape == (2, 5, 7, 9, 11)
+    assert encode(odd, odd, odd, odd, None).shape == (2, 5, 7, 9, 11)

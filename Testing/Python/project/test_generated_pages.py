@@ -11,7 +11,8 @@ TOOLS = REPOSITORY / "Testing" / "Tools"
 
 
 @pytest.mark.parametrize(
-    "name", ["make_results_page", "make_benchmark_page", "make_finetuning_page", "make_interaction_page"]
+    "name",
+    ["make_results_page", "make_benchmark_page", "make_finetuning_page", "make_interaction_page", "make_doubt_page"],
 )
 def test_the_page_is_what_its_script_makes_of_the_files(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, name, raising=False)

@@ -44,6 +44,7 @@ ROOMS = (
     "io",
     "model",
     "checks",
+    "doubt",
     "inference",
     "interaction",
     "evaluation",

@@ -14,6 +14,7 @@ LARGEST_ROOM = 20
 """Files of tests in one folder."""
 
 ROOMS = {path.name for path in (REPOSITORY / "LightMedSegLib").iterdir() if (path / "__init__.py").exists()} | {
+    "benchmarks",
     "contract",
     "project",
     "reliability",

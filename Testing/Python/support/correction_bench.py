@@ -21,6 +21,7 @@ OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 class ScriptedCompleter:
     """Answers every window with answer(image, mask, include, exclude), the object being where that is True."""
 
+    sees_edges = False
     edge_share = 0.0
 
     def __init__(self, answer: Callable[..., NDArray[np.bool_]], size: int = 32):
@@ -35,6 +36,7 @@ class ScriptedCompleter:
         mask: NDArray[np.float32],
         include: NDArray[np.float32],
         exclude: NDArray[np.float32],
+        walk: NDArray[np.float32],
         cancel: CancelToken | None = None,
     ) -> NDArray[np.float32]:
         self.calls += 1

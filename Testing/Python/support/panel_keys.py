@@ -6,13 +6,14 @@ from typing import Any
 
 
 def press(widget: Any, key: str) -> None:
-    """Type "Return", "Ctrl+Return" or "Esc" while a widget (PySide6's own) of an active window has the focus."""
+    """Type "Return", "Esc" or "F3", also with "Ctrl+" or "Shift+", while a widget (PySide6's own) has the focus."""
     from PySide6 import QtCore, QtTest
 
     widget.window().activateWindow()
     # Where an earlier test has left a window open, this one is active only after some events.
     assert QtTest.QTest.qWaitForWindowActive(widget.window())
     widget.setFocus()
-    code = QtCore.Qt.Key.Key_Escape if key == "Esc" else QtCore.Qt.Key.Key_Return
-    held = QtCore.Qt.KeyboardModifier.ControlModifier if key.startswith("Ctrl") else QtCore.Qt.KeyboardModifier(0)
-    QtTest.QTest.keyClick(widget, code, held)
+    keys, held = QtCore.Qt.Key, QtCore.Qt.KeyboardModifier
+    code = {"Esc": keys.Key_Escape, "F3": keys.Key_F3, "Return": keys.Key_Return}[key.rpartition("+")[2]]
+    modifiers = {"Ctrl": held.ControlModifier, "Shift": held.ShiftModifier, "": held(0)}[key.rpartition("+")[0]]
+    QtTest.QTest.keyClick(widget, code, modifiers)

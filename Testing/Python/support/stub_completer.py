@@ -16,6 +16,7 @@ class StubCompleter:
     many windows it was asked for.
     """
 
+    sees_edges = False
     edge_share = 0.0
 
     def __init__(self, size: int = 32, reach: int = 12, tolerance: float = 0.15):
@@ -30,6 +31,7 @@ class StubCompleter:
         mask: NDArray[np.float32],
         include: NDArray[np.float32],
         exclude: NDArray[np.float32],
+        walk: NDArray[np.float32],
         cancel: CancelToken | None = None,
     ) -> NDArray[np.float32]:
         if cancel is not None:

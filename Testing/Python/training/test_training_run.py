@@ -22,7 +22,7 @@ from LightMedSegLib.model.package import load_model
 from LightMedSegLib.training import trainer
 from LightMedSegLib.training.run import load_run_network, run_training
 from LightMedSegLib.training.split import Split
-from LightMedSegLib.training.trainer import Trainer
+from LightMedSegLib.training.trainer import Trainer, TrainingResult
 from LightMedSegLib.training.validation import GridValidator
 
 
@@ -67,7 +67,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_pa
 
 
 def test_the_time_limit_stops_the_run_and_saves(tmp_path):
-    result = make_trainer(tmp_path, configuration(optimizer={"steps": 100000})).train(time_limit=0.0)
+    result = make_trainer(tmp_path, configuration(optimizer={"steps": 100000})).train(deadline=0.0)
     assert not result.finished
     assert result.step == 1
     checkpoint = load_checkpoint(tmp_path)
@@ -260,3 +260,24 @@ def test_a_split_with_unknown_cases_is_refused(tmp_path):
     prepared = prepare(tmp_path / "prepared", settings)
     with pytest.raises(TrainingDataError, match="case_77"):
         run_training(settings, prepared, tmp_path / "out", Split(("case_77",), (), ()))
+
+
+def test_the_time_limit_of_a_run_counts_what_comes_before_the_first_step(tmp_path, monkeypatch):
+    settings = configuration()
+    prepared = prepare(tmp_path / "prepared", settings)
+    clock = [100.0]
+    monkeypatch.setattr("LightMedSegLib.training.run.time.perf_counter", lambda: clock[0])
+    deadlines = []
+
+    class SlowToCompile:
+        def __init__(self, *_: object, **__: object) -> None:
+            clock[0] += 60.0
+
+        def train(self, deadline: float, cancel: object) -> TrainingResult:
+            deadlines.append(deadline)
+            raise TrainingDataError("enough")
+
+    monkeypatch.setattr("LightMedSegLib.training.run.Trainer", SlowToCompile)
+    with pytest.raises(TrainingDataError, match="enough"):
+        run_training(settings, prepared, tmp_path / "out", SPLIT, time_limit=90.0)
+    assert deadlines == [190.0] and clock == [160.0]

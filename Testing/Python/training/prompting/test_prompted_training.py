@@ -74,7 +74,7 @@ def test_small_labels_and_cases_without_labels_are_no_objects() -> None:
 
 
 def test_a_batch_lasts_and_each_sample_gets_a_prompt_in_its_error() -> None:
-    source = PromptedObjects(mixed_cases(), prompting(forgotten_mask=0.0), CPU)
+    source = PromptedObjects(mixed_cases(), prompting(forgotten_mask=0.0, leak_probability=0.0), CPU)
     first = source.batch(0, [])
     assert first.images.shape == (2, 5, *PATCH) and torch.isfinite(first.images).all()
     newest = (first.images[:, 2:4] == NEWEST).flatten(1).sum(dim=1)
@@ -193,6 +193,7 @@ def test_a_run_gives_a_promptable_model_and_goes_on_from_its_checkpoint(tmp_path
     assert "Resumed at step 1." in said and any("wrong masks: Dice of round 0 to 2" in line for line in said)
     model = load_model(tmp_path / "out" / "model")
     assert model.card.promptable and model.build_network().in_channels == 5
+    assert model.card.edge_channel == "random_walk"
     assert "prompting" in model.card.training["configuration"]
     stored = json.loads((tmp_path / "out" / "configuration.json").read_text(encoding="utf-8"))
     assert stored["prompting"]["active"]

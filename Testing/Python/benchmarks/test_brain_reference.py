@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from brain_reference import IGNORED, VERSIONS, degraded, map_labels, read_mapping
+from brain_reference import MAPPING as MAPPING_FILE
 from model_factory import make_model
 
 from LightMedSegLib.learning.checkpoint import write_weights
@@ -18,8 +19,8 @@ from LightMedSegLib.storage.records import record_json
 from LightMedSegLib.training.configuration.reader import read_configuration, with_override
 from LightMedSegLib.training.networks import build_training_network
 
-MAPPING = read_mapping(evaluate_brain.MAPPING)
-RECIPE = read_configuration(evaluate_brain.MAPPING.with_name("brain-structures-mr.toml"))
+MAPPING = read_mapping(MAPPING_FILE)
+RECIPE = read_configuration(MAPPING_FILE.with_name("brain-structures-mr.toml"))
 VALUES = {str(label["name"]): int(label["value"]) for label in RECIPE.labels}
 
 

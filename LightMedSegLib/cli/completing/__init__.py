@@ -1,0 +1,1 @@
+"""Scripts that let shells complete the words of the command line."""
