@@ -18,7 +18,7 @@ from LightMedSegLib.evaluation.folders import Choice, header_notes
 from LightMedSegLib.evaluation.metrics import LabelMetrics, mean_without_nan
 from LightMedSegLib.evaluation.scores import CaseScore, scores_as_csv
 from LightMedSegLib.io.datasets import case_name
-from LightMedSegLib.io.results.output_checks import check_inputs_stay
+from LightMedSegLib.io.results.output_checks import check_inputs_stay, check_names_differ
 from LightMedSegLib.io.segmentation_files import check_output_path
 
 
@@ -63,13 +63,20 @@ def run(arguments: argparse.Namespace) -> int:
     outputs = files([arguments.json, arguments.csv])
     for path in outputs:
         check_output_path(path)
+    check_names_differ(outputs)
+    missing = [path for path in inputs if not path.exists()]
+    if missing:
+        raise InputImageError(f"{missing[0]} does not exist; give two segmentations, or two folders of them.")
     folders = [path for path in inputs if path.is_dir()]
     segmentations = [path for folder in folders for path in folder.rglob("*") if case_name(path)] if outputs else []
     check_inputs_stay(outputs, [*segmentations, *(path for path in inputs if path not in folders)])
     if len(folders) == len(inputs):
         return run_folder(arguments, messages)
     if folders or arguments.against:
-        raise InputImageError("Give two segmentations, or two folders; --against takes a folder too.")
+        raise InputImageError(
+            "Some arguments are files and some are folders; give two segmentations, or two folders. --against compares "
+            "folders only."
+        )
     with without_native_messages():
         found = compare(arguments.prediction, arguments.reference, arguments.model, tolerance_mm=arguments.tolerance)
     choice = Choice(arguments.labels, arguments.marked_only)

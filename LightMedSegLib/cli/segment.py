@@ -135,10 +135,11 @@ def run(arguments: argparse.Namespace) -> int:
         every = resolve_model(arguments.model) if arguments.model else model_for_all(1)
         check_labels(arguments, every.card)
         return run_folder(arguments, every, _options(arguments))
+    paths = [_input_path(text) for text in arguments.inputs]
+    _refuse_missing(paths)
     refuse_cohort_arguments(arguments)
     if isinstance(arguments.roi, Path):
         raise InputImageError("--roi FILE.csv is for a folder of scans, and this is one scan; give six numbers.")
-    paths = [_input_path(text) for text in arguments.inputs]
     # Before any computing: a wrong output name should not cost the wait for a result.
     _check_outputs(arguments, paths)
     model = resolve_model(arguments.model) if arguments.model else only_model(len(paths))
@@ -214,6 +215,13 @@ def _input_path(text: str) -> Path:
     if text.startswith(SAMPLE_PREFIX):
         return sample_path(text.removeprefix(SAMPLE_PREFIX))
     return file_path(text)
+
+
+def _refuse_missing(inputs: list[Path]) -> None:
+    """Raise InputImageError for a missing input, before the output's name is judged by what the input seems to be."""
+    for path in inputs:
+        if not path.exists():
+            raise InputImageError(f"{path} does not exist.")
 
 
 def _check_outputs(arguments: argparse.Namespace, inputs: list[Path]) -> None:

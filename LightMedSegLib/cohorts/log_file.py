@@ -20,7 +20,7 @@ LINE_SECONDS = 30.0
 
 
 class CohortLog:
-    """Appends to a log file. It names scans as their results are called, and nothing else of them.
+    """Appends to a log file. It identifies each scan by the name of its result file, and holds nothing else about it.
 
     A line that cannot be written, because the disk is full, is left out: the scans go on. Used from several threads.
     """

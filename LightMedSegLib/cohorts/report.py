@@ -44,7 +44,7 @@ class ScanReport:
         return mean_expected_dice(self.segments)
 
     def to_json(self) -> dict[str, Any]:
-        """The report as JSON. It is called as the file of its result, so a scan's name must not tell whose it is."""
+        """Return the report for a JSON file; the name of the result file identifies the scan."""
         row: dict[str, Any] = {"file": self.name, "state": self.state}
         if self.reason:
             row["reason"] = self.reason

@@ -35,10 +35,12 @@ class Share:
 def share_out(wanted: int | None, tasks: Sequence[ScanTask], card: ModelCard, options: SegmentOptions) -> Share:
     """Return what each job gets when so many are wanted; None: one, or one for each CUDA device.
 
-    A graphics card takes one scan at a time, and jobs on processors are as many as memory holds. Raises DeviceError for
-    a device that this computer does not have, DependencyError without PyTorch.
+    There are no more jobs than tasks, of which there is at least one. A graphics card takes one scan at a time, and
+    jobs on processors are as many as memory holds. Raises DeviceError for a device that this computer does not have,
+    DependencyError without PyTorch.
     """
     device = select_device(options.device)
+    wanted = min(wanted, len(tasks)) if wanted is not None else None
     if device.kind == "cpu":
         jobs, notes = _bounded_by_memory(wanted or 1, tasks, card)
         return _share(["cpu"] * jobs, notes, options)
@@ -51,7 +53,7 @@ def share_out(wanted: int | None, tasks: Sequence[ScanTask], card: ModelCard, op
             f"The number of jobs was lowered from {jobs} to {len(devices)}: {', '.join(devices)} "
             f"{'takes' if len(devices) == 1 else 'take'} one scan at a time."
         ]
-    return _share(devices[:jobs], notes, options)
+    return _share(devices[: min(jobs, len(tasks))], notes, options)
 
 
 def _share(devices: Sequence[str], notes: list[str], options: SegmentOptions) -> Share:

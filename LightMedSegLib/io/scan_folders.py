@@ -71,7 +71,7 @@ def find_scans(folder: Path, channels: int, modality: str = "", derived: bool = 
     one case.
     """
     if not folder.is_dir():
-        raise InputImageError(f"{folder} is no folder.")
+        raise InputImageError(f"{folder} is not a folder.")
     images = folder / IMAGES_FOLDER if (folder / IMAGES_FOLDER).is_dir() else folder
     declared = declared_channels(images.parent if images.name == IMAGES_FOLDER else images)
     files = _named_files(images)

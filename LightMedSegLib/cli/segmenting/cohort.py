@@ -29,10 +29,10 @@ from LightMedSegLib.cohorts.run import run_cohort
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.cohorts.time_left import CohortTimeLeft
 from LightMedSegLib.core.console import one_line
-from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, InputImageError, OutputError
+from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, InputImageError
 from LightMedSegLib.core.process import interruption
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.io.results.output_checks import check_inputs_stay
+from LightMedSegLib.io.results.output_checks import check_inputs_stay, check_names_differ
 from LightMedSegLib.io.scan_folders import FoundScans
 from LightMedSegLib.io.segmentation_files import check_output_path
 from LightMedSegLib.model.package import Model
@@ -60,15 +60,15 @@ def segment_cohort(
     """
     messages = Messages(arguments)
     outputs = files([arguments.json, arguments.csv, arguments.log_file])
-    if len({path.resolve() for path in outputs}) < len(outputs):
-        raise OutputError("The JSON file, the CSV file and the log file need different names.")
     for path in outputs:
         check_output_path(path)
+    pictures = [task.picture for task in tasks]
+    check_names_differ([*outputs, *pictures, *(task.path for task in tasks)])
     check_inputs_stay(outputs, [path for scan in found.scans for path in scan.images])
     for folder in {arguments.output, *(folder for task in tasks for folder in task.folders)}:
         remove_stale(folder)
     executor, tasks, changes = chosen_executor(arguments, tasks, model.card)
-    header = f"{len(tasks)} scans with {model.card.identifier} {executor.where}."
+    header = f"{len(tasks)} {'scan' if len(tasks) == 1 else 'scans'} with {model.card.identifier} {executor.where}."
     messages.tell("\n".join([header, *changes, *about]))
     for one in found.left_out:
         messages.tell(one_line(f"{one.name}: left out: {one.reason}"))

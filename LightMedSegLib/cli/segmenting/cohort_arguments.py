@@ -63,10 +63,12 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def refuse_cohort_arguments(arguments: argparse.Namespace) -> None:
-    """Raise InputImageError for an argument of many scans where there is one."""
+    """Raise InputImageError for an argument of many scans, because this is not a folder segmented into a folder."""
     for name, option in _ARGUMENTS.items():
         if getattr(arguments, name) is not None:
-            raise InputImageError(f"{option} is for a folder of scans, and this is one scan; leave it out.")
+            raise InputImageError(
+                f"{option} is for a folder of scans and a folder for their results. Give two folders, or leave it out."
+            )
 
 
 def chosen_executor(
@@ -84,7 +86,7 @@ def chosen_executor(
     from LightMedSegLib.cohorts.executors.processes import Processes
     from LightMedSegLib.cohorts.sharing import share_out
 
-    share = share_out(arguments.jobs, tasks, card, tasks[0].options)
+    share = share_out(arguments.jobs, [task for task in tasks if not task.is_done] or tasks[:1], card, tasks[0].options)
     if share.jobs == 1:
         device = share.devices[0]
         return InProcess(device), [_on(task, device) for task in tasks], share.notes

@@ -35,10 +35,10 @@ def find_bids_scans(
     participants and sessions, with or without sub- and ses-: only these; none for all. Only the folders sub-* are
     read, so sourcedata and derivatives are not. Scan.name is the path of the result in the derivative. A result's name
     has no suffix, so of several contrasts with the same entities the preferred one is segmented. Left out are the
-    others, files that .bidsignore names (except CT, which BIDS does not define) and links without their content, such
-    as git-annex makes.
+    others, files whose name has another participant or session than their folder, files that .bidsignore names (except
+    CT, which BIDS does not define) and links without their content, such as git-annex makes.
 
-    Raises InputImageError if the folder is no BIDS dataset, has no such participant or session, or holds no scan.
+    Raises InputImageError if the folder is not a BIDS dataset, has no such participant or session, or holds no scan.
     """
     check_dataset(dataset)
     chosen = chosen_folders(dataset, "sub", participants)
@@ -58,17 +58,19 @@ def find_bids_scans(
     if missing:
         raise InputImageError(f"{dataset} has no session ses-{missing[0]} of these participants.")
     if not scans and not left_out:
-        suffixes = " or ".join(suffix for one in contrasts for suffix in one)
-        raise InputImageError(f"{dataset} holds no scan that ends in _{suffixes} in a folder {RESULT_FOLDER}.")
+        ct = any(suffix in NOT_IN_BIDS for one in contrasts for suffix in one)
+        places = " or ".join(SOURCE_FOLDERS if ct else (RESULT_FOLDER,))
+        suffixes = " or ".join(f"_{suffix}" for one in contrasts for suffix in one)
+        raise InputImageError(f"{dataset} holds no scan that ends in {suffixes} in a folder {places}.")
     return FoundScans(tuple(sorted(scans, key=lambda one: one.name)), tuple(sorted(left_out, key=lambda one: one.name)))
 
 
 def check_dataset(dataset: Path) -> None:
     """Raise InputImageError unless dataset is the folder of a BIDS dataset."""
     if not dataset.is_dir():
-        raise InputImageError(f"{dataset} is no folder.")
+        raise InputImageError(f"{dataset} is not a folder.")
     if not (dataset / BIDS_FILE).is_file():
-        raise InputImageError(f"{dataset} is no BIDS dataset: it has no {BIDS_FILE}.")
+        raise InputImageError(f"{dataset} is not a BIDS dataset: it has no {BIDS_FILE}.")
 
 
 def chosen_folders(folder: Path, key: str, wanted: Sequence[str] = ()) -> list[Path]:
@@ -115,6 +117,12 @@ def _files(session: Path) -> Iterator[Path]:
             yield from sorted(folder.iterdir())
 
 
+def _place_in_name(place: str) -> tuple[tuple[str, str], ...]:
+    """The entities with which the name of a file in this place begins: its participant and its session."""
+    pairs = (part.partition("-") for part in place.split("/")[:-2])
+    return tuple((key, value) for key, _, value in pairs)
+
+
 def _sort_out(
     result: str,
     files: Sequence[_File],
@@ -128,7 +136,11 @@ def _sort_out(
     for file in files:
         if not any(file.name.suffix in wanted for wanted in contrasts):
             continue
-        if file.name.suffix not in NOT_IN_BIDS and is_ignored(file.place):
+        expected = _place_in_name(file.place)
+        if file.name.entities[: len(expected)] != expected:
+            prefix = "_".join("-".join(entity) for entity in expected)
+            left_out.append(LeftOut(file.place, f"its name does not begin with {prefix}_, as its folder requires"))
+        elif file.name.suffix not in NOT_IN_BIDS and is_ignored(file.place):
             left_out.append(LeftOut(file.place, f"{IGNORE_FILE} names it"))
         elif not file.path.exists():
             left_out.append(LeftOut(file.place, "it is a link without its content (fetch it, as with datalad get)"))
@@ -142,7 +154,7 @@ def _sort_out(
     scans.append(Scan(result, tuple(file.path for file in chosen)))
     for file in usable:
         if file not in chosen:
-            reason = f"its result would be called like that of {chosen[0].path.name}"
+            reason = f"its result would be named like that of {chosen[0].path.name}"
             other = chosen[0].name.suffix != file.name.suffix
             hint = f" (--contrast {file.name.suffix} segments it instead)" if other else ""
             left_out.append(LeftOut(file.place, reason + hint))

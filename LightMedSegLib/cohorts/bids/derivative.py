@@ -30,7 +30,7 @@ _README = """Segmentations by LightMedSeg
 
 Model: {identifier}, {title}.
 
-Each sub-*/**/anat/*_desc-lightmedseg_dseg.nii.gz has the voxel grid of the scan it was made of. The table of the same
+Each sub-*/**/anat/*_desc-lightmedseg_dseg.nii.gz has the voxel grid of the scan it was made from. The table of the same
 name (.tsv) has the value, name, colour (sRGB) and volume of each structure, the sidecar (.json) the scan, the model and
 warnings. desc-lightmedseg_dseg.tsv has all structures of the model. group_volumes.tsv, which "lightmedseg bids ...
 group" writes, has the volumes of all scans in millilitres.
@@ -42,15 +42,15 @@ For research only. Not a medical device. A person who knows the anatomy must rev
 def prepare_derivative(dataset: Path, output: Path, card: ModelCard) -> None:
     """Create the folder of results, with what makes it a BIDS derivative; files of an earlier run are replaced.
 
-    Raises OutputError if output lies in the dataset but not in its derivatives, or holds another dataset or the results
-    of another model or version.
+    Raises OutputError if output lies in the dataset but not in its derivatives, or holds another dataset, files
+    that the results would replace, or the results of another model or version.
     """
     check_place(dataset, output)
     described = output / BIDS_FILE
     if described.is_file():
         _refuse_others(described, card)
-    elif output.is_dir() and any(output.glob("sub-*")):
-        raise OutputError(f"{output} holds folders of participants that are no results; choose another folder.")
+    else:
+        _refuse_foreign_files(output)
     make_output_folder(output)
     write_text(described, json_text(_description(dataset, output, card)))
     write_text(output / "README", _README.format(identifier=card.identifier, title=card.title))
@@ -123,6 +123,14 @@ def _refuse_others(described: Path, card: ModelCard) -> None:
         raise OutputError(
             f"{described.parent} holds results of {made_with}; choose another folder for those of {card.identifier}."
         )
+
+
+def _refuse_foreign_files(output: Path) -> None:
+    """Raise OutputError if a folder that holds no derivative has something that a derivative would replace."""
+    names = ("sub-*", "README", IGNORE_FILE, f"{LABEL_TABLE}.*", GROUP_FILES)
+    foreign = sorted(path.name for name in names for path in output.glob(name))
+    if foreign:
+        raise OutputError(f"{output} holds {foreign[0]}, but no {BIDS_FILE} of earlier results; choose another folder.")
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def write_group_table(output: Path, participants: Sequence[str] = ()) -> tuple[P
     table cannot be written.
     """
     if not output.is_dir():
-        raise InputImageError(f"{output} is no folder; run the participant level first.")
+        raise InputImageError(f"{output} is not a folder; run the participant level first.")
     results = [result for folder in chosen_folders(output, "sub", participants) for result in _results(output, folder)]
     if not results:
         raise InputImageError(f"{output} holds no results; run the participant level first.")

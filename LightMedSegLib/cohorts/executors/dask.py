@@ -106,6 +106,7 @@ def _report(future: Future, name: str) -> ScanReport:
 def _connected(address: str) -> Client:
     try:
         from distributed import Client
+        from distributed.comm.addressing import get_address_host_port
     except ModuleNotFoundError as error:
         raise DependencyError(
             f"--dask needs the Python package {error.name}; pip install 'lightmedseg[cluster]'."
@@ -114,6 +115,8 @@ def _connected(address: str) -> Client:
     try:
         if "scheduler_file" in where:
             Path(address).open().close()  # A client would wait for a missing file for ever.
+        elif not address.startswith("inproc:"):  # That of a cluster in this process has no port.
+            get_address_host_port(address)  # A client that fails on an address cannot be closed again.
         return Client(**where, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputImageError(

@@ -47,8 +47,7 @@ class Processes:
         """As Executor.run says."""
         with TemporaryDirectory(prefix="lightmedseg-") as folder:
             stop_file = Path(folder) / "stop"
-            devices = self._share.devices[: max(1, len(tasks))]
-            workers = [_Worker(device, self._share.threads, stop_file) for device in devices]
+            workers = [_Worker(device, self._share.threads, stop_file) for device in self._share.devices]
             try:
                 yield from _Run(workers, tasks, progress, cancel, stop_file).reports()
             except BaseException:

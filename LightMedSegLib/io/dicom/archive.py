@@ -82,7 +82,7 @@ def _series_of(archive: Path, folder: Path, modality: str, derived: bool) -> lis
 def _of_several(name: str, folder: Path, reasons: dict[str, str]) -> list[ArchivedSeries]:
     """The series of a folder that holds several, numbered as read_volume numbers them.
 
-    If only one of them can be segmented, it is called as the folder.
+    If only one of them can be segmented, it has the name of the folder.
     """
     try:
         numbers = {one.uid: number for number, one in enumerate(list_series(folder), start=1)}

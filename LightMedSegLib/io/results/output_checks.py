@@ -59,6 +59,14 @@ def check_inputs_stay(outputs: Iterable[Path | None], inputs: Iterable[Path]) ->
                 )
 
 
+def check_names_differ(outputs: Sequence[Path | None]) -> None:
+    """Raise OutputError if two outputs are one file."""
+    names = [path.resolve() for path in filter(None, outputs)]
+    twice = [path for number, path in enumerate(names) if path in names[:number]]
+    if twice:
+        raise OutputError(f"Two outputs are named {twice[0].name}; give each of them a name of its own.")
+
+
 def _same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)

@@ -17,7 +17,7 @@ from LightMedSegLib.core.labels import Label
 from LightMedSegLib.io.cases.case import Case
 from LightMedSegLib.io.cases.case_list import channels_of_csv
 from LightMedSegLib.io.cases.dataset_description import DATASET_FILE, declared_channel_names
-from LightMedSegLib.io.datasets import find_cases
+from LightMedSegLib.io.datasets import case_name, find_cases
 from LightMedSegLib.io.labelmaps.case_labels import read_case_labels
 from LightMedSegLib.io.labelmaps.reading import read_labelmap
 from LightMedSegLib.io.labelmaps.values import present_values
@@ -56,6 +56,7 @@ def read_dataset(place: Path, report: Callable[[str], None]) -> Dataset:
     layout = "csv" if place.is_file() else "decathlon"
     channels = _channels(place)
     cases = tuple(find_cases(place, layout, len(channels)))
+    _report_unlabelled(cases, layout, report)
     labels = _labels(cases)
     found: list[list[ScanFacts]] = []
     for number, case in enumerate(cases, start=1):
@@ -67,6 +68,16 @@ def read_dataset(place: Path, report: Callable[[str], None]) -> Dataset:
     if not found:
         raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     return Dataset(place, layout, channels, labels, cases, tuple(zip(*found, strict=True)))
+
+
+def _report_unlabelled(cases: Sequence[Case], layout: str, report: Callable[[str], None]) -> None:
+    """Report how many volumes beside those of the cases have no labelmap; a CSV file names what it wants."""
+    if layout == "csv":
+        return
+    used, folder = {image for case in cases for image in case.images}, cases[0].images[0].parent
+    count = sum(bool(case_name(path)) and path not in used for path in folder.iterdir())
+    if count:
+        report(f"left out {count} {'volume' if count == 1 else 'volumes'} without a labelmap")
 
 
 def _channels(place: Path) -> tuple[str, ...]:

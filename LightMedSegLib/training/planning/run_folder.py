@@ -35,7 +35,7 @@ def init_run(
     folder = folder or Path(f"{model_name(data.resolve().name.split('.')[0])}-run")
     for name in (RUN_FILE, SPLIT_FILE):
         if (folder / name).exists():
-            raise OutputError(f"{folder / name} exists already; choose another folder with --out, or delete it.")
+            raise OutputError(f"{folder / name} exists already; choose another folder with --out, or delete the file.")
     dataset = read_dataset(data, report)
     report(f"measuring a training step on {device}")
     plan = plan_run(dataset, minutes, device)
@@ -57,7 +57,7 @@ def _summary(plan: RunPlan, path: Path, minutes: float) -> str:
         f"Structures  {', '.join(label['name'] for label in plan.content['labels'])}",
         f"Cases       {parts}",
         f"Voxels      {spacing} mm (x, y, z), patch {patch} (z, y, x), batch {optimizer['batch']}",
-        f"Training    {optimizer['steps']} steps of {plan.step_seconds:.3g} s in {minutes:g} minutes",
+        f"Training    {optimizer['steps']} steps of {plan.step_seconds:.3g} s in {minutes:g} min",
         "",
         *(["So few steps hardly make a useful model: give more --minutes, or use a CUDA device."] * plan.few_steps),
         f"{path} says why. Change what is not right, then train:",

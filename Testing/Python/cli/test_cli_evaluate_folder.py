@@ -105,13 +105,17 @@ def test_folders_that_cannot_be_matched_and_mixed_inputs_are_refused(
         (folders / "empty", references, "holds no segmentation"),
         (folders / "foreign", references, "has the name of a file"),
         (folders / "twice", references, "two files for the case case_1"),
-        (predicted, references / "case_0.nii.gz", "two segmentations, or two folders"),
+        (predicted, references / "case_0.nii.gz", "Some arguments are files and some are folders"),
+        (predicted, folders / "nowhere", "nowhere does not exist; give two segmentations, or two folders"),
     ):
         assert main(["evaluate", str(one), str(other)]) == 2
         assert reason in capsys.readouterr().err
     kept = (predicted / "case_0.mha").read_bytes()
     assert main(["evaluate", str(predicted), str(references), "--json", str(predicted / "case_0.mha")]) == 2
     assert (predicted / "case_0.mha").read_bytes() == kept
+    one_name = str(folders / "scores")
+    assert main(["evaluate", str(predicted), str(references), "--json", one_name, "--csv", one_name]) == 2
+    assert "Two outputs are named scores" in capsys.readouterr().err
 
 
 def test_a_script_gets_the_same_figures(folders: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_folder_of_dicom_folders_is_segmented(installed: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--json", "one", "--csv", "one"], "the CSV file and the log file need different names"),
+        (["--json", "one", "--csv", "one"], "Two outputs are named one"),
         (["--series", "2"], "--series is for one scan; leave it out"),
         (["--device", "cuda:99"], "cuda"),
     ],

@@ -71,7 +71,7 @@ def test_results_outside_of_the_dataset_name_no_folder(
     assert main(["bids", str(made[0]), str(output), *words]) == 0
     printed = capsys.readouterr().out
     assert "sub-02/anat/sub-02_desc-lightmedseg_dseg.nii.gz: segmented" in printed
-    assert "sub-02/anat/sub-02_T2w.nii.gz: left out: its result would be called like that of sub-02_T1w" in printed
+    assert "sub-02/anat/sub-02_T2w.nii.gz: left out: its result would be named like that of sub-02_T1w" in printed
     assert broken_bids_rules(output) == []
     assert sorted(path.name for path in output.glob("sub-*")) == ["sub-02"]
     texts = [path for path in output.rglob("*") if path.is_file() and not path.name.endswith(".nii.gz")]
@@ -111,15 +111,19 @@ def test_results_go_nowhere_else(made: tuple[Path, str], tmp_path: Path, capsys:
     dataset, model = made
     other = bids_dataset(tmp_path / "other")
     (tmp_path / "old" / "sub-01").mkdir(parents=True)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "README").write_text("mine")
     for output, reason in (
         (dataset, "lies among the scans; give"),
         (dataset / "results", "lies among the scans; give"),
         (dataset / "derivatives", "lies among the scans; give"),
         (other, "holds another dataset; choose another folder"),
-        (tmp_path / "old", "holds folders of participants that are no results"),
+        (tmp_path / "old", "holds sub-01, but no dataset_description.json of earlier results; choose"),
+        (tmp_path / "own", "holds README, but no dataset_description.json"),
     ):
         assert main(["bids", str(dataset), str(output), "participant", "--model", model]) == 2
         assert reason in capsys.readouterr().err
+    assert (tmp_path / "own" / "README").read_text() == "mine"
     ours = tmp_path / "ours"
     bids_dataset(ours, GeneratedBy=[{"Name": "LightMedSeg", "Description": "Segmentation with the model other@1.0.0"}])
     assert main(["bids", str(dataset), str(ours), "participant", "--model", model]) == 2
@@ -127,7 +131,7 @@ def test_results_go_nowhere_else(made: tuple[Path, str], tmp_path: Path, capsys:
     assert main(["bids", str(dataset), str(tmp_path / "empty"), "group"]) == 2
     assert "run the participant level first" in capsys.readouterr().err
     assert main(["bids", str(tmp_path / "old"), str(tmp_path / "new"), "participant"]) == 2
-    assert "is no BIDS dataset" in capsys.readouterr().err
+    assert "is not a BIDS dataset" in capsys.readouterr().err
 
 
 def validator() -> str | None:

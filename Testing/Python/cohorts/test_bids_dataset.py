@@ -63,7 +63,7 @@ def test_of_several_contrasts_with_one_name_the_preferred_one_is_segmented(tmp_p
     found = find_bids_scans(bids_dataset(tmp_path, *names), ANY_MR)
     assert [*images(found).values()] == ["sub-01_acq-x_FLAIR.nii.gz", "sub-01_T2w.nii.gz"]
     ((name, reason),) = [(one.name, one.reason) for one in found.left_out]
-    assert name.endswith("/sub-01_FLAIR.nii.gz") and "like that of sub-01_T2w.nii.gz (--contrast FLAIR" in reason
+    assert name.endswith("/sub-01_FLAIR.nii.gz") and "named like that of sub-01_T2w.nii.gz (--contrast FLAIR" in reason
 
 
 def test_a_model_of_several_channels_needs_all_contrasts(tmp_path: Path) -> None:
@@ -91,13 +91,30 @@ def test_a_link_without_content_is_left_out_with_advice(tmp_path: Path) -> None:
     assert "without its content (fetch it, as with datalad get)" in left.reason
 
 
+def test_a_name_of_another_participant_or_session_is_left_out(tmp_path: Path) -> None:
+    names = [
+        "sub-01/anat/sub-02_T1w.nii.gz",
+        "sub-02/anat/sub-02_T1w.nii.gz",
+        "sub-02/ses-A/anat/sub-02_T1w.nii.gz",
+        "sub-02/ses-A/anat/sub-02_ses-A_T1w.nii.gz",
+    ]
+    found = find_bids_scans(bids_dataset(tmp_path, *names), T1)
+    assert [*images(found).values()] == ["sub-02_T1w.nii.gz", "sub-02_ses-A_T1w.nii.gz"]
+    assert [(one.name, one.reason) for one in found.left_out] == [
+        (names[0], "its name does not begin with sub-01_, as its folder requires"),
+        (names[2], "its name does not begin with sub-02_ses-A_, as its folder requires"),
+    ]
+
+
 def test_another_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputImageError, match=r"is no BIDS dataset: it has no dataset_description\.json"):
+    with pytest.raises(InputImageError, match=r"is not a BIDS dataset: it has no dataset_description\.json"):
         find_bids_scans(tmp_path, T1)
-    with pytest.raises(InputImageError, match="is no folder"):
+    with pytest.raises(InputImageError, match="is not a folder"):
         find_bids_scans(tmp_path / "nowhere", T1)
     with pytest.raises(InputImageError, match="no scan that ends in _T1w in a folder anat"):
         find_bids_scans(bids_dataset(tmp_path, "sub-01/anat/sub-01_T2w.nii.gz"), T1)
+    with pytest.raises(InputImageError, match="no scan that ends in _ct or _CT in a folder anat or ct"):
+        find_bids_scans(tmp_path, (("ct", "CT"),))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from patience import wait_for
 from LightMedSegLib.cli import main
 from LightMedSegLib.cohorts.log_file import cohort_log
 from LightMedSegLib.cohorts.report import ScanReport
+from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.cohorts.time_left import CohortTimeLeft
 from LightMedSegLib.core.errors import OutputError
 
@@ -55,7 +56,26 @@ def test_options_of_many_scans_are_refused_for_one(
     words: list[str], scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["segment", str(scan), str(tmp_path / "one.nii.gz"), *words]) == 2
-    assert f"{words[0]} is for a folder of scans, and this is one scan" in capsys.readouterr().err
+    assert f"{words[0]} is for a folder of scans and a folder for their results" in capsys.readouterr().err
+
+
+def test_a_missing_folder_is_reported_before_anything_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["--jobs", "2"]):
+        assert main(["segment", str(tmp_path / "nowhere"), str(tmp_path / "results"), *words]) == 2
+        assert capsys.readouterr().err == f"lightmedseg: {tmp_path / 'nowhere'} does not exist.\n"
+
+
+def test_a_result_is_never_written_to_as_a_log(
+    tasks: list[ScanTask], package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = tasks[0]
+    task.path.parent.mkdir(exist_ok=True)
+    task.path.write_bytes(b"a result")
+    words = ["segment", str(task.scan.images[0].parent), str(task.output), "--model", str(package)]
+    for outputs in (["--log-file", str(task.path)], ["--log-file", "one", "--json", "one"]):
+        assert main([*words, *outputs]) == 2
+        assert "Two outputs are named" in capsys.readouterr().err
+    assert task.path.read_bytes() == b"a result"
 
 
 def test_jobs_and_dask_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,6 +31,7 @@ def test_jobs_are_as_many_as_memory_holds(
 ) -> None:
     monkeypatch.setattr(sharing, "processors", lambda: 8)
     monkeypatch.setattr(available_memory, "available_bytes", lambda: 2_500_000_000)
+    tasks = tasks * 2
     share = sharing.share_out(8, tasks, card, ON_CPU)
     assert share.devices == ("cpu",) * 3
     (note,) = share.notes
@@ -50,8 +51,19 @@ def test_processors_are_divided_among_the_jobs(
     monkeypatch.setattr(sharing, "processors", lambda: 8)
     monkeypatch.setattr(available_memory, "available_bytes", lambda: None)
     options = SegmentOptions(device="cpu")
-    assert [sharing.share_out(jobs, tasks, card, options).threads for jobs in (None, 3, 8, 20)] == [8, 2, 1, 1]
+    assert [sharing.share_out(jobs, tasks, card, options).threads for jobs in (None, 3, 20)] == [8, 2, 2]
     assert sharing.share_out(3, tasks, card, SegmentOptions(device="cpu", threads=4)).threads == 4
+
+
+def test_there_are_no_more_jobs_than_scans(
+    tasks: list[ScanTask], card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("LightMedSegLib.core.devices.list_devices", lambda: TWO_CARDS)
+    monkeypatch.setattr(sharing, "list_devices", lambda: TWO_CARDS)
+    monkeypatch.setattr(available_memory, "available_bytes", lambda: 1_000_000_000_000)
+    share = sharing.share_out(1000, tasks, card, ON_CPU)
+    assert (share.jobs, share.notes) == (len(tasks), [])
+    assert sharing.share_out(None, tasks[:1], card, SegmentOptions()).devices == ("cuda:0",)
 
 
 def test_each_graphics_card_takes_one_scan_at_a_time(

@@ -100,7 +100,7 @@ def test_a_dataset_description_decides_whether_numbers_are_channels(tmp_path: Pa
 def test_one_dicom_series_is_not_taken_for_a_folder_of_scans(tmp_path: Path) -> None:
     with pytest.raises(InputImageError, match=r"holds one DICOM scan: let the output's name end in \.seg\.nrrd"):
         find_scans(dicom_series(tmp_path / "series"), 1)
-    with pytest.raises(InputImageError, match="is no folder"):
+    with pytest.raises(InputImageError, match="is not a folder"):
         find_scans(tmp_path / "nowhere", 1)
     with pytest.raises(InputImageError, match="is a BIDS dataset; segment it with lightmedseg bids"):
         find_scans(touch(tmp_path / "bids", "dataset_description.json"), 1)

@@ -68,6 +68,14 @@ def test_the_commands_of_the_documentation_plan_train_and_score(
     assert "no case in its test part" in capsys.readouterr().err
 
 
+def test_scans_without_a_labelmap_are_reported_and_left_out(tmp_path: Path) -> None:
+    write_decathlon_folder(tmp_path / "balls", 3)
+    next(iter((tmp_path / "balls" / "labelsTr").iterdir())).unlink()
+    told: list[str] = []
+    assert len(read_dataset(tmp_path / "balls", told.append).cases) == 2
+    assert told == ["left out 1 volume without a labelmap", "read 2 of 2 cases"]
+
+
 def test_a_run_without_a_split_keeps_the_one_that_it_drew(tmp_path: Path) -> None:
     write_decathlon_folder(tmp_path / "data", 4)
     file = content(network={"name": "lightmedseg-tiny"}, optimizer={"steps": 1})
