@@ -96,11 +96,9 @@ def _search(folder: Path, tally: Tally) -> None:
 
 
 def _permissions(folder: Path, tally: Tally) -> None:
-    """What holds voxels of a scan belongs to the user alone; a result that the user put somewhere follows the umask."""
-    images = [
-        *folder.glob("home/cases/*/*/*"), *folder.glob("out/tuned/cases/*/*/*"), *folder.glob("out/*.png"),
-        *folder.glob("out/run/prepared/*.npy"),
-    ]  # fmt: skip
+    """What the program keeps of a scan's voxels belongs to the user alone; results and pictures follow the umask."""
+    places = ("home/cases/*/*/*", "out/tuned/cases/*/*/*", "out/run/prepared/*.npy")
+    images = [path for place in places for path in folder.glob(place)]
     tally.expect(len(images) > 2, "permissions: there is something to look at")
     for path in images:
         closed = any(not place.stat().st_mode & 0o077 for place in _below(folder, path))

@@ -64,19 +64,23 @@ class DaskCluster:
                 except queue.Empty:
                     continue
                 report = _report(waiting.pop(key), names[key])
-                yield self._first_report(run, key, report) if report.state == SKIPPED else report
+                yield (self._known(run, key, report.name) or report) if report.state == SKIPPED else report
+            for key in waiting:
+                # A scan that was finished just before the end.
+                if report := self._known(run, key, names[key]):
+                    yield report
         except BaseException:
             self._client.run(stop, run, wait=False, on_error="ignore")
             raise
         finally:
             self._client.close(timeout=1)
 
-    def _first_report(self, run: str, key: str, report: ScanReport) -> ScanReport:
-        """The report of a scan that this run has segmented already, on a worker that ended; else the one given."""
+    def _known(self, run: str, key: str, name: str) -> ScanReport | None:
+        """The report of a scan that this run has segmented, though its worker has ended; None without one."""
         for _, (known, values) in self._client.get_events(topic(run)):
             if known == key:
-                return ScanReport(**{**values, "name": report.name})
-        return report
+                return ScanReport(**{**values, "name": name})
+        return None
 
 
 def _report(future: Future, name: str) -> ScanReport:

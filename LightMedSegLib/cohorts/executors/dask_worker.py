@@ -41,8 +41,11 @@ def topic(run: str) -> str:
     return f"lightmedseg-{run}"
 
 
-def stop(run: str) -> None:
-    """End the scan of a run that is in work in this process, and begin no other of that run."""
+async def stop(run: str) -> None:
+    """End the scan of a run that is in work in this process, and begin no other of that run.
+
+    A coroutine: Dask waits for the answer to any other function.
+    """
     _token(run).cancel()
 
 

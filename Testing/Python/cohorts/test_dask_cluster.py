@@ -63,7 +63,10 @@ def test_a_cancelled_run_leaves_the_cluster_to_the_next_one(cluster: Any, tasks:
     many = [replace(tasks[0], scan=replace(tasks[0].scan, name=f"scan-{n}")) for n in range(30)]
     states = [report.state for report in run(many, DaskCluster(cluster.scheduler_address), until=1)]
     assert set(states) == {"segmented", "not started"}
-    assert [task.path.exists() for task in many] == [state == "segmented" for state in states]
+    there = [task.path.exists() for task in many]
+    assert all(found for found, state in zip(there, states, strict=True) if state == "segmented")
+    # Each of the two workers may write the result of its last scan just after the run has ended.
+    assert sum(there) <= states.count("segmented") + 2
     assert {report.state for report in run(tasks, DaskCluster(cluster.scheduler_address))} == {"segmented"}
 
 

@@ -24,7 +24,10 @@ from LightMedSegLib.core import errors as core_errors
 
 MODEL = "hippocampus-t1-mr"
 SAMPLE = REPOSITORY / "Resources" / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"
-PUBLIC = {"segment", "Segmentation", "evaluate", "load_model", "models", "read_volume", "finetune", "LightMedSegError"}
+PUBLIC = {
+    "segment", "Segmentation", "evaluate", "evaluate_folder", "load_model", "models", "read_volume", "finetune",
+    "LightMedSegError",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -127,5 +127,5 @@ TESTED = {"hippocampus-t1-mr": "test", "headneck-oar-ct": "test", "brain-structu
 def test_the_pages_give_the_dice_of_the_card(name: str, page: str) -> None:
     card = json.loads((REPOSITORY / "Resources" / "Models" / name / "model.json").read_text(encoding="utf-8"))
     text = (REPOSITORY / page.format(name)).read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if page != "README.md" or f"[`{name}`]" in line]
+    lines = [line for line in text.splitlines() if page != "README.md" or f"Resources/Models/{name}/README.md" in line]
     assert f"{card['metrics'][TESTED[name]]['dice_mean']:.3f}" in "\n".join(lines)
