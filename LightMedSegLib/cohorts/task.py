@@ -147,7 +147,7 @@ def _write_picture(path: Path, image: sitk.Image, result: Segmentation) -> None:
     """Write the montage; a failure is a warning, because the result is complete."""
     try:
         make_folder(path.parent)
-        write_montage(path, image, result.labelmap, result.card.labels)
+        write_montage(path, image, result.labelmap, result.card.labels, result.card.modality)
     except (OutputError, OSError) as error:
         reason = without_folders(str(error), (path,)).rstrip(".")
         for sentences in (result.notes, result.warnings):
