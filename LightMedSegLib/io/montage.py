@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.io.pictures.legend import legend_entries
-from LightMedSegLib.io.pictures.overlay import Paint, painted, shaded, window
+from LightMedSegLib.io.pictures.overlay import OPACITY, Paint, painted, shaded, window
 from LightMedSegLib.io.pictures.scene import Scene, SliceView
 from LightMedSegLib.io.pictures.sheet import check_drawing, sheet
 from LightMedSegLib.storage.atomic_files import atomic_write
@@ -77,16 +77,19 @@ def picture(
     title: str = "",
     text_pixels: int = 20,
     line: int = 1,
+    opacity: float = OPACITY,
 ) -> NDArray[np.uint8]:
     """The chosen slices as a uint8 array (rows, columns, 3), with a legend of the structures on them.
 
     pixel_mm: size of a pixel. text_pixels: height of the letters. line: width of the outlines in pixels.
+    opacity: of the segments, but for those that are filled lightly.
     """
     cut = [[(view.axis, *scene.pixels(view, pixel_mm)) for view in row] for row in rows]
-    low, high = window([gray for row in cut for _, gray, _ in row], modality)
-    paint = Paint.of(scene.values, labels)
+    gray = np.concatenate([gray.ravel() for row in cut for _, gray, _ in row])
+    values = np.concatenate([values.ravel() for row in cut for _, _, values in row])
+    low, high = window(gray, values, modality)
+    paint = Paint.of(scene.values, labels, opacity)
     panels = [
         [(axis, painted(shaded(gray, low, high), values, paint, line)) for axis, gray, values in row] for row in cut
     ]
-    seen = {value for row in cut for _, _, values in row for value in np.unique(values).tolist()}
-    return sheet(panels, legend_entries(labels, seen), title, text_pixels)
+    return sheet(panels, legend_entries(labels, np.unique(values).tolist()), title, text_pixels)

@@ -1,12 +1,13 @@
 """Draws results of a model into Documentation/pictures: three planes, cropped to the structures, with a legend.
 
     python Testing/Tools/make_result_pictures.py MODEL IMAGES [--rows Documentation/results/MODEL/lightmedseg.csv]
-    python Testing/Tools/make_result_pictures.py MODEL SCAN --as NAME --title TITLE [--large]
+    python Testing/Tools/make_result_pictures.py MODEL SCAN --as NAME [--title TITLE] [--large] [--slices 147 120 118]
 
 With a folder of scans, CASE.nii.gz, the best, the median and the worst test case are drawn; cases are ranked by their
-mean Dice in the CSV file. With one scan, the picture is result-MODEL-NAME.png; --large makes it wider.
-The slices are those that show the most structures. The pictures are made in few colours: everybody who installs the
-extension's source takes them along.
+mean Dice in the CSV file. With one scan, the picture is result-MODEL-NAME.png; --large makes it wider, as the README's.
+The slices are those that show the most structures, or the axial, coronal and sagittal one that --slices names, counted
+from inferior, anterior and right. Colours are rounded: everybody who installs the extension's source takes the pictures
+along.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import csv
 import math
 import statistics
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +37,9 @@ from LightMedSegLib.io.pictures.scene import Scene, SliceView  # noqa: E402
 FINER = 2
 """Pictures are drawn this many times larger and made smaller, which smooths letters and outlines."""
 
+COLOR_STEP = 5
+"""Red, green and blue are rounded to multiples of it, which nobody sees and which halves the file."""
+
 
 @dataclass(frozen=True)
 class Format:
@@ -43,10 +48,11 @@ class Format:
     width: int
     slices: int
     text_pixels: int
+    opacity: float
 
 
-USUAL = Format(1200, 4, 21)
-LARGE = Format(1600, 3, 27)
+USUAL = Format(1200, 4, 21, 0.5)
+LARGE = Format(1600, 3, 26, 0.75)
 
 
 def ranked(path: Path) -> list[tuple[float, str]]:
@@ -83,19 +89,27 @@ def _shares(scene: Scene, found: list[int], axis: int) -> NDArray[np.float64]:
     return areas / areas.max(axis=1, keepdims=True)
 
 
-def draw(engine: Engine, image: sitk.Image, title: str, target: Path, form: Format) -> None:
-    """Segment a volume and write the picture of the result, readable by everybody."""
+def draw(engine: Engine, image: sitk.Image, title: str, target: Path, form: Format, places: Sequence[int] = ()) -> None:
+    """Segment a volume and write the picture of the result, readable by everybody; places: one slice of each plane."""
     scene = Scene(image, engine.segment(image).labelmap, smooth=True)
-    views = telling(scene, form.slices)
+    views = [SliceView(axis, place) for axis, place in enumerate(places)] or telling(scene, form.slices)
     gaps = (len(views) + 1) * form.text_pixels // 4
     pixel_mm = sum(scene.extent_mm(view.axis)[1] for view in views) / (FINER * (form.width - gaps))
     pixels = picture(
-        scene, [views], engine.card.labels, pixel_mm, engine.card.modality, title, FINER * form.text_pixels, FINER
+        scene,
+        [views],
+        engine.card.labels,
+        pixel_mm,
+        engine.card.modality,
+        title,
+        text_pixels=FINER * form.text_pixels,
+        line=FINER,
+        opacity=form.opacity,
     )
     finished = Image.fromarray(pixels).resize(
         (pixels.shape[1] // FINER, pixels.shape[0] // FINER), Image.Resampling.LANCZOS
     )
-    finished.quantize(256, dither=Image.Dither.NONE, kmeans=3).save(target, optimize=True)
+    finished.point(lambda shade: round(shade / COLOR_STEP) * COLOR_STEP).save(target, optimize=True)
     target.chmod(0o644)
     print(f"{target.name}: {finished.width} x {finished.height} pixels, {target.stat().st_size / 1000:.0f} kB")
 
@@ -108,6 +122,7 @@ def main() -> int:
     parser.add_argument("--as", dest="name")
     parser.add_argument("--title", default="")
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--slices", type=int, nargs=3, default=())
     arguments = parser.parse_args()
     engine = Engine(arguments.model, "cpu")
     scans = {arguments.name: (arguments.images, arguments.title)}
@@ -120,7 +135,7 @@ def main() -> int:
     for word, (scan, title) in scans.items():
         target = ROOT / "Documentation" / "pictures" / f"result-{arguments.model}-{word}.png"
         (image,) = input_volumes(scan)
-        draw(engine, image, title, target, LARGE if arguments.large else USUAL)
+        draw(engine, image, title, target, LARGE if arguments.large else USUAL, arguments.slices)
         print(f"  {scan.name}, {title}")
     return 0
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import bounding_box
 
-MARGIN = 0.12
+MARGIN = 0.06
 """The region shown exceeds the segments' bounding box by this fraction of its longest side, on each side."""
 
 SMALLEST_MARGIN_MM = 8.0

@@ -14,7 +14,7 @@ from LightMedSegLib.core.labels import Color
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-BACKGROUND, INK = (18, 18, 18), (235, 235, 235)
+BACKGROUND, INK = (0, 0, 0), (235, 235, 235)
 
 DIRECTIONS = (("R", "L", "A", "P"), ("R", "L", "S", "I"), ("A", "P", "S", "I"))
 """What lies at the left, right, upper and lower edge of axial, coronal and sagittal slices."""
@@ -44,9 +44,8 @@ def sheet(
     width = max(sum(pixels.shape[1] + gap for _, pixels in row) + gap for row in rows)
     heights = [max(pixels.shape[0] for _, pixels in row) for row in rows]
     line = round(1.55 * text_pixels)
-    widest = max((font.getlength(name) for name in legend), default=0.0) + 2.6 * text_pixels
-    columns = max(1, min(len(legend), int((width - 2 * gap) // widest)))
-    lines = -(-len(legend) // columns)
+    columns = _columns([font.getlength(name) + 2.6 * text_pixels for name in legend], width - 4 * gap)
+    lines = -(-len(legend) // max(1, len(columns)))
     top = line + gap if title else gap
     under = top + sum(heights) + gap * len(heights)
     height = under + (lines * line + 2 * gap if lines else 0)
@@ -64,7 +63,7 @@ def sheet(
             left += pixels.shape[1] + gap
         top += row_height + gap
     for place, (name, color) in enumerate(legend.items()):
-        x = 2 * gap + place // lines * widest
+        x = 2 * gap + columns[place // lines]
         y = under + gap + place % lines * line
         box = (x, y + line * 0.22, x + 1.3 * text_pixels, y + line * 0.78)
         draw.rounded_rectangle(box, radius=text_pixels // 6, fill=color)
@@ -72,10 +71,19 @@ def sheet(
     return np.asarray(canvas)
 
 
+def _columns(widths: Sequence[float], room: float) -> list[float]:
+    """Where each column of a legend begins: as many columns as there is room for; widths of the entries."""
+    for lines in range(1, len(widths) + 1):
+        columns = [max(widths[first : first + lines]) for first in range(0, len(widths), lines)]
+        if sum(columns) <= room or lines == len(widths):
+            return [sum(columns[:place]) for place in range(len(columns))]
+    return []
+
+
 def _name_edges(draw: ImageDraw, axis: int, corner: tuple[int, int], shape: tuple[int, ...], font: Any) -> None:
     """Write the letters of the directions at the edges of a slice."""
     (left, top), (height, width) = corner, shape[:2]
-    inset = font.size * 0.3
+    inset, halo = font.size * 0.3, max(2, font.size // 8)
     places = (
         (left + inset, top + height / 2, "lm"),
         (left + width - inset, top + height / 2, "rm"),
@@ -83,7 +91,7 @@ def _name_edges(draw: ImageDraw, axis: int, corner: tuple[int, int], shape: tupl
         (left + width / 2, top + height - inset, "mb"),
     )
     for letter, (x, y, anchor) in zip(DIRECTIONS[axis], places, strict=True):
-        draw.text((x, y), letter, fill=INK, font=font, anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0))
+        draw.text((x, y), letter, fill=INK, font=font, anchor=anchor, stroke_width=halo, stroke_fill=(0, 0, 0))
 
 
 def _pillow() -> tuple[Any, Any, Any]:

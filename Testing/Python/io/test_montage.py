@@ -16,7 +16,7 @@ from LightMedSegLib.core.labels import Label
 from LightMedSegLib.io.montage import ROW_WIDTH, montage, write_montage
 from LightMedSegLib.io.pictures.legend import legend_entries
 from LightMedSegLib.io.pictures.overlay import Paint, painted, window
-from LightMedSegLib.io.pictures.scene import MARGIN, Scene, SliceView
+from LightMedSegLib.io.pictures.scene import MARGIN, SMALLEST_MARGIN_MM, Scene, SliceView
 from LightMedSegLib.io.pictures.sheet import BACKGROUND, DIRECTIONS, sheet
 
 LABELS = [Label.from_json(label) for label in make_labels(2)]
@@ -89,27 +89,30 @@ def test_voxels_are_shown_with_their_true_proportions_and_a_margin() -> None:
     _, values = scene.pixels(SliceView(1, 40), 0.5)
     rows, columns = np.nonzero(values == 1)
     assert np.ptp(rows) / np.ptp(columns) == pytest.approx(60 / 80, rel=0.03)
-    assert values.shape == tuple(round(side * (1 + 2 * MARGIN * 80 / side) / 0.5) for side in (60, 80))
+    assert values.shape == tuple(round((side + 2 * max(MARGIN * 80, SMALLEST_MARGIN_MM)) / 0.5) for side in (60, 80))
 
 
-def test_large_structures_are_filled_lightly_and_outlines_have_the_full_colour() -> None:
+def test_large_structures_are_filled_lightly_and_small_ones_have_outlines_in_full_colour() -> None:
     values = np.zeros((4, 60, 60), dtype=np.uint8)
     values[:, :50, :50] = 1
     values[:, 52:56, 2:8], values[:, 52:56, 20:26] = 2, 3
     labels = [LABELS[0], LABELS[1], replace(LABELS[1], value=3)]
     paint = Paint.of(values, labels)
-    assert paint.opacities[1] < paint.opacities[2]
+    assert paint.areas[1] < paint.areas[2]
     picture = painted(np.full((60, 60), 100, dtype=np.uint8), values[0], paint, line=2)
-    assert tuple(picture[25, 49]) == tuple(picture[25, 48]) == labels[0].color
-    assert np.abs(picture[25, 25].astype(int) - 100).max() < np.abs(np.array(labels[0].color) - 100).max() / 2
+    assert all(tuple(picture[row, 3]) == labels[1].color for row in (52, 53, 54, 55))
+    inner, line = (np.abs(picture[25, column].astype(int) - 100).max() for column in (25, 48))
+    assert inner < line / 2
     assert tuple(picture[59, 59]) == (100, 100, 100)
 
 
 def test_a_ct_has_the_window_of_soft_tissue_and_another_scan_that_of_its_intensities() -> None:
     gray = np.linspace(-1000, 3000, 1000, dtype=np.float32)
-    assert window([gray], "CT") == (-160, 240)
-    low, high = window([gray], "MR")
+    nothing = np.zeros(gray.shape, dtype=np.uint8)
+    assert window(gray, nothing, "CT") == (-160, 240)
+    low, high = window(gray, nothing, "MR")
     assert -1000 < low < -900 and 2900 < high < 3000
+    assert window(gray, (np.abs(gray) < 100).astype(np.uint8), "MR")[1] < 500
 
 
 def test_a_legend_has_one_entry_for_both_sides_of_one_colour() -> None:
