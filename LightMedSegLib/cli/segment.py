@@ -177,7 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
                 assert result.doubt is not None
                 write_doubt(arguments.uncertainty, result.doubt)
             if arguments.montage:
-                write_montage(arguments.montage, images[0], result.labelmap, labels)
+                write_montage(arguments.montage, images[0], result.labelmap, labels, result.card.modality)
         report = segmentation_report(result, timer)
         if arguments.json:
             write_json(arguments.json, report)

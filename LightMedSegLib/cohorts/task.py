@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 from LightMedSegLib.cohorts.model_reference import ModelReference
 from LightMedSegLib.cohorts.one_grid import check_grid
 from LightMedSegLib.cohorts.report import DOUBTFUL, FAILED, NOT_STARTED, SEGMENTED, SKIPPED, ScanReport
-from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, LightMedSegError, OutputError
+from LightMedSegLib.core.errors import (
+    CancelledError,
+    DependencyError,
+    DoubtfulResultError,
+    LightMedSegError,
+    OutputError,
+)
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.core.process.native_messages import without_native_messages
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback
@@ -147,8 +153,8 @@ def _write_picture(path: Path, image: sitk.Image, result: Segmentation) -> None:
     """Write the montage; a failure is a warning, because the result is complete."""
     try:
         make_folder(path.parent)
-        write_montage(path, image, result.labelmap, result.card.labels)
-    except (OutputError, OSError) as error:
+        write_montage(path, image, result.labelmap, result.card.labels, result.card.modality)
+    except (OutputError, DependencyError, OSError) as error:
         reason = without_folders(str(error), (path,)).rstrip(".")
         for sentences in (result.notes, result.warnings):
             sentences.append(f"There is no montage: {reason}.")

@@ -14,6 +14,8 @@ Intensity = Annotated[int, Limits(minimum=0, maximum=255)]
 Color = tuple[Intensity, Intensity, Intensity]
 """Red, green, blue, each 0..255."""
 
+_SIDE = re.compile(r"^(?:Left|Right) (?=\w)")
+
 
 @dataclass(frozen=True)
 class Code:
@@ -118,6 +120,12 @@ class Label:
             "color": list(self.color),
             "terminology": self.terminology.to_json(),
         }
+
+
+def without_side(name: str) -> str:
+    """Return the name of a structure without its side: "Thalamus" for "Left thalamus"."""
+    shorter = _SIDE.sub("", name)
+    return shorter[:1].upper() + shorter[1:]
 
 
 def _code_text(code: Code | None) -> str:

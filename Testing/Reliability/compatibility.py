@@ -69,7 +69,7 @@ class Cell:
         """What is installed beside the library's own needs."""
         slicer = [f"slicer-core=={self.slicer}", "PySide6-Essentials==6.8.3"] if self.slicer else []
         torch = [f"torch=={self.torch}"] if self.torch else []
-        common = ["SimpleITK", "pytest", "hypothesis", "pydicom", "jsonschema", "safetensors"]
+        common = ["SimpleITK", "pytest", "hypothesis", "pydicom", "pillow", "jsonschema", "safetensors"]
         return [f"numpy=={self.numpy}", *torch, *slicer, *common]
 
     @property

@@ -16,8 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from make_results_page import structure, tests  # noqa: E402
+from make_results_page import tests  # noqa: E402
 
+from LightMedSegLib.io.pictures.legend import legend_entries  # noqa: E402
 from LightMedSegLib.model.card import ModelCard  # noqa: E402
 from LightMedSegLib.model.store import resolve_model  # noqa: E402
 
@@ -31,15 +32,8 @@ def path_of(model: str) -> Path:
 
 
 def entries(card: ModelCard) -> dict[str, str]:
-    """Return the colour (#rrggbb) of each name; sides of different colours keep their own names."""
-    colors: dict[str, set[str]] = {}
-    for label in card.labels:
-        colors.setdefault(structure(label.name), set()).add(_hex(label.color))
-    return {
-        name if len(colors[name]) == 1 else label.name: _hex(label.color)
-        for label in card.labels
-        for name in [structure(label.name)]
-    }
+    """Return the colour (#rrggbb) of each name."""
+    return {name: "#{:02x}{:02x}{:02x}".format(*color) for name, color in legend_entries(card.labels).items()}
 
 
 def legend(card: ModelCard) -> str:
@@ -65,10 +59,6 @@ def legends() -> dict[Path, str]:
     """Return the text of each legend that results.md shows."""
     models = [folder.name for folder, test in tests() if test.get("pictures")]
     return {path_of(model): legend(resolve_model(model).card) for model in models}
-
-
-def _hex(color: tuple[int, int, int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def main() -> int:

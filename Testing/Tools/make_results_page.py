@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
@@ -26,6 +25,10 @@ else:
 from generated_page import write_or_check
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from LightMedSegLib.core.labels import without_side  # noqa: E402
+
 FOLDER = ROOT / "Documentation" / "results"
 PAGE = ROOT / "Documentation" / "results.md"
 
@@ -40,8 +43,6 @@ a reference in a case does not count. A structure that was missed completely cou
 ENDING = """The files behind the tables, one line per case and structure, are in `results/`;
 `Testing/Tools/make_results_page.py` makes this page from them.
 """
-
-SIDES = re.compile(r"^(?:Left|Right) (?=\w)")
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,6 @@ def mean_dice(rows: Sequence[Row]) -> float:
     """Mean over the structures of their means over cases."""
     labels = dict.fromkeys(row.label for row in rows)
     return mean(mean(row.dice for row in rows if row.label == label) for label in labels)
-
-
-def structure(label: str) -> str:
-    """The name of a structure without its side."""
-    name = SIDES.sub("", label)
-    return name[0].upper() + name[1:]
 
 
 def tests() -> list[tuple[Path, dict[str, Any]]]:
@@ -132,8 +127,8 @@ def case_means(rows: Sequence[Row]) -> list[float]:
 
 def structure_means(rows: Sequence[Row]) -> dict[str, float]:
     """The mean Dice of each structure, both sides together."""
-    names = dict.fromkeys(structure(row.label) for row in rows)
-    return {name: mean(row.dice for row in rows if structure(row.label) == name) for name in names}
+    names = dict.fromkeys(without_side(row.label) for row in rows)
+    return {name: mean(row.dice for row in rows if without_side(row.label) == name) for name in names}
 
 
 def _tables(folder: Path, test: dict[str, Any]) -> list[str]:
@@ -166,7 +161,7 @@ def _by_structure(rows: Sequence[Row], others: dict[str, list[Row]]) -> str:
     table = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     compared = [structure_means(others[title]) for title in titles]
     for name, dice in structure_means(rows).items():
-        own = [row for row in rows if structure(row.label) == name and not math.isnan(row.dice)]
+        own = [row for row in rows if without_side(row.label) == name and not math.isnan(row.dice)]
         cells = [name, str(len(own)), f"{dice:.3f}", f"{mean(r.hd95_mm for r in own):.2f}"]
         cells += [f"{mean(r.nsd_1mm for r in own):.3f}", *(f"{means[name]:.3f}" for means in compared)]
         table.append("| " + " | ".join(cells) + " |")

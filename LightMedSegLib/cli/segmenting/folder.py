@@ -20,6 +20,7 @@ from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.cases.dataset_description import DATASET_FILE
 from LightMedSegLib.io.labelmaps.choosing import chosen_labels
 from LightMedSegLib.io.nnunet_labels import dataset_values
+from LightMedSegLib.io.pictures.sheet import check_drawing
 from LightMedSegLib.io.results.output_checks import make_output_folder
 from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, FoundScans, find_scans
 from LightMedSegLib.model.card import ModelCard
@@ -85,8 +86,12 @@ def _check(arguments: argparse.Namespace, folder: Path, output: Path) -> None:
             raise InputImageError(f"--{name} is for one scan; leave it out to segment the folder {folder}.")
     if output.resolve() in (folder.resolve(), (folder / IMAGES_FOLDER).resolve()):
         raise OutputError(f"{output} holds the scans; choose another folder for the results.")
-    if arguments.montage and arguments.montage.suffix.lower() == ".png":
-        raise OutputError(f"{arguments.montage} is a file; --montage needs a folder for the pictures of many scans.")
+    if arguments.montage:
+        if arguments.montage.suffix.lower() == ".png":
+            raise OutputError(
+                f"{arguments.montage} is a file; --montage needs a folder for the pictures of many scans."
+            )
+        check_drawing()
 
 
 def _about_values(dataset: Path, card: ModelCard, wanted: Sequence[str]) -> str:

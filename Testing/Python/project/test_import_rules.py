@@ -25,6 +25,7 @@ UNSAFE_PACKAGES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve"}
 NETWORK_PACKAGES = {"urllib", "http", "ftplib", "smtplib", "requests", "httpx", "urllib3"}
 RUNTIME_PACKAGES = {"LightMedSegLib", "numpy", "SimpleITK", "torch", *sys.stdlib_module_names}
 OPTIONAL_PACKAGES = {
+    "PIL",
     "distributed",
     "highdicom",
     "matplotlib",

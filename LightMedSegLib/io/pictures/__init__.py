@@ -1,0 +1,1 @@
+"""Parts of pictures of segmentations: slices, overlays, letters and legends."""
