@@ -3,7 +3,7 @@
     python Testing/Tools/check_packages.py [FOLDER]
 
 The wheel is built from the source package, so what that lacks the wheel lacks, too. FOLDER receives both; without it
-they are thrown away. Needs the package build.
+they are thrown away. Needs the packages build and setuptools.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def wanted_files() -> dict[str, Path]:
 
 def build(folder: Path) -> tuple[Path, Path]:
     """The source package and the wheel, built into folder."""
-    subprocess.run([sys.executable, "-m", "build", "--outdir", str(folder), str(REPOSITORY)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(REPOSITORY)], check=True
+    )
     (source,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
     return source, wheel
 

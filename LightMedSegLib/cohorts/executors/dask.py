@@ -67,8 +67,8 @@ class DaskCluster:
                 yield (self._known(run, key, report.name) or report) if report.state == SKIPPED else report
             for key in waiting:
                 # A scan that was finished just before the end.
-                if report := self._known(run, key, names[key]):
-                    yield report
+                if late := self._known(run, key, names[key]):
+                    yield late
         except BaseException:
             self._client.run(stop, run, wait=False, on_error="ignore")
             raise
