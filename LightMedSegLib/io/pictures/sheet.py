@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +42,12 @@ def sheet(
     pillow, draw_module, font_module = _pillow()
     font = font_module.load_default(text_pixels)
     gap = max(2, text_pixels // 4)
-    width = max(sum(pixels.shape[1] + gap for _, pixels in row) + gap for row in rows)
+    entries = [font.getlength(name) + 2.6 * text_pixels for name in legend]
+    widths = [sum(pixels.shape[1] + gap for _, pixels in row) + gap for row in rows]
+    width = max(*widths, *(math.ceil(room) + 4 * gap for room in (*entries, font.getlength(title))))
     heights = [max(pixels.shape[0] for _, pixels in row) for row in rows]
     line = round(1.55 * text_pixels)
-    columns = _columns([font.getlength(name) + 2.6 * text_pixels for name in legend], width - 4 * gap)
-    lines = -(-len(legend) // max(1, len(columns)))
+    lines, columns = _columns(entries, width - 4 * gap)
     top = line + gap if title else gap
     under = top + sum(heights) + gap * len(heights)
     height = under + (lines * line + 2 * gap if lines else 0)
@@ -71,13 +73,13 @@ def sheet(
     return np.asarray(canvas)
 
 
-def _columns(widths: Sequence[float], room: float) -> list[float]:
-    """Where each column of a legend begins: as many columns as there is room for; widths of the entries."""
+def _columns(widths: Sequence[float], room: float) -> tuple[int, list[float]]:
+    """The fewest lines of a legend for which there is room, and where each column begins; widths of the entries."""
     for lines in range(1, len(widths) + 1):
         columns = [max(widths[first : first + lines]) for first in range(0, len(widths), lines)]
         if sum(columns) <= room or lines == len(widths):
-            return [sum(columns[:place]) for place in range(len(columns))]
-    return []
+            return lines, [sum(columns[:place]) for place in range(len(columns))]
+    return 0, []
 
 
 def _name_edges(draw: ImageDraw, axis: int, corner: tuple[int, int], shape: tuple[int, ...], font: Any) -> None:

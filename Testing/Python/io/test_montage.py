@@ -125,11 +125,12 @@ def test_a_legend_has_one_entry_for_both_sides_of_one_colour() -> None:
 
 
 def test_the_legend_has_a_swatch_of_each_structure_below_the_slices() -> None:
-    panel = np.full((40, 300, 3), BACKGROUND, dtype=np.uint8)
+    panel = np.full((40, 30, 3), BACKGROUND, dtype=np.uint8)
     legend = {"A": (250, 0, 0), "B": (0, 250, 0), "A long name of a structure": (0, 0, 250)}
     picture = sheet([[(0, panel)]], legend, title="A title")
     tops = [np.nonzero(of_color(picture, color))[0].min() for color in legend.values()]
-    assert min(tops) > 40 and of_color(picture[:30], BACKGROUND).mean() < 1
+    assert min(tops) > 40 and len(set(tops)) > 1 and picture.shape[1] > 200
+    assert of_color(picture[:30], BACKGROUND).mean() < 1
 
 
 def test_the_file_is_a_png_that_holds_the_picture(no_leftovers: Path, labelmap: sitk.Image) -> None:
