@@ -3,10 +3,10 @@
     python Testing/Tools/run_training_stage.py RECIPE.toml --prepared FOLDER --state STATE --out OUT --limit 558 \
         [--budget 1150] [--set SECTION.KEY=VALUE ...]
 
-STATE is the folder of kept files of the stage before, or an empty one. OUT gets them anew, in parts of at most 15 MiB:
-every minute the checkpoint with averages and optimizer and the curves, once the compiled code, at the end the package.
-The whole command takes --limit seconds. --budget is what the learning rate's schedule spans: the training seconds of
-all stages.
+STATE is the folder of the files that the stage before kept, or an empty one. OUT gets those of this stage, in parts of
+15 MiB: every minute the checkpoint with averages and optimizer and the curves, once the compiled code, at the end the
+package. The whole command takes --limit seconds. --budget is what the learning rate's schedule spans: the training
+seconds of all stages.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ _KILLED = (
 
 
 class _Worker:
-    """A pool of one process, made anew when that ends."""
+    """A pool of one process, replaced by a new one when the process ends."""
 
     def __init__(self, device: str, threads: int, stop_file: Path) -> None:
         self._device, self._threads, self._stop_file = device, threads, stop_file

@@ -1,4 +1,4 @@
-"""The measures of doubt and the calibration of the expected Dice, on made-up results."""
+"""The measures of doubt and the calibration of the expected Dice, on synthetic results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doubtful places and slices of small made-up results."""
+"""The doubtful places and slices of small synthetic results."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from torch.nn import functional
 
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.geometry import AxisMap
-from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.progress import CancelToken, StageTimer
 from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.inference.logit_resampling import LabelPlanes
@@ -329,15 +328,6 @@ def test_with_a_batch_of_one_running_out_of_memory_is_reported() -> None:
     predictor.batch = 4
     with pytest.raises(torch.OutOfMemoryError):
         list(predictor.in_batches([np.zeros((1, 4, 4, 4), dtype=np.float32)] * 3))
-
-
-def test_memory_errors_are_told_from_others() -> None:
-    assert is_out_of_memory(torch.OutOfMemoryError("x"))
-    assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"))
-    assert is_out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
-    assert is_out_of_memory(MemoryError())
-    assert not is_out_of_memory(RuntimeError("size mismatch"))
-    assert not is_out_of_memory(ValueError("out of memory"))
 
 
 def test_cancelling_stops_within_a_window_at_its_next_layer() -> None:
