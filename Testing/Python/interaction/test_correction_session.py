@@ -58,6 +58,14 @@ def test_an_erased_stroke_takes_the_leak_and_adds_nothing() -> None:
     assert dice(session.mask, ball_mask()) > 0.97
 
 
+def test_edges_take_a_small_stroke_as_it_was_drawn_not_the_ball_that_the_network_is_shown() -> None:
+    completer = nothing()
+    completer.sees_edges = True
+    session = CorrectionSession(ball_volume(), completer, ball_mask())
+    session.add_stroke(point(session, include=False))
+    assert (ball_mask() ^ session.mask).sum() == 1
+
+
 def test_only_what_hangs_together_with_the_stroke_changes() -> None:
     volume = sitk.GetArrayFromImage(ball_volume())
     volume[2:6, 2:6, 2:6] = 100
