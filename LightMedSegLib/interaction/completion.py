@@ -22,7 +22,6 @@ from LightMedSegLib.core.geometry import (
 )
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.interaction.prompt_channels import marked, prompt_channels
-from LightMedSegLib.interaction.prompt_values import NEWEST
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
 from LightMedSegLib.interaction.window import Window
@@ -148,8 +147,8 @@ class _Completion:
             # The session begins before PyTorch is loaded.
             from LightMedSegLib.interaction.edges import by_edges
 
-            prompts = (include, exclude) if scene.new_object else self._with_bare_stroke(include, exclude, window)
-            walk = by_edges(image, present, *prompts, window.inside, scene.new_object)
+            drawn = None if scene.new_object else marked(scene.stroke, window)
+            walk = by_edges(image, present, include, exclude, window.inside, drawn)
         shown = present.astype(np.float32)
         probability = self._completer.probability(image, shown, include, exclude, walk, self._cancel)
         if self._completer.sees_edges:
@@ -159,18 +158,6 @@ class _Completion:
             paints, newest = scene.stroke.include, marked(scene.stroke, window)
             wanted, seeds = wanted & ~present if paints else present & ~wanted, newest
         return _Answer(window, probability, covered, bounding_box(connected(wanted | seeds, seeds)))
-
-    def _with_bare_stroke(
-        self, include: NDArray[np.float32], exclude: NDArray[np.float32], window: Window
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the channels with the newest stroke as it was drawn, without the ball that stands for a small one.
-
-        A ball reaches beyond such a stroke; on a segment, a walk from it would change what the user left as it is.
-        """
-        stroke, newest = self._scene.stroke, marked(self._scene.stroke, window)
-        own = include if stroke.include else exclude
-        bare = np.where(newest, NEWEST, np.where(own >= NEWEST, 0.0, own)).astype(np.float32)
-        return (bare, exclude) if stroke.include else (include, bare)
 
     def _with_edges(self, probability: NDArray[np.float32], walk: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's probability (z, y, x) together with what edges say."""

@@ -32,12 +32,12 @@ def by_edges(
     include: NDArray[np.float32],
     exclude: NDArray[np.float32],
     inside: Region,
-    is_new: bool,
+    drawn: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     """Return the probability (z, y, x) that a grid point belongs to the object by its prompts and edges.
 
     image, present, include, exclude: (z, y, x) on the window's grid, prompts as in their channels. inside: the part of
-    it that lies in the volume. is_new: False for a segment under correction.
+    it that lies in the volume. drawn: for a segment under correction, the points of the newest stroke itself.
     """
 
     def batch(array: NDArray[np.generic]) -> torch.Tensor:
@@ -45,12 +45,12 @@ def by_edges(
 
     with torch.inference_mode():
         prompts, normal = (batch(include), batch(exclude)), normalize_window(batch(image))
-        if is_new:
+        if drawn is None:
             within = np.zeros(image.shape, dtype=bool)
             within[inside] = True
             found = new_object(normal, *prompts, batch(within))
         else:
-            found = corrected(normal, batch(present), *prompts)
+            found = corrected(normal, batch(present), *prompts, batch(drawn))
         return found[0, 0].numpy()
 
 
@@ -87,36 +87,40 @@ def walk_to_new(image: torch.Tensor, include: torch.Tensor, exclude: torch.Tenso
     return Walk(_brightness(image, part & within, seeds), seeds, outside, within)
 
 
-def corrected(image: torch.Tensor, present: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor) -> torch.Tensor:
+def corrected(
+    image: torch.Tensor, present: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor, drawn: torch.Tensor
+) -> torch.Tensor:
     """Return the probability that a grid point belongs to a segment after the newest prompt, a stroke on it.
 
     All arguments and the result are (1, 1, z, y, x) on the window's grid; see walk_from_stroke.
     """
-    stroke = torch.maximum(include, exclude) >= NEWEST
-    near = _widened_box(stroke, MOST_REACH + 1)
+    near = _widened_box(drawn, MOST_REACH + 1)
     paints = _any(include >= NEWEST)
     opposite = torch.where(paints, exclude, include) > 0
     result = torch.where(paints, present & ~opposite, present | opposite).float()
-    if stroke.any():
+    if drawn.any():
         cut = _cut_to(near)
-        gained = random_walk(*walk_from_stroke(image[cut], present[cut], include[cut], exclude[cut]))
+        gained = random_walk(*walk_from_stroke(image[cut], present[cut], include[cut], exclude[cut], drawn[cut]))
         result[cut] = torch.where(paints, gained, 1 - gained)
     return result
 
 
-def walk_from_stroke(image: torch.Tensor, present: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor) -> Walk:
+def walk_from_stroke(
+    image: torch.Tensor, present: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor, drawn: torch.Tensor
+) -> Walk:
     """Return the walk from the newest prompt on a segment, and from what is already as that prompt wants it.
 
-    present: bool, the segment before; the others as in walk_to_new. The walk ends at what the stroke must leave as it
-    is: older prompts of the other kind, and what lies far from it. After an exclude prompt it leads out of the segment.
+    present: bool, the segment before. drawn: bool, the stroke itself, without the ball that stands for a small one in
+    its channel: a walk from the ball would change what the user left as it is. The others are as in walk_to_new. The
+    walk ends at what the stroke must leave as it is: older prompts of the other kind, and what lies far from it. After
+    an exclude prompt it leads out of the segment.
     """
     paints = _any(include >= NEWEST)
-    stroke = torch.where(paints, include, exclude) >= NEWEST
     opposite = torch.where(paints, exclude, include) > 0
     already = torch.where(paints, present, ~present)
-    left = (opposite | (_far_from(stroke) & ~already)) & ~stroke
-    near = _widened_box(stroke, MOST_REACH + 1)
-    return Walk(_brightness(image, near, stroke), stroke | (already & ~left), left, torch.ones_like(left))
+    left = (opposite | (_far_from(drawn) & ~already)) & ~drawn
+    near = _widened_box(drawn, MOST_REACH + 1)
+    return Walk(_brightness(image, near, drawn), drawn | (already & ~left), left, torch.ones_like(left))
 
 
 def _around_prompts(include: torch.Tensor, exclude: torch.Tensor) -> torch.Tensor:

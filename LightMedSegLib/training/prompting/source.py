@@ -49,7 +49,7 @@ class PromptedObjects(BatchSource):
         self._target = torch.zeros(shape, dtype=torch.bool, device=device)
         self._mask, self._within = torch.zeros_like(self._target), torch.ones_like(self._target)
         none = torch.zeros(self._batch, dtype=torch.bool, device=device)
-        self._prompts = Prompts(torch.zeros_like(self._image), torch.zeros_like(self._image), none)
+        self._prompts = Prompts(torch.zeros_like(self._image), torch.zeros_like(self._image), self._mask, none)
         self._corrects, self._correcting = none.clone(), np.zeros(self._batch, dtype=bool)
         self._labelled = torch.ones((self._batch, configuration.num_classes), dtype=torch.bool, device=device)
         self._rounds_left = np.zeros(self._batch, dtype=np.int64)
@@ -74,7 +74,7 @@ class PromptedObjects(BatchSource):
         forgotten = chosen(self._generator, self._batch, self._settings.forgotten_mask)[:, 0] & ~self._corrects
         shown = self._mask & ~forgotten[:, None, None, None, None]
         prompts = self._prompts.include, self._prompts.exclude
-        walk = self._walks(self._image, shown, *prompts, self._within, self._correcting)
+        walk = self._walks(self._image, shown, *prompts, self._prompts.drawn, self._within, self._correcting)
         images = with_prompts(self._image, shown.float(), *prompts, walk)
         return Batch(images, labels_with_kept(self._target, shown, self._corrects), self._labelled)
 

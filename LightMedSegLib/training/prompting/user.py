@@ -14,14 +14,23 @@ from LightMedSegLib.learning.augmentation.random_values import chosen, uniform
 _DEEPEST = 10
 _FAR = -100.0
 _PROMPTED = 20.0
+_POINTS = 0.3
+"""Share of the prompts that are points."""
+_SMALLEST_RADIUS = 0.9
+"""Of a point as it is drawn: the eight voxels around a place between voxels."""
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """The prompts so far: include, exclude float32 (B, 1, z, y, x); added: bool (B,), whether the newest includes."""
+    """The prompts so far.
+
+    include, exclude: float32 (B, 1, z, y, x). drawn: bool (B, 1, z, y, x), the newest stroke itself, which can be
+    smaller than the ball that stands for it. added: bool (B,), whether the newest includes.
+    """
 
     include: torch.Tensor
     exclude: torch.Tensor
+    drawn: torch.Tensor
     added: torch.Tensor
 
 
@@ -53,13 +62,14 @@ class SimulatedUser:
         wanted = torch.where(added[:, None, None, None], target[:, 0], ~target[:, 0])
         error = wanted & (mask[:, 0] != target[:, 0])
         first = ~(torch.maximum(include, exclude) > 0).flatten(1).any(dim=1)
-        stroke = self._stroke(places, wanted, error, first, generator)[:, None]
+        stroke, drawn = (shape[:, None] for shape in self._stroke(places, wanted, error, first, generator))
         new_include = stroke & added[:, None, None, None, None]
         new_exclude = stroke & ~added[:, None, None, None, None]
         older_include, older_exclude = aged(include), aged(exclude)
         return Prompts(
             torch.where(new_include, NEWEST, torch.where(new_exclude, 0.0, older_include)),
             torch.where(new_exclude, NEWEST, torch.where(new_include, 0.0, older_exclude)),
+            drawn,
             added,
         )
 
@@ -103,16 +113,17 @@ class SimulatedUser:
         error: torch.Tensor,
         first: torch.Tensor,
         generator: torch.Generator,
-    ) -> torch.Tensor:
-        """Return the voxels (B, z, y, x) of a ball, a stroke in a plane, or a part of a slice."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the voxels (B, z, y, x) of a ball, a stroke in a plane, or a part of a slice, and those drawn."""
         batch = len(wanted)
         offsets = [
             axis - (place.float() + 0.5)[:, None, None, None] for axis, place in zip(self._axes, places, strict=True)
         ]
         square = offsets[0].square() + offsets[1].square() + offsets[2].square()
         point = square <= (POINT_RADIUS + 0.3) ** 2
+        dot = square <= _SMALLEST_RADIUS**2
         if self._careful:
-            return point
+            return point, dot
         shape = (-1, 1, 1, 1)
         kind = uniform(generator, batch, 0, 1)
         plain = first[:, None] & chosen(generator, batch, self._points)
@@ -132,13 +143,16 @@ class SimulatedUser:
         thin = across[0] + across[1] + across[2] <= 0.6
         disc = thin & (square <= uniform(generator, batch, 5, 22).reshape(shape).square())
         outline = functional.max_pool3d((~wanted)[:, None].float(), 3, 1, 1)[:, 0] > 0
-        ball = square <= torch.where(kind < 0.3, POINT_RADIUS + 0.3, radius + 1).square()
+        ball = square <= torch.where(kind < _POINTS, POINT_RADIUS + 0.3, radius + 1).square()
         stroke = torch.where(kind < 0.45, ball, torch.where(kind < 0.8, line, disc & error))
         stroke = torch.where(kind < 0.92, stroke, disc & outline)
         stroke = stroke & (wanted | (kind < 0.1))
         # A disc or an outline can be empty where the error is thin; then the prompt is a point.
         missing = ~stroke.flatten(1).any(dim=1).reshape(shape)
-        return stroke | (point & missing)
+        small = (kind < _POINTS) | missing
+        middle = square <= uniform(generator, batch, _SMALLEST_RADIUS, POINT_RADIUS + 0.3).reshape(shape).square()
+        stroke = stroke | (point & missing)
+        return stroke, torch.where(small, (stroke & middle) | dot, stroke)
 
 
 def answered(logits: torch.Tensor, mask: torch.Tensor, prompts: Prompts, corrects: torch.Tensor) -> torch.Tensor:

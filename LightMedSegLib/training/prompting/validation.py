@@ -99,7 +99,7 @@ class PromptedValidator:
         for _ in range(self._rounds):
             prompts = self._user(target, mask, include, exclude, generator)
             include, exclude = prompts.include, prompts.exclude
-            walk = self._walks(image, mask, include, exclude, within, wrong)
+            walk = self._walks(image, mask, include, exclude, prompts.drawn, within, wrong)
             logits = network(with_prompts(image, mask.float(), include, exclude, walk))
             mask = answered(logits, mask, prompts, corrects)
             dice.append(_dice(mask, target))

@@ -34,6 +34,7 @@ class BatchWalks:
         mask: torch.Tensor,
         include: torch.Tensor,
         exclude: torch.Tensor,
+        drawn: torch.Tensor,
         within: torch.Tensor,
         corrects: NDArray[np.bool_],
     ) -> torch.Tensor:
@@ -47,7 +48,7 @@ class BatchWalks:
         if fresh:
             parts.append(walk_to_new(*(_chosen(one, fresh) for one in (image, include, exclude, within))))
         if corrected:
-            parts.append(walk_from_stroke(*(_chosen(one, corrected) for one in (image, mask, include, exclude))))
+            parts.append(walk_from_stroke(*(_chosen(one, corrected) for one in (image, mask, include, exclude, drawn))))
         walk = Walk(*(torch.cat(arrays) for arrays in zip(*parts, strict=True)))
         order = np.argsort(fresh + corrected).tolist()
         found = _chosen(self._walked(walk), order)

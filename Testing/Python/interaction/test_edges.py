@@ -29,7 +29,7 @@ def bright_block() -> np.ndarray:
 
 
 def new_object(image: np.ndarray, include: np.ndarray, exclude: np.ndarray, inside: Region) -> np.ndarray:
-    return edges.by_edges(image, NONE, include.astype(np.float32), exclude.astype(np.float32), inside, True)
+    return edges.by_edges(image, NONE, include.astype(np.float32), exclude.astype(np.float32), inside)
 
 
 def corrected(
@@ -37,7 +37,7 @@ def corrected(
 ) -> np.ndarray:
     mine, other = stroke.astype(np.float32), np.where(stroke, 0, 0.8 * opposite).astype(np.float32)
     prompts = (mine, other) if include else (other, mine)
-    return edges.by_edges(image, present, *prompts, WHOLE, False)
+    return edges.by_edges(image, present, *prompts, WHOLE, stroke)
 
 
 def random_walk(brightness: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
@@ -111,6 +111,15 @@ def test_an_opposite_prompt_holds_a_stroke_back() -> None:
     assert not (corrected(bright_block(), NONE, block(18, 21), opposite, True)[opposite] > 0.5).any()
 
 
+def test_the_ball_that_stands_for_a_small_stroke_is_not_walked_from() -> None:
+    image, stroke = np.zeros(SHAPE, dtype=np.float32), block(19, 21)
+    ball = block(18, 22).astype(np.float32)
+    none = NONE.astype(np.float32)
+    found = edges.by_edges(image, NONE, ball, none, WHOLE, stroke)
+    np.testing.assert_array_equal(found, edges.by_edges(image, NONE, stroke.astype(np.float32), none, WHOLE, stroke))
+    assert (found > 0.5).sum() < (edges.by_edges(image, NONE, ball, none, WHOLE, ball > 0) > 0.5).sum()
+
+
 def test_no_stroke_in_the_window_changes_nothing() -> None:
     present = block(10, 20)
     np.testing.assert_array_equal(corrected(bright_block(), present, NONE, NONE, True), present.astype(np.float32))
@@ -131,10 +140,10 @@ def test_windows_in_a_batch_have_the_edges_that_each_has_alone() -> None:
     grey, mask, *prompts, inside = parts
     together = (
         batched_walk(*edges.walk_to_new(grey, *prompts, inside)),
-        batched_walk(*edges.walk_from_stroke(grey, mask, *prompts)),
+        batched_walk(*edges.walk_from_stroke(grey, mask, *prompts, prompts[0] >= 1)),
     )
     for number in range(2):
         one = [part[number : number + 1] for part in parts]
-        alone = (edges.new_object(one[0], *one[2:]), edges.corrected(*one[:4]))
+        alone = (edges.new_object(one[0], *one[2:]), edges.corrected(*one[:4], one[2] >= 1))
         for batch, single in zip(together, alone, strict=True):
             assert torch.allclose(batch[number], single[0], atol=1e-3) and 0.1 < single.max() <= 1

@@ -102,9 +102,13 @@ def test_the_walks_of_a_batch_are_those_of_a_session() -> None:
     include[2], exclude[2] = 0.8 * include[2], (cube(15, 18)[0]).float()
     present, within = cube(8, 18).expand(3, -1, -1, -1, -1), torch.ones((3, 1, *PATCH), dtype=torch.bool)
     corrects = np.array([True, False, True])
-    found = BatchWalks(CPU)(image, present, include, exclude, within, corrects)
+    drawn = torch.maximum(include, exclude) >= 1
+    found = BatchWalks(CPU)(image, present, include, exclude, drawn, within, corrects)
     for n in range(3):
         one = [array[n : n + 1] for array in (image, include, exclude)]
-        alone = edges.corrected(one[0], present[:1], *one[1:]) if corrects[n] else edges.new_object(*one, within[:1])
+        if corrects[n]:
+            alone = edges.corrected(one[0], present[:1], *one[1:], drawn[n : n + 1])
+        else:
+            alone = edges.new_object(*one, within[:1])
         assert torch.allclose(found[n], alone[0], atol=1e-3)
     assert found[2][cube(15, 18)[0]].max() == 0

@@ -105,6 +105,7 @@ def test_the_user_includes_what_is_missing_and_excludes_what_leaks(careful: bool
         other = prompts.exclude if includes else prompts.include
         assert (drawn == NEWEST).any() and not other.any()
         assert ((drawn > 0) & (mask != target)).any()
+        assert prompts.drawn.any() and ((drawn == NEWEST) | ~prompts.drawn).all()
 
 
 def test_the_user_does_not_prompt_twice_in_one_place() -> None:
@@ -122,9 +123,9 @@ def test_a_mask_under_correction_only_grows_or_only_shrinks() -> None:
     none, mask = torch.zeros((1, 1, *PATCH)), cube(5, 15)
     exclude = none.clone()
     exclude[0, 0, 12, 12, 12] = NEWEST
-    grown = answered(logits, mask, Prompts(none, none, torch.tensor([True])), torch.tensor([True]))
-    shrunk = answered(logits, mask, Prompts(none, exclude, torch.tensor([False])), torch.tensor([True]))
-    fresh = answered(logits, mask, Prompts(none, none, torch.tensor([False])), torch.tensor([False]))
+    grown = answered(logits, mask, Prompts(none, none, none > 0, torch.tensor([True])), torch.tensor([True]))
+    shrunk = answered(logits, mask, Prompts(none, exclude, exclude > 0, torch.tensor([False])), torch.tensor([True]))
+    fresh = answered(logits, mask, Prompts(none, none, none > 0, torch.tensor([False])), torch.tensor([False]))
     assert torch.equal(grown, mask | cube(10, 20)) and torch.equal(fresh, cube(10, 20))
     expected = mask & cube(10, 20)
     expected[0, 0, 12, 12, 12] = False
