@@ -32,11 +32,14 @@ BUSY = (0, 2, 8)
 WAITING = ("passive", "active")
 SAMPLE = ROOT / "Resources" / "SampleData" / "mni152-t1-brain.nii.gz"
 
+_NEVER_RESTS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+"""A program that ends with the one that started it, however that ends."""
+
 
 @contextmanager
 def busy_processes(count: int) -> Iterator[None]:
     """Keep count processes busy during the with-block."""
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    processes = [subprocess.Popen([sys.executable, "-c", _NEVER_RESTS]) for _ in range(count)]
     try:
         yield
     finally:
