@@ -21,6 +21,7 @@ from LightMedSegLib.core.geometry import (
     with_neighbours,
 )
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.interaction.border import MovedBorder, moved_border
 from LightMedSegLib.interaction.prompt_channels import marked, prompt_channels
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
@@ -105,8 +106,14 @@ class _Answer:
 
 
 def complete(scene: Scene, completer: Promptable, cancel: CancelToken) -> Change:
-    """Return what the newest stroke of a scene changes, in the smallest box."""
+    """Return what the newest stroke of a scene changes, in the smallest box.
+
+    A stroke that corrects the border of a segment moves that border. For others, and for new objects, the network is
+    asked, in windows around the stroke.
+    """
     work = _Completion(scene, completer, cancel)
+    if work.border.suffices:
+        return work.merged([])
     answer = work.ask(first_window(scene.stroke, scene.mask, scene.grid, completer.size))
     if answer is None:
         return work.merged([], _SAME_EVERYWHERE)
@@ -130,6 +137,8 @@ class _Completion:
         self.passes = 0
         self._scene, self._completer, self._cancel = scene, completer, cancel
         self._volume = sitk.GetArrayViewFromImage(scene.volume)
+        nothing = MovedBorder(scene.stroke.box, np.zeros_like(scene.stroke.voxels), suffices=False)
+        self.border = nothing if scene.new_object else moved_border(scene.mask, scene.stroke, scene.grid)
 
     def ask(self, window: Window, change: Change | None = None) -> _Answer | None:
         """Let the network see a window with the mask after change; None if the volume has one value there."""
@@ -169,7 +178,7 @@ class _Completion:
     def merged(self, answers: Sequence[_Answer], note: str = "", within: Box | None = None) -> Change:
         """Return what the rules permit of the answers (within a box); later ones hold where they overlap."""
         scene, stroke = self._scene, self._scene.stroke
-        box = stroke.box
+        box = union_box(stroke.box, self.border.box)
         for answer in answers:
             box = union_box(box, answer.box)
             if scene.new_object:
@@ -188,6 +197,8 @@ class _Completion:
             # Where the network agrees with the mask, the mask keeps what is finer than the window.
             wanted[here] = np.where(found == present, wanted[here], found)
             seen[here] = True
+        beside = common_box(box, self.border.box)
+        wanted[region_of(beside, box)][self.border.voxels[region_of(beside, self.border.box)]] = stroke.include
         own = np.zeros_like(before)
         own[region_of(stroke.box, box)] = stroke.voxels
         allowed = None if scene.allowed is None else scene.allowed[part]
