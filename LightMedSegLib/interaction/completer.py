@@ -104,8 +104,7 @@ class Completer:
         predictor = Predictor(networks.on(device), device, cancel=cancel)
         with torch.inference_mode():
             image, mask, include, exclude, walk = (torch.from_numpy(one)[None, None].to(device) for one in channels)
-            reads_walk = self.model.card.edge_channel == "random_walk"
-            logits = predictor(encode(image, mask, include, exclude, walk if reads_walk else None))
+            logits = predictor(encode(image, mask, include, exclude, walk))
             return (logits[0, 1] - logits[0, 0]).sigmoid().cpu().numpy()
 
     def _note(self, sentence: str) -> None:

@@ -169,13 +169,6 @@ class ModelCard:
         Literal["segmentation", "promptable"],
         Limits(description="A promptable model completes what a person marks, and reads the marks beside the image."),
     ] = field(default="segmentation", metadata={"omit_default": True})
-    edge_channel: Annotated[
-        Literal["affinity", "random_walk"],
-        Limits(
-            description="What a promptable network reads of the edges around the marks: the geodesic affinity to them, "
-            "or the probability of a random walk from them."
-        ),
-    ] = field(default="affinity", metadata={"omit_default": True})
     reference: ReferenceInfo | None = field(default=None, metadata={"omit_empty": True})
     removed_with_skull: Annotated[
         tuple[LabelValue, ...],
