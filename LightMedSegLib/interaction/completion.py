@@ -43,13 +43,14 @@ _SAME_EVERYWHERE = "The volume has the same value all around the stroke, so only
 class Promptable(Protocol):
     """What completes strokes in one window of size^3 grid points: see completer.Completer.
 
-    sees_edges: whether it wants to know what edges alone say, walk. Then edge_share is their share in the probability
-    of a new object, 0 to 1, the rest is the network's, and a stroke on a segment changes only what both agree on.
+    sees_edges: whether it wants to know what edges alone say, walk. Then edge_shares are their shares in the probability
+    of a new object after its first prompt and after later ones, 0 to 1, the rest is the network's, and a stroke on a
+    segment changes only what both agree on.
     """
 
     size: int
     sees_edges: bool
-    edge_share: float
+    edge_shares: tuple[float, float]
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Do what the first window would have to wait for."""
@@ -171,7 +172,8 @@ class _Completion:
     def _with_edges(self, probability: NDArray[np.float32], walk: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's probability (z, y, x) together with what edges say."""
         if self._scene.new_object:
-            share = self._completer.edge_share
+            first, later = self._completer.edge_shares
+            share = later if len(self._scene.strokes) > 1 else first
             return share * walk + (1 - share) * probability
         return np.minimum(walk, probability) if self._scene.stroke.include else np.maximum(walk, probability)
 
