@@ -43,8 +43,8 @@ _SAME_EVERYWHERE = "The volume has the same value all around the stroke, so only
 class Promptable(Protocol):
     """What completes strokes in one window of size^3 grid points: see completer.Completer.
 
-    sees_edges: whether it wants to know what edges alone say, walk. Then edge_shares are their shares in the probability
-    of a new object after its first prompt and after later ones, 0 to 1, the rest is the network's, and a stroke on a
+    sees_edges: whether it wants to know what edges alone say, walk. Then edge_shares, 0 to 1, are their shares in the
+    probability of a new object after its first prompt and after later ones; the rest is the network's. A stroke on a
     segment changes only what both agree on.
     """
 
