@@ -28,7 +28,7 @@ from report import markdown, write_csv  # noqa: E402
 
 BUSY = (0, 2, 8)
 WAITING = ("passive", "active")
-SAMPLE = ROOT / "Resources" / "SampleData" / "mni152-t1-brain.nii.gz"
+SAMPLE = ROOT / "Resources" / "SampleData" / "colin27-t1-head.nii.gz"
 
 
 @contextmanager

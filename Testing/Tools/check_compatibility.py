@@ -30,7 +30,12 @@ OUTPUT = ROOT / "reliability-output" / "compatibility"
 PYTHONS = ("3.10", "3.12")
 SLICER_NUMPY = "numpy==2.4.*"
 """What Slicer 5.12 ships; it needs Python 3.11."""
-TEST_PACKAGES = ("pytest", "hypothesis", "jsonschema", "safetensors", "matplotlib", "tomli; python_version < '3.11'")
+TEST_PACKAGES = (
+    "pytest", "hypothesis", "jsonschema", "safetensors", "matplotlib", "nibabel", "scipy", "fvcore",
+    "highdicom", "pathspec", "tomli; python_version < '3.11'",
+)  # fmt: skip
+COMPILED = "torch,numpy,SimpleITK,scipy"
+"""Not built here: a version that has no package for this Python fails at once."""
 ROOMS = (
     "core", "storage", "io", "model", "checks", "network", "inference", "interaction", "evaluation", "learning",
     "finetuning", "cli",
@@ -150,7 +155,7 @@ def environment(cell: Cell, base: Path, output: Path, index: str | None) -> tupl
     subprocess.run([base, "-m", "venv", "--without-pip", place], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
     extra = ["--extra-index-url", index] if index else []
-    for words in (["--only-binary", ":all:", *extra, *cell.requirements], ["--no-deps", str(ROOT)]):
+    for words in (["--only-binary", COMPILED, *extra, *cell.requirements], ["--no-deps", str(ROOT)]):
         done = subprocess.run([*pip, *words], capture_output=True, text=True, check=False)
         if done.returncode:
             return python, (done.stderr.strip().splitlines() or ["pip failed"])[-1]
