@@ -30,7 +30,7 @@ from LightMedSegLib.model.store import resolve_model  # noqa: E402
 
 BUSY = (0, 2, 8)
 WAITING = ("passive", "active")
-SAMPLE = ROOT / "Resources" / "SampleData" / "mni152-t1-brain.nii.gz"
+SAMPLE = ROOT / "Resources" / "SampleData" / "colin27-t1-head.nii.gz"
 
 _NEVER_RESTS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 """A program that ends with the one that started it, however that ends."""
