@@ -8,7 +8,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.io.dicom_series import read_dicom_folder
+from LightMedSegLib.io.dicom_series import count_time_points, read_dicom_folder
 from LightMedSegLib.io.headers.header_geometry import METAIMAGE_SUFFIXES, NIFTI_SUFFIXES, NRRD_SUFFIXES, header_geometry
 from LightMedSegLib.io.headers.stated_geometry import check_extent, settle_geometry
 from LightMedSegLib.io.lone_file import alone
@@ -33,9 +33,9 @@ def read_volume(path: str | Path, series: int | None = None, frame: int | None =
 
     Spacing and origin are in mm, directions in ITK's LPS. ``series`` chooses among several series of a
     DICOM folder: the number that the error message about them lists. ``frame`` chooses one of the count_frames volumes
-    of a 4D file or a sequence, from 0. A NaN in a NIfTI file is read as 0, as ITK's
-    reader does and the programs that write such files expect. If the file contradicts itself and a rule of its format
-    decides, the volume has a note (volume_notes.notes_of), which becomes one of the result's notes.
+    of a 4D file, a sequence or a DICOM series of several time points, from 0. A NaN in a NIfTI file is read as 0, as
+    ITK's reader does and the programs that write such files expect. If the file contradicts itself and a rule of its
+    format decides, the volume has a note (volume_notes.notes_of), which becomes one of the result's notes.
 
     Raises InputImageError, naming the file, for anything that check_volume refuses and for files that cannot be read:
     missing, empty, truncated or damaged files and unknown formats.
@@ -45,20 +45,21 @@ def read_volume(path: str | Path, series: int | None = None, frame: int | None =
     path = Path(path)
     if path.is_dir():
         check_readable_name(path, InputImageError)
-    image = read_dicom_folder(path, series) if path.is_dir() else read_image(path, frame=frame)
+    image = read_dicom_folder(path, series, frame) if path.is_dir() else read_image(path, frame=frame)
     check_extent(image.GetSize(), image.GetSpacing(), str(path))
     check_volume(image, str(path))
     return image
 
 
 @decimal_points
-def count_frames(path: Path) -> int:
+def count_frames(path: Path, series: int | None = None) -> int:
     """Return how many volumes a file contains: the length of its fourth axis, or that of a sequence of 3D Slicer.
 
-    A folder contains one. Only the header is read. Raises InputImageError for a file that cannot be read.
+    Of a folder, how many time points its DICOM series has; series is as in read_volume. Only headers are read.
+    Raises InputImageError for a file or series that cannot be read.
     """
     if path.is_dir():
-        return 1
+        return count_time_points(path, series)
     _check_file(path)
     try:
         with alone(path) as lone:

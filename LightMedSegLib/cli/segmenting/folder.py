@@ -18,6 +18,7 @@ from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.cases.dataset_description import DATASET_FILE
+from LightMedSegLib.io.dicom_series import is_dicom
 from LightMedSegLib.io.labelmaps.choosing import chosen_labels
 from LightMedSegLib.io.nnunet_labels import dataset_values
 from LightMedSegLib.io.pictures.sheet import check_drawing
@@ -52,12 +53,7 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
     """Segment every scan of the folder, or every frame, as :func:`segment_cohort` does."""
     folder, output = file_path(arguments.inputs[0]), arguments.output
     _check(arguments, folder, output)
-    if arguments.all_frames and not folder.is_dir():
-        found = FoundScans((Scan(file_name(folder) or folder.name, (folder,)),))
-    else:
-        found = find_scans(folder, model.card.in_channels, model.card.modality, arguments.derived)
-    if arguments.all_frames:
-        found = replace(found, scans=tuple(frame for scan in found.scans for frame in _frames(scan)))
+    found = _with_frames(arguments, folder, model) if arguments.all_frames else _found(arguments, folder, model)
     place = folder if folder.is_dir() else folder.parent
     dataset = place.parent if place.name == IMAGES_FOLDER else place
     about_values = _about_values(dataset, model.card, arguments.labels)
@@ -89,9 +85,20 @@ def _tasks(
     ]
 
 
+def _found(arguments: argparse.Namespace, folder: Path, model: Model) -> FoundScans:
+    return find_scans(folder, model.card.in_channels, model.card.modality, arguments.derived)
+
+
+def _with_frames(arguments: argparse.Namespace, place: Path, model: Model) -> FoundScans:
+    """The frames of a file, of the DICOM series directly in a folder, or of every scan of a folder."""
+    lone = not place.is_dir() or any(path.is_file() and is_dicom(path) for path in place.iterdir())
+    found = FoundScans((Scan(file_name(place) or place.name, (place,)),)) if lone else _found(arguments, place, model)
+    return replace(found, scans=tuple(frame for scan in found.scans for frame in _frames(scan)))
+
+
 def _frames(scan: Scan) -> list[Scan]:
     """The frames of a scan, each a scan of its own; a scan without a fourth axis is its only one."""
-    count = count_frames(scan.images[0])
+    count = count_frames(scan.images[0], scan.series)
     if count == 1:
         return [scan]
     name, digits = scan.name.removesuffix(".seq"), len(str(count))
