@@ -91,18 +91,27 @@ def _found(arguments: argparse.Namespace, folder: Path, model: Model) -> FoundSc
 
 def _with_frames(arguments: argparse.Namespace, place: Path, model: Model) -> FoundScans:
     """The frames of a file, of the DICOM series directly in a folder, or of every scan of a folder."""
-    lone = not place.is_dir() or any(path.is_file() and is_dicom(path) for path in place.iterdir())
-    found = FoundScans((Scan(file_name(place) or place.name, (place,)),)) if lone else _found(arguments, place, model)
-    return replace(found, scans=tuple(frame for scan in found.scans for frame in _frames(scan)))
+    if not place.is_dir() or any(path.is_file() and is_dicom(path) for path in place.iterdir()):
+        return FoundScans(_frames(Scan(file_name(place) or place.name, (place,))))
+    found = _found(arguments, place, model)
+    return replace(found, scans=tuple(frame for scan in found.scans for frame in _frames_or_scan(scan)))
 
 
-def _frames(scan: Scan) -> list[Scan]:
+def _frames_or_scan(scan: Scan) -> tuple[Scan, ...]:
+    """The frames of one scan of many; one that cannot be read stays, and reading it gives the reason."""
+    try:
+        return _frames(scan)
+    except InputImageError:
+        return (scan,)
+
+
+def _frames(scan: Scan) -> tuple[Scan, ...]:
     """The frames of a scan, each a scan of its own; a scan without a fourth axis is its only one."""
     count = count_frames(scan.images[0], scan.series)
     if count == 1:
-        return [scan]
+        return (scan,)
     name, digits = scan.name.removesuffix(".seq"), len(str(count))
-    return [replace(scan, name=f"{name}-frame-{n + 1:0{digits}d}", frame=n) for n in range(count)]
+    return tuple(replace(scan, name=f"{name}-frame-{n + 1:0{digits}d}", frame=n) for n in range(count))
 
 
 def _with_regions(arguments: argparse.Namespace, tasks: list[ScanTask]) -> list[ScanTask]:

@@ -80,12 +80,14 @@ def test_all_frames_of_a_file_are_segmented_as_if_each_were_a_scan(
     np.testing.assert_array_equal(sitk.GetArrayFromImage(one), sitk.GetArrayFromImage(first))
 
 
-def test_in_a_folder_only_files_of_several_frames_are_taken_apart(frames, installed, scan, tmp_path):
+def test_in_a_folder_only_files_of_several_frames_are_taken_apart(frames, installed, tmp_path, capsys):
     folder = tmp_path / "scans"
     folder.mkdir()
     four_axes(frames, folder / "cine.nii.gz")
     sitk.WriteImage(frames[0], str(folder / "still.nii.gz"))
-    assert main(["segment", str(folder), str(tmp_path / "all"), "--all-frames"]) == 0
+    (folder / "damaged.nii.gz").write_bytes(b"no volume")
+    assert main(["segment", str(folder), str(tmp_path / "all"), "--all-frames"]) == 2
+    assert "damaged.nii.gz: failed" in capsys.readouterr().out
     found = sorted(file.name for file in (tmp_path / "all").iterdir())
     assert found == [*(f"cine-frame-{number}.nii.gz" for number in (1, 2, 3)), "still.nii.gz"]
 
