@@ -63,8 +63,9 @@ class InputSpec:
     """How the network wants its input.
 
     spacing is mm along x, y, z of the oriented grid; orientation is the DICOM orientation code of the array
-    (such as "LPS"); patch is voxels along z, y, x; view is "windows" or "whole"; overlap is the fraction of a
-    window; voxels at or below background_value are air that may be skipped (None: skip nothing).
+    (such as "LPS"), or "slices": z runs across the slices as they were acquired, the longest voxels, and x and y are
+    the other two axes as they are stored; patch is voxels along z, y, x; view is "windows" or "whole"; overlap is the
+    fraction of a window; voxels at or below background_value are air that may be skipped (None: skip nothing).
 
     preview_spacing is mm along x, y, z of the larger voxels at which a quick coarse first result is allowed (None:
     no preview). largest_extent is mm along x, y, z of the largest volumes that the model was made for (None: any);
