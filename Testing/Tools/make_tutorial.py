@@ -88,8 +88,9 @@ class Tutorial:
         self._keep("4-panel", self._panel_picture("resultButton"))
         show_what_lies_within(node)
         self._keep("4-result", self._views(volume, HIPPOCAMPI))
-        self._doubt(volume, node)
+        node.GetDisplayNode().SetVisibility(False)
         volume, node = self._small_sample()
+        self._doubt(volume, node)
         before = self._view(volume, "Yellow", label_centre(node), "As segmented")
         place = label_centre(node)
         correct(node, volume)
@@ -126,7 +127,7 @@ class Tutorial:
         return self._panel.parameters.inputVolume, node
 
     def _doubt(self, volume: Any, node: Any) -> None:
-        """The result once more with doubt, and two of its places looked at."""
+        """The result once more with doubt, and two of its places looked at; then as before."""
         from LightMedSegLib.mrml.doubt.places import place_in_world
         from LightMedSegLib.mrml.doubt.volume import doubt_of
 
@@ -144,6 +145,8 @@ class Tutorial:
         self._keep("5-doubt", self._views(volume, place))
         display.SetVisibility2DFill(True)
         ui.doubtCheckBox.checked = False
+        ui.segmentButton.click()
+        self._wait(lambda: not self._panel.run.running, 300, "the result without doubt")
 
     def _strokes(self, volume: Any, node: Any) -> None:
         """A part that is missing is completed from one stroke; then a structure from a click is begun and discarded."""
