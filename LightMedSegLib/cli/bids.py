@@ -11,7 +11,12 @@ from LightMedSegLib.cli.parser import Commands, file_path, named, positive_int
 from LightMedSegLib.cli.printing.messages import Messages, add_quiet
 from LightMedSegLib.cli.printing.text_output import text_output
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
-from LightMedSegLib.cli.segmenting.cohort_arguments import add_cohort_arguments, add_labels, check_labels
+from LightMedSegLib.cli.segmenting.cohort_arguments import (
+    add_cohort_arguments,
+    add_labels,
+    check_labels,
+    prepare_workers,
+)
 from LightMedSegLib.cohorts.bids.contrasts import model_contrasts
 from LightMedSegLib.cohorts.bids.dataset import check_dataset, find_bids_scans
 from LightMedSegLib.cohorts.bids.derivative import check_place, prepare_derivative
@@ -90,6 +95,7 @@ def _participants(arguments: argparse.Namespace) -> int:
     model = resolve_model(arguments.model) if arguments.model else model_for_all(1)
     check_labels(arguments, model.card)
     contrasts = model_contrasts(model.card, arguments.contrast)
+    prepare_workers(arguments)
     found = find_bids_scans(dataset, contrasts, arguments.participant_label, arguments.session_label)
     if not found.scans:
         raise InputImageError(f"{arguments.dataset}: {found.left_out[0].name} is left out: {found.left_out[0].reason}.")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from LightMedSegLib.cli.parser import file_path, named, positive_int
 from LightMedSegLib.cohorts.executors import Executor
 from LightMedSegLib.cohorts.executors.in_process import InProcess
+from LightMedSegLib.cohorts.executors.starting import begin_loading
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.labelmaps.choosing import check_known_labels
@@ -69,6 +70,12 @@ def refuse_cohort_arguments(arguments: argparse.Namespace) -> None:
             raise InputImageError(
                 f"{option} is for a folder of scans and a folder for their results. Give two folders, or leave it out."
             )
+
+
+def prepare_workers(arguments: argparse.Namespace) -> None:
+    """Begin to load what several processes will need, while this one looks for scans; returns at once."""
+    if arguments.jobs is not None and arguments.jobs > 1:
+        begin_loading()
 
 
 def chosen_executor(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from LightMedSegLib.cli.parser import file_path
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
+from LightMedSegLib.cli.segmenting.cohort_arguments import prepare_workers
 from LightMedSegLib.cli.segmenting.report import no_expected_dice
 from LightMedSegLib.cohorts.model_reference import ModelReference
 from LightMedSegLib.cohorts.regions import with_one_grid, with_regions
@@ -43,6 +44,7 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
     """Segment every scan of the folder, as :func:`segment_cohort` does."""
     folder, output = file_path(arguments.inputs[0]), arguments.output
     _check(arguments, folder, output)
+    prepare_workers(arguments)
     found = find_scans(folder, model.card.in_channels, model.card.modality, arguments.derived)
     dataset = folder.parent if folder.name == IMAGES_FOLDER else folder
     about_values = _about_values(dataset, model.card, arguments.labels)
