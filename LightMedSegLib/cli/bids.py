@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from LightMedSegLib.cli.auto import model_for_all
+from LightMedSegLib.cli.label_words import add_labels
 from LightMedSegLib.cli.parser import Commands, file_path, named, positive_int
 from LightMedSegLib.cli.printing.messages import Messages, add_quiet
 from LightMedSegLib.cli.printing.text_output import text_output
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
 from LightMedSegLib.cli.segmenting.cohort_arguments import (
+    LABELS_WRITTEN,
     add_cohort_arguments,
-    add_labels,
     check_labels,
     prepare_workers,
 )
@@ -72,7 +73,7 @@ def add_command(commands: Commands[Any]) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default auto)")
     parser.add_argument("--threads", type=positive_int, help="processor threads (default: torch's choice)")
-    add_labels(parser)
+    add_labels(parser, LABELS_WRITTEN)
     parser.add_argument(
         "--json", type=text_output, metavar="FILE", help="also write volumes and times to this file (- standard output)"
     )

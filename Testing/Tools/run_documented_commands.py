@@ -98,10 +98,12 @@ def make_archive(folder: Path) -> None:
 
 def make_bids(folder: Path) -> None:
     """The sample as a BIDS dataset."""
+    from LightMedSegLib.cohorts.bids.derivative import BIDS_VERSION
+
     place = folder / "BIDS_DIR" / "sub-01" / "anat"
     place.mkdir(parents=True)
     shutil.copy(SAMPLE, place / "sub-01_T1w.nii.gz")
-    description = {"Name": "Sample", "BIDSVersion": "1.10.0"}
+    description = {"Name": "Sample", "BIDSVersion": BIDS_VERSION}
     (folder / "BIDS_DIR" / "dataset_description.json").write_text(json.dumps(description))
 
 

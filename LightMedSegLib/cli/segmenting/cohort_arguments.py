@@ -17,6 +17,9 @@ from LightMedSegLib.io.labelmaps.choosing import check_known_labels
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
 
+LABELS_WRITTEN = "write only these labels, by name or value (default: all; models show lists them)"
+"""Help of --labels."""
+
 _ARGUMENTS = {"jobs": "--jobs", "dask": "--dask", "log_file": "--log-file"}
 
 
@@ -43,24 +46,9 @@ def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_labels(parser: argparse.ArgumentParser) -> None:
-    """Add --labels, of which the arguments are a tuple of names and values."""
-    parser.add_argument(
-        "--labels",
-        type=_words,
-        default=(),
-        metavar="NAME,...",
-        help="write only these labels, by name or value (default: all; models show lists them)",
-    )
-
-
 def check_labels(arguments: argparse.Namespace, card: ModelCard) -> None:
     """Raise InputImageError, with the nearest names, if --labels names what no result of the model has."""
     check_known_labels(card.identifier, located_card(card).labels, card.labels, arguments.labels)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(named(word).strip() for word in text.split(","))
 
 
 def refuse_cohort_arguments(arguments: argparse.Namespace) -> None:
