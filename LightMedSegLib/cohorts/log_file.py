@@ -63,9 +63,9 @@ class CohortLog:
         return f"{done} of {self._count} scans: {', '.join(counts) or 'none is done yet'}{left}"
 
 
-def _refuse_other_content(path: Path) -> None:
+def check_log(path: Path | None) -> None:
     """Raise OutputError for a file that is no log: an error in a name must not add lines to a user's file."""
-    if not path.is_file():
+    if path is None or not path.is_file():
         return
     try:
         with path.open("rb") as file:
@@ -80,12 +80,12 @@ def _refuse_other_content(path: Path) -> None:
 def cohort_log(path: Path | None, count: int, seconds: float = LINE_SECONDS) -> Iterator[CohortLog]:
     """A log of count scans that writes a summary every so many seconds while the block runs, and one at its end.
 
-    path: the file, to which lines are appended; None for no file. Raises OutputError if it cannot be opened, or holds
-    something else than the lines of a log.
+    path: the file, to which lines are appended; None for no file. Raises OutputError if it cannot be opened, or as
+    check_log does.
     """
     log, ended = CohortLog(path, count), threading.Event()
+    check_log(path)
     if path is not None:
-        _refuse_other_content(path)
         try:
             path.open("a", encoding="utf-8").close()
         except OSError as error:

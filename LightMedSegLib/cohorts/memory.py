@@ -36,10 +36,11 @@ def _need(image: Path, card: ModelCard) -> int:
         reader.ReadImageInformation()
         size, spacing = reader.GetSize()[:3], reader.GetSpacing()[:3]
         scalar = sitk.Image([1, 1, 1], reader.GetPixelID()).GetSizeOfPixelComponent()
-    except (RuntimeError, IndexError):
+        # A folder of DICOM slices is as deep as it has files.
+        return needed_bytes((*size[:2], max(size[2], len(files))), spacing, card, scalar)
+    except (RuntimeError, IndexError, ValueError, ArithmeticError):
+        # Two axes, or a header with impossible numbers: the scan fails later, alone.
         return 0
-    # A folder of DICOM slices is as deep as it has files.
-    return needed_bytes((*size[:2], max(size[2], len(files))), spacing, card, scalar)
 
 
 def _bytes_of(image: Path) -> int:

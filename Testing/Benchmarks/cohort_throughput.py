@@ -194,6 +194,8 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="lightmedseg-") as name,
         LocalCluster(n_workers=chosen.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
     ):
+        # The first command measures how this computer is to compute; all others do the same, whatever else runs.
+        os.environ["LIGHTMEDSEG_HOME"] = f"{name}/home"
         for words in chosen.data:
             model, _, source = words.partition("=")
             scans = linked(Path(source), Path(name) / "scans" / model, chosen.cases)

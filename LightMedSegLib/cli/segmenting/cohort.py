@@ -15,7 +15,7 @@ from LightMedSegLib.cli.segmenting.cohort_arguments import chosen_executor
 from LightMedSegLib.cli.segmenting.report import format_dice
 from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.cohorts.existing_results import existing_segments
-from LightMedSegLib.cohorts.log_file import cohort_log
+from LightMedSegLib.cohorts.log_file import check_log, cohort_log
 from LightMedSegLib.cohorts.report import (
     DOUBTFUL,
     FAILED,
@@ -62,6 +62,7 @@ def segment_cohort(
     outputs = files([arguments.json, arguments.csv, arguments.log_file])
     for path in outputs:
         check_output_path(path)
+    check_log(arguments.log_file)
     pictures = [task.picture for task in tasks]
     check_names_differ([*outputs, *pictures, *(task.path for task in tasks)])
     check_inputs_stay(outputs, [path for scan in found.scans for path in scan.images])

@@ -8,9 +8,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import BaseContext
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+
+Result = TypeVar("Result")
 
 _PRELOADED = "LightMedSegLib.cohorts.executors.preloaded"
 
@@ -58,6 +61,18 @@ def loaded() -> threading.Event:
     else:
         event.set()
     return event
+
+
+def computed_elsewhere(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Return function(*arguments), computed in a copy of the process that has loaded PyTorch where there is one.
+
+    This process then need not load it, and can be interrupted at once. Raises what the function raises.
+    """
+    if not sys.platform.startswith("linux"):
+        return function(*arguments)
+    loaded().wait()
+    with ProcessPoolExecutor(1, start_context()) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def _nothing() -> None:

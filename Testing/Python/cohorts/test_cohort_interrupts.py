@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
 from hostile_surroundings import PROGRAM, environment
+from paths import REPOSITORY
 from patience import Patience, limit
 from volumes_on_disk import plain_volume
+
+from LightMedSegLib.cohorts.task import ScanTask
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks into /proc")]
 
@@ -68,6 +72,19 @@ def test_an_interrupt_ends_all_processes_and_leaves_whole_files(package: Path, n
     assert out.count(": segmented") + 1 == len(whole)
     assert {sitk.ReadImage(str(path)).GetSize() for path in whole} == {(48, 48, 48)}
     assert f"{len(whole)} segmented, {SCANS - len(whole)} not started" in log.read_text().splitlines()[-1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere workers are new interpreters")
+def test_the_command_leaves_pytorch_to_its_workers(tasks: list[ScanTask], package: Path) -> None:
+    """It can be interrupted at once then, and what it does not load, it does not wait for."""
+    task = tasks[0]
+    words = ["segment", str(task.scan.images[0].parent), str(task.output), "--model", str(package), "--jobs", "2"]
+    code = "import sys; from LightMedSegLib.cli import main; print(main(sys.argv[1:]), 'torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], env=environment(), capture_output=True, text=True, cwd=REPOSITORY
+    )
+    assert done.stdout.splitlines()[-1] == "2 False", done
+    assert done.stdout.count(": segmented") == 3
 
 
 def test_workers_end_when_the_command_is_killed(package: Path, tmp_path: Path) -> None:

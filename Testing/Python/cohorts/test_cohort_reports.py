@@ -98,6 +98,17 @@ def test_a_result_is_never_written_to_as_a_log(
     assert task.path.read_bytes() == b"a result"
 
 
+def test_a_file_that_is_no_log_is_refused_before_anything_is_told(
+    tasks: list[ScanTask], package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = tasks[0].output.parent / "notes.txt"
+    notes.write_text("notes of mine\n")
+    words = ["segment", str(tasks[0].scan.images[0].parent), str(tasks[0].output), "--model", str(package)]
+    assert main([*words, "--log-file", str(notes)]) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.count("\n") == 1
+
+
 def test_jobs_and_dask_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["segment", "a", "b", "--jobs", "2", "--dask", "tcp://127.0.0.1:9"]) == 2
     assert "not allowed with argument" in capsys.readouterr().err
