@@ -121,5 +121,6 @@ def _participants(arguments: argparse.Namespace) -> int:
 
 def _group(arguments: argparse.Namespace) -> int:
     path, count = write_group_table(arguments.output, arguments.participant_label)
-    Messages(arguments).tell(f"The volumes of {count} results are in {path}.")
+    results = "1 result is" if count == 1 else f"{count} results are"
+    Messages(arguments).tell(f"The volumes of {results} in {path}.")
     return 0

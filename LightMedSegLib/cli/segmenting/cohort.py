@@ -62,17 +62,18 @@ def segment_cohort(
     outputs = files([arguments.json, arguments.csv, arguments.log_file])
     for path in outputs:
         check_output_path(path)
-    check_log(arguments.log_file)
     pictures = [task.picture for task in tasks]
     check_names_differ([*outputs, *pictures, *(task.path for task in tasks)])
     check_inputs_stay(outputs, [path for scan in found.scans for path in scan.images])
+    check_log(arguments.log_file)
     for folder in {arguments.output, *(folder for task in tasks for folder in task.folders)}:
         remove_stale(folder)
     executor, tasks, changes = chosen_executor(arguments, tasks, model.card)
     header = f"{len(tasks)} {'scan' if len(tasks) == 1 else 'scans'} with {model.card.identifier} {executor.where}."
     messages.tell("\n".join([header, *changes, *about]))
-    for one in found.left_out:
-        messages.tell(one_line(f"{one.name}: left out: {one.reason}"))
+    left_out = [one_line(f"{one.name}: left out: {one.reason}") for one in found.left_out]
+    for line in left_out:
+        messages.tell(line)
     cancel = CancelToken()
     with (
         cohort_log(arguments.log_file, len(tasks)) as log,
@@ -80,7 +81,7 @@ def segment_cohort(
         # The scans in work end within a second, instead of being torn down.
         interruption.calling(cancel.cancel),
     ):
-        for line in (header, *changes):
+        for line in (header, *changes, *left_out):
             log.line(line)
 
         def take(report: ScanReport) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from LightMedSegLib.cohorts.bids.contrasts import NOT_IN_BIDS, Contrasts
 from LightMedSegLib.cohorts.bids.ignored import IGNORE_FILE, ignored
-from LightMedSegLib.cohorts.bids.misnamed import misnamed
+from LightMedSegLib.cohorts.bids.misnamed import misnamed, misplaced
 from LightMedSegLib.cohorts.bids.names import BidsName, parse_name
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.scan_folders import BIDS_FILE, FoundScans, LeftOut, Scan
@@ -36,9 +36,8 @@ def find_bids_scans(
     participants and sessions, with or without sub- and ses-: only these; none for all. Only the folders sub-* are
     read, so sourcedata and derivatives are not. Scan.name is the path of the result in the derivative. A result's name
     has no suffix, so of several contrasts with the same entities the preferred one is segmented. Left out are the
-    others, volumes whose names do not follow BIDS or have another participant or session than their folder, files that
-    .bidsignore names (except CT, which BIDS does not define), links without their content, such as git-annex makes,
-    and folders that cannot be read.
+    others, volumes whose names or places do not follow BIDS, files that .bidsignore names (except CT, which BIDS does
+    not define), links without their content, such as git-annex makes, and folders that cannot be read.
 
     Raises InputImageError if the folder is not a BIDS dataset, has no such participant or session, or holds no scan.
     """
@@ -58,6 +57,7 @@ def find_bids_scans(
             for result, of_result in _by_result(dataset, session, files).items():
                 _sort_out(result, of_result, contrasts, is_ignored, scans, left_out)
             left_out.extend(misnamed(dataset, files, contrasts, is_ignored))
+            left_out.extend(misplaced(dataset, _inside(dataset, session, left_out), is_ignored))
     missing = [label for label in _labels("ses", sessions) if label not in sessions_met]
     if missing:
         raise InputImageError(f"{dataset} has no session ses-{missing[0]} of these participants.")
@@ -120,14 +120,16 @@ def _by_result(dataset: Path, session: Path, files: Iterable[Path]) -> dict[str,
 
 
 def _files(dataset: Path, session: Path, left_out: list[LeftOut]) -> list[Path]:
-    files: list[Path] = []
-    for folder in (session / name for name in SOURCE_FOLDERS):
-        try:
-            if folder.is_dir():
-                files += sorted(folder.iterdir())
-        except OSError:
-            left_out.append(_unreadable(dataset, folder))
-    return files
+    return [file for name in SOURCE_FOLDERS for file in _inside(dataset, session / name, left_out)]
+
+
+def _inside(dataset: Path, folder: Path, left_out: list[LeftOut]) -> list[Path]:
+    """What a folder holds, sorted; one that cannot be read is added to left_out."""
+    try:
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError:
+        left_out.append(_unreadable(dataset, folder))
+        return []
 
 
 def _unreadable(dataset: Path, folder: Path) -> LeftOut:

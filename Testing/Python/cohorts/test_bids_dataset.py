@@ -110,6 +110,7 @@ def test_a_name_of_another_participant_or_session_is_left_out(tmp_path: Path) ->
 def test_a_volume_whose_name_does_not_follow_bids_is_left_out_with_the_name_that_would(tmp_path: Path) -> None:
     names = ["odd name_T1w.nii.gz", "sub-01.nrrd", "sub-01_T1w.nii.gz", "sub-01_run-2_t1w.nii", "sub-01_t2w.nii.gz"]
     dataset = bids_dataset(tmp_path, *(f"sub-01/anat/{name}" for name in names if not name.endswith("nrrd")))
+    (dataset / "sub-01" / "sub-01_T1w.nii.gz").touch()
     for name in ("sub-01.nrrd", "sub-01_T1w.json", "._sub-01_T1w.nii.gz", "old scan.nii"):
         (dataset / "sub-01" / "anat" / name).touch()
     (dataset / ".bidsignore").write_text("old*\n")
@@ -119,6 +120,7 @@ def test_a_volume_whose_name_does_not_follow_bids_is_left_out_with_the_name_that
     assert {one.name.rpartition("/")[2]: one.reason for one in found.left_out} == {
         "odd name_T1w.nii.gz": misnamed,
         "sub-01.nrrd": misnamed,
+        "sub-01_T1w.nii.gz": "it lies beside the folder anat, not in it",
         "sub-01_run-2_t1w.nii": "its name ends in _t1w, in BIDS that is _T1w",
     }
 
