@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 
-from LightMedSegLib.core.torch_loading import let_waiting_threads_sleep
+from LightMedSegLib.core.errors import DependencyError
+from LightMedSegLib.core.torch_loading import import_torch, let_waiting_threads_sleep
 
 let_waiting_threads_sleep()
 
-# Without PyTorch there is no worker: the command says so.
-with contextlib.suppress(ImportError, OSError):
+# Without PyTorch, or with a broken one, a copy says so.
+with contextlib.suppress(DependencyError):
+    import_torch()
+
     import torch.utils._device  # noqa: F401
 
     import LightMedSegLib.checks.scan_warnings
