@@ -71,8 +71,16 @@ def computed_elsewhere(function: Callable[..., Result], *arguments: Any) -> Resu
     if not sys.platform.startswith("linux"):
         return function(*arguments)
     loaded().wait()
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(1, start_context()) as pool:
-        return pool.submit(function, *arguments).result()
+        with without_interrupts():
+            future = pool.submit(function, *arguments)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()
+            raise
 
 
 def _nothing() -> None:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread, main_thread
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from cohort_tasks import DeadlyTask
+from patience import wait_for
 
 from LightMedSegLib.cohorts.executors import Executor
 from LightMedSegLib.cohorts.executors.in_process import InProcess
 from LightMedSegLib.cohorts.executors.processes import Processes
-from LightMedSegLib.cohorts.executors.starting import start_context
+from LightMedSegLib.cohorts.executors.starting import computed_elsewhere, start_context
 from LightMedSegLib.cohorts.memory import largest_first
 from LightMedSegLib.cohorts.report import ScanReport
 from LightMedSegLib.cohorts.run import run_cohort
 from LightMedSegLib.cohorts.sharing import Share
 from LightMedSegLib.cohorts.task import ScanTask
+from LightMedSegLib.core.devices import select_device
+from LightMedSegLib.core.errors import DeviceError
 from LightMedSegLib.core.progress import CancelToken
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -89,6 +93,28 @@ def test_workers_are_copies_of_a_process_that_has_loaded_what_they_need() -> Non
     with ProcessPoolExecutor(1, start_context()) as pool:
         loaded = pool.submit(modules_of_a_worker).result()
     assert {"torch", "LightMedSegLib.inference.engine", "LightMedSegLib.network.cpu.choice"} <= loaded
+
+
+def test_what_is_raised_in_a_copy_is_raised_here() -> None:
+    with pytest.raises(DeviceError, match=r"cuda:77.* is not available"):
+        computed_elsewhere(select_device, "cuda:77")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nothing is computed in a copy")
+def test_what_is_computed_in_a_copy_ends_with_an_interrupt(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        wait_for((tmp_path / "begun").exists, what="the beginning of the work")
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+
+    Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        computed_elsewhere(never_done, tmp_path)
+    assert active_children() == []
+
+
+def never_done(folder: Path) -> None:
+    (folder / "begun").touch()
+    Event().wait(60)
 
 
 def modules_of_a_worker() -> set[str]:
