@@ -7,11 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from LightMedSegLib.cli.auto import model_for_all
+from LightMedSegLib.cli.label_words import add_labels
 from LightMedSegLib.cli.parser import Commands, file_path, named, positive_int
 from LightMedSegLib.cli.printing.messages import Messages, add_quiet
 from LightMedSegLib.cli.printing.text_output import text_output
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
-from LightMedSegLib.cli.segmenting.cohort_arguments import add_cohort_arguments, add_labels, check_labels
+from LightMedSegLib.cli.segmenting.cohort_arguments import (
+    LABELS_WRITTEN,
+    add_cohort_arguments,
+    check_labels,
+    prepare_workers,
+)
 from LightMedSegLib.cohorts.bids.contrasts import model_contrasts
 from LightMedSegLib.cohorts.bids.dataset import check_dataset, find_bids_scans
 from LightMedSegLib.cohorts.bids.derivative import check_place, prepare_derivative
@@ -67,7 +73,7 @@ def add_command(commands: Commands[Any]) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default auto)")
     parser.add_argument("--threads", type=positive_int, help="processor threads (default: torch's choice)")
-    add_labels(parser)
+    add_labels(parser, LABELS_WRITTEN)
     parser.add_argument(
         "--json", type=text_output, metavar="FILE", help="also write volumes and times to this file (- standard output)"
     )
@@ -90,6 +96,7 @@ def _participants(arguments: argparse.Namespace) -> int:
     model = resolve_model(arguments.model) if arguments.model else model_for_all(1)
     check_labels(arguments, model.card)
     contrasts = model_contrasts(model.card, arguments.contrast)
+    prepare_workers(arguments)
     found = find_bids_scans(dataset, contrasts, arguments.participant_label, arguments.session_label)
     if not found.scans:
         raise InputImageError(f"{arguments.dataset}: {found.left_out[0].name} is left out: {found.left_out[0].reason}.")
@@ -114,5 +121,6 @@ def _participants(arguments: argparse.Namespace) -> int:
 
 def _group(arguments: argparse.Namespace) -> int:
     path, count = write_group_table(arguments.output, arguments.participant_label)
-    Messages(arguments).tell(f"The volumes of {count} results are in {path}.")
+    results = "1 result is" if count == 1 else f"{count} results are"
+    Messages(arguments).tell(f"The volumes of {results} in {path}.")
     return 0

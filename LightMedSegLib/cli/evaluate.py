@@ -7,7 +7,8 @@ from typing import Any
 
 from LightMedSegLib.cli.evaluating.folder import run_folder
 from LightMedSegLib.cli.json_report import write_json
-from LightMedSegLib.cli.parser import Commands, file_path, named, positive_float
+from LightMedSegLib.cli.label_words import add_labels
+from LightMedSegLib.cli.parser import Commands, file_path, positive_float
 from LightMedSegLib.cli.printing.messages import Messages, add_quiet
 from LightMedSegLib.cli.printing.text_output import files, text_output, write_text
 from LightMedSegLib.cli.tables import format_number, format_table
@@ -37,9 +38,7 @@ def add_command(commands: Commands[Any]) -> None:
     )
     parser.add_argument("--model", help="take the labels and their names from this model")
     parser.add_argument("--tolerance", type=positive_float, default=1.0, metavar="MM", help="of NSD (default 1)")
-    parser.add_argument(
-        "--labels", type=named, nargs="+", default=[], metavar="LABEL", help="names or values to compare"
-    )
+    add_labels(parser, "names or values to compare (default: all)")
     parser.add_argument(
         "--marked-only", action="store_true", help="leave out labels that the reference of a case does not have"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from copy import copy
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +15,10 @@ Commands = argparse._SubParsersAction
 """What add_subparsers returns; argparse has no public name for it."""
 
 
+class _MissingError(Exception):
+    """Required arguments are missing, perhaps because an option took them."""
+
+
 class SentenceParser(argparse.ArgumentParser):
     """An argument parser that says what is wrong without printing the whole usage."""
 
@@ -22,6 +27,8 @@ class SentenceParser(argparse.ArgumentParser):
         self._dashed = False
         self._places: list[tuple[argparse.Action, argparse.Action]] = []
         self._with_option: list[argparse.Action] = []
+        self._several_words: list[argparse.Action] = []
+        self._tries = False
 
     def add_place(self, name: str, *flags: str, help: str, metavar: str, **how: Any) -> None:
         """Add a required argument that is given by its position or with one of the flags."""
@@ -29,6 +36,10 @@ class SentenceParser(argparse.ArgumentParser):
         instead = f"{metavar}, instead of by its position"
         option = self.add_argument(*flags, dest=name, help=instead, metavar=metavar, default=argparse.SUPPRESS, **how)
         self._places.append((place, option))
+
+    def add_words(self, flag: str, **how: Any) -> None:
+        """Add an option of one or more words; of one only where more would leave no words for required arguments."""
+        self._several_words.append(self.add_argument(flag, nargs="+", **how))
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as the base class does, but for places that are given with their option.
@@ -42,7 +53,7 @@ class SentenceParser(argparse.ArgumentParser):
             if any(self._means(word, option) for word in dashed):
                 self._with_option.append(option)
                 self._actions.remove(place)
-        found, extra = super().parse_known_args(args, namespace)
+        found, extra = self._parsed(args, namespace)
         if self._with_option and extra:
             self.error(f"unrecognized arguments: {' '.join(extra)}")
         self._refuse_two_meanings(found)
@@ -50,10 +61,25 @@ class SentenceParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the program with code 2 and one line."""
+        if self._tries and "are required" in message:
+            raise _MissingError
         unread = "are required" in message or "unrecognized" in message
         hint = "; write -- before names that begin with a dash" if self._dashed and unread else ""
         hint += self._hint_on_places(message)
         self.exit(2, f"{self.prog}: {one_line(message)}{hint}; see {self.prog} --help.\n")
+
+    def _parsed(self, args: Any, namespace: Any) -> Any:
+        if not self._several_words:
+            return super().parse_known_args(args, namespace)
+        self._tries = True
+        try:
+            return super().parse_known_args(args, copy(namespace))
+        except _MissingError:
+            for option in self._several_words:
+                option.nargs = None
+        finally:
+            self._tries = False
+        return super().parse_known_args(args, namespace)
 
     def _means(self, word: str, option: argparse.Action) -> bool:
         if not word.startswith("--"):

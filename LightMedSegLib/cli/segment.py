@@ -8,13 +8,14 @@ from typing import Any
 
 from LightMedSegLib.cli.auto import model_for, model_for_all, only_model
 from LightMedSegLib.cli.json_report import write_json
+from LightMedSegLib.cli.label_words import add_labels
 from LightMedSegLib.cli.parser import Commands, file_path, fraction, named, positive_int
 from LightMedSegLib.cli.printing.messages import Messages, add_quiet
 from LightMedSegLib.cli.printing.text_output import files, text_output
 from LightMedSegLib.cli.printing.volume_tables import write_volumes
 from LightMedSegLib.cli.segmenting.cohort_arguments import (
+    LABELS_WRITTEN,
     add_cohort_arguments,
-    add_labels,
     check_labels,
     refuse_cohort_arguments,
 )
@@ -76,7 +77,7 @@ def add_command(commands: Commands[Any]) -> None:
     )
     parser.add_argument("--model", help="name, name@version, folder or zip file (default: what auto suggests)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default auto)")
-    add_labels(parser)
+    add_labels(parser, LABELS_WRITTEN)
     parser.add_argument(
         "--roi",
         type=_roi,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from LightMedSegLib.cohorts.report import STATES, ScanReport
+from LightMedSegLib.cohorts.report import STATES, ScanReport, counted
 from LightMedSegLib.cohorts.time_left import CohortTimeLeft
 from LightMedSegLib.core.console import one_line, printable
 from LightMedSegLib.core.errors import OutputError
@@ -17,6 +18,9 @@ from LightMedSegLib.core.progress import clock
 from LightMedSegLib.storage.atomic_files import why_not_written
 
 LINE_SECONDS = 30.0
+
+_STAMP, _STAMP_LENGTH = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "), 20
+"""The date and the time with which every line begins."""
 
 
 class CohortLog:
@@ -53,19 +57,34 @@ class CohortLog:
 
     def summary(self) -> str:
         """The states of the scans so far, and the remaining time where it is known."""
-        counts = [f"{self._states[state]} {state}" for state in STATES if self._states[state]]
+        counts = [counted(state, self._states[state]) for state in STATES if self._states[state]]
         done, seconds = self._states.total(), self._left.seconds
         left = "" if seconds is None or done == self._count else f"; {clock(seconds)} left"
         return f"{done} of {self._count} scans: {', '.join(counts) or 'none is done yet'}{left}"
+
+
+def check_log(path: Path | None) -> None:
+    """Raise OutputError for a file that is no log: an error in a name must not add lines to a user's file."""
+    if path is None or not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_STAMP_LENGTH)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be read: {why_not_written(error, path)}.") from error
+    if first and not _STAMP.fullmatch(first):
+        raise OutputError(f"{path} exists and is no log of segmented scans; give --log-file another name.")
 
 
 @contextlib.contextmanager
 def cohort_log(path: Path | None, count: int, seconds: float = LINE_SECONDS) -> Iterator[CohortLog]:
     """A log of count scans that writes a summary every so many seconds while the block runs, and one at its end.
 
-    path: the file, to which lines are appended; None for no file. Raises OutputError if it cannot be opened.
+    path: the file, to which lines are appended; None for no file. Raises OutputError if it cannot be opened, or as
+    check_log does.
     """
     log, ended = CohortLog(path, count), threading.Event()
+    check_log(path)
     if path is not None:
         try:
             path.open("a", encoding="utf-8").close()

@@ -1,4 +1,4 @@
-"""The memory that segmenting a scan of a cohort needs."""
+"""The sizes of the scans of a cohort, and the memory that segmenting them needs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ much."""
 
 def largest_need(tasks: Sequence[ScanTask], card: ModelCard) -> int:
     """Bytes of memory that the largest of the scans needs; scans whose header cannot be read do not count."""
-    by_size = sorted(tasks, key=lambda task: _bytes_of(task.scan.images[0]), reverse=True)
     with without_native_messages():
-        return max((_need(task.scan.images[0], card) for task in by_size[:_LOOKED_AT]), default=0)
+        return max((_need(task.scan.images[0], card) for task in largest_first(tasks)[:_LOOKED_AT]), default=0)
+
+
+def largest_first(tasks: Sequence[ScanTask]) -> list[ScanTask]:
+    """Return the tasks sorted by the sizes of their files, those of equal size in the order given."""
+    return sorted(tasks, key=lambda task: _bytes_of(task.scan.images[0]), reverse=True)
 
 
 def _need(image: Path, card: ModelCard) -> int:
@@ -32,10 +36,11 @@ def _need(image: Path, card: ModelCard) -> int:
         reader.ReadImageInformation()
         size, spacing = reader.GetSize()[:3], reader.GetSpacing()[:3]
         scalar = sitk.Image([1, 1, 1], reader.GetPixelID()).GetSizeOfPixelComponent()
-    except (RuntimeError, IndexError):
+        # A folder of DICOM slices is as deep as it has files.
+        return needed_bytes((*size[:2], max(size[2], len(files))), spacing, card, scalar)
+    except (RuntimeError, IndexError, ValueError, ArithmeticError):
+        # Two axes, or a header with impossible numbers: the scan fails later, alone.
         return 0
-    # A folder of DICOM slices is as deep as it has files.
-    return needed_bytes((*size[:2], max(size[2], len(files))), spacing, card, scalar)
 
 
 def _bytes_of(image: Path) -> int:

@@ -64,6 +64,11 @@ def count_states(reports: Sequence[ScanReport]) -> dict[str, int]:
     return {state: states.count(state) for state in STATES if state in states}
 
 
+def counted(state: str, count: int) -> str:
+    """The number of scans with a state in words, such as "2 exist already"."""
+    return f"{count} {'exist already' if state == SKIPPED and count > 1 else state}"
+
+
 def by_expected_dice(reports: Sequence[ScanReport]) -> list[ScanReport]:
     """The reports with the lowest expected Dice first, before them those of empty results; the others follow."""
     judged = [report for report in reports if report.is_judged]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -47,11 +48,11 @@ def watched(cancel: CancelToken, stop_file: Path, watch_input: bool = False) -> 
     """
     finished = threading.Event()
     parent_gone = threading.Event()
-    parent = os.getppid()
+    parent_runs = _parent_check()
 
     def look() -> None:
         while not finished.wait(_WATCH_SECONDS):
-            if os.name != "nt" and os.getppid() != parent:
+            if not parent_runs():
                 parent_gone.set()
             if parent_gone.is_set():
                 cancel.cancel()
@@ -73,6 +74,19 @@ def watched(cancel: CancelToken, stop_file: Path, watch_input: bool = False) -> 
         yield
     finally:
         finished.set()
+
+
+def _parent_check() -> Callable[[], bool]:
+    """Return a function that says whether the process that started this one still runs.
+
+    A process of multiprocessing may be a child of another process than the one that started it. Windows keeps the
+    number of a parent that has ended: there the answer is always yes for other processes.
+    """
+    starter = multiprocessing.parent_process()
+    if starter is not None:
+        return starter.is_alive
+    parent = os.getppid()
+    return lambda: os.name == "nt" or os.getppid() == parent
 
 
 def python_program() -> str:

@@ -99,7 +99,7 @@ class Model:
 
 
 def _without_values() -> contextlib.AbstractContextManager[Any]:
-    """In the block tensors are neither filled nor multiplied by numbers: enough for their shapes.
+    """In the block tensors are neither filled, drawn nor multiplied by numbers: enough for their shapes.
 
     For a tensor without memory some of that imports PyTorch's compiler, which takes seconds, and stops the window of
     a program meanwhile.
@@ -113,8 +113,10 @@ def _without_values() -> contextlib.AbstractContextManager[Any]:
             name = getattr(function, "__name__", "")
             tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)]
             fills = name.endswith("_") and not name.endswith("__")
-            if len(tensors) == 1 and (fills or name == "mul"):
+            if tensors and (fills or (name == "mul" and len(tensors) == 1)):
                 return tensors[0]
+            if name in ("rand", "randn"):
+                return torch.empty(*args, **kwargs)
             return function(*args, **kwargs)
 
     return Shapes()

@@ -45,5 +45,5 @@ class SubvoxelHead(nn.Module):
         with torch.no_grad():
             for values in (self.classify.weight, self.classify.bias):
                 assert values is not None
-                alike = values[:classes].repeat(8, *[1] * (values.dim() - 1))
-                values.mul_(0.1).add_(alike)
+                alike = values[:classes].clone()
+                values.mul_(0.1).unflatten(0, (8, classes)).add_(alike)

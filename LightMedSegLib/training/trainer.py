@@ -242,9 +242,14 @@ class Trainer:
         numbers = {"seconds": self._seconds, "loss": loss, "learning_rate": rate}
         numbers |= {"gradient_norm": statistics.median(norms), "largest_gradient_norm": max(norms)}
         self._curves.add(self._step, **numbers, milliseconds_per_step=milliseconds)
-        place = f"step {self._step:6d} of {self._configuration.optimizer.steps}"
+        place = f"step {self._step:6d} of {self._expected_steps(left, milliseconds)}"
         pace = f"{milliseconds:.1f} ms/step, {spoken_duration(left)} left"
         self._report(f"{place}  loss {loss:.4f}  lr {rate:.2e}  {pace}")
+
+    def _expected_steps(self, left: float, milliseconds: float) -> str:
+        """The number of steps of the whole run in words, where the time budget ends it an estimate."""
+        steps, expected = self._configuration.optimizer.steps, self._step + round(1000 * left / max(milliseconds, 1e-3))
+        return f"about {expected}" if expected < steps else str(steps)
 
     def _validate(self) -> None:
         if self._validator is None:

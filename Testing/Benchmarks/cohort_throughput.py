@@ -4,8 +4,9 @@
         [--cases 20] [--workers 2] [--output FOLDER]
 
 Runs the command lightmedseg segment on the first cases of each folder, on a processor. Its whole time counts, with
-importing and loading; the first run of a folder, whose files are then in the system's cache, is not counted. All labels
-are compared with those of one job. Writes cohorts.csv, and cohort-curve.csv and .png: scans an hour to 64 workers,
+importing and loading; before, all files are read, so that they are in the system's cache, and the first case of each
+folder is segmented without being counted. Workers are killed with the scans of the first folder only. All labels are
+compared with those of one job. Writes cohorts.csv, and cohort-curve.csv and .png: scans an hour to 64 workers,
 simulated from the seconds of each scan with one job, with the measured seconds that each executor is busy for a task.
 """
 
@@ -78,12 +79,17 @@ def run(model: str, scans: Path, output: Path, words: list[str], kill: Callable[
 
 
 def kill_a_job(process: int) -> None:
-    """Kill one of the workers of a command, which are its children with the start method's name in their words."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(process)], capture_output=True, text=True, check=True
-    )
-    workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
+    """Kill one of the workers of a command: a child of the child that they are copied from, or of the command."""
+    servers = [child for child, words in children(process) if "multiprocessing.forkserver" in words]
+    workers = [child for server in servers for child, _ in children(server)]
+    workers += [child for child, words in children(process) if "spawn_main" in words]
     os.kill(workers[0], signal.SIGKILL)
+
+
+def children(process: int) -> list[tuple[int, str]]:
+    """Number and words of each child of a process."""
+    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process)], capture_output=True, text=True)
+    return [(int(line.split()[0]), line) for line in listed.stdout.splitlines()]
 
 
 def different(one: Path, other: Path) -> int:
@@ -105,28 +111,33 @@ def overhead(executor: Executor, task: ScanTask) -> float:
     return (times[-1] - times[0]) / (EMPTY_TASKS - 1)
 
 
-def measure(model: str, scans: Path, folder: Path, workers: int, cluster: LocalCluster) -> tuple[list[Any], Run]:
-    """Rows of all ways for one folder of scans, and the run of one job."""
+def measure(
+    model: str, scans: Path, folder: Path, workers: int, cluster: LocalCluster, kills: bool
+) -> tuple[list[Any], Run]:
+    """Rows of all ways for one folder of scans, with killed workers if asked for, and the run of one job."""
     jobs, dask = ["--jobs", str(workers)], ["--dask", cluster.scheduler_address]
 
     def kill_a_dask_worker(_: int) -> None:
         os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
 
     ways: list[tuple[str, list[str], Callable[[int], None] | None]] = [
-        ("not counted", [], None),
         ("one job", [], None),
         (f"--jobs {workers}", jobs, None),
         (f"Dask, {workers} workers", dask, None),
-        (f"--jobs {workers}, one killed", jobs, kill_a_job),
-        (f"Dask, {workers} workers, one killed", dask, kill_a_dask_worker),
     ]
+    if kills:
+        ways += [
+            (f"--jobs {workers}, one killed", jobs, kill_a_job),
+            (f"Dask, {workers} workers, one killed", dask, kill_a_dask_worker),
+        ]
+    (folder / model).mkdir()
+    run(model, linked(scans, folder / "first" / model, 1), folder / model / "not-counted", [])
+    for path in scans.iterdir():
+        path.read_bytes()
     rows, runs = [], {}
     for way, words, kill in ways:
         output = folder / model / way.replace(" ", "-").replace(",", "")
-        output.parent.mkdir(exist_ok=True)
         done = runs[way] = run(model, scans, output, words, kill)
-        if way == "not counted":
-            continue
         alone = runs["one job"]
         rows.append(
             {
@@ -153,8 +164,9 @@ def linked(source: Path, folder: Path, cases: int) -> Path:
 
 
 def together(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of every way, added up over the models."""
-    ways = dict.fromkeys(row["way"] for row in rows)
+    """The rows of every way that all models have, added up over the models."""
+    every = [row["way"] for row in rows]
+    ways = [way for way in dict.fromkeys(every) if every.count(way) == every.count("one job")]
     sums = {
         way: {key: sum(row[key] for row in rows if row["way"] == way) for key in
               ("scans", "segmented", "other_labels", "seconds")}
@@ -182,14 +194,17 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="lightmedseg-") as name,
         LocalCluster(n_workers=chosen.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
     ):
+        # The first command measures how this computer is to compute; all others do the same, whatever else runs.
+        os.environ["LIGHTMEDSEG_HOME"] = f"{name}/home"
         for words in chosen.data:
             model, _, source = words.partition("=")
             scans = linked(Path(source), Path(name) / "scans" / model, chosen.cases)
-            own, alone = measure(model, scans, Path(name), chosen.workers, cluster)
+            own, alone = measure(model, scans, Path(name), chosen.workers, cluster, kills=not rows)
             rows += own
             # Between two results lies one scan, with its reading and writing.
-            seconds += [late - early for early, late in zip(alone.told, alone.told[1:], strict=False)]
-            starts.append(alone.told[0] - statistics.mean(seconds))
+            between = [late - early for early, late in zip(alone.told, alone.told[1:], strict=False)]
+            seconds += between
+            starts.append(alone.told[0] - statistics.mean(between))
         first = next((Path(name) / model / "one-job").glob("*.nii.gz"))
         task = ScanTask(
             Scan(first.name.removesuffix(".nii.gz"), (first,)), first.parent, ModelReference.of(resolve_model(model)),

@@ -25,6 +25,10 @@ from pathlib import Path
 import pathspec
 from documents import REPOSITORY
 
+sys.path.insert(0, str(REPOSITORY))
+
+from LightMedSegLib.cohorts.bids.derivative import BIDS_VERSION
+
 SAMPLE = REPOSITORY / "Resources" / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"
 MODEL = "hippocampus-t1-mr"
 _PLACES = ("opt", "source")
@@ -144,7 +148,7 @@ def make_dataset(folder: Path) -> None:
     """A BIDS dataset of the shipped sample."""
     (folder / "sub-01" / "anat").mkdir(parents=True)
     shutil.copy(SAMPLE, folder / "sub-01" / "anat" / "sub-01_T1w.nii.gz")
-    (folder / "dataset_description.json").write_text('{"Name": "Sample", "BIDSVersion": "1.10.0"}')
+    (folder / "dataset_description.json").write_text(json.dumps({"Name": "Sample", "BIDSVersion": BIDS_VERSION}))
 
 
 def try_entry_point(stage: Stage, scratch: Path) -> None:

@@ -4,7 +4,7 @@
 
 Words in capitals stand for a reader's own files; INPUTS says what they are here. Commands of pip and make are not run
 (tests check that their extras and targets exist), --slow adds the blocks that take minutes. A training gets seconds in
-place of minutes.
+place of minutes, and a Dask cluster a free port.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ import os
 import re
 import shlex
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +33,15 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "Testing")]
 
 MODEL = REPOSITORY / "Resources" / "Models" / "hippocampus-t1-mr"
 SAMPLE = REPOSITORY / "Resources" / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"
-DOCUMENTS = ("README.md", "Documentation/scripting.md", "Documentation/training.md", "Documentation/bids.md")
+DOCUMENTS = (
+    "README.md",
+    "Documentation/scripting.md",
+    "Documentation/training.md",
+    "Documentation/bids.md",
+    "Documentation/cohorts.md",
+)
 NOT_RUN = ("pip", "make", "python")
+DASK_PORT, START_SECONDS = "8786", 60
 _MINUTES, _SHORT = re.compile(r"--minutes \d+"), "--minutes 0.2"
 
 _IN_SLICER = """
@@ -98,10 +109,12 @@ def make_archive(folder: Path) -> None:
 
 def make_bids(folder: Path) -> None:
     """The sample as a BIDS dataset."""
+    from LightMedSegLib.cohorts.bids.derivative import BIDS_VERSION
+
     place = folder / "BIDS_DIR" / "sub-01" / "anat"
     place.mkdir(parents=True)
     shutil.copy(SAMPLE, place / "sub-01_T1w.nii.gz")
-    description = {"Name": "Sample", "BIDSVersion": "1.10.0"}
+    description = {"Name": "Sample", "BIDSVersion": BIDS_VERSION}
     (folder / "BIDS_DIR" / "dataset_description.json").write_text(json.dumps(description))
 
 
@@ -196,8 +209,7 @@ def main(documents: list[Path], slow: bool) -> int:
     """Run the blocks of each document in a folder of its own; the number of blocks that failed."""
     failed = 0
     for document in documents:
-        with tempfile.TemporaryDirectory() as scratch:
-            runner = Runner(Path(scratch))
+        with tempfile.TemporaryDirectory() as scratch, closing(Runner(Path(scratch))) as runner:
             for block in blocks(document):
                 if (
                     block.marker == "no"
@@ -222,6 +234,17 @@ class Runner:
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         }
         self._made: set[str] = set()
+        self._background: list[subprocess.Popen[str]] = []
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port: int = free.getsockname()[1]
+
+    def close(self) -> None:
+        """End what runs in the background."""
+        for process in reversed(self._background):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
 
     def run(self, block: Block) -> str:
         """What went wrong, "" if nothing did."""
@@ -231,12 +254,34 @@ class Runner:
             words = shlex.split(self._filled_in(command))
             if words[0] in NOT_RUN:
                 continue
+            if words[0] == "dask" and words[-1] == "&":
+                self._start(["-m", *words[:-1]])
+                continue
             if words[0] != "lightmedseg":
                 return f"{words[0]} is no command that this script knows"
             problem = self._run_program(words[1:])
             if problem:
                 return f"{command}: {problem}"
         return ""
+
+    def _start(self, words: list[str]) -> None:
+        """Start a part of a Dask cluster, in a process group of its own, and wait for the scheduler's port."""
+        self._background.append(
+            subprocess.Popen(
+                [sys.executable, *words],
+                cwd=self._folder,
+                env=self._environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self._port)):
+                return
+            time.sleep(0.1)
 
     def _run_program(self, words: list[str]) -> str:
         if not hasattr(os, "fork"):
@@ -286,7 +331,7 @@ class Runner:
                     self._made.add(make.__name__)
                     make(self._folder)
                 text = re.sub(pattern, name, text)
-        return _MINUTES.sub(_SHORT, text)
+        return _MINUTES.sub(_SHORT, text).replace(DASK_PORT, str(self._port))
 
 
 def _problem(done: subprocess.CompletedProcess[str]) -> str:

@@ -15,7 +15,7 @@ from LightMedSegLib.cli.segmenting.cohort_arguments import chosen_executor
 from LightMedSegLib.cli.segmenting.report import format_dice
 from LightMedSegLib.cli.tables import format_table
 from LightMedSegLib.cohorts.existing_results import existing_segments
-from LightMedSegLib.cohorts.log_file import cohort_log
+from LightMedSegLib.cohorts.log_file import check_log, cohort_log
 from LightMedSegLib.cohorts.report import (
     DOUBTFUL,
     FAILED,
@@ -65,13 +65,15 @@ def segment_cohort(
     pictures = [task.picture for task in tasks]
     check_names_differ([*outputs, *pictures, *(task.path for task in tasks)])
     check_inputs_stay(outputs, [path for scan in found.scans for path in scan.images])
+    check_log(arguments.log_file)
     for folder in {arguments.output, *(folder for task in tasks for folder in task.folders)}:
         remove_stale(folder)
     executor, tasks, changes = chosen_executor(arguments, tasks, model.card)
     header = f"{len(tasks)} {'scan' if len(tasks) == 1 else 'scans'} with {model.card.identifier} {executor.where}."
     messages.tell("\n".join([header, *changes, *about]))
-    for one in found.left_out:
-        messages.tell(one_line(f"{one.name}: left out: {one.reason}"))
+    left_out = [one_line(f"{one.name}: left out: {one.reason}") for one in found.left_out]
+    for line in left_out:
+        messages.tell(line)
     cancel = CancelToken()
     with (
         cohort_log(arguments.log_file, len(tasks)) as log,
@@ -79,7 +81,7 @@ def segment_cohort(
         # The scans in work end within a second, instead of being torn down.
         interruption.calling(cancel.cancel),
     ):
-        for line in (header, *changes):
+        for line in (header, *changes, *left_out):
             log.line(line)
 
         def take(report: ScanReport) -> None:

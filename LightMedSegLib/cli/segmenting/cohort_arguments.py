@@ -6,15 +6,22 @@ import argparse
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from LightMedSegLib.cli.parser import file_path, named, positive_int
 from LightMedSegLib.cohorts.executors import Executor
 from LightMedSegLib.cohorts.executors.in_process import InProcess
+from LightMedSegLib.cohorts.executors.starting import begin_loading, computed_elsewhere
+from LightMedSegLib.cohorts.sharing import Share, share_out
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.labelmaps.choosing import check_known_labels
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
+
+LABELS_WRITTEN = "write only these labels, by name or value (default: all; models show lists them)"
+"""Help of --labels."""
 
 _ARGUMENTS = {"jobs": "--jobs", "dask": "--dask", "log_file": "--log-file"}
 
@@ -42,24 +49,9 @@ def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_labels(parser: argparse.ArgumentParser) -> None:
-    """Add --labels, of which the arguments are a tuple of names and values."""
-    parser.add_argument(
-        "--labels",
-        type=_words,
-        default=(),
-        metavar="NAME,...",
-        help="write only these labels, by name or value (default: all; models show lists them)",
-    )
-
-
 def check_labels(arguments: argparse.Namespace, card: ModelCard) -> None:
     """Raise InputImageError, with the nearest names, if --labels names what no result of the model has."""
     check_known_labels(card.identifier, located_card(card).labels, card.labels, arguments.labels)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(named(word).strip() for word in text.split(","))
 
 
 def refuse_cohort_arguments(arguments: argparse.Namespace) -> None:
@@ -69,6 +61,12 @@ def refuse_cohort_arguments(arguments: argparse.Namespace) -> None:
             raise InputImageError(
                 f"{option} is for a folder of scans and a folder for their results. Give two folders, or leave it out."
             )
+
+
+def prepare_workers(arguments: argparse.Namespace) -> None:
+    """Begin to load what several processes will need, while this one looks for scans; returns at once."""
+    if arguments.jobs is not None and arguments.jobs > 1:
+        begin_loading()
 
 
 def chosen_executor(
@@ -81,25 +79,36 @@ def chosen_executor(
     if arguments.dask is not None:
         from LightMedSegLib.cohorts.executors.dask import DaskCluster
 
-        return DaskCluster(arguments.dask), _with_path_of_here(tasks), []
+        return DaskCluster(arguments.dask), _with_path(tasks, _path_of_here()), []
 
     from LightMedSegLib.cohorts.executors.processes import Processes
-    from LightMedSegLib.cohorts.sharing import share_out
 
-    share = share_out(arguments.jobs, [task for task in tasks if not task.is_done] or tasks[:1], card, tasks[0].options)
+    waiting = [task for task in tasks if not task.is_done] or tasks[:1]
+    several = arguments.jobs is not None and arguments.jobs > 1
+    decide = partial(computed_elsewhere, _shared) if several else _shared
+    share, path = decide(arguments.jobs, waiting, card, tasks[0].options)
     if share.jobs == 1:
         device = share.devices[0]
         return InProcess(device), [_on(task, device) for task in tasks], share.notes
-    return Processes(share), _with_path_of_here(tasks) if "cpu" in share.devices else list(tasks), share.notes
+    return Processes(share), _with_path(tasks, path) if path else list(tasks), share.notes
+
+
+def _shared(jobs: int | None, tasks: Sequence[ScanTask], card: ModelCard, options: SegmentOptions) -> tuple[Share, str]:
+    """What each job gets, and the processor path that this computer would use, "" where no job needs one."""
+    share = share_out(jobs, tasks, card, options)
+    return share, _path_of_here() if share.jobs > 1 and "cpu" in share.devices else ""
 
 
 def _on(task: ScanTask, device: str) -> ScanTask:
     return replace(task, options=replace(task.options, device=device))
 
 
-def _with_path_of_here(tasks: Sequence[ScanTask]) -> list[ScanTask]:
-    """The tasks with the processor path that this process would use: every worker then gives the same labels."""
+def _path_of_here() -> str:
     from LightMedSegLib.network.cpu.choice import choose_cpu_path
 
-    path = choose_cpu_path().name
+    return choose_cpu_path().name
+
+
+def _with_path(tasks: Sequence[ScanTask], path: str) -> list[ScanTask]:
+    """The tasks with a processor path: every worker then gives the same labels."""
     return [replace(task, cpu_path=path, chosen_on=platform.node()) for task in tasks]

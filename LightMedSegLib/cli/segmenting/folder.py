@@ -10,6 +10,7 @@ from pathlib import Path
 
 from LightMedSegLib.cli.parser import file_path
 from LightMedSegLib.cli.segmenting.cohort import segment_cohort
+from LightMedSegLib.cli.segmenting.cohort_arguments import prepare_workers
 from LightMedSegLib.cli.segmenting.report import no_expected_dice
 from LightMedSegLib.cohorts.model_reference import ModelReference
 from LightMedSegLib.cohorts.regions import with_one_grid, with_regions
@@ -53,6 +54,7 @@ def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOpti
     """Segment every scan of the folder, or every frame, as :func:`segment_cohort` does."""
     folder, output = file_path(arguments.inputs[0]), arguments.output
     _check(arguments, folder, output)
+    prepare_workers(arguments)
     found = _with_frames(arguments, folder, model) if arguments.all_frames else _found(arguments, folder, model)
     place = folder if folder.is_dir() else folder.parent
     dataset = place.parent if place.name == IMAGES_FOLDER else place

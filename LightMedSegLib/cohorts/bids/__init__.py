@@ -1,1 +1,1 @@
-"""Scans of a BIDS dataset, and their results as a BIDS derivative (specification 1.11)."""
+"""Scans of a BIDS dataset, and their results as a BIDS derivative."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from LightMedSegLib.cohorts.bids.contrasts import NOT_IN_BIDS, Contrasts
 from LightMedSegLib.cohorts.bids.ignored import IGNORE_FILE, ignored
+from LightMedSegLib.cohorts.bids.misnamed import misnamed, misplaced
 from LightMedSegLib.cohorts.bids.names import BidsName, parse_name
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.scan_folders import BIDS_FILE, FoundScans, LeftOut, Scan
@@ -35,8 +36,8 @@ def find_bids_scans(
     participants and sessions, with or without sub- and ses-: only these; none for all. Only the folders sub-* are
     read, so sourcedata and derivatives are not. Scan.name is the path of the result in the derivative. A result's name
     has no suffix, so of several contrasts with the same entities the preferred one is segmented. Left out are the
-    others, files whose name has another participant or session than their folder, files that .bidsignore names (except
-    CT, which BIDS does not define) and links without their content, such as git-annex makes.
+    others, volumes whose names or places do not follow BIDS, files that .bidsignore names (except CT, which BIDS does
+    not define), links without their content, such as git-annex makes, and folders that cannot be read.
 
     Raises InputImageError if the folder is not a BIDS dataset, has no such participant or session, or holds no scan.
     """
@@ -47,13 +48,16 @@ def find_bids_scans(
     left_out: list[LeftOut] = []
     sessions_met = set()
     for participant in chosen:
-        for session in _sessions(participant):
+        for session in _sessions(dataset, participant, left_out):
             label = session.name.removeprefix("ses-") if session is not participant else ""
             sessions_met.add(label)
             if sessions and label not in _labels("ses", sessions):
                 continue
-            for result, files in _by_result(dataset, session).items():
-                _sort_out(result, files, contrasts, is_ignored, scans, left_out)
+            files = _files(dataset, session, left_out)
+            for result, of_result in _by_result(dataset, session, files).items():
+                _sort_out(result, of_result, contrasts, is_ignored, scans, left_out)
+            left_out.extend(misnamed(dataset, files, contrasts, is_ignored))
+            left_out.extend(misplaced(dataset, _inside(dataset, session, left_out), is_ignored))
     missing = [label for label in _labels("ses", sessions) if label not in sessions_met]
     if missing:
         raise InputImageError(f"{dataset} has no session ses-{missing[0]} of these participants.")
@@ -95,15 +99,19 @@ def _labels(key: str, wanted: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(one.removeprefix(f"{key}-") for one in wanted))
 
 
-def _sessions(participant: Path) -> list[Path]:
+def _sessions(dataset: Path, participant: Path, left_out: list[LeftOut]) -> list[Path]:
     """The folders that hold the data types of a participant: those of the sessions, and its own."""
-    return [participant, *chosen_folders(participant, "ses")]
+    try:
+        return [participant, *chosen_folders(participant, "ses")]
+    except InputImageError:
+        left_out.append(_unreadable(dataset, participant))
+        return []
 
 
-def _by_result(dataset: Path, session: Path) -> dict[str, list[_File]]:
+def _by_result(dataset: Path, session: Path, files: Iterable[Path]) -> dict[str, list[_File]]:
     """The files with names of BIDS in a session, by the path of their result."""
     found: dict[str, list[_File]] = {}
-    for path in _files(session):
+    for path in files:
         name = parse_name(path.name)
         if name is not None:
             result = (session.relative_to(dataset) / RESULT_FOLDER / name.result).as_posix()
@@ -111,10 +119,21 @@ def _by_result(dataset: Path, session: Path) -> dict[str, list[_File]]:
     return found
 
 
-def _files(session: Path) -> Iterator[Path]:
-    for folder in (session / name for name in SOURCE_FOLDERS):
-        if folder.is_dir():
-            yield from sorted(folder.iterdir())
+def _files(dataset: Path, session: Path, left_out: list[LeftOut]) -> list[Path]:
+    return [file for name in SOURCE_FOLDERS for file in _inside(dataset, session / name, left_out)]
+
+
+def _inside(dataset: Path, folder: Path, left_out: list[LeftOut]) -> list[Path]:
+    """What a folder holds, sorted; one that cannot be read is added to left_out."""
+    try:
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError:
+        left_out.append(_unreadable(dataset, folder))
+        return []
+
+
+def _unreadable(dataset: Path, folder: Path) -> LeftOut:
+    return LeftOut(folder.relative_to(dataset).as_posix(), "the folder cannot be read; change its permissions")
 
 
 def _place_in_name(place: str) -> tuple[tuple[str, str], ...]:

@@ -19,7 +19,9 @@ from LightMedSegLib.storage.atomic_files import atomic_write
 from LightMedSegLib.storage.strict_json import parse_json
 from LightMedSegLib.storage.text_files import read_text
 
-BIDS_VERSION = "1.10.1"
+BIDS_VERSION = "1.11.1"
+"""The version of the specification that results follow; the documentation and the tests name the same."""
+
 GENERATOR = "LightMedSeg"
 GROUP_FILES = "group_*"
 SOURCE = "raw"

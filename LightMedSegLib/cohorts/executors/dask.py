@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from LightMedSegLib import __version__
 from LightMedSegLib.cohorts.executors import SCAN_STEPS
 from LightMedSegLib.cohorts.executors.dask_worker import stop, topic, work
+from LightMedSegLib.cohorts.memory import largest_first
 from LightMedSegLib.cohorts.report import FAILED, SKIPPED, ScanReport
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import DependencyError, InputImageError
@@ -39,7 +40,11 @@ class DaskCluster:
         self.where = f"on the Dask cluster at {address}, with {len(self._client.nthreads())} workers so far"
 
     def run(self, tasks: Sequence[ScanTask], progress: ProgressCallback, cancel: CancelToken) -> Generator[ScanReport]:
-        """As Executor.run says. A worker that ends loses nothing: Dask gives its scans to the others."""
+        """As Executor.run says; begins with the largest scans.
+
+        A worker that ends loses nothing: Dask gives its scans to the others.
+        """
+        tasks = largest_first(tasks)
         run = secrets.token_hex(8)
         finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
         try:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from LightMedSegLib.cohorts.executors import SCAN_STEPS
+from LightMedSegLib.cohorts.executors.starting import loaded, start_context, without_interrupts
+from LightMedSegLib.cohorts.memory import largest_first
 from LightMedSegLib.cohorts.report import FAILED, ScanReport
 from LightMedSegLib.cohorts.sharing import Share
 from LightMedSegLib.cohorts.task import ScanTask
@@ -44,12 +44,12 @@ class Processes:
         self.where = f"in {share.jobs} processes on {', '.join(dict.fromkeys(share.devices))}"
 
     def run(self, tasks: Sequence[ScanTask], progress: ProgressCallback, cancel: CancelToken) -> Generator[ScanReport]:
-        """As Executor.run says."""
+        """As Executor.run says; begins with the largest scans, so that the workers end at about the same time."""
         with TemporaryDirectory(prefix="lightmedseg-") as folder:
             stop_file = Path(folder) / "stop"
             workers = [_Worker(device, self._share.threads, stop_file) for device in self._share.devices]
             try:
-                yield from _Run(workers, tasks, progress, cancel, stop_file).reports()
+                yield from _Run(workers, largest_first(tasks), progress, cancel, stop_file).reports()
             except BaseException:
                 stop_file.touch()
                 raise
@@ -86,6 +86,9 @@ class _Run:
 
     def reports(self) -> Iterator[ScanReport]:
         """The reports as they come; after cancelling, those that come within a moment."""
+        ready = loaded()
+        while not ready.wait(_LOOK_SECONDS) and not self._cancel.cancelled:
+            self._tell()
         while (self._waiting or self._running) and not self._cancel.cancelled:
             while self._waiting and self._idle:
                 self._start(self._idle.pop(), *self._waiting.popleft())
@@ -148,12 +151,12 @@ class _Worker:
         if self._pool is None:
             self._mark = new_mark()
             settings = WorkerSettings(self._stop_file, self._mark, self._threads)
-            self._pool = ProcessPoolExecutor(1, get_context("spawn"), begin, (settings,))
+            self._pool = ProcessPoolExecutor(1, start_context(), begin, (settings,))
         threads = task.options.threads or self._threads
         own = replace(task, options=replace(task.options, device=self._device, threads=threads))
         self._folders = own.folders
         before = set(active_children())
-        with _without_interrupts():
+        with without_interrupts():
             future = self._pool.submit(work, own)
         self._process = next(iter(set(active_children()) - before), self._process)
         return future
@@ -176,16 +179,3 @@ class _Worker:
             remove_marked(folder, self._mark)
         self._pool = self._process = None
         self._folders = ()
-
-
-@contextlib.contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Hold Ctrl+C back to the end of the block; processes that are started in it never see it, not even at once."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

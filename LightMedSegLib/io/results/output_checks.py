@@ -36,8 +36,8 @@ def check_can_hold(path: Path, size: Sequence[int]) -> None:
         # Some network disks say that they have no room at all, used or free.
         if disk.total and disk.free < least:
             raise OutputError(
-                f"{path} cannot be written: the disk is full; it has {disk.free / 1e6:.1f} MB left, and the labelmap "
-                f"takes at least {least / 1e6:.1f} MB."
+                f"{path} cannot be written: the disk is full; it has {_size(disk.free)} left, and the labelmap takes "
+                f"at least {_size(least)}."
             )
 
 
@@ -65,6 +65,10 @@ def check_names_differ(outputs: Sequence[Path | None]) -> None:
     twice = [path for number, path in enumerate(names) if path in names[:number]]
     if twice:
         raise OutputError(f"Two outputs are named {twice[0].name}; give each of them a name of its own.")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -58,8 +58,8 @@ def reasons_of_schedule(schedule: Schedule, step_seconds: float, minutes: float,
     """Return the comments on what the time decides."""
     every = {item: spoken_duration(schedule.run[item] * step_seconds) for item in schedule.run}
     return {
-        "optimizer.steps": f"What {minutes:g} minutes allow: a step took {step_seconds:.3g} s on {device}, measured "
-        "with this network and patch.",
+        "optimizer.steps": f"At most. About {schedule.expected_steps} are expected in {minutes:g} minutes: a step took "
+        f"{step_seconds:.3g} s on {device}, measured with this network and patch; in a run it may be faster.",
         "optimizer.batch": f"Cases of a step: {LEAST_BATCH}, fewer where memory is short; on CUDA more "
         "of small patches.",
         "optimizer.budget_seconds": "The run ends at this time if the steps have not ended it; the learning rate falls "

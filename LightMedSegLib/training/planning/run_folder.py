@@ -57,7 +57,7 @@ def _summary(plan: RunPlan, path: Path, minutes: float) -> str:
         f"Structures  {', '.join(label['name'] for label in plan.content['labels'])}",
         f"Cases       {parts}",
         f"Voxels      {spacing} mm (x, y, z), patch {patch} (z, y, x), batch {optimizer['batch']}",
-        f"Training    {optimizer['steps']} steps of {plan.step_seconds:.3g} s in {minutes:g} min",
+        f"Training    about {plan.expected_steps} steps of {plan.step_seconds:.3g} s in {minutes:g} min",
         "",
         *(["So few steps hardly make a useful model: give more --minutes, or use a CUDA device."] * plan.few_steps),
         f"{path} says why. Change what is not right, then train:",

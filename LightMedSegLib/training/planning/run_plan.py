@@ -39,17 +39,21 @@ Trial = Callable[[TrainingConfiguration, str], float | None]
 
 @dataclass(frozen=True)
 class RunPlan:
-    """content: the sections of the configuration file. reasons: comments, by items such as "input.patch"."""
+    """content: the sections of the configuration file. reasons: comments, by items such as "input.patch".
+
+    expected_steps: as of a Schedule.
+    """
 
     content: dict[str, Any]
     reasons: dict[str, str]
     split: Split
     step_seconds: float
+    expected_steps: int
 
     @property
     def few_steps(self) -> bool:
         """Whether the time is hardly enough for a useful model."""
-        return int(self.content["optimizer"]["steps"]) < FEW_STEPS
+        return self.expected_steps < FEW_STEPS
 
 
 def plan_run(dataset: Dataset, minutes: float, device: str, trial: Trial = seconds_per_step) -> RunPlan:
@@ -84,7 +88,7 @@ def plan_run(dataset: Dataset, minutes: float, device: str, trial: Trial = secon
         **reasons_of_schedule(schedule, step, minutes, device),
         "data.split": reason_of_split(split, patients),
     }
-    return RunPlan(content, reasons, split, step)
+    return RunPlan(content, reasons, split, step, schedule.expected_steps)
 
 
 def _content(dataset: Dataset, limits: Limits) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from bids_datasets import bids_dataset, tsv_rows
 from engine_stubs import stub_card
 from model_factory import LOCATED
 
-from LightMedSegLib.cli import main
+from LightMedSegLib.cli import _parser, main
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.inference.result import Segmentation
 from LightMedSegLib.io.labelmaps.choosing import check_known_labels
@@ -37,6 +37,28 @@ def test_a_subset_by_name_and_by_value(scan: Path, installed: str, tmp_path: Pat
         assert told["name"] == "Structure 2" and told["voxels"] == int((whole == 2).sum())
         names = [sitk.ReadImage(str(output)).GetMetaData(key) for key in ("Segment0_Name", "Segment0_LabelValue")]
         assert names == ["Structure 2", "2"] and "Segment1_Name" not in sitk.ReadImage(str(output)).GetMetaDataKeys()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["segment", "IN", "OUT", "--labels", "a b,c"],
+        ["segment", "IN", "OUT", "--labels", "a b", "c"],
+        ["segment", "IN", "--labels", "a b", "c", "-o", "OUT"],
+        ["segment", "--labels", "a b,c", "IN", "OUT"],
+        ["segment", "--labels", "a b", "c", "-q", "IN", "OUT"],
+        ["bids", "--labels=a b,c", "IN", "OUT", "participant"],
+        ["evaluate", "ONE", "OTHER", "--labels", "a b", "c"],
+        ["evaluate", "--labels", "a b,c", "ONE", "OTHER"],
+    ],
+)
+def test_labels_stand_between_commas_or_as_words(words: list[str]) -> None:
+    assert _parser(words).parse_args(words).labels == ("a b", "c")
+
+
+def test_missing_names_are_told_as_without_labels(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["segment", "--labels", "a"]) == 2
+    assert "the following arguments are required: INPUT, OUTPUT" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["segment", "bids"])

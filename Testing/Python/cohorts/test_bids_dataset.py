@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_scans_of_participants_and_sessions_are_found_by_their_suffix(tmp_path: 
         "sub-01/ses-B/anat/sub-01_ses-B_acq-hi_run-2_desc-lightmedseg_dseg": "sub-01_ses-B_acq-hi_run-2_T1w.nii",
         "sub-02/anat/sub-02_desc-lightmedseg_dseg": "sub-02_T1w.nii.gz",
     }
-    assert found.left_out == ()
+    assert [one.name for one in found.left_out] == ["sub-02/anat/odd name_T1w.nii.gz"]
     assert [*images(find_bids_scans(dataset, T1, ["02"]))] == [*images(find_bids_scans(dataset, T1, ["sub-02"]))]
     assert [*images(find_bids_scans(dataset, T1, sessions=["ses-B"]))] == [*images(found)][1:2]
     for labels, reason in ((["07"], r"has no sub-07; it has sub-01, sub-02\."), (["sub-7"], "has no sub-7;")):
@@ -104,6 +105,42 @@ def test_a_name_of_another_participant_or_session_is_left_out(tmp_path: Path) ->
         (names[0], "its name does not begin with sub-01_, as its folder requires"),
         (names[2], "its name does not begin with sub-02_ses-A_, as its folder requires"),
     ]
+
+
+def test_a_volume_whose_name_does_not_follow_bids_is_left_out_with_the_name_that_would(tmp_path: Path) -> None:
+    names = ["odd name_T1w.nii.gz", "sub-01.nrrd", "sub-01_T1w.nii.gz", "sub-01_run-2_t1w.nii", "sub-01_t2w.nii.gz"]
+    dataset = bids_dataset(tmp_path, *(f"sub-01/anat/{name}" for name in names if not name.endswith("nrrd")))
+    (dataset / "sub-01" / "sub-01_T1w.nii.gz").touch()
+    for name in ("sub-01.nrrd", "sub-01_T1w.json", "._sub-01_T1w.nii.gz", "old scan.nii"):
+        (dataset / "sub-01" / "anat" / name).touch()
+    (dataset / ".bidsignore").write_text("old*\n")
+    found = find_bids_scans(dataset, T1)
+    assert [*images(found).values()] == ["sub-01_T1w.nii.gz"]
+    misnamed = "its name does not follow BIDS (rename it, as in sub-01_T1w.nii.gz)"
+    assert {one.name.rpartition("/")[2]: one.reason for one in found.left_out} == {
+        "odd name_T1w.nii.gz": misnamed,
+        "sub-01.nrrd": misnamed,
+        "sub-01_T1w.nii.gz": "it lies beside the folder anat, not in it",
+        "sub-01_run-2_t1w.nii": "its name ends in _t1w, in BIDS that is _T1w",
+    }
+
+
+def test_a_folder_that_cannot_be_read_is_left_out_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = bids_dataset(tmp_path, *(f"sub-0{number}/anat/sub-0{number}_T1w.nii.gz" for number in (1, 2, 3)))
+    listed = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:
+        if folder in (dataset / "sub-01" / "anat", dataset / "sub-02"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    found = find_bids_scans(dataset, T1)
+    assert [*images(found).values()] == ["sub-03_T1w.nii.gz"]
+    assert [one.name for one in found.left_out] == ["sub-01/anat", "sub-02"]
+    assert {one.reason for one in found.left_out} == {"the folder cannot be read; change its permissions"}
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:

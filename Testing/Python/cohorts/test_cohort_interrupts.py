@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
 from hostile_surroundings import PROGRAM, environment
+from paths import REPOSITORY
 from patience import Patience, limit
 from volumes_on_disk import plain_volume
+
+from LightMedSegLib.cohorts.task import ScanTask
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks into /proc")]
 
@@ -31,14 +35,14 @@ def members(group: int) -> list[int]:
     return found
 
 
-def test_an_interrupt_ends_all_processes_and_leaves_whole_files(package: Path, no_leftovers: Path) -> None:
-    scans, results, log = no_leftovers / "scans", no_leftovers / "results", no_leftovers / "run.log"
-    scans.mkdir()
+def begun(package: Path, folder: Path) -> subprocess.Popen[str]:
+    """A command with two workers in a session of its own, which has told its first result."""
+    (folder / "scans").mkdir()
     for number in range(SCANS):
-        sitk.WriteImage(plain_volume((48, 48, 48)), str(scans / f"{number:02d}.nii.gz"))
-    words = ["--model", str(package), "--jobs", "2", "--device", "cpu", "--log-file", str(log)]
+        sitk.WriteImage(plain_volume((48, 48, 48)), str(folder / "scans" / f"{number:02d}.nii.gz"))
+    words = ["--model", str(package), "--jobs", "2", "--device", "cpu", "--log-file", str(folder / "run.log")]
     process = subprocess.Popen(
-        [*PROGRAM, "segment", str(scans), str(results), *words],
+        [*PROGRAM, "segment", str(folder / "scans"), str(folder / "results"), *words],
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -49,6 +53,12 @@ def test_an_interrupt_ends_all_processes_and_leaves_whole_files(package: Path, n
     assert process.stdout is not None
     while ": segmented" not in process.stdout.readline():
         assert process.poll() is None, process.communicate()
+    return process
+
+
+def test_an_interrupt_ends_all_processes_and_leaves_whole_files(package: Path, no_leftovers: Path) -> None:
+    process = begun(package, no_leftovers)
+    results, log = no_leftovers / "results", no_leftovers / "run.log"
     assert len(members(process.pid)) >= 3
     os.killpg(process.pid, signal.SIGINT)
     out, told = process.communicate(timeout=limit(30))
@@ -62,3 +72,25 @@ def test_an_interrupt_ends_all_processes_and_leaves_whole_files(package: Path, n
     assert out.count(": segmented") + 1 == len(whole)
     assert {sitk.ReadImage(str(path)).GetSize() for path in whole} == {(48, 48, 48)}
     assert f"{len(whole)} segmented, {SCANS - len(whole)} not started" in log.read_text().splitlines()[-1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere workers are new interpreters")
+def test_the_command_leaves_pytorch_to_its_workers(tasks: list[ScanTask], package: Path) -> None:
+    """It can be interrupted at once then, and what it does not load, it does not wait for."""
+    task = tasks[0]
+    words = ["segment", str(task.scan.images[0].parent), str(task.output), "--model", str(package), "--jobs", "2"]
+    code = "import sys; from LightMedSegLib.cli import main; print(main(sys.argv[1:]), 'torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], env=environment(), capture_output=True, text=True, cwd=REPOSITORY
+    )
+    assert done.stdout.splitlines()[-1] == "2 False", done
+    assert done.stdout.count(": segmented") == 3
+
+
+def test_workers_end_when_the_command_is_killed(package: Path, tmp_path: Path) -> None:
+    process = begun(package, tmp_path)
+    process.kill()
+    process.communicate()
+    patience = Patience(30, "the end of the workers")
+    while members(process.pid):
+        patience.check()

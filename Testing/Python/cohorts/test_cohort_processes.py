@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
+from threading import Event, Thread, main_thread
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from cohort_tasks import DeadlyTask
+from patience import wait_for
 
 from LightMedSegLib.cohorts.executors import Executor
 from LightMedSegLib.cohorts.executors.in_process import InProcess
 from LightMedSegLib.cohorts.executors.processes import Processes
+from LightMedSegLib.cohorts.executors.starting import computed_elsewhere, start_context
+from LightMedSegLib.cohorts.memory import largest_first
 from LightMedSegLib.cohorts.report import ScanReport
 from LightMedSegLib.cohorts.run import run_cohort
 from LightMedSegLib.cohorts.sharing import Share
 from LightMedSegLib.cohorts.task import ScanTask
+from LightMedSegLib.core.devices import select_device
+from LightMedSegLib.core.errors import DeviceError
 from LightMedSegLib.core.progress import CancelToken
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -64,6 +73,54 @@ def test_two_jobs_give_the_labels_of_one_and_no_scan_is_lost_with_its_worker(tas
     assert active_children() == []
 
 
+def test_the_largest_scan_is_first_so_that_the_workers_end_together(tasks: list[ScanTask]) -> None:
+    for number, task in enumerate(tasks):
+        task.scan.images[0].write_bytes(bytes(1000 * (number % 3)))
+    assert [task.scan.name for task in largest_first(tasks)] == ["c", "b", "a", "d"]
+
+
+def test_cancelling_does_not_wait_for_workers_that_are_being_started(
+    tasks: list[ScanTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("LightMedSegLib.cohorts.executors.processes.loaded", Event)
+    token = CancelToken()
+    reports = run_cohort(tasks, Processes(TWO_JOBS), lambda _: None, lambda *_: token.cancel(), token)
+    assert {report.state for report in reports} == {"not started"}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere workers are new interpreters")
+def test_workers_are_copies_of_a_process_that_has_loaded_what_they_need() -> None:
+    with ProcessPoolExecutor(1, start_context()) as pool:
+        loaded = pool.submit(modules_of_a_worker).result()
+    assert {"torch", "LightMedSegLib.inference.engine", "LightMedSegLib.network.cpu.choice"} <= loaded
+
+
+def test_what_is_raised_in_a_copy_is_raised_here() -> None:
+    with pytest.raises(DeviceError, match=r"cuda:77.* is not available"):
+        computed_elsewhere(select_device, "cuda:77")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nothing is computed in a copy")
+def test_what_is_computed_in_a_copy_ends_with_an_interrupt(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        wait_for((tmp_path / "begun").exists, what="the beginning of the work")
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+
+    Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        computed_elsewhere(never_done, tmp_path)
+    assert active_children() == []
+
+
+def never_done(folder: Path) -> None:
+    (folder / "begun").touch()
+    Event().wait(60)
+
+
+def modules_of_a_worker() -> set[str]:
+    return set(sys.modules)
+
+
 @pytest.mark.slow
 def test_a_scan_that_no_worker_survives_is_given_up_and_the_others_are_segmented(tasks: list[ScanTask]) -> None:
     deaths = tasks[0].output.parent / "deaths"
@@ -81,8 +138,9 @@ def test_cancelling_leaves_whole_files_and_no_process_and_the_rest_is_done_the_n
     del tasks[2:]
     pipe = tmp_path / "scans" / "never.nii.gz"
     os.mkfifo(pipe)
-    hanging = replace(tasks[0], scan=replace(tasks[0].scan, name="hanging", images=(pipe,)))
-    # A worker that reads for ever is ended, the other one's result stays.
+    # A worker that reads for ever is ended, the other one's result stays. Its first file is as large as the others', so
+    # that it begins first.
+    hanging = replace(tasks[0], scan=replace(tasks[0].scan, name="hanging", images=(*tasks[0].scan.images, pipe)))
     reports = run([hanging, *tasks], Processes(TWO_JOBS), until=1)
     states = {report.name: report.state for report in reports}
     assert states.pop("hanging.nii.gz") == "not started"

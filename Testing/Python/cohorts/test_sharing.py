@@ -26,6 +26,17 @@ def card(package: Path) -> ModelCard:
     return load_model(package).card
 
 
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (1.0, 1e-38, 1.0), (1e30, 1e30, 1e30)])
+def test_a_scan_that_cannot_be_segmented_does_not_stop_the_sharing(
+    spacing: tuple[float, ...], tasks: list[ScanTask], card: ModelCard
+) -> None:
+    image = sitk.Image([4] * len(spacing), sitk.sitkUInt8)
+    image.SetSpacing(spacing)
+    sitk.WriteImage(image, str(tasks[0].scan.images[0]))
+    assert memory.largest_need(tasks[:1], card) >= 0
+    assert memory.largest_need(tasks, card) > 0
+
+
 def test_jobs_are_as_many_as_memory_holds(
     tasks: list[ScanTask], card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

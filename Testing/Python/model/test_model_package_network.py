@@ -3,6 +3,7 @@
 # Fixtures are imported by name and used by name: what the linter takes for a redefinition.
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from damaged_packages import TENSORS
 from model_factory import make_model, use_stub_network
+from paths import REPOSITORY
 
 from LightMedSegLib.core.errors import DependencyError, ModelPackageError
 from LightMedSegLib.model.package import Model, export_zip, load_model
@@ -105,3 +107,14 @@ def test_a_real_network_gives_the_same_output_after_the_package(tmp_path: Path) 
         assert expected.shape == (1, 3, 16, 32, 16)
         assert torch.equal(load_model(export_zip(second, tmp_path / "b.zip")).build_network()(volume), expected)
         assert not torch.equal(other.build_network()(volume), expected)
+
+
+def test_a_network_is_built_without_pytorchs_compiler() -> None:
+    """To import the compiler takes as long as to read and check a model several times."""
+    code = (
+        "import sys, torch; from LightMedSegLib.model.store import resolve_model; before = set(sys.modules); "
+        "resolve_model('headneck-oar-ct').build_network(); print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert "LightMedSegLib.network" in done.stdout
+    assert "torch.fx.experimental" not in done.stdout

@@ -91,6 +91,8 @@ def test_a_documented_command_exists_with_its_options(block: documents.Block) ->
             assert set(words) <= makefile_targets(), command
         elif program == "pip" or (program, *words[:2]) == ("python", "-m", "pip"):
             check_pip(words)
+        elif program == "dask":
+            assert words[0] in ("scheduler", "worker") and words[-1] == "&", command
         elif program == "torchrun":
             assert (REPOSITORY / words[words.index("-m") + 1].replace(".", "/") / "__main__.py").is_file(), command
         else:

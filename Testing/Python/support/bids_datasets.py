@@ -11,6 +11,8 @@ from typing import Any
 import SimpleITK as sitk
 from volumes_on_disk import plain_volume
 
+from LightMedSegLib.cohorts.bids.derivative import BIDS_VERSION
+
 _RESULT = re.compile(
     r"(sub-[A-Za-z0-9]+)/(?:(ses-[A-Za-z0-9]+)/)?anat/\1(?:_\2)?(?:_task-\w+)?(?:_acq-[A-Za-z0-9]+)?(?:_ce-[A-Za-z0-9]+)?"
     r"(?:_rec-[A-Za-z0-9]+)?(?:_run-[0-9]+)?_desc-lightmedseg_dseg\.(nii\.gz|json|tsv)"
@@ -29,7 +31,7 @@ _AT_THE_TOP = {
 def bids_dataset(folder: Path, *scans: str, **description: Any) -> Path:
     """A dataset with these scans, such as sub-01/anat/sub-01_T1w.nii.gz, all the same random volume."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"Name": "Test", "BIDSVersion": "1.10.0", "DatasetType": "raw", **description}
+    content = {"Name": "Test", "BIDSVersion": BIDS_VERSION, "DatasetType": "raw", **description}
     (folder / "dataset_description.json").write_text(json.dumps(content))
     (folder / "README").write_text("A dataset of random volumes for a test.")
     for scan in scans:
