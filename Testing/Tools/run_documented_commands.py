@@ -4,7 +4,7 @@
 
 Words in capitals stand for a reader's own files; INPUTS says what they are here. Commands of pip and make are not run
 (tests check that their extras and targets exist), --slow adds the blocks that take minutes. A training gets seconds in
-place of minutes.
+place of minutes, and two steps in place of many.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MODEL = REPOSITORY / "Resources" / "Models" / "hippocampus-t1-mr"
 SAMPLE = REPOSITORY / "Resources" / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"
 DOCUMENTS = ("README.md", "Documentation/scripting.md", "Documentation/training.md", "Documentation/bids.md")
 NOT_RUN = ("pip", "make", "python")
-_MINUTES, _SHORT = re.compile(r"--minutes \d+"), "--minutes 0.2"
+_SHORTER = ((re.compile(r"--minutes \d+"), "--minutes 0.05"), (re.compile(r"\bsteps=\d+"), "steps=2"))
 
 _IN_SLICER = """
 import sys
@@ -241,24 +241,32 @@ class Runner:
     def _run_program(self, words: list[str]) -> str:
         if not hasattr(os, "fork"):
             return self._run([sys.executable, "-m", "LightMedSegLib", *words])
-        # Forked, because to import PyTorch takes longer than most commands. It is imported here, once.
+        from LightMedSegLib.cli import main as program
+
+        return self._forked(lambda: program(words), words)
+
+    def _forked(self, work: Callable[[], int], words: list[str]) -> str:
+        """Forked, because to import PyTorch takes longer than most commands. It is imported here, once."""
+        import torch as _torch  # noqa: F401
         from forked import forked
 
-        from LightMedSegLib.cli import main as program
-        from LightMedSegLib.inference import segmentation as _loaded  # noqa: F401
+        from LightMedSegLib.inference import segmentation as _segmentation  # noqa: F401
+        from LightMedSegLib.network import build_network as _network  # noqa: F401
 
-        def work() -> int:
+        def in_environment() -> int:
             os.environ.clear()
             os.environ.update(self._environment)
-            return program(words)
+            return work()
 
-        return _problem(forked(work, words, self._folder))
+        return _problem(forked(in_environment, words, self._folder))
 
     def _run_python(self, block: Block) -> str:
         code = self._folder / "block.py"
         code.write_text(self._filled_in(block.text), encoding="utf-8")
         if block.marker != "slicer":
-            return self._run([sys.executable, str(code)])
+            if not hasattr(os, "fork"):
+                return self._run([sys.executable, str(code)])
+            return self._forked(lambda: _execute(code, block.place), [block.place])
         module = REPOSITORY / "LightMedSeg" / "LightMedSeg.py"
         text = _IN_SLICER.format(
             testing=str(REPOSITORY / "Testing"), module=str(module), code=str(code), place=block.place
@@ -286,7 +294,14 @@ class Runner:
                     self._made.add(make.__name__)
                     make(self._folder)
                 text = re.sub(pattern, name, text)
-        return _MINUTES.sub(_SHORT, text)
+        for pattern, short in _SHORTER:
+            text = pattern.sub(short, text)
+        return text
+
+
+def _execute(code: Path, place: str) -> int:
+    exec(compile(code.read_text(encoding="utf-8"), place, "exec"), {"__name__": "__main__"})
+    return 0
 
 
 def _problem(done: subprocess.CompletedProcess[str]) -> str:
