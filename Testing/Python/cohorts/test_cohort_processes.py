@@ -114,7 +114,7 @@ def test_what_is_computed_in_a_copy_ends_with_an_interrupt(tmp_path: Path) -> No
 
 def never_done(folder: Path) -> None:
     (folder / "begun").touch()
-    Event().wait(60)
+    wait_for(Event().is_set, what="the end of the process")
 
 
 def modules_of_a_worker() -> set[str]:
