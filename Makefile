@@ -1,4 +1,4 @@
-# make demo      segment the sample scan with the shipped model; results in demo-output/
+# make demo      segment the sample scan with the shipped brain model; results in demo-output/
 # make test      lint, types and the quick tests, in an environment of their own
 # make test-all  the same and the long tests
 # make lint      only ruff and mypy
@@ -17,8 +17,8 @@ PROCESSES ?= 2
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Bytecode is written at the first import, for the small part of the packages that is imported at all.
 PIP := $(BIN)/python -m pip install --quiet --no-compile $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
-SAMPLE := Resources/SampleData/mni152-t1-left-hippocampus.nii.gz
-MODEL := hippocampus-t1-mr
+SAMPLE := Resources/SampleData/colin27-t1-head.nii.gz
+MODEL := brain-structures-mr
 # All tests of a file stay in one process, because they share what is trained and segmented once; the order of the files
 # is that of Testing/Python/conftest.py.
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
@@ -31,9 +31,9 @@ VERIFY_MODELS = cd $(VENV) && $(BIN:$(VENV)/%=%)/lightmedseg models verify
 
 demo: $(VENV)/.installed
 	mkdir -p demo-output
-	$(BIN)/lightmedseg segment $(SAMPLE) demo-output/hippocampus.seg.nrrd --model $(MODEL) \
-		--montage demo-output/hippocampus.png --json demo-output/hippocampus.json
-	@echo "Look at demo-output/hippocampus.png, or open demo-output/hippocampus.seg.nrrd in 3D Slicer."
+	$(BIN)/lightmedseg segment $(SAMPLE) demo-output/brain.seg.nrrd --model $(MODEL) \
+		--montage demo-output/brain.png --json demo-output/brain.json
+	@echo "Look at demo-output/brain.png, or open demo-output/brain.seg.nrrd in 3D Slicer."
 
 test: $(VENV)/.installed-test lint
 	$(PYTEST) -m "not slow and not reliability"

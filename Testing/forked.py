@@ -10,31 +10,47 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
-def forked(work: Callable[[], int], words: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Do work in a child process with folder as its current folder; what work returns is the exit code.
+class Forked:
+    """A child process that does work with folder as its current folder; what work returns is the exit code.
 
-    Standard output and error are caught in files of folder; words stand for the command.
+    Standard output and error are caught in files of folder until end().
     """
-    printed = [folder / name for name in ("standard-output", "standard-error")]
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            for number, path in enumerate(printed, start=1):
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                os.dup2(handle, number)
-                os.close(handle)
-            sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
-            os.chdir(folder)
-            code = work()
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    out, told = (path.read_text() for path in printed)
-    for path in printed:
-        path.unlink()
-    return subprocess.CompletedProcess(list(words), code, out, told)
+
+    def __init__(self, work: Callable[[], int], folder: Path) -> None:
+        self._printed = [folder / name for name in ("standard-output", "standard-error")]
+        self._pid = os.fork()
+        if self._pid == 0:
+            code = 1
+            try:
+                for number, path in enumerate(self._printed, start=1):
+                    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                    os.dup2(handle, number)
+                    os.close(handle)
+                sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
+                os.chdir(folder)
+                code = work()
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+
+    def send_signal(self, number: int) -> None:
+        """Send the child a signal; it must not have been waited for."""
+        os.kill(self._pid, number)
+
+    def end(self, words: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        """Wait for the child; words stand for its command."""
+        code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        out, told = (path.read_text() for path in self._printed)
+        for path in self._printed:
+            path.unlink()
+        return subprocess.CompletedProcess(list(words), code, out, told)
+
+
+def forked(work: Callable[[], int], words: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Do work in a child process and wait for it, as Forked says; words stand for the command."""
+    return Forked(work, folder).end(words)

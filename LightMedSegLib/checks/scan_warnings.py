@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from LightMedSegLib.checks.scan_facts import ScanFacts, look_at_image
-from LightMedSegLib.core.geometry import Box, Grid
+from LightMedSegLib.core.geometry import SLICES, Box, Grid
 from LightMedSegLib.model.body_regions import contradicts, regions_of
 from LightMedSegLib.model.drafts import UNKNOWN_MODALITY
 from LightMedSegLib.model.locator import exceeds
@@ -89,6 +89,9 @@ def _values(scan: ScanFacts, name: str, card: ModelCard) -> Iterator[str]:
 
 def _resolution(scan: ScanFacts, card: ModelCard) -> Iterator[str]:
     coarsest, expected = max(scan.spacing), max(card.input.spacing)
+    if card.input.orientation == SLICES:
+        # Thick slices are what such a model was trained on; in their plane it needs the detail.
+        coarsest, expected = sorted(scan.spacing)[1], max(card.input.spacing[:2])
     if coarsest > _COARSE * expected:
         yield (
             f"The voxels of the volume are up to {coarsest:.1f} mm long; the model sees {expected:.1f} mm, so small "

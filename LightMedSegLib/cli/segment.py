@@ -53,7 +53,8 @@ def add_command(commands: Commands[Any]) -> None:
         "segment",
         help="segment a scan, or all scans of a folder",
         description="Segment a scan and print the volume of every segment. Where OUTPUT is a folder, every scan of the "
-        "folder INPUT is segmented: volumes, folders of DICOM slices, or imagesTs of an nnU-Net dataset.",
+        "folder INPUT is segmented: volumes, folders of DICOM slices, or imagesTs of an nnU-Net dataset. With "
+        "--all-frames it may also be one 4D file or series, of which every frame is segmented.",
     )
     samples = ", ".join(SAMPLE_PREFIX + name for name in SAMPLES)
     parser.add_place(
@@ -89,6 +90,12 @@ def add_command(commands: Commands[Any]) -> None:
         "--mirror", type=_axes, metavar="AXES", help="also average over mirrored copies: x, xy, xyz ... or none"
     )
     parser.add_argument("--threads", type=positive_int, help="processor threads (default: torch's choice)")
+    parser.add_argument(
+        "--all-frames",
+        action="store_true",
+        help="segment every frame of a 4D NIfTI or NRRD file, of a sequence of 3D Slicer (.seq.nrrd) or of a DICOM "
+        "series of several time points, into a folder",
+    )
     parser.add_argument("--series", type=positive_int, help="which series of a DICOM folder, as its message lists them")
     parser.add_argument(
         "--montage",

@@ -42,7 +42,7 @@ def with_one_grid(tasks: Sequence[ScanTask]) -> list[ScanTask]:
     for task in tasks:
         try:
             with without_native_messages():
-                grid = Grid.of(read_volume(task.scan.images[0], task.scan.series))
+                grid = Grid.of(read_volume(task.scan.images[0], task.scan.series, task.scan.frame))
         except InputImageError:
             continue
         return [replace(task, grid=grid) for task in tasks]

@@ -132,7 +132,7 @@ def _segmented(task: ScanTask, engine: Engine, progress: ProgressCallback | None
     make_folder(task.path.parent)
     check_segmentation_path(task.path)
     with without_native_messages():
-        images = [read_volume(image, task.scan.series) for image in task.scan.images]
+        images = [read_volume(image, task.scan.series, task.scan.frame) for image in task.scan.images]
     check_can_hold(task.path, images[0].GetSize())
     if task.grid is not None:
         check_grid(Grid.of(images[0]), task.grid)

@@ -38,6 +38,9 @@ neighbour.
 SAME_SPACING = 0.01
 """An axis whose spacing is within this fraction of the model's is not resampled: 1 % does not change anatomy."""
 
+SLICES = "slices"
+"""Orientation of a model that sees slices as they were acquired, whichever way they lie in the body."""
+
 _AXIS_LETTERS = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "S": (2, 1), "I": (2, -1)}
 _MAXIMUM_MODEL_VOXELS = 2**30
 
@@ -191,11 +194,13 @@ def map_to_model_grid(
 
     Args:
         spacing: the model's spacing (x, y, z) in mm along the oriented axes.
-        orientation: three letters as for SimpleITK.DICOMOrient, e.g. "LPS": where x, y and z point to.
+        orientation: three letters as for SimpleITK.DICOMOrient, e.g. "LPS": where x, y and z point to; or SLICES.
 
     Raises InputImageError when the volume's extent is absurd at this spacing (a wrong unit in its header).
     """
-    axis_of, flipped = orient_axes(volume.direction, orientation)
+    axis_of, flipped = (
+        _slice_axes(volume.spacing) if orientation == SLICES else orient_axes(volume.direction, orientation)
+    )
     axes: list[AxisMap] = []
     for axis in range(3):
         first, last = box[axis] if box is not None else (0, volume.size[axis])
@@ -250,6 +255,16 @@ def orient_axes(direction: tuple[float, ...], orientation: str) -> tuple[tuple[i
     axis_of = tuple(best[1][world] for world, _ in targets)
     flipped = tuple(bool(matrix[world, best[1][world]] * sign < 0) for world, sign in targets)
     return (axis_of[0], axis_of[1], axis_of[2]), (flipped[0], flipped[1], flipped[2])
+
+
+def _slice_axes(spacing: tuple[float, float, float]) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+    """As orient_axes, with z across the slices, which is the axis of the longest voxels, and nothing flipped.
+
+    Of axes whose voxels are equally long it is the last one, where files have their slices.
+    """
+    across = max(axis for axis in range(3) if spacing[axis] >= max(spacing) * (1 - SAME_SPACING))
+    x, y = (axis for axis in range(3) if axis != across)
+    return (x, y, across), (False, False, False)
 
 
 def grow_box(box: Box, margin_mm: float, volume: Grid) -> Box:

@@ -1,9 +1,13 @@
-"""Running SimpleITK filters that can be cancelled."""
+"""SimpleITK filters on arrays, and such as can be cancelled."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from LightMedSegLib.core.progress import CancelToken
 
@@ -31,3 +35,16 @@ def run_filter(image_filter: Any, cancel: CancelToken | None, *arguments: Any) -
         return execution.result()
     finally:
         executor.shutdown(wait=False)
+
+
+def distance_map(mask: NDArray[np.bool_], spacing: Sequence[float]) -> NDArray[np.float32]:
+    """Return the distance (mm) of every voxel (z, y, x) from the nearest voxel of mask; 0 inside it.
+
+    spacing: (x, y, z) in mm.
+    """
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing(spacing)
+    signed = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
+    return np.maximum(sitk.GetArrayFromImage(signed), np.float32(0))

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
 
 from LightMedSegLib.core.geometry import bounding_box
+from LightMedSegLib.core.itk_filters import distance_map
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def surface_distances(first: np.ndarray, second: np.ndarray, spacing: tuple[floa
     box = bounding_box(first | second)
     surface_one, surface_two = surface(first[box]), surface(second[box])
     return SurfaceDistances(
-        _distance_map(surface_two, spacing)[surface_one],
-        _distance_map(surface_one, spacing)[surface_two],
+        distance_map(surface_two, spacing)[surface_one],
+        distance_map(surface_one, spacing)[surface_two],
     )
 
 
@@ -53,11 +53,3 @@ def surface(mask: np.ndarray) -> np.ndarray:
             window[axis] = slice(shift, shift + mask.shape[axis])
             inner &= padded[tuple(window)]
     return mask & ~inner
-
-
-def _distance_map(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
-    """Distance (mm) of every voxel to the nearest voxel of mask; zero inside."""
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    image.SetSpacing(spacing)
-    signed = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
-    return np.maximum(sitk.GetArrayFromImage(signed), 0.0)

@@ -45,9 +45,7 @@ class TunedVersion:
 def list_versions(store: ModelStore, name: str) -> list[TunedVersion]:
     """Return all undamaged versions of the model called name, newest last."""
     entries = [entry for entry in store.list() if entry.card and not entry.problem and entry.card.name == name]
-    if not entries:
-        return []
-    in_use = store.find(name).card.version
+    in_use = store.version_in_use(name)
     lines = []
     for entry in sorted(entries, key=lambda entry: Version.parse(entry.identifier.split("@")[1])):
         assert entry.card is not None

@@ -21,6 +21,7 @@ from LightMedSegLib.core.geometry import (
     with_neighbours,
 )
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.interaction.border import MovedBorder, moved_border
 from LightMedSegLib.interaction.prompt_channels import marked, prompt_channels
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
@@ -42,13 +43,14 @@ _SAME_EVERYWHERE = "The volume has the same value all around the stroke, so only
 class Promptable(Protocol):
     """What completes strokes in one window of size^3 grid points: see completer.Completer.
 
-    sees_edges: whether it wants to know what edges alone say, walk. Then edge_share is their share in the probability
-    of a new object, 0 to 1, the rest is the network's, and a stroke on a segment changes only what both agree on.
+    sees_edges: whether it wants to know what edges alone say, walk. Then edge_shares, 0 to 1, are their shares in the
+    probability of a new object after its first prompt and after later ones; the rest is the network's. A stroke on a
+    segment changes only what both agree on.
     """
 
     size: int
     sees_edges: bool
-    edge_share: float
+    edge_shares: tuple[float, float]
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Do what the first window would have to wait for."""
@@ -105,8 +107,14 @@ class _Answer:
 
 
 def complete(scene: Scene, completer: Promptable, cancel: CancelToken) -> Change:
-    """Return what the newest stroke of a scene changes, in the smallest box."""
+    """Return what the newest stroke of a scene changes, in the smallest box.
+
+    A stroke that corrects the border of a segment moves that border. For others, and for new objects, the network is
+    asked, in windows around the stroke.
+    """
     work = _Completion(scene, completer, cancel)
+    if work.border.suffices:
+        return work.merged([])
     answer = work.ask(first_window(scene.stroke, scene.mask, scene.grid, completer.size))
     if answer is None:
         return work.merged([], _SAME_EVERYWHERE)
@@ -130,6 +138,8 @@ class _Completion:
         self.passes = 0
         self._scene, self._completer, self._cancel = scene, completer, cancel
         self._volume = sitk.GetArrayViewFromImage(scene.volume)
+        nothing = MovedBorder(scene.stroke.box, np.zeros_like(scene.stroke.voxels), suffices=False)
+        self.border = nothing if scene.new_object else moved_border(scene.mask, scene.stroke, scene.grid)
 
     def ask(self, window: Window, change: Change | None = None) -> _Answer | None:
         """Let the network see a window with the mask after change; None if the volume has one value there."""
@@ -162,14 +172,15 @@ class _Completion:
     def _with_edges(self, probability: NDArray[np.float32], walk: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's probability (z, y, x) together with what edges say."""
         if self._scene.new_object:
-            share = self._completer.edge_share
+            first, later = self._completer.edge_shares
+            share = later if len(self._scene.strokes) > 1 else first
             return share * walk + (1 - share) * probability
         return np.minimum(walk, probability) if self._scene.stroke.include else np.maximum(walk, probability)
 
     def merged(self, answers: Sequence[_Answer], note: str = "", within: Box | None = None) -> Change:
         """Return what the rules permit of the answers (within a box); later ones hold where they overlap."""
         scene, stroke = self._scene, self._scene.stroke
-        box = stroke.box
+        box = union_box(stroke.box, self.border.box)
         for answer in answers:
             box = union_box(box, answer.box)
             if scene.new_object:
@@ -188,6 +199,8 @@ class _Completion:
             # Where the network agrees with the mask, the mask keeps what is finer than the window.
             wanted[here] = np.where(found == present, wanted[here], found)
             seen[here] = True
+        beside = common_box(box, self.border.box)
+        wanted[region_of(beside, box)][self.border.voxels[region_of(beside, self.border.box)]] = stroke.include
         own = np.zeros_like(before)
         own[region_of(stroke.box, box)] = stroke.voxels
         allowed = None if scene.allowed is None else scene.allowed[part]

@@ -7,7 +7,6 @@ import math
 
 import torch
 
-from LightMedSegLib.interaction.affinity import affinity
 from LightMedSegLib.interaction.prompt_values import DECAY, OLDEST
 
 CHANNELS = ("image", "mask", "include", "exclude", "edges")
@@ -20,21 +19,14 @@ _SPATIAL = (2, 3, 4)
 
 
 def encode(
-    image: torch.Tensor,
-    mask: torch.Tensor,
-    include: torch.Tensor,
-    exclude: torch.Tensor,
-    walk: torch.Tensor | None,
+    image: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor, walk: torch.Tensor
 ) -> torch.Tensor:
     """Return the input (B, 5, z, y, x) of the network; all arguments are float32 (B, 1, z, y, x) on the window's grid.
 
     image: in any unit; mask, include, exclude: 0 to 1, strokes with the values of NEWEST, DECAY and OLDEST. walk: the
-    probability by edges alone (see edges.py); None for a network that reads the geodesic affinity to the prompts.
+    probability by edges alone (see edges.py).
     """
-    normal = normalize_window(image)
-    if walk is None:
-        return torch.cat([normal, mask, include, exclude, affinity(normal, include, exclude)], dim=1)
-    return with_prompts(normal, mask, include, exclude, walk)
+    return with_prompts(normalize_window(image), mask, include, exclude, walk)
 
 
 def with_prompts(

@@ -16,7 +16,8 @@ import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.dicom.copies import readable_files
-from LightMedSegLib.io.dicom.stack import stack_of
+from LightMedSegLib.io.dicom.stack import stack_of, time_points
+from LightMedSegLib.io.dicom.tags import read_slice_tags
 from LightMedSegLib.io.headers.stated_geometry import settle_geometry
 from LightMedSegLib.io.scan_tags import BODY_PART, MODALITY, SOP_CLASS, keep_tags, scan_tags
 from LightMedSegLib.storage.file_names import check_readable_name
@@ -39,9 +40,10 @@ class DicomSeries:
     files: tuple[str, ...]
 
 
-def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
+def read_dicom_folder(folder: Path, series: int | None = None, frame: int | None = None) -> sitk.Image:
     """Return the volume of the only series in folder, or of number ``series`` (from 1) among several.
 
+    ``frame`` chooses one of its time points, from 0.
     Series of a single slice (scouts, structure sets) are ignored if one longer series remains.
     Raises InputImageError.
     """
@@ -52,7 +54,7 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
             "(convert a multi-frame object to NIfTI or NRRD first)."
         )
     _refuse_absurd_size(folder, chosen.files[0])
-    stack = stack_of(folder, chosen.files)
+    stack = stack_of(folder, chosen.files, frame)
     reader = sitk.ImageSeriesReader()
     with readable_files(stack.slices, folder) as files, _without_itk_warnings():
         reader.SetFileNames(files)
@@ -72,6 +74,12 @@ def read_dicom_folder(folder: Path, series: int | None = None) -> sitk.Image:
     values = {MODALITY: first.modality, BODY_PART: first.body_part, SOP_CLASS: min(first.classes, default="")}
     keep_tags(image, scan_tags(lambda key: values[key]))
     return image
+
+
+def count_time_points(folder: Path, series: int | None = None) -> int:
+    """Return how many slices the series of :func:`read_dicom_folder` has at each position. Raises InputImageError."""
+    files = _choose(folder, list_series(folder), series).files
+    return len(time_points(folder, [read_slice_tags(file, folder) for file in files]))
 
 
 def is_dicom(path: Path) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 from LightMedSegLib.core.errors import InputImageError
 
 SAMPLES = {
+    "head": "colin27-t1-head.nii.gz",
     "hippocampus": "mni152-t1-left-hippocampus.nii.gz",
-    "brain": "mni152-t1-brain.nii.gz",
 }
 """Short name to file name; the README beside the files gives their origin."""
 

@@ -29,12 +29,13 @@ class Scan:
 
     name: of the result, relative to the folder of the results, without ending, with "/" between folders. images: one
     file or DICOM folder for each channel of the model. series: which one of a folder with several DICOM series, as
-    read_volume numbers them.
+    read_volume numbers them. frame: which one of a file with several volumes, from 0.
     """
 
     name: str
     images: tuple[Path, ...]
     series: int | None = None
+    frame: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _named_files(images: Path) -> dict[str, Path]:
     """Return the volume files directly in a folder by their names without ending."""
     found: dict[str, Path] = {}
     for path in _inside(images):
-        name = _file_name(path)
+        name = file_name(path)
         if name is None:
             continue
         if name in found:
@@ -169,7 +170,7 @@ def _advice(channels: int) -> str:
     return "leave one of them, or let the names of scans not end in _0000, _0001, ..."
 
 
-def _file_name(path: Path) -> str | None:
+def file_name(path: Path) -> str | None:
     """The name of a volume file without its ending; None for anything else."""
     if path.name.startswith(".") or path.is_dir():
         return None

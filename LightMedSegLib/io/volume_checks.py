@@ -59,10 +59,11 @@ def check_layout(dimension: int, size: Sequence[int], components: int, name: str
     """Raise InputImageError unless the axes and components are those of a scalar 3D volume."""
     if components != 1:
         raise InputImageError(
-            f"{name} has {components} components in each voxel (colour or vector data); a scalar volume is needed."
+            f"{name} has {components} components in each voxel (colour, vectors, or the frames of a sequence); a "
+            "scalar volume is needed: the frames of a sequence are segmented one by one with --all-frames."
         )
     if dimension != 3:
-        hint = "; choose one time point or channel and save it alone" if dimension > 3 else ""
+        hint = "; save one time point or channel alone, or segment all with --all-frames" if dimension > 3 else ""
         raise InputImageError(f"{name} is {dimension}D; a 3D volume is needed{hint}.")
     if math.prod(size) <= 1:
         raise InputImageError(f"{name} has {math.prod(size)} voxel(s); there is nothing to segment.")

@@ -16,9 +16,10 @@ from LightMedSegLib.learning.synthesis_section import SynthesisSection
 from LightMedSegLib.model.card import PROMPT_CHANNELS
 from LightMedSegLib.storage.records import check_record, refused_as
 
-AXES = ("z", "y", "x")
-
 Axis = Literal["z", "y", "x"]
+
+AXES: tuple[Axis, ...] = ("z", "y", "x")
+
 Positive = Annotated[float, Limits(exclusiveMinimum=0)]
 PositiveInt = Annotated[int, Limits(minimum=1)]
 
@@ -64,6 +65,7 @@ class AugmentationSection:
 
     rotation_degrees: float = 20.0
     rotation_probability: float = 0.6
+    rotation_axes: tuple[Axis, ...] = AXES  # axes about which a sample is turned; z alone keeps slices whole
     scaling: tuple[float, float] = (0.8, 1.25)
     scaling_probability: float = 0.5
     zoom_out_probability: float = 0.0  # samples that are scaled by zoom_out instead: as the model sees a preview

@@ -63,8 +63,9 @@ class InputSpec:
     """How the network wants its input.
 
     spacing is mm along x, y, z of the oriented grid; orientation is the DICOM orientation code of the array
-    (such as "LPS"); patch is voxels along z, y, x; view is "windows" or "whole"; overlap is the fraction of a
-    window; voxels at or below background_value are air that may be skipped (None: skip nothing).
+    (such as "LPS"), or "slices": z runs across the slices as they were acquired, the longest voxels, and x and y are
+    the other two axes as they are stored; patch is voxels along z, y, x; view is "windows" or "whole"; overlap is the
+    fraction of a window; voxels at or below background_value are air that may be skipped (None: skip nothing).
 
     preview_spacing is mm along x, y, z of the larger voxels at which a quick coarse first result is allowed (None:
     no preview). largest_extent is mm along x, y, z of the largest volumes that the model was made for (None: any);
@@ -169,13 +170,6 @@ class ModelCard:
         Literal["segmentation", "promptable"],
         Limits(description="A promptable model completes what a person marks, and reads the marks beside the image."),
     ] = field(default="segmentation", metadata={"omit_default": True})
-    edge_channel: Annotated[
-        Literal["affinity", "random_walk"],
-        Limits(
-            description="What a promptable network reads of the edges around the marks: the geodesic affinity to them, "
-            "or the probability of a random walk from them."
-        ),
-    ] = field(default="affinity", metadata={"omit_default": True})
     reference: ReferenceInfo | None = field(default=None, metadata={"omit_empty": True})
     removed_with_skull: Annotated[
         tuple[LabelValue, ...],

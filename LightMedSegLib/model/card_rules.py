@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from LightMedSegLib.core.geometry import SLICES
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.semver import Version
 
@@ -42,6 +43,8 @@ def _created_is_a_date(card: Mapping[str, Any]) -> str | None:
 
 def _orientation_names_each_axis_once(card: Mapping[str, Any]) -> str | None:
     orientation = card["input"]["orientation"]
+    if orientation == SLICES:
+        return None
     if sorted({"L": 0, "R": 0, "A": 1, "P": 1, "S": 2, "I": 2}[letter] for letter in orientation) != [0, 1, 2]:
         return f"input.orientation must name each body axis once, not {orientation!r}"
     return None

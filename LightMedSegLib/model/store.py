@@ -86,6 +86,12 @@ class ModelStore:
         best = [self._best([entry for entry in sound if _answers(entry, name)], name) for name in names]
         return [entry.card for entry in best if entry.card and not (is_draft(entry.card) or entry.card.promptable)]
 
+    def version_in_use(self, name: str) -> str | None:
+        """The version that the plain name means, None without a sound one; reads no weights, unlike find()."""
+        sound = [entry for entry in self.list() if entry.card and not entry.problem and _answers(entry, name)]
+        best = self._best(sound, name) if sound else None
+        return best.card.version if best and best.card else None
+
     def _best(self, entries: _Catalogue, identifier: str) -> ModelEntry:
         chosen = f"{identifier}@{self.chosen(identifier)}"
         return max(entries, key=lambda entry: (entry.identifier == chosen, *_newness(entry)))

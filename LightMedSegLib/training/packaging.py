@@ -52,7 +52,7 @@ def card_content(
         "schema_version": 1,
         "parent": None,
         **text,
-        **({"kind": "promptable", "edge_channel": "random_walk"} if configuration.prompting.active else {}),
+        **({"kind": "promptable"} if configuration.prompting.active else {}),
         "created": created or datetime.date.today().isoformat(),
         "input": {**INPUT_DEFAULTS, **full["input"]},
         "network": {"name": full["network"]["name"], "arguments": _network_arguments(configuration)},

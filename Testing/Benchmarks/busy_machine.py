@@ -26,15 +26,20 @@ sys.path.insert(0, str(ROOT))
 
 from report import markdown, write_csv  # noqa: E402
 
+from LightMedSegLib.model.store import resolve_model  # noqa: E402
+
 BUSY = (0, 2, 8)
 WAITING = ("passive", "active")
-SAMPLE = ROOT / "Resources" / "SampleData" / "mni152-t1-brain.nii.gz"
+SAMPLE = ROOT / "Resources" / "SampleData" / "colin27-t1-head.nii.gz"
+
+_NEVER_RESTS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+"""A program that ends with the one that started it, however that ends."""
 
 
 @contextmanager
 def busy_processes(count: int) -> Iterator[None]:
     """Keep count processes busy during the with-block."""
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    processes = [subprocess.Popen([sys.executable, "-c", _NEVER_RESTS]) for _ in range(count)]
     try:
         yield
     finally:
@@ -66,6 +71,7 @@ def rows(
     """Return one row for each count of busy processes and each way of waiting."""
     table: list[dict[str, Any]] = []
     quiet: dict[str, float] = {}
+    identifier = resolve_model(model).card.identifier
     arguments = [sys.executable, __file__, "--scan", str(scan), "--model", model, "--rounds", str(rounds), "--one"]
     for count in busy:
         for policy in waiting:
@@ -76,7 +82,13 @@ def rows(
             figures = {key: round(value, 2) for key, value in json.loads(done.stdout.splitlines()[-1]).items()}
             first = quiet.setdefault(policy, figures["seconds"])
             table.append(
-                {"busy": count, "waiting": policy, **figures, "times_quiet": round(figures["seconds"] / first, 2)}
+                {
+                    "model": identifier,
+                    "busy": count,
+                    "waiting": policy,
+                    **figures,
+                    "times_quiet": round(figures["seconds"] / first, 2),
+                }
             )
             print(table[-1], flush=True)
     return table

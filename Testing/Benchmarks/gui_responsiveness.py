@@ -156,7 +156,7 @@ def choose(panel: Any, scan: str, overlap: float | None) -> None:
         parameters.inputVolume = slicer.util.addVolumeFromArray(drawn_ct(), name="CT")
         parameters.inputVolume.SetSpacing(0.98, 0.98, 2.0)
     else:
-        path = sample_path("hippocampus" if scan == "sample" else "brain")
+        path = sample_path("hippocampus" if scan == "sample" else "head")
         parameters.inputVolume = slicer.util.loadVolume(str(path), {"name": "Scan"})
     if overlap is not None:
         parameters.ownOverlap, parameters.overlap = True, overlap

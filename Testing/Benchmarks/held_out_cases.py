@@ -61,7 +61,9 @@ def held_out_cases(card: ModelCard, data: Path, part: str, count: int | None = N
     for case in chosen:
         image = read_volume(case.images[0])
         truth = read_case_labels(case, image, card.labels, (IGNORED,)).image
-        yield HeldOut(case.name, case.name, image, sitk.Cast(truth, sitk.sitkUInt8), case.labelled or values)
+        yield HeldOut(
+            case.name, case.patient or case.name, image, sitk.Cast(truth, sitk.sitkUInt8), case.labelled or values
+        )
 
 
 def _synthetic(configuration: TrainingConfiguration, cases: list[Case], values: tuple[int, ...]) -> Iterator[HeldOut]:

@@ -11,7 +11,7 @@ import numpy as np
 import priority
 import pytest
 import SimpleITK as sitk
-from model_factory import make_model
+from model_factory import SMALLEST, make_model
 from panel_bench import MODULE_FILE, Bench, equip
 from slicer_packages import SLICER_ROOMS, SkippedModule, missing_package
 from volumes_on_disk import plain_volume
@@ -116,7 +116,8 @@ def no_leftovers(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model package with random weights and two labels; nobody may change it."""
-    return make_model(tmp_path_factory.mktemp("package") / "model", input={"patch": [16, 16, 16]}).folder
+    folder = tmp_path_factory.mktemp("package") / "model"
+    return make_model(folder, arguments=SMALLEST, input={"patch": [16, 16, 16]}).folder
 
 
 @pytest.fixture

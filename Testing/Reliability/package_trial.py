@@ -99,6 +99,8 @@ class Bench:
         os.environ["TMPDIR"] = str(self.temporary)
         # PyTorch makes this folder when its compiler is imported, wherever the first optimizer or the like does that.
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(self.temporary / "compiler")
+        # What is imported late is no doing of the package that is loaded then.
+        sys.dont_write_bytecode = True
         os.chdir(self.temporary)
         case = PreparedCase(
             "reference-0", np.zeros((1, 16, 16, 16), dtype=np.float16), np.zeros((16, 16, 16), dtype=np.uint8), (1,)

@@ -86,10 +86,11 @@ def _module(folder: Path) -> None:
     session.load_module(REPOSITORY / "LightMedSeg" / "LightMedSeg.py")
     panel = session.open_module("LightMedSeg")
     from LightMedSegLib.finetuning.job.settings import FinetuneSettings
+    from LightMedSegLib.gui.segment.samples import fill_panel
 
     panel.logic.finetune_settings = FinetuneSettings(steps=2, minimum_gain=0.0, reference_tolerance=0.5)
     panel.parameters.model = "hippocampus-t1-mr@1.0.0"
-    panel.onTryIt()
+    fill_panel(panel, "hippocampus")
     panel.parameters.inputVolume.SetName(IN_PATHS[2])
     panel.ui.segmentButton.click()
     session.wait_until(lambda: not panel.run.running, 120, "the segmentation")

@@ -45,8 +45,9 @@ CUDA = """Milliseconds for the same cube; "times ours" is the time divided by th
 *Recorded* is the network as one CUDA graph; *compiled*, a CUDA graph of fused kernels, replaces it after about
 a minute in the background. *Channels-last* is another order of the voxels in memory; DynUNet is slower with it."""
 
-BUSY = """A whole head with 32 structures (brain model before version 2.2.0) while other programs use the processor. A
-fair share of two cores would be 2 times the quiet time beside two busy processes and 5 times beside eight."""
+BUSY = """The 32 structures of a brain, segmented while other programs use the processor. A fair share of two cores
+would be 2 times the quiet time beside two busy processes and 5 times beside eight. The brain model has voxels of
+1.5 mm before version 2.2.0 and of 1 mm since."""
 
 AGREEMENT = (
     """Dice of the labels with those of the same network in float32 on the processor; 1 is the same everywhere."""
@@ -176,12 +177,12 @@ def on_cuda(found: Sequence[Computer]) -> list[str]:
 def beside_other_work(found: Sequence[Computer]) -> str:
     """Return the times of a whole head beside busy processes."""
     rows = [
-        (one.title, row["busy"], row["seconds"], row["times_quiet"])
+        (one.title, row["model"], row["busy"], row["seconds"], row["times_quiet"])
         for one in found
         for row in one.rows("busy.csv")
         if row["waiting"] == "passive"
     ]
-    return table(("computer", "busy processes", "seconds", "times the quiet time"), rows)
+    return table(("computer", "model", "busy processes", "seconds", "times the quiet time"), rows)
 
 
 def agreement(found: Sequence[Computer]) -> str:

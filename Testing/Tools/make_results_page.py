@@ -107,6 +107,8 @@ def in_short(found: Sequence[tuple[Path, dict[str, Any]]]) -> str:
         low, _, high = statistics.quantiles(case_means(rows), n=4)
         by_name = sorted((value, name) for name, value in structure_means(rows).items())
         best, weakest = (f"{name} {value:.2f}" for value, name in (by_name[-1], by_name[0]))
+        if len(by_name) == 1:
+            weakest = "-"
         cells = (
             f"`{folder.name}`",
             test["tested_on"],

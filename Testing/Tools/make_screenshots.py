@@ -2,8 +2,8 @@
 
     python Testing/Tools/make_screenshots.py
 
-They are rendered outside the Slicer application, and documents must call them so. The scan is the shipped brain
-sample, the model the shipped one. Needs matplotlib and what Testing/Runtime/README.md names.
+They are rendered outside the Slicer application, and documents must call them so. The scan is the shipped head,
+the model the shipped brain model. Needs matplotlib and what Testing/Runtime/README.md names.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "Testing")]
 
 Point = tuple[float, float, float]
 
-CREDIT = ("Rendered outside the 3D Slicer application.", "Scan: ICBM 152 average brain, the shipped sample.")
-REGION_SIZE = (38.0, 54.0, 40.0)
-REGION_CENTRES = {"Left": (-25.5, -21.5, -12.5), "Right": (25.5, -21.5, -12.5)}
-"""RAS, mm."""
+CREDIT = ("Rendered outside the 3D Slicer application.", "Scan: the shipped sample.")
+SURROUNDING = ("cerebral_white_matter", "cerebral_cortex", "cerebellar_cortex")
+"""Ends of the names of the segments around the others."""
 
-MODEL = "hippocampus-t1-mr"
 VIEW_WIDTH, WINDOW_HEIGHT, BAR, GAP = 460, 768, 24, 3
 _MARGIN_3D = 1.6
 """The runtime draws a 3D view with a wide margin; this part of it is cut off."""
@@ -50,6 +48,14 @@ class View:
     cut: Point
     middle: Point
     width: float
+
+
+VIEWS = (
+    View("Axial", "Red", "#f34a33", ("R", "L"), (0, -17, 9), (0, -17, 9), 290),
+    View("Sagittal", "Yellow", "#edd54c", ("A", "P"), (-26, -17, 9), (-26, -17, 19), 290),
+    View("Coronal", "Green", "#6eb04b", ("R", "L"), (0, -16, 9), (0, -16, 19), 290),
+)
+"""Through both hippocampi and the nuclei between them."""
 
 
 def main() -> None:
@@ -74,13 +80,11 @@ def draw(scratch: Path) -> dict[str, Image.Image]:
     session.reset()
     session.load_module(REPOSITORY / "LightMedSeg" / "LightMedSeg.py")
     panel = session.open_module("LightMedSeg")
-    volume, nodes = segment_both_sides(session, panel)
+    volume = segment_sample(session, panel)
     shown = draw_panel(session, panel, scratch / "panel.png")
-    views = slice_views(nodes["Left"])
     # Two views, one above the other, are as tall as the window.
     size = (VIEW_WIDTH, (WINDOW_HEIGHT - GAP) // 2 - BAR)
-    slices = {view.title: draw_slice(view, volume, scratch / "slice.png", size) for view in views}
-    add_brain_surface(volume)
+    slices = {view.title: draw_slice(view, volume, scratch / "slice.png", size) for view in VIEWS}
     surfaces = draw_3d(scratch / "3d.png", size)
     session.finish()
     return {
@@ -91,36 +95,31 @@ def draw(scratch: Path) -> dict[str, Image.Image]:
     }
 
 
-def segment_both_sides(session: Any, panel: Any) -> tuple[Any, dict[str, Any]]:
-    """The brain, and a segmentation for each hippocampus; the panel shows the run on the left one."""
-    import slicer
-
-    from LightMedSegLib.io.sample_data import sample_path
-
-    volume = slicer.util.loadVolume(str(sample_path("brain")), {"name": "MNI152Brain"})
-    volume.GetDisplayNode().SetAutoWindowLevel(False)
-    volume.GetDisplayNode().SetWindowLevelMinMax(30, 250)
-    panel.ui.inputSelector.setCurrentNode(volume)
-    panel.parameters.model = next(name for name in panel.models.names() if name.startswith(MODEL))
-    regions = {}
-    for side, centre in REGION_CENTRES.items():
-        regions[side] = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", f"{side} hippocampus")
-        regions[side].SetCenter(*centre)
-        regions[side].SetSize(*REGION_SIZE)
-    nodes = {}
+def segment_sample(session: Any, panel: Any) -> Any:
+    """The head, segmented as "Try it" and two clicks on Segment leave it."""
+    panel.ui.tryItButton.click()
+    volume = panel.parameters.inputVolume
     # The first run loads torch; the panel must show what a run takes after that.
-    for side in ("Left", "Right", "Left"):
-        panel.ui.roiSelector.setCurrentNode(regions[side])
-        panel.ui.outputSelector.setCurrentNode(nodes.get(side))
+    for _ in range(2):
         panel.ui.segmentButton.click()
-        session.wait_until(lambda: not panel.run.running, 300, f"the result on the {side.lower()}")
-        node = panel.parameters.outputSegmentation
-        if node is None:
-            raise SystemExit(panel.ui.statusLabel.text)
-        node.GetDisplayNode().SetOpacity2DFill(0.35)
-        node.GetDisplayNode().SetSliceIntersectionThickness(2 * _SMOOTHING)
-        nodes[side] = node
-    return volume, nodes
+        session.wait_until(lambda: not panel.run.running, 600, "the result")
+    node = panel.parameters.outputSegmentation
+    if node is None:
+        raise SystemExit(panel.ui.statusLabel.text)
+    show_what_lies_within(node)
+    return volume
+
+
+def show_what_lies_within(node: Any) -> None:
+    """Fill the deep structures, draw those around them lightly, in 3D the cortex alone."""
+    display = node.GetDisplayNode()
+    display.SetOpacity2DFill(0.6)
+    display.SetSliceIntersectionThickness(_SMOOTHING)
+    for segment in node.GetSegmentation().GetSegmentIDs():
+        if segment.endswith(SURROUNDING):
+            display.SetSegmentOpacity2DFill(segment, 0.3)
+            display.SetSegmentOpacity2DOutline(segment, 0.4)
+            display.SetSegmentOpacity3D(segment, 0.1 if segment.endswith("cerebral_cortex") else 0.0)
 
 
 def draw_panel(session: Any, panel: Any, path: Path) -> Image.Image:
@@ -141,16 +140,6 @@ def in_window(panel: Image.Image) -> Image.Image:
     whole = Image.new("RGB", (panel.width, max(WINDOW_HEIGHT, panel.height)), panel.getpixel((1, 1)))
     whole.paste(panel, (0, 0))
     return whole
-
-
-def slice_views(node: Any) -> list[View]:
-    """Three slices through the middle of a segmentation; the sagittal one through its thickest part."""
-    x, y, z = label_centre(node)
-    return [
-        View("Axial", "Red", "#f34a33", ("R", "L"), (0, y, z), (0, y + 4, z), 148),
-        View("Sagittal", "Yellow", "#edd54c", ("A", "P"), (x, y, z), (x, y, z + 18), 148),
-        View("Coronal", "Green", "#6eb04b", ("R", "L"), (0, y + 5, z), (0, y, z + 18), 148),
-    ]
 
 
 def label_centre(node: Any) -> Point:
@@ -189,34 +178,6 @@ def draw_slice(view: View, volume: Any, path: Path, size: tuple[int, int]) -> Im
     # What lies outside the picture comes out black.
     part = whole.crop((left, top, left + width, top + height)).reduce(_SMOOTHING)
     return with_bar(with_sides(part, view.sides, "white"), view.title, view.color)
-
-
-def add_brain_surface(volume: Any) -> None:
-    """A pale surface of the brain, for orientation in the 3D view only."""
-    import slicer
-    import vtk
-
-    smooth = vtk.vtkImageGaussianSmooth()
-    smooth.SetInputData(volume.GetImageData())
-    smooth.SetStandardDeviation(1.5)
-    surface = vtk.vtkFlyingEdges3D()
-    surface.SetInputConnection(smooth.GetOutputPort())
-    surface.SetValue(0, 90)
-    surface.ComputeScalarsOff()
-    largest = vtk.vtkPolyDataConnectivityFilter()
-    largest.SetInputConnection(surface.GetOutputPort())
-    largest.SetExtractionModeToLargestRegion()
-    matrix, placing = vtk.vtkMatrix4x4(), vtk.vtkTransform()
-    volume.GetIJKToRASMatrix(matrix)
-    placing.SetMatrix(matrix)
-    placed = vtk.vtkTransformPolyDataFilter()
-    placed.SetTransform(placing)
-    placed.SetInputConnection(largest.GetOutputPort())
-    placed.Update()
-    model = slicer.modules.models.logic().AddModel(placed.GetOutput())
-    model.GetDisplayNode().SetColor(0.93, 0.9, 0.88)
-    model.GetDisplayNode().SetOpacity(0.25)
-    model.GetDisplayNode().SetBackfaceCulling(True)
 
 
 def draw_3d(path: Path, size: tuple[int, int]) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Draw the pictures of Documentation/tutorial.md: the panel and the views at every step, on the shipped sample.
+"""Draw the pictures of Documentation/tutorial.md: the panel and the views at every step, on the shipped samples.
 
     python Testing/Tools/make_tutorial.py
 
@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from make_screenshots import REPOSITORY, label_centre, save, side_by_side, with_bar, with_credit, with_sides
+from make_screenshots import (
+    REPOSITORY,
+    Point,
+    label_centre,
+    save,
+    show_what_lies_within,
+    side_by_side,
+    with_bar,
+    with_credit,
+    with_sides,
+)
 from PIL import Image
 
 FOLDER = REPOSITORY / "Documentation" / "pictures"
@@ -29,6 +39,9 @@ SECTIONS = (
     "aboutButton",
 )
 VIEW = (420, 420)
+HIPPOCAMPI: Point = (-26.0, -17.0, -12.0)
+"""Where the slices of the head show both hippocampi; RAS, mm."""
+
 SHORTENED, BRUSH = "Posterior_hippocampus", 2.5
 """The segment that is completed from a stroke, and the radius of the stroke in voxels."""
 FINE_TUNING_SECONDS = 900
@@ -73,9 +86,10 @@ class Tutorial:
         self._ui.show3DButton.click()
         self._wait(lambda: not self._panel.result.surfaces.busy, 60, "the surfaces")
         self._keep("4-panel", self._panel_picture("resultButton"))
-        node.GetDisplayNode().SetOpacity2DFill(0.35)
-        node.GetDisplayNode().SetSliceIntersectionThickness(2)
-        self._keep("4-result", self._views(volume, node))
+        show_what_lies_within(node)
+        self._keep("4-result", self._views(volume, HIPPOCAMPI))
+        node.GetDisplayNode().SetVisibility(False)
+        volume, node = self._small_sample()
         self._doubt(volume, node)
         before = self._view(volume, "Yellow", label_centre(node), "As segmented")
         place = label_centre(node)
@@ -99,6 +113,19 @@ class Tutorial:
         self._ui.versionsGroup.collapsed = False
         self._keep("9-versions", self._fine_tuning("versionsGroup"))
 
+    def _small_sample(self) -> tuple[Any, Any]:
+        """The volume of the region around a hippocampus, and its segmentation."""
+        from LightMedSegLib.gui.segment.samples import fill_panel
+
+        fill_panel(self._panel, "hippocampus")
+        self._panel.parameters.outputSegmentation = None
+        self._ui.segmentButton.click()
+        self._wait(lambda: not self._panel.run.running, 300, "the result of the small sample")
+        node = self._panel.parameters.outputSegmentation
+        node.GetDisplayNode().SetOpacity2DFill(0.35)
+        node.GetDisplayNode().SetSliceIntersectionThickness(2)
+        return self._panel.parameters.inputVolume, node
+
     def _doubt(self, volume: Any, node: Any) -> None:
         """The result once more with doubt, and two of its places looked at; then as before."""
         from LightMedSegLib.mrml.doubt.places import place_in_world
@@ -115,8 +142,7 @@ class Tutorial:
         self._keep("5-doubt-panel", self._panel_picture("resultButton", "doubtSectionButton"))
         place = place_in_world(doubt_of(node), self._panel.doubt.current)
         display.SetVisibility2DFill(False)
-        views = (("Red", "Axial"), ("Yellow", "Sagittal"), ("Green", "Coronal"))
-        self._keep("5-doubt", side_by_side(*(self._view(volume, name, place, title) for name, title in views)))
+        self._keep("5-doubt", self._views(volume, place))
         display.SetVisibility2DFill(True)
         ui.doubtCheckBox.checked = False
         ui.segmentButton.click()
@@ -178,10 +204,9 @@ class Tutorial:
             getattr(self._ui, name).collapsed = name not in opened
         self._session.process_events(0.3)
 
-    def _views(self, volume: Any, node: Any) -> Image.Image:
-        centre = label_centre(node)
+    def _views(self, volume: Any, place: Point) -> Image.Image:
         views = (("Red", "Axial"), ("Yellow", "Sagittal"), ("Green", "Coronal"))
-        return side_by_side(*(self._view(volume, name, centre, title) for name, title in views))
+        return side_by_side(*(self._view(volume, name, place, title) for name, title in views))
 
     def _view(self, volume: Any, name: str, place: Any, title: str) -> Image.Image:
         from Runtime.rendering import render_slice

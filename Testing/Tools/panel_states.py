@@ -68,7 +68,7 @@ class PanelStates:
         self._panel.update()
         yield "02-no-volume"
         self._segment = self._panel.logic.segment = BlockSegment()
-        volume = slicer.util.loadVolume(str(sample_path(self._sample)), {"name": "MNI152Brain"})
+        volume = slicer.util.loadVolume(str(sample_path(self._sample)), {"name": "Scan"})
         self._panel.parameters.inputVolume = volume
         for name in self._panel.models.names():
             self._panel.parameters.model = name

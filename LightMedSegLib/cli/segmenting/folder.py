@@ -1,4 +1,4 @@
-"""``lightmedseg segment FOLDER OUTFOLDER``: all scans of a folder."""
+"""``lightmedseg segment FOLDER OUTFOLDER``: all scans of a folder; with --all-frames, all frames of its 4D files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from LightMedSegLib.core.errors import InputImageError, OutputError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.io.cases.dataset_description import DATASET_FILE
+from LightMedSegLib.io.dicom_series import is_dicom
 from LightMedSegLib.io.labelmaps.choosing import chosen_labels
 from LightMedSegLib.io.nnunet_labels import dataset_values
 from LightMedSegLib.io.pictures.sheet import check_drawing
 from LightMedSegLib.io.results.output_checks import make_output_folder
-from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, FoundScans, find_scans
+from LightMedSegLib.io.scan_folders import IMAGES_FOLDER, FoundScans, Scan, file_name, find_scans
+from LightMedSegLib.io.segmentation_files import SEGMENTATION_SUFFIXES
+from LightMedSegLib.io.volume_files import count_frames
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.located_card import located_card
 from LightMedSegLib.model.package import Model
@@ -32,8 +35,15 @@ _FOR_ONE_SCAN = ("series", "uncertainty")
 
 
 def is_folder_run(arguments: argparse.Namespace) -> bool:
-    """Whether a folder is to be segmented into a folder: one input, and an output without a file's ending."""
-    return (
+    """Whether a folder is to be segmented into a folder: one input, and an output without a file's ending.
+
+    So are the frames of a file. Raises OutputError if they are to be written to one file.
+    """
+    if arguments.all_frames and arguments.output.name.lower().endswith((*SEGMENTATION_SUFFIXES, ".dcm")):
+        raise OutputError(
+            f"--all-frames writes a file for each frame: name a folder for them instead of {arguments.output}."
+        )
+    return arguments.all_frames or (
         len(arguments.inputs) == 1
         and os.path.isdir(file_path(arguments.inputs[0]))  # noqa: PTH112 - no error for what may not be seen
         and (os.path.isdir(arguments.output) or not arguments.output.suffix)  # noqa: PTH112
@@ -41,15 +51,16 @@ def is_folder_run(arguments: argparse.Namespace) -> bool:
 
 
 def run_folder(arguments: argparse.Namespace, model: Model, options: SegmentOptions) -> int:
-    """Segment every scan of the folder, as :func:`segment_cohort` does."""
+    """Segment every scan of the folder, or every frame, as :func:`segment_cohort` does."""
     folder, output = file_path(arguments.inputs[0]), arguments.output
     _check(arguments, folder, output)
     prepare_workers(arguments)
-    found = find_scans(folder, model.card.in_channels, model.card.modality, arguments.derived)
-    dataset = folder.parent if folder.name == IMAGES_FOLDER else folder
+    found = _with_frames(arguments, folder, model) if arguments.all_frames else _found(arguments, folder, model)
+    place = folder if folder.is_dir() else folder.parent
+    dataset = place.parent if place.name == IMAGES_FOLDER else place
     about_values = _about_values(dataset, model.card, arguments.labels)
-    for place in filter(None, (output, arguments.montage)):
-        make_output_folder(place)
+    for made in filter(None, (output, arguments.montage)):
+        make_output_folder(made)
     tasks = _with_regions(arguments, _tasks(arguments, found, dataset, ModelReference.of(model), options))
     about = [about_values] if (dataset / DATASET_FILE).is_file() else []
     return segment_cohort(arguments, model, found, tasks, [*about, *no_expected_dice(arguments, model.card)])
@@ -76,6 +87,35 @@ def _tasks(
     ]
 
 
+def _found(arguments: argparse.Namespace, folder: Path, model: Model) -> FoundScans:
+    return find_scans(folder, model.card.in_channels, model.card.modality, arguments.derived)
+
+
+def _with_frames(arguments: argparse.Namespace, place: Path, model: Model) -> FoundScans:
+    """The frames of a file, of the DICOM series directly in a folder, or of every scan of a folder."""
+    if not place.is_dir() or any(path.is_file() and is_dicom(path) for path in place.iterdir()):
+        return FoundScans(_frames(Scan(file_name(place) or place.name, (place,))))
+    found = _found(arguments, place, model)
+    return replace(found, scans=tuple(frame for scan in found.scans for frame in _frames_or_scan(scan)))
+
+
+def _frames_or_scan(scan: Scan) -> tuple[Scan, ...]:
+    """The frames of one scan of many; one that cannot be read stays, and reading it gives the reason."""
+    try:
+        return _frames(scan)
+    except InputImageError:
+        return (scan,)
+
+
+def _frames(scan: Scan) -> tuple[Scan, ...]:
+    """The frames of a scan, each a scan of its own; a scan without a fourth axis is its only one."""
+    count = count_frames(scan.images[0], scan.series)
+    if count == 1:
+        return (scan,)
+    name, digits = scan.name.removesuffix(".seq"), len(str(count))
+    return tuple(replace(scan, name=f"{name}-frame-{n + 1:0{digits}d}", frame=n) for n in range(count))
+
+
 def _with_regions(arguments: argparse.Namespace, tasks: list[ScanTask]) -> list[ScanTask]:
     if arguments.roi is None:
         return tasks
@@ -83,6 +123,8 @@ def _with_regions(arguments: argparse.Namespace, tasks: list[ScanTask]) -> list[
 
 
 def _check(arguments: argparse.Namespace, folder: Path, output: Path) -> None:
+    if len(arguments.inputs) > 1:
+        raise InputImageError("--all-frames is for one file or folder; give one INPUT.")
     for name in _FOR_ONE_SCAN:
         if getattr(arguments, name) is not None:
             raise InputImageError(f"--{name} is for one scan; leave it out to segment the folder {folder}.")

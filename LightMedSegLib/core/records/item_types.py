@@ -39,7 +39,7 @@ VersionText = Annotated[
 Day = Annotated[str, Limits(pattern=f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{_END}")]
 Sha256 = Annotated[str, Limits(pattern=f"^[0-9a-f]{{64}}{_END}")]
 ShortHash = Annotated[str, Limits(pattern=f"^[0-9a-f]{{16}}{_END}")]
-Orientation = Annotated[str, Limits(pattern=f"^[LRAPSI]{{3}}{_END}")]
+Orientation = Annotated[str, Limits(pattern=f"^([LRAPSI]{{3}}|slices){_END}")]
 Count = Annotated[int, Limits(minimum=0)]
 Share = Annotated[float, Limits(minimum=0, maximum=1)]
 LabelValue = Annotated[int, Limits(minimum=1, maximum=255)]

@@ -17,6 +17,7 @@ import torch
 
 from LightMedSegLib.core.devices import select_device
 from LightMedSegLib.core.errors import ModelPackageError
+from LightMedSegLib.core.geometry import SLICES
 from LightMedSegLib.core.process.forked import one_thread_if_forked
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.finetuning.cases.same_scan import by_scan
@@ -49,6 +50,7 @@ from LightMedSegLib.finetuning.tuning.predictions import windows_of
 from LightMedSegLib.finetuning.tuning.training_grid import coarsened, training_grid
 from LightMedSegLib.finetuning.tuning.tuner import Task
 from LightMedSegLib.finetuning.versions import adopt, candidate_card, install, next_version, write_candidate
+from LightMedSegLib.learning.configuration import AXES, Axis
 from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.model.active_versions import remove_leftovers
 from LightMedSegLib.model.drafts import is_draft
@@ -234,8 +236,9 @@ class _Job:
         # A structure that the parent does not have takes longer to learn than another look of those that it has.
         steps = grid.steps * (2 if classes > card.num_classes else 1)
         spacing = z * grid.coarseness, y * grid.coarseness, x * grid.coarseness
+        turned: tuple[Axis, ...] = ("z",) if card.input.orientation == SLICES else AXES
         return FoldContext(
-            task=Task(grid.patch, spacing, classes, classes - 1 if self._first else classes - card.num_classes),
+            task=Task(grid.patch, spacing, classes, classes - 1 if self._first else classes - card.num_classes, turned),
             coarseness=grid.coarseness,
             window=card.input.patch,
             near_structures=card.input.preview_spacing is not None,

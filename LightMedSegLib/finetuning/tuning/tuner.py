@@ -19,7 +19,7 @@ from LightMedSegLib.learning.augmentation.spatial import Batch, SpatialSampler
 from LightMedSegLib.learning.averaging import WeightAverage
 from LightMedSegLib.learning.case_stack import CaseOrder, stack_cases
 from LightMedSegLib.learning.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
-from LightMedSegLib.learning.configuration import AugmentationSection, LossSection, OptimizerSection
+from LightMedSegLib.learning.configuration import AXES, AugmentationSection, Axis, LossSection, OptimizerSection
 from LightMedSegLib.learning.losses import SegmentationLoss
 from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.learning.schedule import learning_rate
@@ -42,13 +42,15 @@ AUGMENTATION = AugmentationSection(
 class Task:
     """What the network reads: patch (z, y, x), spacing (z, y, x) in mm, and classes with the background.
 
-    new_classes: how many of the classes, the last ones, the parent does not have.
+    new_classes: how many of the classes, the last ones, the parent does not have. turned: axes about which patches are
+    turned.
     """
 
     patch: Shape
     spacing: tuple[float, float, float]
     num_classes: int
     new_classes: int = 0
+    turned: tuple[Axis, ...] = AXES
 
 
 StepReport = Callable[[int, float], None]
@@ -76,7 +78,8 @@ class Tuner:
         self._settings, self._device = settings, device
         self._network = network.to(device).to(memory_format=torch.channels_last_3d).train()  # type: ignore[call-overload]
         stack = stack_cases([*cases, *rehearsal], task.num_classes, device, settings.seed)
-        self._sampler = SpatialSampler(stack, task.patch, task.spacing, task.num_classes, AUGMENTATION)
+        turned = replace(AUGMENTATION, rotation_axes=task.turned)
+        self._sampler = SpatialSampler(stack, task.patch, task.spacing, task.num_classes, turned)
         self._intensity = IntensityAugmentation(AUGMENTATION, task.patch, task.spacing, device)
         self._share = settings.rehearsal if rehearsal else 0.0
         self._counts = (len(cases), len(rehearsal))

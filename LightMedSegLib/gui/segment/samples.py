@@ -12,13 +12,16 @@ from LightMedSegLib.gui.panel import Panel
 from LightMedSegLib.io.sample_data import SAMPLES, sample_path
 
 CATEGORY = "LightMedSeg"
-TRY_IT, TRY_IT_MODEL = "hippocampus", "hippocampus-t1-mr"
+TRY_IT = "head"
 
 CHECKSUMS = {
+    "head": "SHA256:dbef371c1c7e2fa707d7f3c14f87d710e41ad8f2736d2c7a2831bad8af54449f",
     "hippocampus": "SHA256:4200e58fc07055f80bf880cf63aaf7d88c56000e126bd2adedffdb54bf7eeac5",
-    "brain": "SHA256:a68c49a18d6579bff650b43a61066b21eecf67e3c51fa2d24de46d6195554c89",
 }
-NODE_NAMES = {"hippocampus": "MNI152LeftHippocampus", "brain": "MNI152Brain"}
+NODE_NAMES = {"head": "Colin27Head", "hippocampus": "MNI152LeftHippocampus"}
+
+MODELS = {"head": "brain-structures-mr", "hippocampus": "hippocampus-t1-mr"}
+"""The model that each sample is there to show."""
 
 _SAMPLE_ATTRIBUTE = "LightMedSeg.Sample"
 
@@ -49,27 +52,27 @@ def register_samples(thumbnail: str | None = None) -> None:
         )
 
 
-def fill_panel(panel: Panel) -> None:
-    """Choose the sample for the first try and its model in the version in use; a dialog reports a missing sample."""
+def fill_panel(panel: Panel, sample: str = TRY_IT) -> None:
+    """Choose a sample and its model in the version in use; a dialog reports a missing sample."""
     with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
-        panel.state.current.inputVolume = load_try_it_volume()
+        panel.state.current.inputVolume = load_sample(sample)
     for card in panel.logic.store.cards_in_use():
-        if card.name == TRY_IT_MODEL:
+        if card.name == MODELS[sample]:
             panel.state.current.model = card.identifier
     panel.update()
 
 
-def load_try_it_volume() -> Any:
-    """The volume node of the sample for the first try, loaded once per scene. Raises InputImageError."""
+def load_sample(sample: str) -> Any:
+    """The volume node of a sample, loaded once per scene. Raises InputImageError."""
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        if node.GetAttribute(_SAMPLE_ATTRIBUTE) == TRY_IT and node.GetImageData() is not None:
+        if node.GetAttribute(_SAMPLE_ATTRIBUTE) == sample and node.GetImageData() is not None:
             return node
-    path = sample_path(TRY_IT)
+    path = sample_path(sample)
     try:
-        node = slicer.util.loadVolume(str(path), {"name": NODE_NAMES[TRY_IT]})
+        node = slicer.util.loadVolume(str(path), {"name": NODE_NAMES[sample]})
     except RuntimeError as error:
         raise InputImageError(
             _("The sample volume {path} could not be loaded; install the extension again.").format(path=path)
         ) from error
-    node.SetAttribute(_SAMPLE_ATTRIBUTE, TRY_IT)
+    node.SetAttribute(_SAMPLE_ATTRIBUTE, sample)
     return node

@@ -14,6 +14,7 @@ import slicer
 from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.gui.segment.processing import usable_models
+from LightMedSegLib.gui.segment.samples import fill_panel
 from LightMedSegLib.gui.self_test.panel import opened
 from LightMedSegLib.gui.self_test.waiting import wait_until
 from LightMedSegLib.gui.torch_setup import torch_installed
@@ -24,13 +25,13 @@ _LONG = 600.0
 
 
 def a_correction_teaches_a_real_model(test: Any, panel: Any) -> None:
-    """Segment the sample, correct, add the case, fine-tune, adopt, go back; only if torch and a model are installed."""
+    """Segment the small sample, correct, add the case, fine-tune, adopt, go back; only with torch and a model."""
     if not torch_installed() or not [entry for entry in usable_models(panel.logic.store) if entry.shipped]:
         test.delayDisplay("No torch or no shipped model: the real fine-tuning is left out")
         return
     with _own_folders(panel):
         opened(test)
-        panel.onTryIt()
+        fill_panel(panel, "hippocampus")
         before = panel.parameters.model
         panel.ui.segmentButton.click()
         wait_until(test, lambda: not panel.run.running, "the segmentation", _LONG)

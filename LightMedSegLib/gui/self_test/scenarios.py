@@ -15,7 +15,7 @@ import numpy as np
 import slicer
 
 from LightMedSegLib.gui.segment.processing import usable_models
-from LightMedSegLib.gui.segment.samples import NODE_NAMES, TRY_IT
+from LightMedSegLib.gui.segment.samples import NODE_NAMES, TRY_IT, fill_panel
 from LightMedSegLib.gui.self_test.correcting import (
     a_stroke_is_completed_and_undo_takes_both,
     a_structure_from_clicks_is_accepted_and_another_discarded,
@@ -179,13 +179,13 @@ SCENARIOS = (
 
 
 def a_real_model_segments_the_sample(test: Any, panel: Any) -> None:
-    """The button "Try it", then Segment; only where torch and a shipped model are."""
+    """The small sample, then Segment; only where torch and a shipped model are."""
     shipped = [entry for entry in usable_models(panel.logic.store) if entry.shipped]
     if not torch_installed() or not shipped:
         test.delayDisplay("No torch or no shipped model: the real inference is left out")
         return
     opened(test)
-    panel.onTryIt()
+    fill_panel(panel, "hippocampus")
     panel.logic.getParameterNode().doubt = True
     node = _run(test, panel)
     labels = read_labelmap(node, panel.logic.getParameterNode().inputVolume).labels

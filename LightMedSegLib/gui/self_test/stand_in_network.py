@@ -16,7 +16,7 @@ class BrightnessCompleter:
 
     size = 32
     sees_edges = False
-    edge_share = 0.0
+    edge_shares = (0.0, 0.0)
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Nothing has to be loaded."""

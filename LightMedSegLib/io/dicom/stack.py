@@ -22,6 +22,9 @@ _DISTANCE_TOLERANCE = 0.01
 """SpacingBetweenSlices may differ by this fraction from the distance of the positions without a note."""
 
 MONOCHROME_1 = "MONOCHROME1"
+_SAME_PLACE_MM = 1e-3
+"""Slices that are no farther apart along the normal lie at one position."""
+
 _UNITS_IN_HEADER = ("CT", "PT")
 """Modalities with measured values, whatever their display."""
 
@@ -39,9 +42,14 @@ class Stack:
         return tuple(one.file for one in self.slices)
 
 
-def stack_of(folder: Path, files: Sequence[str]) -> Stack:
-    """Return the stack of the slices in files; raises InputImageError, beginning with folder, if they are no stack."""
+def stack_of(folder: Path, files: Sequence[str], frame: int | None = None) -> Stack:
+    """Return the stack of the slices in files; raises InputImageError, beginning with folder, if they are no stack.
+
+    frame: which of several time points, from 0.
+    """
     slices = [read_slice_tags(file, folder) for file in files]
+    if frame is not None:
+        slices = time_points(folder, slices)[frame]
     first = slices[0]
     directions = np.array([[*one.row, *one.column] for one in slices])
     if np.abs(directions - directions[0]).max() > 1e-3:
@@ -58,14 +66,37 @@ def stack_of(folder: Path, files: Sequence[str]) -> Stack:
     return Stack(tuple(slices), StatedGeometry(matrix, tuple(_notes(slices, step))))
 
 
+def time_points(folder: Path, slices: Sequence[SliceTags]) -> list[list[SliceTags]]:
+    """Return the slices of each time point, in the order of time; one list where no two slices share a position.
+
+    Raises InputImageError, beginning with folder, if a time point lacks a slice.
+    """
+    normal = np.cross(slices[0].row, slices[0].column)
+    places: list[list[SliceTags]] = []
+    for one in sorted(slices, key=lambda one: float(one.position @ normal)):
+        if places and float((one.position - places[-1][0].position) @ normal) <= _SAME_PLACE_MM:
+            places[-1].append(one)
+        else:
+            places.append([one])
+    counts = sorted({len(place) for place in places})
+    if len(counts) > 1:
+        raise InputImageError(
+            f"{folder} has {counts[0]} to {counts[-1]} DICOM slices at a position; time points lack some, or there are "
+            "several scans."
+        )
+    in_time = [sorted(place, key=lambda one: one.moment) for place in places]
+    return [list(point) for point in zip(*in_time, strict=True)]
+
+
 def _distance(folder: Path, offsets: np.ndarray, normal: np.ndarray) -> float:
     """Return the mean distance of the slices; raises InputImageError unless they are evenly spaced and not sheared."""
     along = offsets @ normal
     steps = np.diff(along)
     step = float(np.median(steps))
-    if steps.min() <= 1e-3 or step <= 1e-3:
+    if min(float(steps.min()), step) <= _SAME_PLACE_MM:
         raise InputImageError(
-            f"{folder} has several DICOM slices at one position (time points or echoes?); keep one of each."
+            f"{folder} has several DICOM slices at one position (time points or echoes?); keep one of each, or segment "
+            "every time point with --all-frames."
         )
     if np.abs(steps - step).max() > SPACING_TOLERANCE * step:
         raise InputImageError(

@@ -33,8 +33,11 @@ _GROUP_SEQUENCES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsS
 _DETECTORS = "DetectorInformationSequence"
 """The sequences with the position of slices in nuclear medicine."""
 
+_MOMENTS = ("TemporalPositionIdentifier", "TriggerTime", "InstanceNumber")
+"""What orders the slices at one position in time; few scanners write the first two."""
+
 _TAGS = [
-    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, "BodyPartExamined", "FrameOfReferenceUID", "ImagerPixelSpacing",
+    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, *_MOMENTS, "BodyPartExamined", "FrameOfReferenceUID", "ImagerPixelSpacing",
     "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID",
 ]  # fmt: skip
 
@@ -49,7 +52,8 @@ class SliceTags:
     row, column: directions of x and y, orthogonal unit vectors. spacing: (x, y). imager_spacing: spacing on the
     detector, None if it is not given. distance: SpacingBetweenSlices, None if it is not given. slope and intercept:
     rescaling of the stored values. frame: the frame of reference of the position. photometric, modality, body_part and
-    classes (of the object and of its file, which should be the same): as in the object.
+    classes (of the object and of its file, which should be the same): as in the object. moment: rises with the time of
+    slices at one position.
     """
 
     file: str
@@ -66,6 +70,7 @@ class SliceTags:
     modality: str
     body_part: str
     classes: frozenset[str]
+    moment: tuple[float, ...] = ()
 
 
 def read_slice_tags(file: str, folder: Path) -> SliceTags:
@@ -108,6 +113,7 @@ def read_slice_tags(file: str, folder: Path) -> SliceTags:
         modality=str(one.get("Modality", "")).strip(),
         body_part=str(one.get("BodyPartExamined", "")).strip(),
         classes=frozenset(str(uid).strip() for uid in classes if uid),
+        moment=tuple(_number(one, key) for key in _MOMENTS),
     )
 
 
@@ -171,6 +177,12 @@ def _numbers(place: Any, keyword: str) -> NDArray[np.float64] | None:
             return np.array(value, dtype=np.float64).ravel()
     except (AttributeError, TypeError, ValueError, ArithmeticError):
         return np.array([np.nan])
+
+
+def _number(one: Any, keyword: str) -> float:
+    """The number of a tag that does not have to be right, 0 where it is none."""
+    values = _numbers(one, keyword)
+    return float(values[0]) if values is not None and np.isfinite(values[:1]).all() else 0.0
 
 
 def _at_right_angles(orientation: NDArray[np.float64], folder: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

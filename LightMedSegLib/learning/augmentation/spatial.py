@@ -56,6 +56,7 @@ class SpatialSampler:
             spline_matrix(size, control_points(size, step, settings.elastic_grid_mm), device)
             for size, step in zip(patch, spacing, strict=True)
         ]
+        self._turned = torch.tensor([float(axis in settings.rotation_axes) for axis in AXES], device=device)
         self._swaps = torch.arange(256, device=device)
         for first, second in settings.mirror_label_swaps:
             self._swaps[first], self._swaps[second] = second, first
@@ -96,7 +97,7 @@ class SpatialSampler:
         settings = self._settings
         limit = math.radians(settings.rotation_degrees)
         angles = uniform(generator, batch, -limit, limit, 3)
-        angles = angles * chosen(generator, batch, settings.rotation_probability)
+        angles = angles * chosen(generator, batch, settings.rotation_probability) * self._turned
         low, high = (math.log(factor) for factor in settings.scaling)
         size = uniform(generator, batch, low, high) + normal(generator, batch, settings.anisotropic_scaling, 3)
         size = size * chosen(generator, batch, settings.scaling_probability)

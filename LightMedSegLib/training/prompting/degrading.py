@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from LightMedSegLib.interaction.affinity import geodesic_distance
 from LightMedSegLib.learning.augmentation.axis_filters import blur_matrices, filter_axes
+from LightMedSegLib.training.prompting.geodesic import geodesic_distance
 from LightMedSegLib.training.prompting.painting import Painter
 
 _NOISE_POINTS = (7, 10, 14)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from LightMedSegLib.interaction.affinity import geodesic_distance
+from LightMedSegLib.training.prompting.geodesic import geodesic_distance
 
 _CANDIDATES = 4096
 _WALL = 2.0

@@ -25,8 +25,9 @@ from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.store import resolve_model
 from LightMedSegLib.model.suggestion import suggest
 
-BRAIN, NECK_CT, HIPPOCAMPUS = (
-    resolve_model(name).card for name in ("brain-structures-mr", "headneck-oar-ct", "hippocampus-t1-mr")
+BRAIN, NECK_CT, HIPPOCAMPUS, CINE = (
+    resolve_model(name).card
+    for name in ("brain-structures-mr", "headneck-oar-ct", "hippocampus-t1-mr", "left-ventricle-cine-mr")
 )
 
 
@@ -43,6 +44,15 @@ def with_tags(image: sitk.Image, modality: str = "", body_part: str = "") -> sit
 
 def warned(image: sitk.Image, card: ModelCard) -> str:
     return "\n".join(image_warnings([image], card))
+
+
+@pytest.mark.parametrize("pixel", [1.3, 4.0])
+def test_of_a_model_for_slices_only_their_pixels_may_be_too_large(pixel: float) -> None:
+    array = np.random.default_rng(0).integers(0, 900, (9, 64, 64)).astype(np.int16)
+    stack = sitk.GetImageFromArray(array)
+    stack.SetSpacing((pixel, pixel, 10.0))
+    assert ("up to 4.0 mm long; the model sees 1.4 mm" in warned(stack, CINE)) == (pixel > 2)
+    assert "10.0 mm" not in warned(stack, CINE)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -12,35 +12,30 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from forked import Forked
 from hostile_surroundings import environment, is_one_sentence, leftovers
-from patience import Patience, limit
+from patience import Patience, limit, wait_for
+from volumes_on_disk import plain_volume
+
+from LightMedSegLib import __main__ as program
+from LightMedSegLib import cli
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 AT_EVENT = """
 import os, runpy, signal, sys
-kind, what, number = sys.argv[1].split("|")
+kind, what, number, count = sys.argv[1].split("|")
 seen = []
 def hook(event, arguments):
-    if event == kind and what in str(arguments[0]) and not seen:
+    if event == kind and what in str(arguments[0]):
         seen.append(1)
-        os.kill(os.getpid(), int(number))
+        if len(seen) == int(count):
+            os.kill(os.getpid(), int(number))
 sys.addaudithook(hook)
 sys.argv = ["lightmedseg", *sys.argv[2:]]
 runpy.run_module("LightMedSegLib", run_name="__main__", alter_sys=True)
 """
-"""Runs the program, and sends it a signal the first time that Python's audit names kind and what."""
-
-READY = """
-import runpy, sys
-def hook(event, arguments):
-    if event == "import" and arguments[0] == "LightMedSegLib.cli":
-        print("ready", flush=True)
-sys.addaudithook(hook)
-sys.argv = ["lightmedseg", *sys.argv[1:]]
-runpy.run_module("LightMedSegLib", run_name="__main__", alter_sys=True)
-"""
-"""Runs the program, and says on standard output when the interpreter has begun with it."""
+"""Runs the program, and sends it a signal as often as told that Python's audit names kind and what."""
 
 
 def start(program: str, words: list[str], folder: Path) -> subprocess.Popen[str]:
@@ -66,73 +61,138 @@ def words(scan: Path, package: Path) -> list[str]:
 
 
 IMPORTS = ("argparse", "LightMedSegLib.cli", "numpy", "numpy.linalg", "SimpleITK", "SimpleITK._SimpleITK",
-           "LightMedSegLib.model.package")  # fmt: skip
+           "LightMedSegLib.model.package", "torch._C")  # fmt: skip
 LATER_IMPORTS = ("torch", "LightMedSegLib.inference.engine", "LightMedSegLib.inference.postprocessing")
+
+
+def assert_interrupted(done: subprocess.CompletedProcess[str], folder: Path) -> None:
+    """The process in folder said so in one line, with the code of Ctrl+C, and wrote no result."""
+    assert done.returncode == 130, done.stderr
+    assert done.stderr == "lightmedseg: interrupted; no file is half written.\n"
+    assert done.stdout == ""
+    assert not (folder / "out.nii.gz").exists()
+
+
+def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    out, told = process.communicate(timeout=limit(120))
+    return subprocess.CompletedProcess(process.args, process.returncode, out, told)
+
+
+@pytest.mark.parametrize("moment", [*IMPORTS, *(pytest.param(name, marks=pytest.mark.slow) for name in LATER_IMPORTS)])
+def test_an_interrupt_at_any_import_ends_in_order(moment: str, scan: Path, package: Path, no_leftovers: Path) -> None:
+    at = f"import|{moment}|{int(signal.SIGINT)}|1"
+    assert_interrupted(ended(start(AT_EVENT, [at, *words(scan, package)], no_leftovers)), no_leftovers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_interrupt_at_a_random_import_ends_in_order(
+    seed: int, scan: Path, package: Path, no_leftovers: Path
+) -> None:
+    """Most of them are of torch."""
+    at = f"import||{int(signal.SIGINT)}|{random.Random(seed).randrange(100, 1200)}"
+    assert_interrupted(ended(start(AT_EVENT, [at, *words(scan, package)], no_leftovers)), no_leftovers)
+
+
+@pytest.fixture(scope="module")
+def warm(package: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One run has imported all that a run imports, so that forked processes need not."""
+    folder = tmp_path_factory.mktemp("warm")
+    sitk.WriteImage(plain_volume(), str(folder / "scan.nii.gz"))
+    given = words(folder / "scan.nii.gz", package)
+    given[2], given[4] = str(folder / "out.nii.gz"), str(folder / "out.json")
+    assert cli.main(given) == 0
+
+
+def begin(words: list[str], folder: Path, event: str = "", what: str = "", number: int = 0) -> Forked:
+    """The program in a forked process, in which nothing has to be imported any more after the fixture warm.
+
+    It gets a signal of this number the first time that Python's audit names event and what.
+    """
+    seen = []
+
+    def hook(kind: str, arguments: tuple[object, ...]) -> None:
+        if kind == event and what in str(arguments[0]) and not seen:
+            seen.append(1)
+            os.kill(os.getpid(), number)
+
+    def work() -> int:
+        _deaf_no_more()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.argv = ["lightmedseg", *words]
+        run = cli.main
+
+        def ready() -> int:
+            (folder / "ready").touch()
+            return run()
+
+        cli.main = ready
+        if event:
+            sys.addaudithook(hook)
+        return program.main()
+
+    return Forked(work, folder)
 
 
 @pytest.mark.parametrize(
     "moment",
     [
-        *(f"import|{name}" for name in IMPORTS),
-        *(pytest.param(f"import|{name}", marks=pytest.mark.slow) for name in LATER_IMPORTS),
-        "import|torch._C",
         "open|weights.safetensors",
         "open|scan.nii.gz",
         "open|.lightmedseg-tmp-",
         "os.rename|.lightmedseg-tmp-",
     ],
 )
-def test_an_interrupt_at_any_import_and_any_file_ends_in_order(
-    moment: str, scan: Path, package: Path, no_leftovers: Path
-) -> None:
-    process = start(AT_EVENT, [f"{moment}|{int(signal.SIGINT)}", *words(scan, package)], no_leftovers)
-    out, told = process.communicate(timeout=limit(120))
-    assert process.returncode == 130, told
-    assert told == "lightmedseg: interrupted; no file is half written.\n"
-    assert out == ""
-    assert not (no_leftovers / "out.nii.gz").exists()
+@pytest.mark.usefixtures("warm")
+def test_an_interrupt_at_any_file_ends_in_order(moment: str, scan: Path, package: Path, no_leftovers: Path) -> None:
+    event, what = moment.split("|")
+    process = begin(words(scan, package), no_leftovers, event, what, signal.SIGINT)
+    assert_interrupted(process.end(), no_leftovers)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.usefixtures("warm")
 def test_a_request_to_end_is_an_interrupt_with_its_own_code(
     name: str, scan: Path, package: Path, no_leftovers: Path
 ) -> None:
     number = getattr(signal, name)
-    process = start(AT_EVENT, [f"open|.lightmedseg-tmp-|{int(number)}", *words(scan, package)], no_leftovers)
-    told = process.communicate(timeout=limit(120))[1]
-    assert process.returncode == 128 + number
-    assert is_one_sentence(told)
+    done = begin(words(scan, package), no_leftovers, "open", ".lightmedseg-tmp-", number).end()
+    assert done.returncode == 128 + number
+    assert is_one_sentence(done.stderr)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("warm")
 def test_an_interrupt_at_random_moments_leaves_a_whole_result_or_none(
     scan: Path, package: Path, no_leftovers: Path
 ) -> None:
-    output = no_leftovers / "out.nii.gz"
-    began = time.monotonic()
-    process = start(READY, words(scan, package), no_leftovers)
-    assert process.stdout is not None and process.stdout.readline() == "ready\n"
-    began = time.monotonic()
-    assert "Structure 1" in process.communicate(timeout=limit(120))[0]
+    output, ready = no_leftovers / "out.nii.gz", no_leftovers / "ready"
+
+    def begun() -> Forked:
+        process = begin(words(scan, package), no_leftovers)
+        wait_for(ready.exists)
+        ready.unlink()
+        return process
+
+    process, began = begun(), time.monotonic()
+    assert "Structure 1" in process.end().stdout
     whole = time.monotonic() - began
     moments = random.Random(0)
     codes = []
-    for part in range(3):
+    for part in range(12):
         for path in (output, no_leftovers / "out.json"):
             path.unlink(missing_ok=True)
-        process = start(READY, words(scan, package), no_leftovers)
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
-        time.sleep(whole * (part + moments.random()) / 3)
+        process = begun()
+        time.sleep(whole * (part + moments.random()) / 12)
         process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=limit(60))[1]
-        codes.append(process.returncode)
-        assert process.returncode in (0, 130), told
-        assert told == "" or (process.returncode == 130 and is_one_sentence(told)), told
+        done = process.end()
+        codes.append(done.returncode)
+        assert done.returncode in (0, 130), done.stderr
+        assert done.stderr == "" or (done.returncode == 130 and is_one_sentence(done.stderr)), done.stderr
         assert not leftovers(no_leftovers)
         if output.exists():
             assert sitk.ReadImage(str(output)).GetSize() == (20, 18, 16)
         else:
-            assert process.returncode == 130
+            assert done.returncode == 130
     assert 130 in codes
 
 
@@ -179,7 +239,7 @@ def test_a_second_interrupt_ends_what_does_not_unwind(no_leftovers: Path) -> Non
 
 
 def test_signals_that_are_ignored_from_the_start_stay_ignored(scan: Path, package: Path, no_leftovers: Path) -> None:
-    moment = f"import|SimpleITK|{int(signal.SIGINT)}"
+    moment = f"import|SimpleITK|{int(signal.SIGINT)}|1"
     process = subprocess.Popen(
         [sys.executable, "-c", AT_EVENT, moment, *words(scan, package)],
         cwd=no_leftovers,

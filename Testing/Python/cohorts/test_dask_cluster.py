@@ -23,11 +23,15 @@ from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import DependencyError, InputImageError, ModelPackageError, OutputError
 from LightMedSegLib.core.progress import CancelToken
 
-distributed = pytest.importorskip("distributed")
+
+@pytest.fixture(scope="module", autouse=True)
+def distributed() -> Any:
+    """The package, which takes seconds to import, also in a process that only collects these tests."""
+    return pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def cluster(distributed: Any) -> Iterator[Any]:
     """Two workers, threads of this process."""
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"

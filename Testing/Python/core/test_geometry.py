@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.geometry import (
+    SLICES,
     AxisMap,
     Grid,
     bounding_box,
@@ -54,6 +55,24 @@ def test_a_volume_at_45_degrees_is_oriented_alike_however_it_is_stored() -> None
         grid_map = map_to_model_grid(Grid.of(image), (1, 1, 1), "LPS")
         oriented.append(np.round((*grid_map.model.direction, *grid_map.model.origin), 6))
     assert np.ptp(oriented, axis=0).max() == 0
+
+
+def test_slices_are_seen_as_they_were_acquired_whichever_way_they_lie() -> None:
+    base = counted_image(rotation((40, -35, 50)))
+    for permutation, _ in ORDERS:
+        image = reordered(base, permutation, (False, False, False))
+        axes = permutation.index(2)
+        model = map_to_model_grid(Grid.of(image), (0.7, 1.1, 2.5), SLICES).model
+        direction = np.reshape(image.GetDirection(), (3, 3))
+        assert image.GetSpacing()[axes] == 2.5
+        assert np.allclose(np.reshape(model.direction, (3, 3))[:, 2], direction[:, axes])
+    array = sitk.GetArrayFromImage(base)
+    assert np.array_equal(map_to_model_grid(Grid.of(base), (0.7, 1.1, 2.5), SLICES).order.to_model(array), array)
+
+
+def test_where_no_voxel_is_longer_the_last_axis_runs_across_the_slices() -> None:
+    alike = make_image(np.zeros((4, 5, 6)), (1.0, 1.0, 0.999), (0, 0, 0))
+    assert map_to_model_grid(Grid.of(alike), (1, 1, 1), SLICES).model.size == (6, 5, 4)
 
 
 def test_an_orientation_without_three_different_axes_is_refused() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from LightMedSegLib.evaluation.intervals import intervals
 from LightMedSegLib.evaluation.metrics import LabelMetrics
@@ -19,7 +20,13 @@ def score(case: str, label: str, dice: float, hd95: float = 1.0) -> CaseScore:
     return CaseScore(case, LabelMetrics(1, label, dice, hd95, dice, 1.0, 1.0))
 
 
-def test_bootstrap_intervals_agree_with_scipy() -> None:
+@pytest.fixture
+def stats() -> Any:
+    """scipy.stats, which takes seconds to import, also in a process that only collects this test."""
+    return importlib.import_module("scipy.stats")
+
+
+def test_bootstrap_intervals_agree_with_scipy(stats: Any) -> None:
     values = np.random.default_rng(1).beta(8, 2, 25)
     low, high = intervals(values[:, None])
     wanted = stats.bootstrap((values,), np.mean, n_resamples=10_000, method="BCa", random_state=2).confidence_interval
@@ -29,7 +36,7 @@ def test_bootstrap_intervals_agree_with_scipy() -> None:
 
 
 @pytest.mark.parametrize("count", [10, 40])
-def test_permutation_tests_agree_with_scipy(count: int) -> None:
+def test_permutation_tests_agree_with_scipy(count: int, stats: Any) -> None:
     differences = np.random.default_rng(3).normal(0.02, 0.05, count)
     wanted = stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=20_000, random_state=4

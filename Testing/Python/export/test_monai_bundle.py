@@ -24,7 +24,10 @@ from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.package import Model, load_model
 
-COMPARED = [REPOSITORY / "Resources" / "Models" / name for name in ("headneck-oar-ct", "hippocampus-t1-mr")]
+COMPARED = [
+    REPOSITORY / "Resources" / "Models" / name
+    for name in ("headneck-oar-ct", "hippocampus-t1-mr", "left-ventricle-cine-mr")
+]
 SMALL = {"encoder_channels": [8, 8], "decoder_channels": [8], "stem_channels": 8}
 POSTPROCESSING = [
     {"operation": "keep_largest_component", "labels": [1], "joint": False},
@@ -89,7 +92,7 @@ def write_scan(folder: Path, model: Model) -> sitk.Image:
 
 @pytest.mark.slow
 def test_models_give_the_same_labels_in_monai(tmp_path: Path) -> None:
-    """Two shipped ones, for MR and CT, and one with random weights for each view."""
+    """Three shipped ones, for MR, CT and slices that lie obliquely, and one with random weights for each view."""
     pytest.importorskip("monai")
     models = {folder.name: with_small_windows(load_model(folder)) for folder in COMPARED}
     models |= {view: random_model(tmp_path / view, view) for view in ("windows", "whole")}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from finetuning_factory import installed_with_cases, quick_job
+from forked_job import ForkedJob
 from patience import wait_for
 
 from LightMedSegLib.core.child_process import python_program
@@ -52,12 +53,13 @@ def test_ended_by_slicer_it_goes_on_later_and_a_request_to_stop_at_its_start_is_
     process.end()
     wait_for(lambda: not process.running())
     assert (first.parts, first.steps) == (2, 100_000) and first.before is not None
-    process = LocalProcess(job)
+    # The first was started as by the panel; what these do does not depend on how they were.
+    process = ForkedJob(job)
     second = follow(process, lambda progress: progress.step > 0)
     assert second.loss[0][0] > 2, "it goes on from its checkpoint"
     process.end()
     wait_for(lambda: not process.running())
-    process = LocalProcess(job)
+    process = ForkedJob(job)
     process.ask_to_stop()
 
     def ended() -> bool:

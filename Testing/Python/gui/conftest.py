@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from finetune_bench import MODEL, FinetuneBench
+from forked_job import ForkedJob
 from panel_bench import MODULE_FILE, Bench
 from scripted_finetuning import Finetune
 
@@ -27,7 +28,7 @@ def finetune(bench: Bench, tmp_path: Path) -> Iterator[Finetune]:
 
 @pytest.fixture
 def finetune_bench(slicer_runtime: Any) -> Iterator[FinetuneBench]:
-    """The opened panel with the shipped models and an empty folder of the user's; jobs take very few steps."""
+    """The opened panel with the shipped models and an empty folder of the user's; jobs, forked, take few steps."""
     from LightMedSegLib.core.user_folders import user_data_folder
     from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 
@@ -37,6 +38,7 @@ def finetune_bench(slicer_runtime: Any) -> Iterator[FinetuneBench]:
     panel.ui.finetuneSectionButton.collapsed = False
     # What is tested is the way, not the gain, which so few steps cannot promise.
     panel.logic.finetune_settings = FinetuneSettings(steps=2, minimum_gain=0.0, reference_tolerance=0.1)
+    panel.logic.launch = ForkedJob
     bench = FinetuneBench(slicer_runtime, panel, user_data_folder())
     yield bench
     panel.finetune.close()

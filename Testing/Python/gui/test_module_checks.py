@@ -115,7 +115,7 @@ def test_a_volume_larger_than_the_model_is_made_for(slicer_runtime: Any) -> None
     assert warnings(node, card(input={"largest_extent_mm": [32, 32, 32]})) == ""
 
 
-@pytest.mark.parametrize("sample", ["hippocampus", "brain"])
+@pytest.mark.parametrize("sample", ["hippocampus", "head"])
 def test_the_hippocampus_model_takes_crops_and_whole_heads(slicer_runtime: Any, sample: str) -> None:
     import slicer
 

@@ -32,6 +32,8 @@ assert slicer.modules.lightmedseg.icon is not None and not slicer.modules.lightm
 panel.ui.tryItButton.click()
 assert panel.ui.segmentButton.enabled
 if {segment!r}:
+    from LightMedSegLib.gui.segment.samples import fill_panel
+    fill_panel(panel, "hippocampus")
     panel.ui.segmentButton.click()
     session.wait_until(lambda: not panel.run.running, 60)
     assert panel.parameters.outputSegmentation is not None, panel.ui.statusLabel.text
@@ -41,7 +43,7 @@ session.finish()
 
 
 def run(tmp_path: Path, module: Path, library: Path, python_path: Path | None = None, segment: bool = True) -> None:
-    """Open the module in a Python of its own, and load the sample and segment it."""
+    """Open the module in a Python of its own, and load the samples and segment the small one."""
     environment = {**os.environ, "PYTHONPATH": str(python_path or ""), "OMP_NUM_THREADS": "1"}
     code = CODE.format(testing=str(REPOSITORY / "Testing"), module=str(module), library=str(library), segment=segment)
     done = subprocess.run(

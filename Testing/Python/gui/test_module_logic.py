@@ -161,7 +161,7 @@ def test_both_hippocampi_of_a_whole_head_are_segmented_at_once(slicer_runtime: A
     slicer_runtime.load_module(MODULE_FILE)
     from LightMedSeg import LightMedSegLogic
 
-    volume = slicer.util.loadVolume(str(sample_path("brain")))
+    volume = slicer.util.loadVolume(str(sample_path("head")))
     node = LightMedSegLogic().process(volume, model="hippocampus-t1-mr", device="cpu")
     sides = [f"{side} {part} hippocampus" for side in ("Left", "Right") for part in ("anterior", "posterior")]
     assert segment_names(node) == sides

@@ -87,7 +87,7 @@ def test_auto_chooses_a_model_and_says_why_until_something_else_is_chosen(bench:
 
     bench.parameters.inputVolume = None
     assert not bench.ui.suggestModelButton.enabled
-    volume = slicer.util.loadVolume(str(sample_path("brain")))
+    volume = slicer.util.loadVolume(str(sample_path("head")))
     bench.parameters.inputVolume = volume
     bench.parameters.model = ""
     bench.ui.suggestModelButton.click()

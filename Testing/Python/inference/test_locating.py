@@ -221,7 +221,7 @@ def test_the_shipped_hippocampus_model_finds_both_sides_of_a_whole_head() -> Non
     from LightMedSegLib import segment
     from LightMedSegLib.io.sample_data import sample_path
 
-    result = segment(sample_path("brain"), "hippocampus-t1-mr", device="cpu")
+    result = segment(sample_path("head"), "hippocampus-t1-mr", device="cpu")
     volumes = result.volumes()
     assert not result.warnings
     for side in ("Left", "Right"):

@@ -12,6 +12,8 @@ from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.removed_skull import shows_brain_alone
 
 SPACING = (4.0, 4.0, 4.0)
+FLUID = 16
+"""Cerebrospinal fluid around the brain, as the shipped brain model numbers it."""
 
 
 def ball(radii_mm: tuple[float, float, float], background: float = 0.0, shape: tuple[int, ...] = (56, 56, 56)):
@@ -71,9 +73,9 @@ def test_no_fluid_is_painted_around_the_shipped_brain_and_its_mirror_image_gives
     from LightMedSegLib.io.sample_data import sample_path
 
     engine = Engine("brain-structures-mr", "cpu")
-    fluid, sides = 16, dict(engine.card.mirror_label_swaps)
+    fluid, sides = FLUID, dict(engine.card.mirror_label_swaps)
     sides |= {right: left for left, right in sides.items()}
-    scan = sitk.ReadImage(str(sample_path("brain")))
+    scan = without_skull(sitk.ReadImage(str(sample_path("head"))), engine)
     both = [
         np.bincount(array_of(engine.segment(image, SegmentOptions(mirror=("x",)))).ravel(), minlength=33)
         for image in (scan, reflected(scan))
@@ -81,8 +83,15 @@ def test_no_fluid_is_painted_around_the_shipped_brain_and_its_mirror_image_gives
     assert both[0][fluid] == both[1][fluid] == 0
     for value in range(1, 33):
         own, other = both[0][value], both[1][sides.get(value, value)]
-        # 2.05 % in version 2.2.0.
-        assert own == pytest.approx(other, rel=0.025, abs=20), engine.card.labels[value - 1].name
+        # Equal in version 2.2.0; where rounding differs, a few voxels of the borders may.
+        assert own == pytest.approx(other, rel=0.005, abs=20), engine.card.labels[value - 1].name
+
+
+def without_skull(head: sitk.Image, engine: Engine) -> sitk.Image:
+    """The brain alone, as a tool that removes the skull leaves it: sulci are in it, the fluid around it is not."""
+    labels = engine.segment(head).labelmap
+    brain = sitk.BinaryMorphologicalClosing((labels != 0) & (labels != FLUID), (4, 4, 4))
+    return sitk.Mask(head, brain)
 
 
 def reflected(image: sitk.Image) -> sitk.Image:

@@ -39,7 +39,7 @@ def window(seed: int = 0) -> list[np.ndarray]:
 def test_the_answer_is_the_networks_probability_of_the_object(model: Model) -> None:
     channels = window()
     found = Completer(model, "cpu").probability(*channels)
-    x = encode(*(torch.from_numpy(one)[None, None] for one in channels[:4]), None)
+    x = encode(*(torch.from_numpy(one)[None, None] for one in channels))
     with torch.inference_mode():
         expected = model.build_network().eval()(x).softmax(dim=1)[0, 1].numpy()
     assert found.dtype == np.float32 and found.shape == (96, 96, 96)

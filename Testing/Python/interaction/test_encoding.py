@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from LightMedSegLib.interaction.affinity import STEP_COST, affinity, geodesic_distance
 from LightMedSegLib.interaction.encoding import CHANNELS, aged, encode, normalize_window, walk_of
 from LightMedSegLib.interaction.prompt_values import DECAY, NEWEST, OLDEST
 
@@ -34,8 +33,6 @@ def test_the_channels_are_in_the_documented_order() -> None:
     assert torch.equal(encoded[:, 0:1], normalize_window(noise()))
     assert torch.equal(encoded[:, 1:4], torch.cat([mask, include, exclude], dim=1))
     assert torch.allclose(walk_of(encoded), walk, atol=1e-5) and 0.5 < encoded[:, 4:].max() < 1
-    earlier = encode(noise(), mask, include, exclude, None)
-    assert torch.equal(earlier[:, 4:], affinity(encoded[:, :1], include, exclude))
 
 
 def test_each_window_is_normalised_by_itself_whatever_its_unit() -> None:
@@ -74,29 +71,6 @@ def test_earlier_strokes_fade_to_a_floor_and_where_nothing_was_drawn_stays_zero(
     assert (strokes > 0).sum() == 1
 
 
-def test_in_an_even_image_distance_is_the_number_of_steps() -> None:
-    seeds = torch.zeros((1, 1, 9, 9, 9), dtype=torch.bool)
-    seeds[0, 0, 2, 3, 4] = True
-    distance = geodesic_distance(torch.zeros((1, 9, 9, 9)), seeds)[0, 0]
-    places = torch.stack(torch.meshgrid(*[torch.arange(9)] * 3, indexing="ij"), dim=-1)
-    steps = (places - torch.tensor([2, 3, 4])).abs().sum(-1)
-    assert torch.allclose(distance, STEP_COST * steps, atol=1e-4)
-
-
-def test_affinity_stays_inside_edges_and_has_the_sign_of_the_prompt() -> None:
-    image = volume()
-    image[..., 12:] = 2.0
-    found = affinity(image, prompt(12, 12, 4), prompt(12, 12, 20))[0, 0]
-    assert found[12, 12, 4] > 0.8 and found[12, 12, 20] < -0.8
-    assert found[12, 12, 8] > 0.5 and found[12, 12, 15] < -0.5
-    assert found[:, :, :10].min() > 0 > found[:, :, 14:].max()
-
-
-def test_without_prompts_the_affinity_is_zero() -> None:
-    assert not affinity(noise(), volume(), volume()).any()
-    assert affinity(noise(), prompt(5, 5, 5), volume()).min() >= 0
-
-
 def test_a_window_of_odd_size_is_encoded_too() -> None:
     odd = torch.zeros((2, 1, 7, 9, 11))
-    assert encode(odd, odd, odd, odd, None).shape == (2, 5, 7, 9, 11)
+    assert encode(odd, odd, odd, odd, odd).shape == (2, 5, 7, 9, 11)

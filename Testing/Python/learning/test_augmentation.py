@@ -123,6 +123,16 @@ def test_rotation_keeps_lengths_in_mm_on_anisotropic_grids():
         assert overlap > 0.93
 
 
+def test_slices_that_are_turned_in_their_plane_only_keep_their_labels():
+    layers = np.broadcast_to(np.arange(12, dtype=np.uint8)[:, None, None] % 3, (12, 24, 24)).copy()
+    case = PreparedCase("layers", layers[None].astype(np.float16), layers)
+    turned = sampler([case], (12, 24, 24), rotation_degrees=180.0, rotation_probability=1.0, rotation_axes=("z",))
+    labels = turned.augmented(torch.zeros(1, dtype=torch.int64), generator(2)).labels[0].numpy()
+    known = labels != IGNORED
+    assert 0.5 < known.mean() < 1
+    np.testing.assert_array_equal(labels[known], layers[known])
+
+
 @pytest.mark.parametrize("interpolation", ["linear", "nearest"])
 def test_labels_stay_labels_and_never_invent_a_value(interpolation):
     case = prepared_cases(1)[0]

@@ -48,7 +48,7 @@ from LightMedSegLib.mrml.volumes import voxels
 RESOURCES = REPOSITORY / "Resources"
 HIPPOCAMPUS = RESOURCES / "Models" / "hippocampus-t1-mr"
 CROP = RESOURCES / "SampleData" / "mni152-t1-left-hippocampus.nii.gz"
-BRAIN = RESOURCES / "SampleData" / "mni152-t1-brain.nii.gz"
+HEAD = RESOURCES / "SampleData" / "colin27-t1-head.nii.gz"
 ORDERS = [(p, f) for p in permutations(range(3)) for f in product((False, True), repeat=3)]
 
 
@@ -64,7 +64,7 @@ class Scan:
 
 
 def available_scans() -> list[Scan]:
-    sample = Scan("sample", BRAIN, (-25.5, -21.5, -12.5), (38.0, 54.0, 40.0), True)
+    sample = Scan("sample", HEAD, (-25.5, -21.5, -12.5), (38.0, 54.0, 40.0), True)
     if not os.environ.get("LIGHTMEDSEG_DATA"):
         return [sample]
     data = Path(os.environ["LIGHTMEDSEG_DATA"]) / "e2e-scans"

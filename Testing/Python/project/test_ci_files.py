@@ -54,9 +54,9 @@ def test_the_workflow_has_every_step_of_the_makefile() -> None:
 
 def test_both_run_the_same_demo() -> None:
     workflow = shlex.split(commands().replace("\\\n", " "))
-    assert "sample:hippocampus" in workflow
+    assert "sample:head" in workflow
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    assert "mni152-t1-left-hippocampus.nii.gz" in makefile
+    assert "colin27-t1-head.nii.gz" in makefile
     for words in ("--model", "--montage", "--json"):
         assert words in workflow and words in makefile
 

@@ -58,7 +58,8 @@ def test_every_page_is_in_the_index_and_every_picture_on_a_page() -> None:
     assert {page.name for page in folder.glob("*.md")} - {"README.md"} == listed, (
         "bring Documentation/README.md up to date"
     )
-    shown = {Path(target).name for page in folder.glob("*.md") for target in documents.links(page)}
+    pages = [REPOSITORY / "README.md", *folder.glob("*.md")]
+    shown = {Path(target).name for page in pages for target in documents.links(page)}
     assert {picture.name for picture in (folder / "pictures").iterdir()} <= shown
 
 

@@ -54,6 +54,7 @@ def of_the_atlas(reference: Path, prediction: Path, folder: Path) -> tuple[Path,
     [
         ("hippocampus-t1-mr", "msd-hippocampus-mr", "lightmedseg.csv", as_it_is),
         ("headneck-oar-ct", "openkbp-headneck-ct", "lightmedseg.csv", as_it_is),
+        ("left-ventricle-cine-mr", "sunnybrook-lv-cine-mr", "lightmedseg.csv", as_it_is),
         ("brain-structures-mr", "malc2012-brain-mr-t1", "as-is.csv", of_the_atlas),
     ],
 )

@@ -22,7 +22,9 @@ def test_from_the_sample_to_a_case(slicer_runtime: Any) -> None:
 
     slicer_runtime.load_module(MODULE_FILE)
     panel = slicer_runtime.open_module("LightMedSeg")
-    panel.onTryIt()
+    from LightMedSegLib.gui.segment.samples import fill_panel
+
+    fill_panel(panel, "hippocampus")
     panel.ui.segmentButton.click()
     slicer_runtime.wait_until(lambda: not panel.run.running, 300, "the segmentation")
     node, volume = panel.parameters.outputSegmentation, panel.result.volume()

@@ -22,7 +22,7 @@ class ScriptedCompleter:
     """Answers every window with answer(image, mask, include, exclude), the object being where that is True."""
 
     sees_edges = False
-    edge_share = 0.0
+    edge_shares = (0.0, 0.0)
 
     def __init__(self, answer: Callable[..., NDArray[np.bool_]], size: int = 32):
         self.size, self.answer, self.calls = size, answer, 0

@@ -35,8 +35,10 @@ class FinetuneBench:
         return self.panel.logic.getParameterNode()
 
     def segment(self) -> Any:
-        """The sample, then Segment; the segmentation node."""
-        self.panel.onTryIt()
+        """The small sample, then Segment; the segmentation node."""
+        from LightMedSegLib.gui.segment.samples import fill_panel
+
+        fill_panel(self.panel, "hippocampus")
         self.ui.segmentButton.click()
         self.session.wait_until(lambda: not self.panel.run.running, 120, "the segmentation")
         assert self.parameters.outputSegmentation is not None, self.ui.statusLabel.text

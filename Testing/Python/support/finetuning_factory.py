@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from model_factory import make_model
+from model_factory import SMALLEST, make_model
 
 from LightMedSegLib.finetuning.cases.building import build_case
 from LightMedSegLib.finetuning.cases.store import CaseStore
@@ -20,8 +20,6 @@ from LightMedSegLib.model.store import ModelStore
 
 SHAPE = (16, 16, 16)
 TINY_TASK = Task((16, 16, 16), (1.0, 1.0, 1.0), 3)
-NETWORK = {"encoder_channels": [8, 16], "decoder_channels": [8], "router_channels": 8, "router_hidden": 8}
-"""Every idea of the network, and as few layers as it can have: a job builds it a dozen times."""
 QUICK = FinetuneSettings(steps=4, learning_rate=5e-3, pull=0.0, warmup_steps=1, checkpoint_seconds=0.0, averaging=0.5)
 
 
@@ -56,7 +54,7 @@ def empty_prediction(image: sitk.Image) -> sitk.Image:
 
 def tiny_model(folder: Path, patch: Sequence[int] = SHAPE, seed: int = 9) -> Model:
     """A package with random weights; with those of the usual seed a few steps of training show."""
-    return make_model(folder, seed=seed, arguments=NETWORK, input={"patch": list(patch), "overlap": 0.0})
+    return make_model(folder, seed=seed, arguments=SMALLEST, input={"patch": list(patch), "overlap": 0.0})
 
 
 def corrected_case(model: Model, seed: int = 0, change: Callable[[sitk.Image], sitk.Image] | None = None) -> StoredCase:

@@ -31,6 +31,15 @@ LOCATED: dict[str, Any] = {
 """The input settings of a model with a locator."""
 
 
+SMALLEST: dict[str, Any] = {
+    "encoder_channels": [8, 16],
+    "decoder_channels": [8],
+    "router_channels": 8,
+    "router_hidden": 8,
+}
+"""Arguments of a network with every idea of lightmedseg-tiny, and as few layers as it can have."""
+
+
 def make_labels(count: int) -> list[dict[str, Any]]:
     """Labels 1..count with distinct names and colours."""
     return [

@@ -17,7 +17,7 @@ class StubCompleter:
     """
 
     sees_edges = False
-    edge_share = 0.0
+    edge_shares = (0.0, 0.0)
 
     def __init__(self, size: int = 32, reach: int = 12, tolerance: float = 0.15):
         self.size, self.reach, self.tolerance, self.calls = size, reach, tolerance, 0

@@ -7,7 +7,6 @@ import os
 
 import pytest
 import torch
-import torch._inductor.config as inductor
 from training_factory import CPU, configuration, prepared_cases, tiny_network
 
 from LightMedSegLib.learning.augmentation.batches import AugmentedBatchSource
@@ -130,6 +129,9 @@ def test_a_duration_is_said_as_a_person_says_it(seconds, text):
 
 def test_a_compiled_step_rounds_where_the_plain_one_does(monkeypatch):
     """Otherwise gradients are wrong where logits are large."""
+    # Not above: every process that collects tests would import PyTorch's compiler.
+    import torch._inductor.config as inductor
+
     asked = {}
 
     def compile_for(module, dynamic, options):

@@ -90,6 +90,15 @@ def test_the_head_and_neck_split_tests_on_at_least_thirty_patients():
     assert all(int(case.removeprefix("pt_")) <= 200 for case in split.train + split.validation)
 
 
+def test_the_ventricle_split_is_by_patient_and_leaves_out_those_that_test_the_volumes():
+    split = read_split(FOLDER / "left-ventricle-cine-mr.split.json")
+    patients = [{case.rpartition("_")[0] for case in part} for part in (split.train, split.validation, split.test)]
+    assert [len(part) for part in patients] == [20, 5, 15]
+    everybody = set.union(*patients)
+    assert len(everybody) == 40
+    assert not everybody & {f"SC-HF-I-0{number}" for number in (1, 2, 4, 5, 6)}
+
+
 def test_an_overridden_resolution_keeps_the_recipe_valid():
     configuration = read_configuration(FOLDER / "brain-structures-mr.toml")
     card_input = {**configuration.input, "spacing_mm": [1.5, 1.5, 1.5], "patch": [112, 128, 112]}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 from typing import Any
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
@@ -55,13 +57,9 @@ def load_ui_file(path: str, parent: Any = None) -> Any:
     Raises UnknownWidgetClassError for a class the runtime lacks, ValueError for a property, signal or slot that does
     not exist (QUiLoader would keep silent, and the panel would not work).
     """
-    tree = ElementTree.parse(path)
-    connections = tree.getroot().find("connections")
-    wanted = [] if connections is None else [_connection(item) for item in connections.findall("connection")]
-    if connections is not None:
-        connections.clear()
+    tree, stripped, wanted = _parsed(path, Path(path).stat().st_mtime_ns)
     content = QtCore.QBuffer()
-    content.setData(ElementTree.tostring(tree.getroot()))
+    content.setData(stripped)
     loader = _Loader()
     root = loader.load(content, parent)
     if loader.failures:
@@ -78,6 +76,17 @@ def load_ui_file(path: str, parent: Any = None) -> Any:
             raise ValueError(f"{path}: Slot '{slot}' of '{receiver}' does not exist.")
         signals.connect(source, signal, target, slot)
     return wrapper
+
+
+@functools.lru_cache
+def _parsed(path: str, _changed: int) -> tuple[ElementTree.ElementTree[Any], bytes, list[tuple[str, str, str, str]]]:
+    """The file without its connections, as a tree and as text, and these; a panel is opened hundreds of times."""
+    tree = ElementTree.parse(path)
+    connections = tree.getroot().find("connections")
+    wanted = [] if connections is None else [_connection(item) for item in connections.findall("connection")]
+    if connections is not None:
+        connections.clear()
+    return tree, ElementTree.tostring(tree.getroot()), wanted
 
 
 def _connection(element: ElementTree.Element) -> tuple[str, str, str, str]:

@@ -11,6 +11,9 @@ from PySide6 import QtCore
 from ..rules import StricterRuleError
 from . import conversion
 
+_PLAIN = frozenset((type(None), bool, int, float, str))
+"""Types of most values, which are the same on both sides."""
+
 
 class EnumInt(int):
     """An enum value: an int, as in PythonQt, that remembers which Qt enum it came from for overloads."""
@@ -41,6 +44,8 @@ class EnumInt(int):
 
 def to_python(value: Any) -> Any:
     """What PythonQt hands to Python: enums are ints, lists are tuples, Qt objects are wrapped."""
+    if type(value) in _PLAIN:
+        return value
     from .classes import wrap
 
     if isinstance(value, enum.Enum) and type(value).__module__.startswith("PySide6"):
@@ -56,6 +61,8 @@ def to_python(value: Any) -> Any:
 
 def to_qt(value: Any) -> Any:
     """What Qt gets; raises ValueError for a Python enum."""
+    if type(value) in _PLAIN:
+        return value
     from .classes import PythonQtClass, PythonQtObject
 
     if isinstance(value, PythonQtObject):

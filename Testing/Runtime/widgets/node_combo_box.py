@@ -116,13 +116,19 @@ class NodeComboBox(Emulated, QtWidgets.QWidget):
                 return False
         return True
 
+    def _candidates(self) -> list[Any]:
+        """The scene's nodes, or those of the class where only one is listed: few of a scene's hundred nodes."""
+        scene, kinds = self._scene, self._values["nodeTypes"]
+        if scene is None or not kinds:
+            return []
+        if len(kinds) == 1:
+            return [scene.GetNthNodeByClass(i, kinds[0]) for i in range(scene.GetNumberOfNodesByClass(kinds[0]))]
+        return [scene.GetNthNode(i) for i in range(scene.GetNumberOfNodes())]
+
     def _refresh(self) -> None:
         if self._scene is not None and self._scene.IsBatchProcessing():
             return
-        nodes: list[Any] = []
-        if self._scene is not None:
-            everything = (self._scene.GetNthNode(i) for i in range(self._scene.GetNumberOfNodes()))
-            nodes = [node for node in everything if self._accepts(node)]
+        nodes = [node for node in self._candidates() if self._accepts(node)]
         added = [node for node in nodes if node not in self._nodes]
         self._nodes = nodes
         rename = guarded(lambda: self._show(), "qMRMLNodeComboBox")

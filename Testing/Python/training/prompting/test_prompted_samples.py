@@ -9,6 +9,7 @@ from training_factory import CPU
 
 from LightMedSegLib.interaction import edges
 from LightMedSegLib.training.prompting.degrading import Degrading
+from LightMedSegLib.training.prompting.geodesic import STEP_COST, geodesic_distance
 from LightMedSegLib.training.prompting.objects import ObjectPlace, own_window
 from LightMedSegLib.training.prompting.painting import Painter
 from LightMedSegLib.training.prompting.pool import SamplePool, turned
@@ -112,3 +113,12 @@ def test_the_walks_of_a_batch_are_those_of_a_session() -> None:
             alone = edges.new_object(*one, within[:1])
         assert torch.allclose(found[n], alone[0], atol=1e-3)
     assert found[2][cube(15, 18)[0]].max() == 0
+
+
+def test_in_an_even_image_distance_is_the_number_of_steps() -> None:
+    seeds = torch.zeros((1, 1, 9, 9, 9), dtype=torch.bool)
+    seeds[0, 0, 2, 3, 4] = True
+    distance = geodesic_distance(torch.zeros((1, 9, 9, 9)), seeds)[0, 0]
+    places = torch.stack(torch.meshgrid(*[torch.arange(9)] * 3, indexing="ij"), dim=-1)
+    steps = (places - torch.tensor([2, 3, 4])).abs().sum(-1)
+    assert torch.allclose(distance, STEP_COST * steps, atol=1e-4)

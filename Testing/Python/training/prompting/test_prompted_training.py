@@ -194,7 +194,6 @@ def test_a_run_gives_a_promptable_model_and_goes_on_from_its_checkpoint(tmp_path
     assert "Resumed at step 1." in said and any("wrong masks: Dice of round 0 to 2" in line for line in said)
     model = load_model(tmp_path / "out" / "model")
     assert model.card.promptable and model.build_network().in_channels == 5
-    assert model.card.edge_channel == "random_walk"
     assert "prompting" in model.card.training["configuration"]
     stored = json.loads((tmp_path / "out" / "configuration.json").read_text(encoding="utf-8"))
     assert stored["prompting"]["active"]

@@ -1,0 +1,64 @@
+"""How a stroke on a segment moves the segment's border beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LightMedSegLib.core.geometry import Box, Grid, grow_box, region_of
+from LightMedSegLib.core.itk_filters import distance_map
+from LightMedSegLib.interaction.strokes import Stroke
+
+SHARE = 0.8
+"""How far the border moves right beside a stroke, as a share of how far the stroke goes beyond the border."""
+
+WIDTH = 1.5
+"""Standard deviation of the border's move along it, in radii of the stroke."""
+
+BESIDE = 2.0
+"""A stroke that goes at most so many of its radii beyond the border corrects the border, and nothing else."""
+
+_REACH = 3.0
+_DISC = 2.0
+"""Radius of a disc in standard deviations of its points along one axis."""
+
+
+@dataclass(frozen=True)
+class MovedBorder:
+    """What a stroke changes beside itself: voxels (z, y, x) of a box. suffices: the stroke corrects only the border."""
+
+    box: Box
+    voxels: NDArray[np.bool_]
+    suffices: bool
+
+
+def moved_border(mask: NDArray[np.bool_], stroke: Stroke, grid: Grid) -> MovedBorder:
+    """Return what changes around a stroke where the border of a segment moves with it.
+
+    mask: the segment (z, y, x) before the stroke. A painted stroke moves its border outwards, an erased one inwards. A
+    stroke that is far from the border compared with its own size moves nothing.
+    """
+    radius = stroke_radius(stroke, grid)
+    deviation = WIDTH * radius
+    box = grow_box(stroke.box, _REACH * deviation, grid)
+    part, drawn = mask[region_of(box)], np.zeros([last - first for first, last in reversed(box)], dtype=bool)
+    drawn[region_of(stroke.box, box)] = stroke.voxels
+    kept = part if stroke.include else ~part
+    if not kept.any():
+        return MovedBorder(box, np.zeros_like(kept), suffices=False)
+    beyond, beside = distance_map(kept, grid.spacing), distance_map(drawn, grid.spacing)
+    depth = float(beyond[drawn].max())
+    move = SHARE * depth * np.exp(-np.square(beside / deviation) / 2)
+    return MovedBorder(box, ~kept & (beyond <= move), suffices=depth <= BESIDE * radius)
+
+
+def stroke_radius(stroke: Stroke, grid: Grid) -> float:
+    """Return the radius (mm) of a stroke across its length: that of a disc which spreads as far."""
+    spacing = np.array(grid.spacing[::-1])
+    places = np.argwhere(stroke.voxels) * spacing
+    covariance = np.cov(places.T) if len(places) > 1 else np.zeros((3, 3))
+    # Each voxel spreads over its own extent.
+    spread = np.linalg.eigvalsh(covariance + np.diag(np.square(spacing) / 12))
+    return float(_DISC * np.sqrt(spread[1]))

@@ -1,0 +1,89 @@
+"""The border of a segment moves with a stroke, beside the stroke and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from LightMedSegLib.core.geometry import Grid, region_of
+from LightMedSegLib.interaction.border import moved_border, stroke_radius
+from LightMedSegLib.interaction.strokes import Stroke
+
+PLACE = (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1)
+GRID = Grid((60, 60, 60), (1.0, 1.0, 1.0), *PLACE)
+FLAT = np.zeros((60, 60, 60), dtype=bool)
+FLAT[:, :, :20] = True
+
+
+def beyond(mask: np.ndarray, x: int, radius: float = 5.0, grid: Grid = GRID) -> Stroke:
+    """A ball around the middle of the border, cut to what it adds to mask."""
+    ball = Stroke.ball(True, (x, 30, 30), radius, grid)
+    return replace(ball, voxels=ball.voxels & ~mask[region_of(ball.box)]).cropped()
+
+
+def after(mask: np.ndarray, stroke: Stroke, grid: Grid = GRID) -> np.ndarray:
+    border = moved_border(mask, stroke, grid)
+    result = mask.copy()
+    result[region_of(border.box)][border.voxels] = stroke.include
+    return result
+
+
+def test_a_painted_stroke_takes_its_neighbourhood_along_less_with_distance() -> None:
+    stroke = beyond(FLAT, 19, 4)
+    moved = after(FLAT, stroke)
+    heights = [int(moved[30, y].sum()) - 20 for y in range(60)]
+    assert heights[30] == 3 and heights[37] >= 1
+    assert heights[:31] == sorted(heights[:31]) and heights[30:] == sorted(heights[30:], reverse=True)
+    assert heights[10] == heights[50] == 0
+    assert moved[FLAT].all()
+
+
+def test_an_erased_stroke_is_its_mirror_image() -> None:
+    stroke = beyond(FLAT, 19, 4)
+    erased = replace(stroke, include=False)
+    np.testing.assert_array_equal(after(~FLAT, erased), ~after(FLAT, stroke))
+
+
+def test_a_stroke_far_from_the_border_moves_nothing() -> None:
+    stroke = Stroke.ball(True, (40, 30, 30), 3, GRID)
+    border = moved_border(FLAT, stroke, GRID)
+    assert not border.voxels.any() and not border.suffices
+
+
+def test_an_empty_segment_has_no_border_to_move() -> None:
+    border = moved_border(np.zeros_like(FLAT), beyond(FLAT, 19), GRID)
+    assert not border.voxels.any() and not border.suffices
+
+
+def test_a_stroke_at_the_border_suffices_and_one_that_reaches_out_does_not() -> None:
+    assert moved_border(FLAT, beyond(FLAT, 19), GRID).suffices
+    assert not moved_border(FLAT, Stroke.line(True, [(18, 30, 30), (30, 30, 30)], 2, GRID), GRID).suffices
+
+
+def test_a_disc_in_one_slice_reaches_the_slices_beside_it() -> None:
+    stroke = beyond(FLAT, 19, 5)
+    stroke = Stroke(True, (*stroke.box[:2], (30, 31)), stroke.voxels[30 - stroke.box[2][0]][None])
+    moved = after(FLAT, stroke)
+    assert (moved & ~FLAT)[[27, 33]].any(axis=(1, 2)).all()
+    assert not (moved & ~FLAT)[[5, 55]].any()
+
+
+def test_lengths_are_millimetres() -> None:
+    thick = Grid((60, 60, 12), (1.0, 1.0, 5.0), *PLACE)
+    mask = FLAT[::5]
+    ball = Stroke.ball(True, (19, 30, 6), 5, thick)
+    stroke = replace(ball, voxels=ball.voxels & ~mask[region_of(ball.box)]).cropped()
+    moved = (after(mask, stroke, thick) & ~mask).any(axis=(1, 2))
+    assert moved[[5, 7]].all() and not moved[[0, 11]].any()
+
+
+@pytest.mark.parametrize(
+    ("voxels", "radius"), [((1, 9, 9), 5.2), ((9, 9, 9), 5.2), ((1, 1, 40), 0.6), ((1, 1, 1), 0.6)]
+)
+def test_the_radius_of_a_stroke_is_that_across_its_length(voxels: tuple[int, int, int], radius: float) -> None:
+    z, y, x = voxels
+    assert stroke_radius(Stroke(True, ((0, x), (0, y), (0, z)), np.ones(voxels, dtype=bool)), GRID) == pytest.approx(
+        radius, abs=0.1
+    )

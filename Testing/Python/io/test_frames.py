@@ -1,0 +1,141 @@
+"""Files of several frames: each frame is read as its own volume, and segmented where that is asked for."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from volumes_on_disk import dicom_series
+
+from LightMedSegLib.cli import main
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.io.volume_files import count_frames, read_volume
+
+pytestmark = pytest.mark.usefixtures("nothing_shipped")
+
+
+@pytest.fixture
+def frames(scan: Path) -> list[sitk.Image]:
+    """The scan brighter and brighter."""
+    image = sitk.ReadImage(str(scan), sitk.sitkFloat32)
+    return [image * factor for factor in (1.0, 2.0, 3.0)]
+
+
+def four_axes(frames: list[sitk.Image], path: Path) -> Path:
+    sitk.WriteImage(sitk.JoinSeries(frames), str(path))
+    return path
+
+
+def slicer_sequence(frames: list[sitk.Image], path: Path) -> Path:
+    """The file that 3D Slicer saves: the frames are a list, the first axis."""
+    sitk.WriteImage(sitk.Compose(frames), str(path))
+    header, mark, voxels = path.read_bytes().partition(b"\n\n")
+    path.write_bytes(header.replace(b"kinds: vector", b"kinds: list") + mark + voxels)
+    return path
+
+
+FILES = pytest.mark.parametrize(
+    ("name", "write"), [("cine.nii.gz", four_axes), ("cine.nrrd", four_axes), ("cine.seq.nrrd", slicer_sequence)]
+)
+
+
+@FILES
+def test_each_frame_is_a_volume_of_its_own_with_the_geometry_of_the_file(name, write, frames, tmp_path):
+    path = write(frames, tmp_path / name)
+    assert count_frames(path) == 3
+    for number, frame in enumerate(frames):
+        image = read_volume(path, frame=number)
+        assert Grid.of(image).same_as(Grid.of(frame))
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(frame))
+
+
+@FILES
+def test_a_file_of_several_frames_is_no_volume_and_the_message_names_the_option(name, write, frames, tmp_path):
+    with pytest.raises(InputImageError, match="--all-frames"):
+        read_volume(write(frames, tmp_path / name))
+
+
+def test_what_has_no_fourth_axis_has_one_frame(scan, frames, tmp_path):
+    colour = tmp_path / "colour.nrrd"
+    sitk.WriteImage(sitk.Compose(frames), str(colour))
+    assert [count_frames(path) for path in (scan, dicom_series(tmp_path / "still"), colour)] == [1, 1, 1]
+
+
+@FILES
+def test_all_frames_of_a_file_are_segmented_as_if_each_were_a_scan(
+    name, write, frames, installed, scan, tmp_path, capsys
+):
+    path, table = write(frames, tmp_path / name), tmp_path / "volumes.csv"
+    assert main(["segment", str(path), str(tmp_path / "all"), "--all-frames", "--csv", str(table)]) == 0
+    names = [f"cine-frame-{number}" for number in (1, 2, 3)]
+    assert sorted(file.name for file in (tmp_path / "all").iterdir()) == [f"{name}.nii.gz" for name in names]
+    rows = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
+    assert list(dict.fromkeys(row[0] for row in rows if row[0] in names)) == names
+    assert main(["segment", str(scan), str(tmp_path / "one.nii.gz")]) == 0
+    one, first = (sitk.ReadImage(str(tmp_path / file)) for file in ("one.nii.gz", "all/cine-frame-1.nii.gz"))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(one), sitk.GetArrayFromImage(first))
+
+
+def test_in_a_folder_only_files_of_several_frames_are_taken_apart(frames, installed, tmp_path, capsys):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    four_axes(frames, folder / "cine.nii.gz")
+    sitk.WriteImage(frames[0], str(folder / "still.nii.gz"))
+    (folder / "damaged.nii.gz").write_bytes(b"no volume")
+    assert main(["segment", str(folder), str(tmp_path / "all"), "--all-frames"]) == 2
+    assert "damaged.nii.gz: failed" in capsys.readouterr().out
+    found = sorted(file.name for file in (tmp_path / "all").iterdir())
+    assert found == [*(f"cine-frame-{number}.nii.gz" for number in (1, 2, 3)), "still.nii.gz"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["cine.nii.gz", "one.nii.gz"], "name a folder"),
+        (["cine.nii.gz", "cine.nii.gz", "all"], "give one INPUT"),
+        (["missing.nii.gz", "all"], "does not exist"),
+        (["cine.nii.gz", "all", "--series", "2"], "--series is for one scan"),
+    ],
+)
+def test_what_all_frames_cannot_mean_is_refused(given, message, frames, installed, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    four_axes(frames, tmp_path / "cine.nii.gz")
+    assert main(["segment", *given, "--all-frames"]) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("one", "all"))] == []
+
+
+def time_points(folder: Path, count: int = 3, missing: int = 0) -> Path:
+    """A DICOM series of six slices, each at several times one after the other, as scanners store a cine."""
+    places = [(5.0, -3.0, 2.0 * slice_) for slice_ in range(6) for _ in range(count)]
+    return dicom_series(folder, places[: len(places) - missing])
+
+
+def test_the_time_points_of_a_dicom_series_are_frames_in_the_order_of_time(tmp_path):
+    folder = time_points(tmp_path / "cine")
+    assert count_frames(folder) == 3
+    alone = read_volume(dicom_series(tmp_path / "still"))
+    for frame in range(3):
+        image = read_volume(folder, frame=frame)
+        assert Grid.of(image).same_as(Grid.of(alone))
+        # Image number n of the series holds n and up.
+        assert sitk.GetArrayFromImage(image)[:, 0, 0].tolist() == [3 * slice_ + frame for slice_ in range(6)]
+
+
+def test_a_dicom_series_in_which_a_time_point_lacks_a_slice_is_refused(tmp_path):
+    with pytest.raises(InputImageError, match="2 to 3 DICOM slices at a position"):
+        count_frames(time_points(tmp_path / "cine", missing=1))
+    with pytest.raises(InputImageError, match="--all-frames"):
+        read_volume(time_points(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("given", ["archive/cine", "archive"])
+def test_all_time_points_of_a_dicom_series_are_segmented(given, installed, tmp_path):
+    time_points(tmp_path / "archive" / "cine")
+    assert main(["segment", str(tmp_path / given), str(tmp_path / "all"), "--all-frames"]) == 0
+    found = sorted(file.name for file in (tmp_path / "all").rglob("*.nii.gz"))
+    assert found == [f"cine-frame-{number}.nii.gz" for number in (1, 2, 3)]
