@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,10 +51,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"needs the package {missing}")
 
 
+@pytest.fixture(scope="session")
+def _user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A new folder each time. mktemp would look through those of all earlier tests."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _own_user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_user_folder(_user_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees, or writes to, the models of the person who runs it."""
-    monkeypatch.setenv("LIGHTMEDSEG_HOME", str(tmp_path_factory.mktemp("home")))
+    folder = next(_user_folders)
+    folder.mkdir()
+    monkeypatch.setenv("LIGHTMEDSEG_HOME", str(folder))
 
 
 @pytest.fixture(autouse=True)
