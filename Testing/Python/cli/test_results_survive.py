@@ -180,6 +180,12 @@ def test_only_what_cannot_fit_is_refused(
             output_checks.check_can_hold(tmp_path / name, size)
 
 
+def test_little_room_is_told_in_kilobytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(total=10**6, free=2000))
+    with pytest.raises(OutputError, match="it has 2 kB left, and the labelmap takes at least 4 kB"):
+        output_checks.check_can_hold(tmp_path / "a.nii.gz", (10, 10, 10))
+
+
 def test_a_disk_that_says_nothing_of_its_room_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(total=0, free=0))
     output_checks.check_can_hold(tmp_path / "a.nii", (10, 10, 10))
