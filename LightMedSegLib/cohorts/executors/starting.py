@@ -73,9 +73,9 @@ def computed_elsewhere(function: Callable[..., Result], *arguments: Any) -> Resu
     loaded().wait()
     others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(1, start_context()) as pool:
-        with without_interrupts():
-            future = pool.submit(function, *arguments)
         try:
+            with without_interrupts():
+                future = pool.submit(function, *arguments)
             return future.result()
         except KeyboardInterrupt:
             for process in set(multiprocessing.active_children()) - others:
