@@ -112,7 +112,7 @@ def test_a_scheduler_that_does_not_answer_and_a_missing_package_are_told(monkeyp
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_no_scan_is_lost_with_a_worker_of_a_cluster(tasks: list[ScanTask]) -> None:
+def test_no_scan_is_lost_with_a_worker_of_a_cluster(distributed: Any, tasks: list[ScanTask]) -> None:
     del tasks[2]
     deaths = tasks[0].output.parent / "deaths"
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
