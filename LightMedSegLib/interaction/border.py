@@ -37,8 +37,8 @@ class MovedBorder:
 def moved_border(mask: NDArray[np.bool_], stroke: Stroke, grid: Grid) -> MovedBorder:
     """Return what changes around a stroke where the border of a segment moves with it.
 
-    mask: the segment (z, y, x) before the stroke. A painted stroke moves its border outwards, an erased one inwards. A
-    stroke that is far from the border compared with its own size moves nothing.
+    mask: the segment (z, y, x) before the stroke, or as the stroke left it. A painted stroke moves its border outwards, an
+    erased one inwards. A stroke that is far from the border compared with its own size moves nothing.
     """
     radius = stroke_radius(stroke, grid)
     deviation = WIDTH * radius
@@ -46,6 +46,9 @@ def moved_border(mask: NDArray[np.bool_], stroke: Stroke, grid: Grid) -> MovedBo
     part, drawn = mask[region_of(box)], np.zeros([last - first for first, last in reversed(box)], dtype=bool)
     drawn[region_of(stroke.box, box)] = stroke.voxels
     kept = part if stroke.include else ~part
+    if kept[drawn].all():
+        # The Segment Editor has painted already.
+        kept = kept & ~drawn
     if not kept.any():
         return MovedBorder(box, np.zeros_like(kept), suffices=False)
     beyond, beside = distance_map(kept, grid.spacing), distance_map(drawn, grid.spacing)

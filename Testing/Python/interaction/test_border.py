@@ -46,6 +46,14 @@ def test_an_erased_stroke_is_its_mirror_image() -> None:
     np.testing.assert_array_equal(after(~FLAT, erased), ~after(FLAT, stroke))
 
 
+def test_a_stroke_that_is_in_the_segment_already_moves_the_border_too() -> None:
+    stroke = beyond(FLAT, 19, 4)
+    painted = FLAT.copy()
+    painted[region_of(stroke.box)] |= stroke.voxels
+    np.testing.assert_array_equal(after(painted, stroke), after(FLAT, stroke) | painted)
+    np.testing.assert_array_equal(after(~painted, replace(stroke, include=False)), ~(after(FLAT, stroke) | painted))
+
+
 def test_a_stroke_far_from_the_border_moves_nothing() -> None:
     stroke = Stroke.ball(True, (40, 30, 30), 3, GRID)
     border = moved_border(FLAT, stroke, GRID)
