@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +35,12 @@ class MovedBorder:
     suffices: bool
 
 
-def moved_border(mask: NDArray[np.bool_], stroke: Stroke, grid: Grid) -> MovedBorder:
+def moved_border(volume: NDArray[Any], mask: NDArray[np.bool_], stroke: Stroke, grid: Grid) -> MovedBorder:
     """Return what changes around a stroke where the border of a segment moves with it.
 
-    mask: the segment (z, y, x) before the stroke, or as the stroke left it. A painted stroke moves its border outwards, an
-    erased one inwards. A stroke that is far from the border compared with its own size moves nothing.
+    volume: grey values (z, y, x). mask: the segment (z, y, x) before the stroke, or as the stroke left it. A painted
+    stroke moves its border outwards, an erased one inwards. Where a stroke reaches out (not suffices), only voxels
+    follow that look no less like the stroke than like what stays around it. A stroke far from the border moves nothing.
     """
     radius = stroke_radius(stroke, grid)
     deviation = WIDTH * radius
@@ -53,8 +55,19 @@ def moved_border(mask: NDArray[np.bool_], stroke: Stroke, grid: Grid) -> MovedBo
         return MovedBorder(box, np.zeros_like(kept), suffices=False)
     beyond, beside = distance_map(kept, grid.spacing), distance_map(drawn, grid.spacing)
     depth = float(beyond[drawn].max())
-    move = SHARE * depth * np.exp(-np.square(beside / deviation) / 2)
-    return MovedBorder(box, ~kept & (beyond <= move), suffices=depth <= BESIDE * radius)
+    moved = ~kept & (beyond <= SHARE * depth * np.exp(-np.square(beside / deviation) / 2))
+    suffices = depth <= BESIDE * radius
+    if not suffices:
+        moved &= _more_like(volume[region_of(box)], drawn, ~kept & ~moved & ~drawn)
+    return MovedBorder(box, moved, suffices)
+
+
+def _more_like(values: NDArray[Any], these: NDArray[np.bool_], those: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where values are no farther from the mean of these than from that of those; everywhere without those."""
+    if not those.any():
+        return ~those
+    one, other = (float(values[part].mean(dtype=np.float64)) for part in (these, those))
+    return np.abs(values - one) <= np.abs(values - other)
 
 
 def stroke_radius(stroke: Stroke, grid: Grid) -> float:

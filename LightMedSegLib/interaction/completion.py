@@ -139,7 +139,7 @@ class _Completion:
         self._scene, self._completer, self._cancel = scene, completer, cancel
         self._volume = sitk.GetArrayViewFromImage(scene.volume)
         nothing = MovedBorder(scene.stroke.box, np.zeros_like(scene.stroke.voxels), suffices=False)
-        self.border = nothing if scene.new_object else moved_border(scene.mask, scene.stroke, scene.grid)
+        self.border = nothing if scene.new_object else moved_border(self._volume, scene.mask, scene.stroke, scene.grid)
 
     def ask(self, window: Window, change: Change | None = None) -> _Answer | None:
         """Let the network see a window with the mask after change; None if the volume has one value there."""

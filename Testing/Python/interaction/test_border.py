@@ -15,6 +15,7 @@ PLACE = (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1)
 GRID = Grid((60, 60, 60), (1.0, 1.0, 1.0), *PLACE)
 FLAT = np.zeros((60, 60, 60), dtype=bool)
 FLAT[:, :, :20] = True
+GREY = np.zeros(FLAT.shape, dtype=np.int16)
 
 
 def beyond(mask: np.ndarray, x: int, radius: float = 5.0, grid: Grid = GRID) -> Stroke:
@@ -24,7 +25,7 @@ def beyond(mask: np.ndarray, x: int, radius: float = 5.0, grid: Grid = GRID) -> 
 
 
 def after(mask: np.ndarray, stroke: Stroke, grid: Grid = GRID) -> np.ndarray:
-    border = moved_border(mask, stroke, grid)
+    border = moved_border(GREY[: len(mask)], mask, stroke, grid)
     result = mask.copy()
     result[region_of(border.box)][border.voxels] = stroke.include
     return result
@@ -54,20 +55,31 @@ def test_a_stroke_that_is_in_the_segment_already_moves_the_border_too() -> None:
     np.testing.assert_array_equal(after(~painted, replace(stroke, include=False)), ~(after(FLAT, stroke) | painted))
 
 
+def test_of_a_stroke_that_reaches_out_only_what_looks_like_it_follows() -> None:
+    stroke = Stroke.ball(True, (26, 30, 30), 4, GRID)
+    grey = GREY.copy()
+    grey[:, :28] = 100
+    dark = moved_border(100 - grey, FLAT, stroke, GRID)
+    even = moved_border(GREY, FLAT, stroke, GRID)
+    place = region_of(dark.box)
+    assert dark.voxels.any() and not dark.suffices
+    assert not dark.voxels[grey[place] == 100].any() and even.voxels[grey[place] == 100].any()
+
+
 def test_a_stroke_far_from_the_border_moves_nothing() -> None:
     stroke = Stroke.ball(True, (40, 30, 30), 3, GRID)
-    border = moved_border(FLAT, stroke, GRID)
+    border = moved_border(GREY, FLAT, stroke, GRID)
     assert not border.voxels.any() and not border.suffices
 
 
 def test_an_empty_segment_has_no_border_to_move() -> None:
-    border = moved_border(np.zeros_like(FLAT), beyond(FLAT, 19), GRID)
+    border = moved_border(GREY, np.zeros_like(FLAT), beyond(FLAT, 19), GRID)
     assert not border.voxels.any() and not border.suffices
 
 
 def test_a_stroke_at_the_border_suffices_and_one_that_reaches_out_does_not() -> None:
-    assert moved_border(FLAT, beyond(FLAT, 19), GRID).suffices
-    assert not moved_border(FLAT, Stroke.line(True, [(18, 30, 30), (30, 30, 30)], 2, GRID), GRID).suffices
+    assert moved_border(GREY, FLAT, beyond(FLAT, 19), GRID).suffices
+    assert not moved_border(GREY, FLAT, Stroke.line(True, [(18, 30, 30), (30, 30, 30)], 2, GRID), GRID).suffices
 
 
 def test_a_disc_in_one_slice_reaches_the_slices_beside_it() -> None:
