@@ -42,6 +42,7 @@ class Stack:
 def stack_of(folder: Path, files: Sequence[str]) -> Stack:
     """Return the stack of the slices in files; raises InputImageError, beginning with folder, if they are no stack."""
     slices = [read_slice_tags(file, folder) for file in files]
+    refuse_damaged(folder, sum(not one.complete for one in slices))
     first = slices[0]
     directions = np.array([[*one.row, *one.column] for one in slices])
     if np.abs(directions - directions[0]).max() > 1e-3:
@@ -56,6 +57,14 @@ def stack_of(folder: Path, files: Sequence[str]) -> Stack:
     axes = np.column_stack([first.row * first.spacing[0], first.column * first.spacing[1], normal * step])
     matrix = np.column_stack([axes, positions[0]])
     return Stack(tuple(slices), StatedGeometry(matrix, tuple(_notes(slices, step))))
+
+
+def refuse_damaged(folder: Path, count: int) -> None:
+    """Raise InputImageError if the count of damaged slices is not 0."""
+    if count:
+        raise InputImageError(
+            f"{folder} has {count} DICOM slice(s) that are damaged or incomplete; copy or export the series again."
+        )
 
 
 def _distance(folder: Path, offsets: np.ndarray, normal: np.ndarray) -> float:
