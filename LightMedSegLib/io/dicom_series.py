@@ -16,7 +16,7 @@ import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.dicom.copies import readable_files
-from LightMedSegLib.io.dicom.stack import stack_of, time_points
+from LightMedSegLib.io.dicom.stack import refuse_damaged, stack_of, time_points
 from LightMedSegLib.io.dicom.tags import read_slice_tags
 from LightMedSegLib.io.headers.stated_geometry import settle_geometry
 from LightMedSegLib.io.scan_tags import BODY_PART, MODALITY, SOP_CLASS, keep_tags, scan_tags
@@ -142,10 +142,7 @@ def _refuse_damaged(folder: Path, found: Sequence[DicomSeries]) -> None:
                 damaged += _SLICE_CLASS.search(start) is not None
             else:
                 damaged += path.suffix in endings and not path.name.startswith(".")
-    if damaged:
-        raise InputImageError(
-            f"{folder} has {damaged} DICOM slice(s) that are damaged or incomplete; copy or export the series again."
-        )
+    refuse_damaged(folder, damaged)
 
 
 def _refuse_absurd_size(folder: Path, first: str) -> None:

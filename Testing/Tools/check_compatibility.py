@@ -33,8 +33,9 @@ SLICER_NUMPY = "numpy==2.4.*"
 """What Slicer 5.12 ships; it needs Python 3.11."""
 TEST_PACKAGES = (
     "pytest", "hypothesis", "jsonschema", "safetensors", "matplotlib", "nibabel", "scipy", "fvcore",
-    "highdicom", "pathspec", "tomli; python_version < '3.11'",
+    "highdicom", "pathspec", "setuptools", "tomli; python_version < '3.11'",
 )  # fmt: skip
+"""Triton before 3.3 needs setuptools without naming it."""
 COMPILED = "torch,numpy,SimpleITK,scipy"
 """Not built here: a version that has no package for this Python fails at once."""
 ROOMS = (

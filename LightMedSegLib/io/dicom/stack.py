@@ -48,6 +48,7 @@ def stack_of(folder: Path, files: Sequence[str], frame: int | None = None) -> St
     frame: which of several time points, from 0.
     """
     slices = [read_slice_tags(file, folder) for file in files]
+    refuse_damaged(folder, sum(not one.complete for one in slices))
     if frame is not None:
         slices = time_points(folder, slices)[frame]
     first = slices[0]
@@ -86,6 +87,14 @@ def time_points(folder: Path, slices: Sequence[SliceTags]) -> list[list[SliceTag
         )
     in_time = [sorted(place, key=lambda one: one.moment) for place in places]
     return [list(point) for point in zip(*in_time, strict=True)]
+
+
+def refuse_damaged(folder: Path, count: int) -> None:
+    """Raise InputImageError if the count of damaged slices is not 0."""
+    if count:
+        raise InputImageError(
+            f"{folder} has {count} DICOM slice(s) that are damaged or incomplete; copy or export the series again."
+        )
 
 
 def _distance(folder: Path, offsets: np.ndarray, normal: np.ndarray) -> float:

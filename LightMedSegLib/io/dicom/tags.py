@@ -6,6 +6,8 @@ for others it assumes 1 mm at (0, 0, 0). No patient data is read, shown or store
 
 from __future__ import annotations
 
+import math
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,9 +38,14 @@ _DETECTORS = "DetectorInformationSequence"
 _MOMENTS = ("TemporalPositionIdentifier", "TriggerTime", "InstanceNumber")
 """What orders the slices at one position in time; few scanners write the first two."""
 
+_UNCOMPRESSED = {"1.2.840.10008.1.2": 8, "1.2.840.10008.1.2.1": 12, "1.2.840.10008.1.2.2": 12}
+"""Transfer syntaxes that store pixels as they are: the bytes of tag, type and length before them."""
+
+_PIXEL_COUNTS = ("Rows", "Columns", "SamplesPerPixel")
+
 _TAGS = [
     *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, *_MOMENTS, "BodyPartExamined", "FrameOfReferenceUID", "ImagerPixelSpacing",
-    "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID",
+    "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID", *_PIXEL_COUNTS, "BitsAllocated",
 ]  # fmt: skip
 
 _UNIT_TOLERANCE = 0.01
@@ -52,8 +59,8 @@ class SliceTags:
     row, column: directions of x and y, orthogonal unit vectors. spacing: (x, y). imager_spacing: spacing on the
     detector, None if it is not given. distance: SpacingBetweenSlices, None if it is not given. slope and intercept:
     rescaling of the stored values. frame: the frame of reference of the position. photometric, modality, body_part and
-    classes (of the object and of its file, which should be the same): as in the object. moment: rises with the time of
-    slices at one position.
+    classes (of the object and of its file, which should be the same): as in the object. complete: whether the file is
+    long enough for its pixels. moment: rises with the time of slices at one position.
     """
 
     file: str
@@ -70,12 +77,13 @@ class SliceTags:
     modality: str
     body_part: str
     classes: frozenset[str]
+    complete: bool
     moment: tuple[float, ...] = ()
 
 
 def read_slice_tags(file: str, folder: Path) -> SliceTags:
     """Return the slice in file; raises InputImageError, beginning with folder, if it is no slice of a 3D series."""
-    one = _dataset(file, folder)
+    one, bytes_left = _dataset(file, folder)
     frames = one.get("NumberOfFrames")
     if frames is not None and str(frames).strip() not in ("", "1"):
         raise InputImageError(
@@ -113,6 +121,7 @@ def read_slice_tags(file: str, folder: Path) -> SliceTags:
         modality=str(one.get("Modality", "")).strip(),
         body_part=str(one.get("BodyPartExamined", "")).strip(),
         classes=frozenset(str(uid).strip() for uid in classes if uid),
+        complete=bytes_left >= _pixel_bytes(one),
         moment=tuple(_number(one, key) for key in _MOMENTS),
     )
 
@@ -126,15 +135,29 @@ def pydicom_package() -> Any:
     return pydicom
 
 
-def _dataset(file: str, folder: Path) -> Any:
+def _dataset(file: str, folder: Path) -> tuple[Any, int]:
+    """Return the object without its pixels, and how many bytes of the file come after what was read."""
     pydicom = pydicom_package()
     try:
         # Its warnings would show values of the header.
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), Path(file).open("rb") as stream:
             warnings.simplefilter("ignore")
-            return pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+            one = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+            return one, os.fstat(stream.fileno()).st_size - stream.tell()
     except Exception as error:  # A damaged header makes pydicom raise almost anything.
         raise InputImageError(f"{folder} has a damaged DICOM slice; copy or export the series again.") from error
+
+
+def _pixel_bytes(one: Any) -> int:
+    """Return how many bytes the pixel data of an uncompressed object take in its file; 0 where that is not known.
+
+    SimpleITK before 2.5.7 fills up a slice that is cut short with zeros.
+    """
+    counts = [one.get(key) for key in (*_PIXEL_COUNTS, "BitsAllocated")]
+    start = _UNCOMPRESSED.get(str(one.file_meta.get("TransferSyntaxUID")))
+    if start is None or not all(isinstance(count, int) for count in counts):
+        return 0
+    return start + math.prod(counts) // 8
 
 
 def _stated(one: Any, keyword: str, count: int, folder: Path) -> NDArray[np.float64] | None:

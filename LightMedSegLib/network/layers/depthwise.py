@@ -37,7 +37,7 @@ def depthwise_conv3d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, p
     _check_shapes(x, weight)
     kernel = _KERNEL
     if kernel is None or plain or not x.is_cuda or not _fits_the_kernel(x):
-        return functional.conv3d(x, weight, bias, padding=weight.shape[-1] // 2, groups=weight.shape[0])
+        return functional.conv3d(x, weight, bias, padding=int(weight.shape[-1]) // 2, groups=int(weight.shape[0]))
     if torch.is_autocast_enabled("cuda"):
         x = x.to(torch.get_autocast_dtype("cuda"))
     y = kernel(x, weight)

@@ -12,6 +12,7 @@ from engine_stubs import IDENTITY_WINDOW, ThresholdNetwork, stub_model
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.evaluation.metrics import check_same_grid
 from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.inference.search import is_worth_it, surroundings
 
@@ -35,7 +36,7 @@ def labels_and_windows(image: sitk.Image, **changes: object) -> tuple[np.ndarray
     network = ThresholdNetwork(2)
     calls = counting(network)
     result = Engine(stub_model(network, classes=2, **{**SEARCHING, **changes}), "cpu").segment(image)
-    assert sitk.Image.IsSameImageGeometryAs(result.labelmap, image)
+    check_same_grid(result.labelmap, image)
     return sitk.GetArrayFromImage(result.labelmap), sum(calls)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from LightMedSegLib.core.errors import CancelledError, DoubtfulResultError, InputImageError, ModelPackageError
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.evaluation.metrics import check_same_grid
 from LightMedSegLib.inference import engine as engine_module
 from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.inference.options import SegmentOptions
@@ -103,7 +104,7 @@ def test_both_sides_are_found_and_their_labels_have_names_and_codes_of_their_own
 ) -> None:
     result = with_locator().segment(scan())
     assert np.array_equal(array_of(result), expected())
-    assert sitk.Image.IsSameImageGeometryAs(result.labelmap, scan())
+    check_same_grid(result.labelmap, scan())
     names = ["Left structure 1", "Left structure 2", "Right structure 1", "Right structure 2"]
     assert [label.name for label in result.card.labels] == names
     assert [label.value for label in result.card.labels] == [1, 2, 3, 4]
@@ -119,7 +120,7 @@ def test_the_doubt_of_both_sides_lies_on_the_voxels_of_the_scan(with_locator: Ca
     plain, result = engine.segment(scan()), engine.segment(scan(), SegmentOptions(doubt=True))
     assert plain.doubt is None
     assert np.array_equal(array_of(result), array_of(plain))
-    assert sitk.Image.IsSameImageGeometryAs(result.doubt, scan())
+    check_same_grid(result.doubt, scan())
     doubt = sitk.GetArrayFromImage(result.doubt)
     assert all(doubt[place].any() for place in (LEFT_PLACE, RIGHT_PLACE))
     assert not doubt[:, :, 30:35].any()

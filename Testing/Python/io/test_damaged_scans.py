@@ -13,6 +13,8 @@ from stated_files import nrrd_file
 from volumes_on_disk import cut_to, dicom_series, metaimage, nifti_with, plain_volume
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.dicom.stack import stack_of
+from LightMedSegLib.io.dicom.tags import read_slice_tags
 from LightMedSegLib.io.volume_checks import check_resolution
 from LightMedSegLib.io.volume_files import read_volume
 
@@ -173,6 +175,18 @@ def test_a_dicom_slice_that_is_cut_short_is_missed_wherever_it_lies(tmp_path: Pa
     cut_to(sorted(folder.iterdir())[number], 0.9)
     with pytest.raises(InputImageError, match=r"has 1 DICOM slice\(s\) that are damaged or incomplete"):
         read_volume(folder)
+
+
+def test_a_slice_that_lacks_one_byte_of_its_pixels_is_seen_whatever_the_image_reader_does(tmp_path: Path) -> None:
+    """SimpleITK before 2.5.7 lists such a slice, and fills it up with zeros."""
+    folder = dicom_series(tmp_path / "series")
+    files = sorted(folder.iterdir())
+    pixels = pydicom.dcmread(files[2])
+    assert len(pixels.PixelData) == pixels.Rows * pixels.Columns * 2, "nothing follows the pixels"
+    files[2].write_bytes(files[2].read_bytes()[:-1])
+    assert [read_slice_tags(str(file), folder).complete for file in files[1:4]] == [True, False, True]
+    with pytest.raises(InputImageError, match=r"has 1 DICOM slice\(s\) that are damaged or incomplete"):
+        stack_of(folder, [str(file) for file in files])
 
 
 @pytest.mark.parametrize("length", [0, 60, 131])

@@ -87,3 +87,12 @@ def test_an_environment_that_is_there_is_used_again(tmp_path: Path) -> None:
     (tmp_path / cell.folder / "requirements.txt").write_text("torch==2.6.*\n")
     python, problem = check.environment(cell, Path("no-such-python"), tmp_path, None)
     assert problem == "" and cell.folder in python.parts
+
+
+def test_the_page_has_the_lowest_and_the_pinned_versions_of_the_repository() -> None:
+    page = (REPOSITORY / "Documentation" / "compatibility.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| 3.")]
+    lowest = {name: check.lowest(line).split("==")[1].rstrip("*") for name, line in check.dependencies().items()}
+    assert any(f"| {lowest['torch']}" in row and f"| {lowest['SimpleITK']}" in row for row in rows)
+    pinned = check.pins()
+    assert any(f"| {pinned['torch']} " in row and f"| {pinned['simpleitk']} " in row for row in rows)

@@ -153,6 +153,9 @@ def test_the_schema_means_to_jsonschema_what_it_means_to_us(
     schema = record_schema(Toy)
     assert (find_violation(toy, schema) is None) == jsonschema.Draft202012Validator(schema).is_valid(toy)
     if find_violation(toy, schema) is None:
+        for part in toy["parts"]:
+            if part.get("weight", 0) is None:
+                del part["weight"]  # its default, which is not written
         assert record_json(read_record(Toy, toy)) == toy
 
 
