@@ -32,6 +32,8 @@ BUSY = (0, 2, 8)
 WAITING = ("passive", "active")
 SAMPLE = ROOT / "Resources" / "SampleData" / "colin27-t1-head.nii.gz"
 
+_OF_THREADS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+
 _NEVER_RESTS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 """A program that ends with the one that started it, however that ends."""
 
@@ -52,6 +54,9 @@ def measure(scan: Path, model: str, rounds: int) -> dict[str, float]:
     """Return median seconds and processor seconds of a segmentation in this process."""
     import SimpleITK as sitk
 
+    from LightMedSegLib.core.torch_loading import let_waiting_threads_sleep
+
+    let_waiting_threads_sleep()
     from LightMedSegLib.inference.engine import Engine
 
     image, engine = sitk.ReadImage(str(scan)), Engine(model, "cpu")
@@ -75,8 +80,9 @@ def rows(
     arguments = [sys.executable, __file__, "--scan", str(scan), "--model", model, "--rounds", str(rounds), "--one"]
     for count in busy:
         for policy in waiting:
-            pause = "0" if policy == "passive" else "200"
-            environment = {**os.environ, "OMP_WAIT_POLICY": policy.upper(), "KMP_BLOCKTIME": pause}
+            environment = {**os.environ, "OMP_WAIT_POLICY": "ACTIVE", "KMP_BLOCKTIME": "200"}
+            if policy == "passive":
+                environment = {name: value for name, value in os.environ.items() if name not in _OF_THREADS}
             with busy_processes(count):
                 done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
             figures = {key: round(value, 2) for key, value in json.loads(done.stdout.splitlines()[-1]).items()}
