@@ -18,6 +18,12 @@ SHARE = 0.8
 WIDTH = 1.5
 """Standard deviation of the border's move along it, in radii of the stroke."""
 
+DEPTHS = 1.5
+"""The radius of a stroke counts up to so many times how far it goes beyond the border: broad strokes are flat."""
+
+LARGEST_RADIUS = 10.0
+"""The radius (mm) of a stroke counts up to this, so that a filled slice does not take long."""
+
 BESIDE = 2.0
 """A stroke that goes at most so many of its radii beyond the border corrects the border, and nothing else."""
 
@@ -42,32 +48,23 @@ def moved_border(volume: NDArray[Any], mask: NDArray[np.bool_], stroke: Stroke, 
     stroke moves its border outwards, an erased one inwards. Where a stroke reaches out (not suffices), only voxels
     follow that look no less like the stroke than like what stays around it. A stroke far from the border moves nothing.
     """
-    radius = stroke_radius(stroke, grid)
-    deviation = WIDTH * radius
-    box = grow_box(stroke.box, _REACH * deviation, grid)
-    part, drawn = mask[region_of(box)], np.zeros([last - first for first, last in reversed(box)], dtype=bool)
-    drawn[region_of(stroke.box, box)] = stroke.voxels
-    kept = part if stroke.include else ~part
-    if kept[drawn].all():
-        # The Segment Editor has painted already.
-        kept = kept & ~drawn
+    nothing = MovedBorder(stroke.box, np.zeros_like(stroke.voxels), suffices=False)
+    radius = min(stroke_radius(stroke, grid), LARGEST_RADIUS)
+    kept, drawn = _sides(mask, stroke, grow_box(stroke.box, 2 * BESIDE * radius, grid))
     if not kept.any():
-        return MovedBorder(box, np.zeros_like(kept), suffices=False)
+        return nothing
+    depth = float(distance_map(kept, grid.spacing)[drawn].max())
+    deviation = WIDTH * min(radius, DEPTHS * depth)
+    box = grow_box(stroke.box, _REACH * deviation, grid)
+    kept, drawn = _sides(mask, stroke, box)
+    if not kept.any():
+        return nothing
     beyond, beside = distance_map(kept, grid.spacing), distance_map(drawn, grid.spacing)
-    depth = float(beyond[drawn].max())
     moved = ~kept & (beyond <= SHARE * depth * np.exp(-np.square(beside / deviation) / 2))
     suffices = depth <= BESIDE * radius
     if not suffices:
         moved &= _more_like(volume[region_of(box)], drawn, ~kept & ~moved & ~drawn)
     return MovedBorder(box, moved, suffices)
-
-
-def _more_like(values: NDArray[Any], these: NDArray[np.bool_], those: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where values are no farther from the mean of these than from that of those; everywhere without those."""
-    if not those.any():
-        return ~those
-    one, other = (float(values[part].mean(dtype=np.float64)) for part in (these, those))
-    return np.abs(values - one) <= np.abs(values - other)
 
 
 def stroke_radius(stroke: Stroke, grid: Grid) -> float:
@@ -78,3 +75,21 @@ def stroke_radius(stroke: Stroke, grid: Grid) -> float:
     # Each voxel spreads over its own extent.
     spread = np.linalg.eigvalsh(covariance + np.diag(np.square(spacing) / 12))
     return float(_DISC * np.sqrt(spread[1]))
+
+
+def _sides(mask: NDArray[np.bool_], stroke: Stroke, box: Box) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return what the stroke brings its border away from, and the stroke, both (z, y, x) in box."""
+    part = mask[region_of(box)]
+    drawn = np.zeros_like(part)
+    drawn[region_of(stroke.box, box)] = stroke.voxels
+    kept = part if stroke.include else ~part
+    # The Segment Editor has painted already.
+    return (kept & ~drawn if kept[drawn].all() else kept), drawn
+
+
+def _more_like(values: NDArray[Any], these: NDArray[np.bool_], those: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where values are no farther from the mean of these than from that of those; everywhere without those."""
+    if not those.any():
+        return ~those
+    one, other = (float(values[part].mean(dtype=np.float64)) for part in (these, those))
+    return np.abs(values - one) <= np.abs(values - other)

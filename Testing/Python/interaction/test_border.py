@@ -55,6 +55,16 @@ def test_a_stroke_that_is_in_the_segment_already_moves_the_border_too() -> None:
     np.testing.assert_array_equal(after(~painted, replace(stroke, include=False)), ~(after(FLAT, stroke) | painted))
 
 
+def test_a_broad_flat_stroke_moves_the_border_only_around_its_rim() -> None:
+    """Filling the next slice of a large organ must not make the whole organ thicker."""
+    block = np.zeros(FLAT.shape, dtype=bool)
+    block[5:40, 10:50, 10:50] = True
+    layer = Stroke(True, ((10, 50), (10, 50), (40, 42)), np.ones((2, 40, 40), dtype=bool))
+    moved = after(block, layer) & ~block
+    assert moved[40, 12:48, 12:48].all()
+    assert not moved[:25].any() and not moved[44:].any()
+
+
 def test_of_a_stroke_that_reaches_out_only_what_looks_like_it_follows() -> None:
     stroke = Stroke.ball(True, (26, 30, 30), 4, GRID)
     grey = GREY.copy()
