@@ -37,6 +37,7 @@ from report import markdown, write_csv  # noqa: E402
 from LightMedSegLib.cohorts.executors import Executor  # noqa: E402
 from LightMedSegLib.cohorts.executors.dask import DaskCluster  # noqa: E402
 from LightMedSegLib.cohorts.executors.processes import Processes  # noqa: E402
+from LightMedSegLib.cohorts.executors.starting import PRELOADED  # noqa: E402
 from LightMedSegLib.cohorts.model_reference import ModelReference  # noqa: E402
 from LightMedSegLib.cohorts.sharing import Share  # noqa: E402
 from LightMedSegLib.cohorts.task import ScanTask  # noqa: E402
@@ -192,7 +193,9 @@ def main() -> int:
     rows, seconds, starts = [], [], []
     with (
         tempfile.TemporaryDirectory(prefix="lightmedseg-") as name,
-        LocalCluster(n_workers=chosen.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+        LocalCluster(
+            n_workers=chosen.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", preload=PRELOADED
+        ) as cluster,
     ):
         # The first command measures how this computer is to compute; all others do the same, whatever else runs.
         os.environ["LIGHTMEDSEG_HOME"] = f"{name}/home"

@@ -15,7 +15,8 @@ from typing import Any, TypeVar, cast
 
 Result = TypeVar("Result")
 
-_PRELOADED = "LightMedSegLib.cohorts.executors.preloaded"
+PRELOADED = "LightMedSegLib.cohorts.executors.preloaded"
+"""The module that loads everything a worker needs; Dask's workers take it with --preload."""
 
 
 def start_context() -> BaseContext:
@@ -27,7 +28,7 @@ def start_context() -> BaseContext:
     if not sys.platform.startswith("linux"):
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_PRELOADED])
+    context.set_forkserver_preload([PRELOADED])
     return context
 
 
