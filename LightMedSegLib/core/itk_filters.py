@@ -1,4 +1,4 @@
-"""SimpleITK filters on arrays, and such as can be cancelled."""
+"""SimpleITK filters that can be cancelled, and distances of arrays."""
 
 from __future__ import annotations
 

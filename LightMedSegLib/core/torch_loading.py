@@ -19,7 +19,7 @@ from LightMedSegLib.core.process.interruption import held_back
 _RTLD_NOW = 2
 _BLOCK_BYTES = 2**22
 _SPINS = "10000"
-"""By the time of a head on a quiet machine and beside two busy processes, of 0 to 100,000."""
+"""The quickest of 0 to 100,000 for a whole head, on a quiet machine and beside two busy processes."""
 _turn = threading.Lock()
 
 

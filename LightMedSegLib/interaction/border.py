@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +22,16 @@ WIDTH = 1.5
 DEPTHS = 1.5
 """The radius of a stroke counts up to so many times how far it goes beyond the border: broad strokes are flat."""
 
-LARGEST_RADIUS = 10.0
-"""The radius (mm) of a stroke counts up to this, so that a filled slice does not take long."""
-
 BESIDE = 2.0
 """A stroke that goes at most so many of its radii beyond the border corrects the border, and nothing else."""
 
-_REACH = 3.0
+THICKNESS = 0.8
+"""A stroke that goes farther beyond the border than this share of the segment's depth moves no border."""
+
+MOST_VOXELS = 6_000_000
+"""Where the part around a stroke has more voxels, no border moves: that would take too long."""
+
+_REACH = 2.0
 _DISC = 2.0
 """Radius of a disc in standard deviations of its points along one axis."""
 
@@ -41,24 +45,33 @@ class MovedBorder:
     suffices: bool
 
 
-def moved_border(volume: NDArray[Any], mask: NDArray[np.bool_], stroke: Stroke, grid: Grid) -> MovedBorder:
+def moved_border(
+    volume: NDArray[Any], mask: NDArray[np.bool_], stroke: Stroke, grid: Grid, made: bool = False
+) -> MovedBorder:
     """Return what changes around a stroke where the border of a segment moves with it.
 
-    volume: grey values (z, y, x). mask: the segment (z, y, x) before the stroke, or as the stroke left it. A painted
-    stroke moves its border outwards, an erased one inwards. Where a stroke reaches out (not suffices), only voxels
-    follow that look no less like the stroke than like what stays around it. A stroke far from the border moves nothing.
+    volume: grey values (z, y, x). mask: the segment (z, y, x) before the stroke, or after it if the stroke is made. A
+    painted stroke moves its border outwards, an erased one inwards. Where a stroke reaches out (not suffices), only
+    voxels follow that look no less like the stroke than like what stays around it. Nothing moves if the stroke changes
+    nothing, is far from the border, cuts or extends the segment instead of correcting it, or is very large.
     """
     nothing = MovedBorder(stroke.box, np.zeros_like(stroke.voxels), suffices=False)
-    radius = min(stroke_radius(stroke, grid), LARGEST_RADIUS)
-    kept, drawn = _sides(mask, stroke, grow_box(stroke.box, 2 * BESIDE * radius, grid))
-    if not kept.any():
+    radius = stroke_radius(stroke, grid)
+    near = grow_box(stroke.box, 2 * BESIDE * radius, grid)
+    if _voxels(near) > MOST_VOXELS:
+        return nothing
+    kept, drawn = _sides(mask, stroke, near, made)
+    segment = kept if stroke.include else ~kept
+    if not kept.any() or kept[drawn].all():
         return nothing
     depth = float(distance_map(kept, grid.spacing)[drawn].max())
+    if depth > THICKNESS * float(distance_map(~segment, grid.spacing).max()):
+        return nothing
     deviation = WIDTH * min(radius, DEPTHS * depth)
     box = grow_box(stroke.box, _REACH * deviation, grid)
-    kept, drawn = _sides(mask, stroke, box)
-    if not kept.any():
+    if _voxels(box) > MOST_VOXELS:
         return nothing
+    kept, drawn = _sides(mask, stroke, box, made)
     beyond, beside = distance_map(kept, grid.spacing), distance_map(drawn, grid.spacing)
     moved = ~kept & (beyond <= SHARE * depth * np.exp(-np.square(beside / deviation) / 2))
     suffices = depth <= BESIDE * radius
@@ -77,14 +90,19 @@ def stroke_radius(stroke: Stroke, grid: Grid) -> float:
     return float(_DISC * np.sqrt(spread[1]))
 
 
-def _sides(mask: NDArray[np.bool_], stroke: Stroke, box: Box) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return what the stroke brings its border away from, and the stroke, both (z, y, x) in box."""
+def _sides(
+    mask: NDArray[np.bool_], stroke: Stroke, box: Box, made: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return what was as the stroke wants it before the stroke, and the stroke, both (z, y, x) in box."""
     part = mask[region_of(box)]
     drawn = np.zeros_like(part)
     drawn[region_of(stroke.box, box)] = stroke.voxels
     kept = part if stroke.include else ~part
-    # The Segment Editor has painted already.
-    return (kept & ~drawn if kept[drawn].all() else kept), drawn
+    return (kept & ~drawn if made else kept), drawn
+
+
+def _voxels(box: Box) -> int:
+    return math.prod(last - first for first, last in box)
 
 
 def _more_like(values: NDArray[Any], these: NDArray[np.bool_], those: NDArray[np.bool_]) -> NDArray[np.bool_]:

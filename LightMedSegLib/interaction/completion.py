@@ -71,7 +71,8 @@ class Promptable(Protocol):
 class Scene:
     """What a completion starts from.
 
-    mask, hard, allowed: of the whole volume (z, y, x). strokes: the newest, which is to be completed, last.
+    mask, hard, allowed: of the whole volume (z, y, x). strokes: the newest, which is to be completed, last. made:
+    whether mask has the newest stroke already.
     """
 
     volume: sitk.Image
@@ -81,6 +82,7 @@ class Scene:
     strokes: Sequence[Stroke]
     new_object: bool
     allowed: NDArray[np.bool_] | None
+    made: bool = False
 
     @property
     def stroke(self) -> Stroke:
@@ -139,7 +141,11 @@ class _Completion:
         self._scene, self._completer, self._cancel = scene, completer, cancel
         self._volume = sitk.GetArrayViewFromImage(scene.volume)
         nothing = MovedBorder(scene.stroke.box, np.zeros_like(scene.stroke.voxels), suffices=False)
-        self.border = nothing if scene.new_object else moved_border(self._volume, scene.mask, scene.stroke, scene.grid)
+        self.border = (
+            nothing
+            if scene.new_object
+            else moved_border(self._volume, scene.mask, scene.stroke, scene.grid, scene.made)
+        )
 
     def ask(self, window: Window, change: Change | None = None) -> _Answer | None:
         """Let the network see a window with the mask after change; None if the volume has one value there."""

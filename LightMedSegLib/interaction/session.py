@@ -88,9 +88,13 @@ class CorrectionSession:
         return self.accept(stroke, self.propose(stroke, allowed, cancel))
 
     def propose(
-        self, stroke: Stroke, allowed: NDArray[np.bool_] | None = None, cancel: CancelToken | None = None
+        self,
+        stroke: Stroke,
+        allowed: NDArray[np.bool_] | None = None,
+        cancel: CancelToken | None = None,
+        made: bool = False,
     ) -> Change:
-        """Return what add_stroke would change; nothing is changed."""
+        """Return what add_stroke would change; nothing is changed. made: whether the mask has the stroke already."""
         start = time.perf_counter()
         check_inside(stroke, self.grid)
         if allowed is not None and allowed.shape != self.grid.shape:
@@ -109,6 +113,7 @@ class CorrectionSession:
                 (*self._still_marked(), stroke),
                 self.new_object,
                 allowed,
+                made,
             )
             change = complete(scene, self.completer, cancel or CancelToken())
         return replace(change, seconds=time.perf_counter() - start)

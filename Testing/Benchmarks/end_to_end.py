@@ -106,7 +106,7 @@ def _cases(quick: bool) -> list[tuple[str, sitk.Image, Model]]:
 
 
 def _head() -> sitk.Image:
-    """The sample brain, 1 mm, in the middle of 256x256x192 voxels of air, as large as a head scan."""
+    """The sample head, 1 mm, in the middle of 256x256x192 voxels of air, as large as a head scan."""
     brain = sitk.ReadImage(str(sample_path("head")))
     missing = [wanted - have for wanted, have in zip((256, 256, 192), brain.GetSize(), strict=True)]
     padded = sitk.ConstantPad(brain, [max(0, m) // 2 for m in missing], [max(0, m - m // 2) for m in missing], 0.0)

@@ -30,6 +30,8 @@ def completion_text(change: Change, grid: Grid) -> str:
         text = _("{added} added in {seconds} s.").format(added=more, seconds=seconds)
     elif removed:
         text = _("{removed} removed in {seconds} s.").format(removed=less, seconds=seconds)
-    else:
+    elif change.passes:
         text = _("The network left everything as you made it ({seconds} s).").format(seconds=seconds)
+    else:
+        text = _("The border stays as you made it.")
     return f"{text} {change.note}".strip()

@@ -72,7 +72,8 @@ def completion_job(
         load_torch_quietly()
         copy = session.snapshot()
         allowed = masking.allowed(sitk.GetArrayViewFromImage(copy.volume))
-        return copy.propose(stroke, allowed, context.cancel)
+        # The Segment Editor has painted it.
+        return copy.propose(stroke, allowed, context.cancel, made=True)
 
     return Job(iter(()), work, lambda change, final: deliver(change), unwanted, on_end)
 

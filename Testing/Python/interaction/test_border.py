@@ -24,8 +24,16 @@ def beyond(mask: np.ndarray, x: int, radius: float = 5.0, grid: Grid = GRID) -> 
     return replace(ball, voxels=ball.voxels & ~mask[region_of(ball.box)]).cropped()
 
 
-def after(mask: np.ndarray, stroke: Stroke, grid: Grid = GRID) -> np.ndarray:
-    border = moved_border(GREY[: len(mask)], mask, stroke, grid)
+def whole(stroke: Stroke) -> np.ndarray:
+    """The stroke as a mask of the grid."""
+    mask = np.zeros_like(FLAT)
+    mask[region_of(stroke.box)] = stroke.voxels
+    return mask
+
+
+def after(mask: np.ndarray, stroke: Stroke, grid: Grid = GRID, made: bool = False) -> np.ndarray:
+    """The mask and what moves with the stroke."""
+    border = moved_border(GREY[: len(mask)], mask, stroke, grid, made)
     result = mask.copy()
     result[region_of(border.box)][border.voxels] = stroke.include
     return result
@@ -51,8 +59,31 @@ def test_a_stroke_that_is_in_the_segment_already_moves_the_border_too() -> None:
     stroke = beyond(FLAT, 19, 4)
     painted = FLAT.copy()
     painted[region_of(stroke.box)] |= stroke.voxels
-    np.testing.assert_array_equal(after(painted, stroke), after(FLAT, stroke) | painted)
-    np.testing.assert_array_equal(after(~painted, replace(stroke, include=False)), ~(after(FLAT, stroke) | painted))
+    np.testing.assert_array_equal(after(painted, stroke, made=True), after(FLAT, stroke) | painted)
+    erased = after(~painted, replace(stroke, include=False), made=True)
+    np.testing.assert_array_equal(erased, ~(after(FLAT, stroke) | painted))
+
+
+def test_a_stroke_that_changes_nothing_moves_nothing() -> None:
+    inside = Stroke.ball(True, (14, 30, 30), 4, GRID)
+    assert (after(FLAT, inside) == FLAT).all() and (after(~FLAT, replace(inside, include=False)) == ~FLAT).all()
+
+
+def test_an_erased_slice_or_leak_takes_nothing_of_the_rest() -> None:
+    organ, leak = (whole(Stroke.ball(True, (x, 30, 30), r, GRID)) for x, r in ((25, 10), (41, 8)))
+    part = np.zeros_like(organ)
+    part[30] = organ[30]
+    for mask, gone in ((organ, part), (organ | leak, leak & ~organ)):
+        erased = Stroke(False, ((0, 60), (0, 60), (0, 60)), gone).cropped()
+        assert (mask & ~gone & ~after(mask, erased)).sum() < 0.02 * organ.sum()
+
+
+def test_a_painted_branch_stays_as_thick_as_it_was_painted() -> None:
+    organ = whole(Stroke.ball(True, (20, 30, 30), 8, GRID))
+    branch = Stroke.line(True, [(27, 30, 30), (45, 30, 30), (45, 48, 30), (30, 48, 30)], 2, GRID)
+    drawn = whole(branch) & ~organ
+    grown = after(organ, Stroke(True, ((0, 60), (0, 60), (0, 60)), drawn).cropped())
+    assert (grown & ~organ & ~drawn).sum() < 0.1 * drawn.sum()
 
 
 def test_a_broad_flat_stroke_moves_the_border_only_around_its_rim() -> None:
@@ -66,7 +97,7 @@ def test_a_broad_flat_stroke_moves_the_border_only_around_its_rim() -> None:
 
 
 def test_of_a_stroke_that_reaches_out_only_what_looks_like_it_follows() -> None:
-    stroke = Stroke.ball(True, (26, 30, 30), 4, GRID)
+    stroke = Stroke.ball(True, (24, 30, 30), 4, GRID)
     grey = GREY.copy()
     grey[:, :28] = 100
     dark = moved_border(100 - grey, FLAT, stroke, GRID)
