@@ -11,6 +11,7 @@ import numpy as np
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.dicom.tags import SliceTags, read_slice_tags
 from LightMedSegLib.io.headers.stated_geometry import StatedGeometry, length_text, same_lengths
+from LightMedSegLib.io.volume_checks import check_frame
 
 SPACING_TOLERANCE = 0.1
 """Distances between slices may differ by this fraction of their median (scanners round positions)."""
@@ -50,7 +51,9 @@ def stack_of(folder: Path, files: Sequence[str], frame: int | None = None) -> St
     slices = [read_slice_tags(file, folder) for file in files]
     refuse_damaged(folder, sum(not one.complete for one in slices))
     if frame is not None:
-        slices = time_points(folder, slices)[frame]
+        points = time_points(folder, slices)
+        check_frame(frame, len(points), str(folder))
+        slices = points[frame]
     first = slices[0]
     directions = np.array([[*one.row, *one.column] for one in slices])
     if np.abs(directions - directions[0]).max() > 1e-3:

@@ -54,6 +54,28 @@ def test_each_frame_is_a_volume_of_its_own_with_the_geometry_of_the_file(name, w
 
 
 @FILES
+@pytest.mark.parametrize("frame", [3, -1])
+def test_a_frame_that_a_file_does_not_have_is_refused(name, write, frame, frames, tmp_path):
+    with pytest.raises(InputImageError, match=rf"has 3 frame\(s\), counted from 0; there is no frame {frame}\.$"):
+        read_volume(write(frames, tmp_path / name), frame=frame)
+
+
+@pytest.mark.parametrize("frame", [3, -1])
+def test_a_time_point_that_a_dicom_series_does_not_have_is_refused(frame, tmp_path):
+    with pytest.raises(InputImageError, match=rf"has 3 frame\(s\), counted from 0; there is no frame {frame}\.$"):
+        read_volume(time_points(tmp_path / "cine"), frame=frame)
+
+
+def test_the_only_frame_of_a_volume_is_the_volume(scan, tmp_path):
+    for path in (scan, dicom_series(tmp_path / "still")):
+        image, whole = read_volume(path, frame=0), read_volume(path)
+        assert Grid.of(image).same_as(Grid.of(whole))
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(whole))
+        with pytest.raises(InputImageError, match=r"has 1 frame\(s\), counted from 0; there is no frame 1\.$"):
+            read_volume(path, frame=1)
+
+
+@FILES
 def test_a_file_of_several_frames_is_no_volume_and_the_message_names_the_option(name, write, frames, tmp_path):
     with pytest.raises(InputImageError, match="--all-frames"):
         read_volume(write(frames, tmp_path / name))
