@@ -120,7 +120,7 @@ def test_in_a_folder_only_files_of_several_frames_are_taken_apart(frames, instal
         (["cine.nii.gz", "one.nii.gz"], "name a folder"),
         (["cine.nii.gz", "cine.nii.gz", "all"], "give one INPUT"),
         (["missing.nii.gz", "all"], "does not exist"),
-        (["cine.nii.gz", "all", "--series", "2"], "--series is for one scan"),
+        (["cine.nii.gz", "all", "--series", "2"], "--series is for one scan; leave it out to segment all frames of"),
     ],
 )
 def test_what_all_frames_cannot_mean_is_refused(given, message, frames, installed, tmp_path, capsys, monkeypatch):
@@ -131,10 +131,10 @@ def test_what_all_frames_cannot_mean_is_refused(given, message, frames, installe
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("one", "all"))] == []
 
 
-def time_points(folder: Path, count: int = 3, missing: int = 0) -> Path:
+def time_points(folder: Path, count: int = 3, missing: int = 0, series: int = 1) -> Path:
     """A DICOM series of six slices, each at several times one after the other, as scanners store a cine."""
     places = [(5.0, -3.0, 2.0 * slice_) for slice_ in range(6) for _ in range(count)]
-    return dicom_series(folder, places[: len(places) - missing])
+    return dicom_series(folder, places[: len(places) - missing], series)
 
 
 def test_the_time_points_of_a_dicom_series_are_frames_in_the_order_of_time(tmp_path):
@@ -161,3 +161,25 @@ def test_all_time_points_of_a_dicom_series_are_segmented(given, installed, tmp_p
     assert main(["segment", str(tmp_path / given), str(tmp_path / "all"), "--all-frames"]) == 0
     found = sorted(file.name for file in (tmp_path / "all").rglob("*.nii.gz"))
     assert found == [f"cine-frame-{number}.nii.gz" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(("series", "frames"), [(1, 3), (2, 2)])
+def test_the_frames_of_one_of_several_dicom_series_are_segmented(series, frames, installed, tmp_path, capsys):
+    folder = time_points(time_points(tmp_path / "cine"), count=2, series=2)
+    given = ["segment", str(folder), str(tmp_path / "all"), "--all-frames"]
+    assert main(given) == 2
+    assert "choose one by its place in this list (--series)" in capsys.readouterr().err
+    assert main([*given, "--series", str(series)]) == 0
+    found = sorted(file.name for file in (tmp_path / "all").iterdir())
+    assert found == [f"cine-series-{series}-frame-{number + 1}.nii.gz" for number in range(frames)]
+    assert main([*given, "--series", "3"]) == 2
+    assert "has 2 DICOM series; there is no series 3." in capsys.readouterr().err
+
+
+def test_of_a_folder_of_scans_all_frames_takes_no_series_and_says_what_is_wrong_with_one(installed, tmp_path, capsys):
+    time_points(tmp_path / "archive" / "cine", missing=1)
+    given = ["segment", str(tmp_path / "archive"), str(tmp_path / "all"), "--all-frames"]
+    assert main([*given, "--series", "1"]) == 2
+    assert "--series is for one scan; leave it out to segment the folder" in capsys.readouterr().err
+    assert main(given) == 2
+    assert "2 to 3 DICOM slices at a position" in capsys.readouterr().out
