@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.io.dicom.tags import SliceTags, read_slice_tags
+from LightMedSegLib.io.dicom.tags import MOMENTS, SliceTags, read_slice_tags
 from LightMedSegLib.io.headers.stated_geometry import StatedGeometry, length_text, same_lengths
 from LightMedSegLib.io.volume_checks import check_frame
 
@@ -73,7 +73,7 @@ def stack_of(folder: Path, files: Sequence[str], frame: int | None = None) -> St
 def time_points(folder: Path, slices: Sequence[SliceTags]) -> list[list[SliceTags]]:
     """Return the slices of each time point, in the order of time; one list where no two slices share a position.
 
-    Raises InputImageError, beginning with folder, if a time point lacks a slice.
+    Raises InputImageError, beginning with folder, if a time point lacks a slice or nothing tells the order of time.
     """
     normal = np.cross(slices[0].row, slices[0].column)
     places: list[list[SliceTags]] = []
@@ -87,6 +87,12 @@ def time_points(folder: Path, slices: Sequence[SliceTags]) -> list[list[SliceTag
         raise InputImageError(
             f"{folder} has {counts[0]} to {counts[-1]} DICOM slices at a position; time points lack some, or there are "
             "several scans."
+        )
+    if any(len({one.moment for one in place}) < len(place) for place in places):
+        raise InputImageError(
+            f"{folder} has DICOM slices at one position that are equal in {', '.join(MOMENTS[:-1])} and {MOMENTS[-1]}, "
+            "so that their order in time is unknown; remove copies of slices, export the series again with these tags, "
+            "or put each time point into a folder of its own."
         )
     in_time = [sorted(place, key=lambda one: one.moment) for place in places]
     return [list(point) for point in zip(*in_time, strict=True)]

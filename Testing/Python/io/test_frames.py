@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from volumes_on_disk import dicom_series
+from volumes_on_disk import dicom_series, time_points
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.core.errors import InputImageError
@@ -129,23 +129,6 @@ def test_what_all_frames_cannot_mean_is_refused(given, message, frames, installe
     assert main(["segment", *given, "--all-frames"]) == 2
     assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("one", "all"))] == []
-
-
-def time_points(folder: Path, count: int = 3, missing: int = 0, series: int = 1) -> Path:
-    """A DICOM series of six slices, each at several times one after the other, as scanners store a cine."""
-    places = [(5.0, -3.0, 2.0 * slice_) for slice_ in range(6) for _ in range(count)]
-    return dicom_series(folder, places[: len(places) - missing], series)
-
-
-def test_the_time_points_of_a_dicom_series_are_frames_in_the_order_of_time(tmp_path):
-    folder = time_points(tmp_path / "cine")
-    assert count_frames(folder) == 3
-    alone = read_volume(dicom_series(tmp_path / "still"))
-    for frame in range(3):
-        image = read_volume(folder, frame=frame)
-        assert Grid.of(image).same_as(Grid.of(alone))
-        # Image number n of the series holds n and up.
-        assert sitk.GetArrayFromImage(image)[:, 0, 0].tolist() == [3 * slice_ + frame for slice_ in range(6)]
 
 
 def test_a_dicom_series_in_which_a_time_point_lacks_a_slice_is_refused(tmp_path):
