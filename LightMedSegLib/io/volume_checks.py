@@ -72,6 +72,12 @@ def check_layout(dimension: int, size: Sequence[int], components: int, name: str
         raise InputImageError(f"{name} is a single slice ({shape} voxels); a 3D volume is needed.")
 
 
+def check_frame(frame: int, count: int, name: str) -> None:
+    """Raise InputImageError unless frame, from 0, is one of count."""
+    if not 0 <= frame < count:
+        raise InputImageError(f"{name} has {count} frame(s), counted from 0; there is no frame {frame}.")
+
+
 def check_geometry(spacing: Sequence[float], origin: Sequence[float], direction: Sequence[float], name: str) -> None:
     """Raise InputImageError unless spacing (mm), origin (mm) and direction cosines describe a box in space."""
     if not all(math.isfinite(s) and s > 0 for s in spacing):

@@ -15,7 +15,7 @@ from LightMedSegLib.io.lone_file import alone
 from LightMedSegLib.io.metaimage_header import check_metaimage
 from LightMedSegLib.io.nifti_header import check_nifti
 from LightMedSegLib.io.nrrd_header import check_nrrd, nrrd_fields
-from LightMedSegLib.io.volume_checks import check_layout, check_resolution, check_volume
+from LightMedSegLib.io.volume_checks import check_frame, check_layout, check_resolution, check_volume
 from LightMedSegLib.storage.decimal_point import decimal_points
 from LightMedSegLib.storage.file_names import check_readable_name
 
@@ -66,10 +66,7 @@ def count_frames(path: Path, series: int | None = None) -> int:
             reader = _reader(lone)
     except (RuntimeError, MemoryError) as error:
         raise InputImageError(_explain(path, str(error))) from error
-    if _is_sequence(path):
-        return int(reader.GetNumberOfComponents())
-    size = reader.GetSize()
-    return int(size[3]) if len(size) > 3 else 1
+    return _frames(reader, path)
 
 
 @decimal_points
@@ -101,8 +98,17 @@ def _is_sequence(path: Path) -> bool:
     return path.name.lower().endswith(NRRD_SUFFIXES) and nrrd_fields(path).get("kinds", "").startswith("list ")
 
 
+def _frames(reader: sitk.ImageFileReader, path: Path) -> int:
+    """How many frames the header that was read from path declares."""
+    if _is_sequence(path):
+        return int(reader.GetNumberOfComponents())
+    size = reader.GetSize()
+    return int(size[3]) if len(size) > 3 else 1
+
+
 def _read_frame(path: Path, name: str, layout: Layout, frame: int) -> sitk.Image:
     reader = _reader(path)
+    check_frame(frame, _frames(reader, path), name)
     size = list(reader.GetSize())
     if _is_sequence(path):
         layout(len(size), size, 1, name)

@@ -93,18 +93,25 @@ def _found(arguments: argparse.Namespace, folder: Path, model: Model) -> FoundSc
 
 def _with_frames(arguments: argparse.Namespace, place: Path, model: Model) -> FoundScans:
     """The frames of a file, of the DICOM series directly in a folder, or of every scan of a folder."""
-    if not place.is_dir() or any(path.is_file() and is_dicom(path) for path in place.iterdir()):
-        return FoundScans(_frames(Scan(file_name(place) or place.name, (place,))))
+    if not place.is_dir() or _has_slices(place):
+        name = file_name(place) or place.name
+        # Another series of the folder may have its results in the same place.
+        own = name if arguments.series is None else f"{name}-series-{arguments.series}"
+        return FoundScans(_frames(Scan(own, (place,), arguments.series)))
     found = _found(arguments, place, model)
     return replace(found, scans=tuple(frame for scan in found.scans for frame in _frames_or_scan(scan)))
 
 
+def _has_slices(place: Path) -> bool:
+    return any(path.is_file() and is_dicom(path) for path in place.iterdir())
+
+
 def _frames_or_scan(scan: Scan) -> tuple[Scan, ...]:
-    """The frames of one scan of many; one that cannot be read stays, and reading it gives the reason."""
+    """The frames of one scan of many; only the first if they cannot be counted: reading it gives the reason."""
     try:
         return _frames(scan)
     except InputImageError:
-        return (scan,)
+        return (replace(scan, frame=0),)
 
 
 def _frames(scan: Scan) -> tuple[Scan, ...]:
@@ -125,9 +132,11 @@ def _with_regions(arguments: argparse.Namespace, tasks: list[ScanTask]) -> list[
 def _check(arguments: argparse.Namespace, folder: Path, output: Path) -> None:
     if len(arguments.inputs) > 1:
         raise InputImageError("--all-frames is for one file or folder; give one INPUT.")
+    of_series = arguments.all_frames and folder.is_dir() and _has_slices(folder)
     for name in _FOR_ONE_SCAN:
-        if getattr(arguments, name) is not None:
-            raise InputImageError(f"--{name} is for one scan; leave it out to segment the folder {folder}.")
+        if getattr(arguments, name) is not None and not (of_series and name == "series"):
+            what = f"the folder {folder}" if folder.is_dir() else f"all frames of {folder}"
+            raise InputImageError(f"--{name} is for one scan; leave it out to segment {what}.")
     if output.resolve() in (folder.resolve(), (folder / IMAGES_FOLDER).resolve()):
         raise OutputError(f"{output} holds the scans; choose another folder for the results.")
     if arguments.montage:

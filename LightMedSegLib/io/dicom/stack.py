@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.io.dicom.tags import SliceTags, read_slice_tags
+from LightMedSegLib.io.dicom.tags import MOMENTS, SliceTags, read_slice_tags
 from LightMedSegLib.io.headers.stated_geometry import StatedGeometry, length_text, same_lengths
+from LightMedSegLib.io.volume_checks import check_frame
 
 SPACING_TOLERANCE = 0.1
 """Distances between slices may differ by this fraction of their median (scanners round positions)."""
@@ -50,7 +51,9 @@ def stack_of(folder: Path, files: Sequence[str], frame: int | None = None) -> St
     slices = [read_slice_tags(file, folder) for file in files]
     refuse_damaged(folder, sum(not one.complete for one in slices))
     if frame is not None:
-        slices = time_points(folder, slices)[frame]
+        points = time_points(folder, slices)
+        check_frame(frame, len(points), str(folder))
+        slices = points[frame]
     first = slices[0]
     directions = np.array([[*one.row, *one.column] for one in slices])
     if np.abs(directions - directions[0]).max() > 1e-3:
@@ -70,7 +73,7 @@ def stack_of(folder: Path, files: Sequence[str], frame: int | None = None) -> St
 def time_points(folder: Path, slices: Sequence[SliceTags]) -> list[list[SliceTags]]:
     """Return the slices of each time point, in the order of time; one list where no two slices share a position.
 
-    Raises InputImageError, beginning with folder, if a time point lacks a slice.
+    Raises InputImageError, beginning with folder, if a time point lacks a slice or nothing tells the order of time.
     """
     normal = np.cross(slices[0].row, slices[0].column)
     places: list[list[SliceTags]] = []
@@ -84,6 +87,12 @@ def time_points(folder: Path, slices: Sequence[SliceTags]) -> list[list[SliceTag
         raise InputImageError(
             f"{folder} has {counts[0]} to {counts[-1]} DICOM slices at a position; time points lack some, or there are "
             "several scans."
+        )
+    if any(len({one.moment for one in place}) < len(place) for place in places):
+        raise InputImageError(
+            f"{folder} has DICOM slices at one position that are equal in {', '.join(MOMENTS[:-1])} and {MOMENTS[-1]}, "
+            "so that their order in time is unknown; remove copies of slices, export the series again with these tags, "
+            "or put each time point into a folder of its own."
         )
     in_time = [sorted(place, key=lambda one: one.moment) for place in places]
     return [list(point) for point in zip(*in_time, strict=True)]

@@ -35,8 +35,11 @@ _GROUP_SEQUENCES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsS
 _DETECTORS = "DetectorInformationSequence"
 """The sequences with the position of slices in nuclear medicine."""
 
-_MOMENTS = ("TemporalPositionIdentifier", "TriggerTime", "InstanceNumber")
-"""What orders the slices at one position in time; few scanners write the first two."""
+MOMENTS = ("TemporalPositionIdentifier", "TriggerTime", "InstanceNumber", "AcquisitionTime")
+"""What orders the slices at one position in time; few scanners write the first two.
+
+ContentTime is not among them: it says when an image was reconstructed. The time of day is compared and nothing else.
+"""
 
 _UNCOMPRESSED = {"1.2.840.10008.1.2": 8, "1.2.840.10008.1.2.1": 12, "1.2.840.10008.1.2.2": 12}
 """Transfer syntaxes that store pixels as they are: the bytes of tag, type and length before them."""
@@ -44,7 +47,7 @@ _UNCOMPRESSED = {"1.2.840.10008.1.2": 8, "1.2.840.10008.1.2.1": 12, "1.2.840.100
 _PIXEL_COUNTS = ("Rows", "Columns", "SamplesPerPixel")
 
 _TAGS = [
-    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, *_MOMENTS, "BodyPartExamined", "FrameOfReferenceUID", "ImagerPixelSpacing",
+    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, *MOMENTS, "BodyPartExamined", "FrameOfReferenceUID", "ImagerPixelSpacing",
     "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID", *_PIXEL_COUNTS, "BitsAllocated",
 ]  # fmt: skip
 
@@ -60,7 +63,8 @@ class SliceTags:
     detector, None if it is not given. distance: SpacingBetweenSlices, None if it is not given. slope and intercept:
     rescaling of the stored values. frame: the frame of reference of the position. photometric, modality, body_part and
     classes (of the object and of its file, which should be the same): as in the object. complete: whether the file is
-    long enough for its pixels. moment: rises with the time of slices at one position.
+    long enough for its pixels. moment: rises with the time of slices at one position, and is equal where no tag
+    tells them apart.
     """
 
     file: str
@@ -122,7 +126,7 @@ def read_slice_tags(file: str, folder: Path) -> SliceTags:
         body_part=str(one.get("BodyPartExamined", "")).strip(),
         classes=frozenset(str(uid).strip() for uid in classes if uid),
         complete=bytes_left >= _pixel_bytes(one),
-        moment=tuple(_number(one, key) for key in _MOMENTS),
+        moment=tuple(_number(one, key) for key in MOMENTS),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from volumes_on_disk import dicom_series
+from volumes_on_disk import dicom_series, time_points
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.core.errors import InputImageError
@@ -51,6 +51,28 @@ def test_each_frame_is_a_volume_of_its_own_with_the_geometry_of_the_file(name, w
         image = read_volume(path, frame=number)
         assert Grid.of(image).same_as(Grid.of(frame))
         np.testing.assert_array_equal(sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(frame))
+
+
+@FILES
+@pytest.mark.parametrize("frame", [3, -1])
+def test_a_frame_that_a_file_does_not_have_is_refused(name, write, frame, frames, tmp_path):
+    with pytest.raises(InputImageError, match=rf"has 3 frame\(s\), counted from 0; there is no frame {frame}\.$"):
+        read_volume(write(frames, tmp_path / name), frame=frame)
+
+
+@pytest.mark.parametrize("frame", [3, -1])
+def test_a_time_point_that_a_dicom_series_does_not_have_is_refused(frame, tmp_path):
+    with pytest.raises(InputImageError, match=rf"has 3 frame\(s\), counted from 0; there is no frame {frame}\.$"):
+        read_volume(time_points(tmp_path / "cine"), frame=frame)
+
+
+def test_the_only_frame_of_a_volume_is_the_volume(scan, tmp_path):
+    for path in (scan, dicom_series(tmp_path / "still")):
+        image, whole = read_volume(path, frame=0), read_volume(path)
+        assert Grid.of(image).same_as(Grid.of(whole))
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(whole))
+        with pytest.raises(InputImageError, match=r"has 1 frame\(s\), counted from 0; there is no frame 1\.$"):
+            read_volume(path, frame=1)
 
 
 @FILES
@@ -98,7 +120,7 @@ def test_in_a_folder_only_files_of_several_frames_are_taken_apart(frames, instal
         (["cine.nii.gz", "one.nii.gz"], "name a folder"),
         (["cine.nii.gz", "cine.nii.gz", "all"], "give one INPUT"),
         (["missing.nii.gz", "all"], "does not exist"),
-        (["cine.nii.gz", "all", "--series", "2"], "--series is for one scan"),
+        (["cine.nii.gz", "all", "--series", "2"], "--series is for one scan; leave it out to segment all frames of"),
     ],
 )
 def test_what_all_frames_cannot_mean_is_refused(given, message, frames, installed, tmp_path, capsys, monkeypatch):
@@ -107,23 +129,6 @@ def test_what_all_frames_cannot_mean_is_refused(given, message, frames, installe
     assert main(["segment", *given, "--all-frames"]) == 2
     assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("one", "all"))] == []
-
-
-def time_points(folder: Path, count: int = 3, missing: int = 0) -> Path:
-    """A DICOM series of six slices, each at several times one after the other, as scanners store a cine."""
-    places = [(5.0, -3.0, 2.0 * slice_) for slice_ in range(6) for _ in range(count)]
-    return dicom_series(folder, places[: len(places) - missing])
-
-
-def test_the_time_points_of_a_dicom_series_are_frames_in_the_order_of_time(tmp_path):
-    folder = time_points(tmp_path / "cine")
-    assert count_frames(folder) == 3
-    alone = read_volume(dicom_series(tmp_path / "still"))
-    for frame in range(3):
-        image = read_volume(folder, frame=frame)
-        assert Grid.of(image).same_as(Grid.of(alone))
-        # Image number n of the series holds n and up.
-        assert sitk.GetArrayFromImage(image)[:, 0, 0].tolist() == [3 * slice_ + frame for slice_ in range(6)]
 
 
 def test_a_dicom_series_in_which_a_time_point_lacks_a_slice_is_refused(tmp_path):
@@ -139,3 +144,25 @@ def test_all_time_points_of_a_dicom_series_are_segmented(given, installed, tmp_p
     assert main(["segment", str(tmp_path / given), str(tmp_path / "all"), "--all-frames"]) == 0
     found = sorted(file.name for file in (tmp_path / "all").rglob("*.nii.gz"))
     assert found == [f"cine-frame-{number}.nii.gz" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(("series", "frames"), [(1, 3), (2, 2)])
+def test_the_frames_of_one_of_several_dicom_series_are_segmented(series, frames, installed, tmp_path, capsys):
+    folder = time_points(time_points(tmp_path / "cine"), count=2, series=2)
+    given = ["segment", str(folder), str(tmp_path / "all"), "--all-frames"]
+    assert main(given) == 2
+    assert "choose one by its place in this list (--series)" in capsys.readouterr().err
+    assert main([*given, "--series", str(series)]) == 0
+    found = sorted(file.name for file in (tmp_path / "all").iterdir())
+    assert found == [f"cine-series-{series}-frame-{number + 1}.nii.gz" for number in range(frames)]
+    assert main([*given, "--series", "3"]) == 2
+    assert "has 2 DICOM series; there is no series 3." in capsys.readouterr().err
+
+
+def test_of_a_folder_of_scans_all_frames_takes_no_series_and_says_what_is_wrong_with_one(installed, tmp_path, capsys):
+    time_points(tmp_path / "archive" / "cine", missing=1)
+    given = ["segment", str(tmp_path / "archive"), str(tmp_path / "all"), "--all-frames"]
+    assert main([*given, "--series", "1"]) == 2
+    assert "--series is for one scan; leave it out to segment the folder" in capsys.readouterr().err
+    assert main(given) == 2
+    assert "2 to 3 DICOM slices at a position" in capsys.readouterr().out

@@ -83,3 +83,9 @@ def dicom_series(
         writer.SetFileName(str(folder / f"series{series}-{n:03d}.dcm"))
         writer.Execute(plane)
     return folder
+
+
+def time_points(folder: Path, count: int = 3, missing: int = 0, series: int = 1) -> Path:
+    """A DICOM series of six slices, each at several times one after the other, as scanners store a cine."""
+    places = [(5.0, -3.0, 2.0 * slice_) for slice_ in range(6) for _ in range(count)]
+    return dicom_series(folder, places[: len(places) - missing], series)
