@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from LightMedSegLib.core.process.forked import one_thread_if_forked
+
 
 class Forked:
     """A child process that does work with folder as its current folder; what work returns is the exit code.
@@ -18,6 +20,8 @@ class Forked:
 
     def __init__(self, work: Callable[[], int], folder: Path) -> None:
         self._printed = [folder / name for name in ("standard-output", "standard-error")]
+        # As if the library had computed here: a child of a process with PyTorch's threads must keep to one.
+        one_thread_if_forked("cpu")
         self._pid = os.fork()
         if self._pid == 0:
             code = 1

@@ -9,11 +9,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from multiprocessing.context import BaseContext
 from typing import Any, TypeVar, cast
 
 Result = TypeVar("Result")
+
+_SECONDS_BETWEEN_LOOKS = 0.1
 
 PRELOADED = "LightMedSegLib.cohorts.executors.preloaded"
 """The module that loads everything a worker needs; Dask's workers take it with --preload."""
@@ -77,6 +79,9 @@ def computed_elsewhere(function: Callable[..., Result], *arguments: Any) -> Resu
         try:
             with without_interrupts():
                 future = pool.submit(function, *arguments)
+            # A signal that comes right before an endless wait would be noticed at its end only.
+            while not wait([future], _SECONDS_BETWEEN_LOOKS).done:
+                pass
             return future.result()
         except KeyboardInterrupt:
             for process in set(multiprocessing.active_children()) - others:

@@ -49,16 +49,17 @@ def follow(process: LocalProcess, until: Callable[[JobProgress], bool]) -> JobPr
 @pytest.mark.slow
 def test_ended_by_slicer_it_goes_on_later_and_a_request_to_stop_at_its_start_is_not_lost(job: Path) -> None:
     process = LocalProcess(job)
-    first = follow(process, lambda progress: progress.step >= 2)
+    # Progress is told before the checkpoint of the same step is written.
+    first = follow(process, lambda progress: progress.step >= 4)
     process.end()
     wait_for(lambda: not process.running())
     assert (first.parts, first.steps) == (2, 100_000) and first.before is not None
-    # The first was started as by the panel; what these do does not depend on how they were.
-    process = ForkedJob(job)
+    process = LocalProcess(job)
     second = follow(process, lambda progress: progress.step > 0)
     assert second.loss[0][0] > 2, "it goes on from its checkpoint"
     process.end()
     wait_for(lambda: not process.running())
+    # What follows does not depend on how the process was started.
     process = ForkedJob(job)
     process.ask_to_stop()
 

@@ -205,10 +205,12 @@ def test_a_new_model_learns_the_segments_of_a_scan_and_segments_it(
 ) -> None:
     import slicer
 
+    from LightMedSegLib.gui.segment.samples import fill_panel
+
     bench, ui, logic = finetune_bench, finetune_bench.ui, finetune_bench.panel.logic
     if not any(entry.identifier.startswith("interactive@") for entry in logic.store.list()):
         logic.store.add(make_promptable(tmp_path / "promptable").folder)
-    bench.panel.onTryIt()
+    fill_panel(bench.panel, "hippocampus")
     volume = bench.parameters.inputVolume
     # A corner of the sample: the training takes as long as the scan is large.
     slicer.util.updateVolumeFromArray(volume, slicer.util.arrayFromVolume(volume)[:24, :24, :24].copy())
