@@ -49,7 +49,7 @@ def follow(process: LocalProcess, until: Callable[[JobProgress], bool]) -> JobPr
 @pytest.mark.slow
 def test_ended_by_slicer_it_goes_on_later_and_a_request_to_stop_at_its_start_is_not_lost(job: Path) -> None:
     process = LocalProcess(job)
-    # Progress is told before the checkpoint of the same step is written.
+    # A step is reported before its checkpoint is written.
     first = follow(process, lambda progress: progress.step >= 4)
     process.end()
     wait_for(lambda: not process.running())
