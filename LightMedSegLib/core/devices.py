@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from LightMedSegLib.core.errors import DeviceError
+from LightMedSegLib.core.process.forked import must_use_one_thread
 from LightMedSegLib.core.torch_loading import import_torch
 
 
@@ -73,14 +74,14 @@ def _has_mps(torch: Any) -> bool:
 
 @contextmanager
 def processor_threads(threads: int | None) -> Iterator[None]:
-    """In the block torch uses this many processor threads; None leaves its own number."""
+    """In the block torch uses this many processor threads, one where a forked process must; None leaves its number."""
     if threads is None:
         yield
         return
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1 if must_use_one_thread() else threads)
     try:
         yield
     finally:

@@ -148,7 +148,7 @@ class Engine:
         run.notes.extend(absence_note(run.absent, self.card))
         if len(images) == self.card.in_channels:
             run.warn(image_warnings(images, self.card, None if options.roi is None else run.box))
-        with self._turn, processor_threads(None if forked else options.threads):
+        with self._turn, processor_threads(options.threads):
             if is_located(self.card, grid, run.box):
                 return self._segment_located(images, run, report)
             return self._segment(images, grid, run)

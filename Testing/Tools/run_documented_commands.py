@@ -130,7 +130,8 @@ class Runner:
             time.sleep(0.1)
 
     def _run_program(self, words: list[str]) -> str:
-        if not hasattr(os, "fork"):
+        # A forked process has no workers of its own to copy.
+        if not hasattr(os, "fork") or "--jobs" in words:
             return self._run([sys.executable, "-m", "LightMedSegLib", *words])
         from LightMedSegLib.cli import main as program
 

@@ -41,6 +41,11 @@ def one_thread_if_forked(device: str) -> str:
     return NOTE if _State.one_thread else ""
 
 
+def must_use_one_thread() -> bool:
+    """Return whether this process was forked from one in which PyTorch had computed; more threads would hang."""
+    return _State.forked_after
+
+
 def _in_child() -> None:
     _State.forked_after = _State.forked_after or _State.computed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import active_children
@@ -100,8 +100,16 @@ def test_what_is_raised_in_a_copy_is_raised_here() -> None:
         computed_elsewhere(select_device, "cuda:77")
 
 
+@pytest.fixture
+def raised_interrupts() -> Iterator[None]:
+    """An interrupt raises KeyboardInterrupt; a shell lets what it starts in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nothing is computed in a copy")
-def test_what_is_computed_in_a_copy_ends_with_an_interrupt(tmp_path: Path) -> None:
+def test_what_is_computed_in_a_copy_ends_with_an_interrupt(tmp_path: Path, raised_interrupts: None) -> None:
     def interrupt() -> None:
         wait_for((tmp_path / "begun").exists, what="the beginning of the work")
         signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)

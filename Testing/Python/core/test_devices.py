@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
+from forked import forked
 
-from LightMedSegLib.core.devices import list_devices, select_device
+from LightMedSegLib.core.devices import list_devices, processor_threads, select_device
 from LightMedSegLib.core.errors import DeviceError
 
 
@@ -72,3 +76,14 @@ def test_an_unknown_device_is_refused_with_its_name(name: str) -> None:
 def test_the_list_ends_with_the_cpu() -> None:
     assert [device.name for device in list_devices()][:2] == ["cuda:0", "cuda:1"]
     assert list_devices()[-1].name == "cpu"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forked processes")
+def test_a_forked_process_keeps_to_one_thread_whatever_number_is_asked_for(tmp_path: Path) -> None:
+    """It would wait forever for the threads that its parent had."""
+
+    def work() -> int:
+        with processor_threads(2):
+            return torch.get_num_threads()
+
+    assert forked(work, ["work"], tmp_path).returncode == 1
