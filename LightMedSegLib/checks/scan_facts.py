@@ -13,7 +13,7 @@ from LightMedSegLib.checks.hounsfield import looks_like_hounsfield
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.core.measured_values import measured_values, plateau_amid, sample_of
 from LightMedSegLib.io.scan_tags import ScanTags, tags_of
-from LightMedSegLib.model.suggestion import Appearance, appearance_of
+from LightMedSegLib.model.suggestion import Appearance, Stack, appearance_of
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -50,7 +50,7 @@ def look_at(array: NDArray[Any], grid: Grid, tags: ScanTags | None = None) -> Sc
     values = sample_of(array)
     measured = measured_values(values)
     own = values[(values > measured.above) & (values < measured.below)]
-    appearance = replace(_appearance(array, grid, tags.modality), body_part=tags.body_part)
+    appearance = replace(_appearance(array, grid, tags.modality), body_part=tags.body_part, stack=Stack.of(grid))
     return ScanFacts(
         appearance,
         bool(tags.modality),

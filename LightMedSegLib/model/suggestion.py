@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from LightMedSegLib.core.geometry import SLICES, Grid
 from LightMedSegLib.core.measured_values import measured_values, sample_of
 from LightMedSegLib.model.body_regions import contradicts, regions_of
 from LightMedSegLib.model.card import ModelCard
@@ -27,6 +28,16 @@ TRUNK_AREA_MM2 = 33_000.0
 AIRWAY_BODY_MM2 = 27_000.0
 """Through a cross-section no larger than this an airway runs in the neck and the face; lungs lie in larger ones."""
 
+SHORT_AXIS_SLICES = (5, 25)
+"""Least and largest number of slices of a short-axis stack of the heart."""
+
+SHORT_AXIS_DISTANCE_MM = (4.5, 14.0)
+SHORT_AXIS_FIELD_MM = (200.0, 500.0)
+SHORT_AXIS_LENGTH_MM = (45.0, 200.0)
+
+LONG_AXIS = (0.3, -0.2, -0.15)
+"""From its base to its apex the heart points to the left, the front and the feet, each at least so much (LPS, of 1)."""
+
 _NECK_LENGTH_MM = 25.0
 _HEAD_LENGTH_MM = 60.0
 _AIR_BELOW = -500.0
@@ -44,12 +55,31 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class Stack:
+    """The slices of a volume: their number, their distance and shorter side in mm, and their unit normal (LPS)."""
+
+    count: int
+    distance_mm: float
+    field_mm: float
+    normal: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, grid: Grid) -> Stack:
+        """The slices lie across the axis of the longest voxels."""
+        axis = int(np.argmax(grid.spacing))
+        field = min(grid.size[other] * grid.spacing[other] for other in range(3) if other != axis)
+        x, y, z = np.reshape(grid.direction, (3, 3))[:, axis].tolist()
+        return cls(grid.size[axis], grid.spacing[axis], field, (x, y, z))
+
+
+@dataclass(frozen=True)
 class Appearance:
     """The properties of a volume that decide which model suits it.
 
     modality: DICOM's code, or "" where it is not known. extent_mm: size along its axes. body_areas_mm2: of a CT, the
     cross-section of the largest body in each slice from the feet up, airways: whether an airway runs through it, and
-    slice_mm their distance; empty otherwise. body_part: DICOM's code, or "".
+    slice_mm their distance; empty otherwise. body_part: DICOM's code, or "". stack: None where the place of the slices
+    in the body is not known.
     """
 
     modality: str
@@ -58,6 +88,7 @@ class Appearance:
     slice_mm: float = 1.0
     airways: tuple[bool, ...] = ()
     body_part: str = ""
+    stack: Stack | None = None
 
 
 def suggest(appearance: Appearance, cards: Sequence[ModelCard]) -> Suggestion:
@@ -139,8 +170,10 @@ def _sample(array: NDArray[Any]) -> tuple[NDArray[Any], list[int]]:
     return np.ascontiguousarray(array[:: steps[0], :: steps[1], :: steps[2]]), steps
 
 
-def _generality(card: ModelCard) -> float:
-    return float(np.prod(card.input.largest_extent)) if card.input.largest_extent else float("inf")
+def _generality(card: ModelCard) -> tuple[float, bool]:
+    extent = float(np.prod(card.input.largest_extent)) if card.input.largest_extent else float("inf")
+    # A short-axis stack may be as large as a head, but no head is cut as one.
+    return extent, not _is_for_short_axes(card)
 
 
 def _suits(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
@@ -166,6 +199,11 @@ def _field_of_view(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
         if not exceeds(extent, card.input.largest_extent):
             return True, f"An {appearance.modality} volume of only {size} mm, a crop as this model expects"
         return False, f"{card.title} needs a crop around the structure, and this volume measures {size} mm"
+    if _is_for_short_axes(card):
+        stack = appearance.stack
+        if stack is not None and _is_short_axis(stack):
+            return True, f"An {appearance.modality} volume of {stack.count} slices across the heart's long axis"
+        return False, f"{card.title} needs a short-axis stack, and these slices do not lie across the heart's long axis"
     if not _knows_field_of_view(card):
         return (
             False,
@@ -177,6 +215,28 @@ def _field_of_view(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:
     if all(a <= value <= b for a, value, b in zip(low, extent, high, strict=True)):
         return True, f"An {appearance.modality} volume of {size} mm, as large as a head"
     return False, f"{card.title} needs a whole head, and {size} mm is not the size of one"
+
+
+def _is_for_short_axes(card: ModelCard) -> bool:
+    """Whether a model takes the slices of the heart as they were acquired."""
+    text = card.body_region.casefold()
+    return card.modality == "MR" and card.input.orientation == SLICES and ("heart" in text or "cardi" in text)
+
+
+def _is_short_axis(stack: Stack) -> bool:
+    """Thick slices, oblique to all axes of the body, across a line to the left, the front and the feet."""
+    length = stack.count * stack.distance_mm
+    sizes = (
+        (stack.count, SHORT_AXIS_SLICES),
+        (stack.distance_mm, SHORT_AXIS_DISTANCE_MM),
+        (stack.field_mm, SHORT_AXIS_FIELD_MM),
+        (length, SHORT_AXIS_LENGTH_MM),
+    )
+    # Slices may be counted from the base or from the apex.
+    along = [value if stack.normal[0] >= 0 else -value for value in stack.normal]
+    return all(low <= value <= high for value, (low, high) in sizes) and all(
+        value * least >= least**2 for value, least in zip(along, LONG_AXIS, strict=True)
+    )
 
 
 def _shows_neck(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from LightMedSegLib.checks.scan_facts import look_at_image
 from LightMedSegLib.cli import main
 from LightMedSegLib.io.sample_data import sample_path
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.store import resolve_model
-from LightMedSegLib.model.suggestion import Appearance, appearance_of, modality_by_intensity, suggest
+from LightMedSegLib.model.suggestion import Appearance, Stack, appearance_of, modality_by_intensity, suggest
 
+VENTRICLE = resolve_model("left-ventricle-cine-mr").card
 HIPPOCAMPUS = resolve_model("hippocampus-t1-mr").card
 
 
@@ -108,6 +110,72 @@ def test_what_no_model_knows_is_said() -> None:
     assert "looks like PT" in suggest(Appearance("PT", (400.0, 400.0, 900.0)), CARDS).reason
     assert "choose a model yourself" in suggest(Appearance("", (1.0, 1.0, 1.0)), CARDS).reason
     assert suggest(Appearance("MR", (35.0, 50.0, 36.0)), []).reason == "No models are installed."
+
+
+# Sizes in mm and normals (LPS) of short-axis stacks of five patients in the Sunnybrook Cardiac Data.
+SHORT_AXES = [
+    Stack(9, 10.0, 350.0, (0.67, -0.67, -0.32)),
+    Stack(9, 10.0, 350.0, (0.62, -0.67, -0.41)),
+    Stack(10, 8.0, 330.0, (0.63, -0.66, -0.41)),
+    Stack(9, 8.0, 350.0, (0.72, -0.66, -0.22)),
+    Stack(11, 8.0, 350.0, (0.47, -0.71, -0.52)),
+]
+
+
+def model_for(stack: Stack, body_part: str = "", modality: str = "MR") -> ModelCard | None:
+    extent = (330.0, 330.0, stack.count * stack.distance_mm)
+    return suggest(Appearance(modality, extent, body_part=body_part, stack=stack), [*CARDS, VENTRICLE]).model
+
+
+@pytest.mark.parametrize("stack", SHORT_AXES)
+def test_a_short_axis_stack_of_the_heart_is_known_by_the_place_of_its_slices(stack: Stack) -> None:
+    x, y, z = stack.normal
+    backwards = dataclasses.replace(stack, normal=(-x, -y, -z))
+    for either in (stack, backwards):
+        assert model_for(either) == VENTRICLE, "and not a head, although it may be as large as one"
+        assert model_for(either, "HEART") == model_for(either, "CHEST") == VENTRICLE
+        assert model_for(either, "HEAD") != VENTRICLE and model_for(either, modality="PT") is None
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        Stack(9, 10.0, 350.0, (0.0, 0.0, 1.0)),
+        Stack(24, 5.0, 230.0, (0.0, 0.34, 0.94)),
+        Stack(20, 5.0, 230.0, (0.08, 0.7, 0.7)),
+        Stack(10, 8.0, 350.0, (0.31, -0.2, 0.93)),
+        Stack(10, 8.0, 350.0, (0.6, 0.75, -0.25)),
+        Stack(1, 8.0, 350.0, SHORT_AXES[0].normal),
+        Stack(3, 8.0, 350.0, SHORT_AXES[0].normal),
+        Stack(120, 1.0, 350.0, SHORT_AXES[0].normal),
+        Stack(20, 4.5, 150.0, SHORT_AXES[0].normal),
+    ],
+    ids=[
+        "axial", "tilted head", "across the hippocampus", "four chambers", "two chambers", "one slice", "long axes",
+        "thin slices", "joint",
+    ],
+)  # fmt: skip
+def test_other_slices_are_no_short_axis_stack(stack: Stack) -> None:
+    assert model_for(stack) != VENTRICLE
+    reason = suggest(Appearance("MR", (400.0, 400.0, 90.0), stack=stack), [VENTRICLE]).reason
+    assert "needs a short-axis stack" in reason
+
+
+def test_the_slices_of_an_image_are_where_its_header_says() -> None:
+    values = np.random.default_rng(0).integers(1, 300, (9, 64, 64)).astype(np.int16)
+    for order in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        image = sitk.GetImageFromArray(values)
+        image.SetSpacing((5.4, 5.4, 8.0))
+        across = np.array(SHORT_AXES[2].normal) / np.linalg.norm(SHORT_AXES[2].normal)
+        right = np.cross((0.0, 0.0, 1.0), across)
+        right /= np.linalg.norm(right)
+        image.SetDirection(np.column_stack([right, np.cross(across, right), across]).ravel().tolist())
+        image = sitk.PermuteAxes(image, order)
+        stack = look_at_image(image).appearance.stack
+        assert stack is not None
+        assert (stack.count, stack.distance_mm) == (9, 8.0) and stack.field_mm == pytest.approx(64 * 5.4)
+        assert stack.normal == pytest.approx(tuple(across))
+        assert suggest(look_at_image(image).appearance, [*CARDS, VENTRICLE]).model == VENTRICLE
 
 
 def test_modality_by_intensity() -> None:
