@@ -31,10 +31,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, and how many places were held against the contract."""
+    """What was found, and how many places of each file were held against the contract."""
 
     findings: list[Finding]
-    checked: int
+    checked_in: dict[Path, int]
+
+    @property
+    def checked(self) -> int:
+        """The places of all files."""
+        return sum(self.checked_in.values())
 
 
 def ui_classes(path: Path) -> dict[str, str]:
@@ -51,7 +56,7 @@ def check(sources: list[Source], ui: dict[str, str]) -> Report:
     """Hold every attribute, assignment, call and connection of known classes against the contract."""
     types = TypeTable(sources, ui)
     findings: dict[tuple[Path, int, int], Finding] = {}
-    checked = 0
+    checked = {source.path: 0 for source in sources}
     for source in sources:
         for owner, function in source.functions:
             nodes = own_nodes(function)
@@ -61,7 +66,9 @@ def check(sources: list[Source], ui: dict[str, str]) -> Report:
                     problems = list(_overrides(node))
                 elif isinstance(node, ast.Attribute):
                     kinds = types.of(node.value, owner, function)
-                    checked += bool(kinds)
+                    checked[source.path] += any(
+                        class_contract(kind.removeprefix(CLASS)) or kind == UI for kind in kinds
+                    )
                     problems = [text for kind in kinds for text in _attribute(node, kind, id(node) in called, ui)]
                     problems += _module_name(node)
                 elif isinstance(node, ast.Call):

@@ -13,6 +13,9 @@ UI = "@ui"
 CLASS = "@class:"
 _SLICER = {"app": "qSlicerApplication"}
 _GIVEN = {"mainWindow": "qSlicerAppMainWindow", "settings": "QSettings"}
+_MODULE = "@module:"
+_MODULE_PARTS = {("SegmentEditor", "editor"): "qMRMLSegmentEditorWidget"}
+"""The widgets of Slicer's own modules that others reach into, by module and attribute."""
 Types = set[str]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -96,7 +99,10 @@ class TypeTable:
             return {UI}
         found = set()
         for kind in self.of(node.value, owner, function):
-            if kind == UI:
+            if kind.startswith(_MODULE):
+                part = _MODULE_PARTS.get((kind.removeprefix(_MODULE), node.attr))
+                found |= {part} if part else set()
+            elif kind == UI:
                 found |= {self._ui[node.attr]} if node.attr in self._ui else set()
             elif contract := class_contract(kind):
                 entry = contract.properties.get(node.attr)
@@ -107,6 +113,8 @@ class TypeTable:
         if not isinstance(node.func, ast.Attribute):
             return set()
         if isinstance(node.func.value, ast.Attribute) and node.func.value.attr == "util":
+            if node.func.attr == "getModuleWidget" and node.args and isinstance(node.args[0], ast.Constant):
+                return {f"{_MODULE}{node.args[0].value}"}
             return {_GIVEN[node.func.attr]} if node.func.attr in _GIVEN else set()
         made = {kind.removeprefix(CLASS) for kind in self.of(node.func, owner, function) if kind.startswith(CLASS)}
         for kind in self.of(node.func.value, owner, function):
