@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +78,24 @@ def test_the_split_of_the_hippocampus_model_is_fixed_disjoint_and_large_enough()
     assert [cases["train"], cases["validation"], cases["test"]] == [len(part) for part in parts]
 
 
+@cache
+def labels_of_the_sample() -> sitk.Image:
+    return segment(sitk.ReadImage(str(SAMPLE)), HIPPOCAMPUS, device="cpu").labelmap
+
+
+def test_the_sample_gets_no_stray_islands():
+    array = sitk.GetArrayFromImage(labels_of_the_sample())
+    for structure in (array > 0, array == 1, array == 2):
+        parts = sitk.ConnectedComponent(sitk.GetImageFromArray(structure.astype(np.uint8)), True)
+        sizes = np.bincount(sitk.GetArrayFromImage(parts).ravel())[1:]
+        assert sizes.max() == sizes.sum() > 500, sizes
+
+
 def test_the_sample_gets_both_parts_of_the_hippocampus_in_the_right_order_and_size():
-    result = segment(sitk.ReadImage(str(SAMPLE)), HIPPOCAMPUS, device="cpu")
-    assert Grid.of(result.labelmap) == Grid.of(sitk.ReadImage(str(SAMPLE)))
+    labelmap = labels_of_the_sample()
+    assert Grid.of(labelmap) == Grid.of(sitk.ReadImage(str(SAMPLE)))
     statistics = sitk.LabelShapeStatisticsImageFilter()
-    statistics.Execute(result.labelmap)
+    statistics.Execute(labelmap)
     assert set(statistics.GetLabels()) == {1, 2}
     for label in (1, 2):
         assert 700 < statistics.GetPhysicalSize(label) < 3500  # mm3; an adult's half hippocampus is 1 to 2 ml

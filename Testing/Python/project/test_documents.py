@@ -48,6 +48,9 @@ def test_files_and_tests_that_are_named_exist(path: Path) -> None:
             assert name in names, name
         elif re.fullmatch(r"test_\w+", name):
             assert f"def {name}(" in tests, name
+        elif found := re.fullmatch(r"(\w+/test_\w+\.py)::(test_\w+)", name):
+            file = REPOSITORY / "Testing" / "Python" / found[1]
+            assert file.is_file() and f"def {found[2]}(" in file.read_text(encoding="utf-8"), name
         elif re.fullmatch(r"(LightMedSeg|LightMedSegLib|Resources|Testing|Documentation)/[\w./-]+", name):
             assert (REPOSITORY / name).exists(), name
 
