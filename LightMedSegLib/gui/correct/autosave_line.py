@@ -78,7 +78,7 @@ class AutosaveLine:
     def show(self) -> None:
         """Show the line if an earlier session left corrections."""
         ui, left = self._panel.ui, self._left_behind()
-        ui.keptWidget.visible = bool(left)
+        ui.LightMedSegAutosave.visible = bool(left)
         possible = any(volumes_of(slicer.mrmlScene, segments) is not None for segments in left.values())
         ui.restoreKeptButton.enabled = possible
         ui.keptLabel.text = (

@@ -158,6 +158,7 @@ class CorrectSection:
         ui, clicks = self._panel.ui, self.clicks
         ui.clicksButton.visible = not clicks.active
         ui.pointsWidget.visible = ui.decisionWidget.visible = clicks.active
+        ui.clicksWidget.visible = clicks.active or bool(ui.clicksLabel.text)
         ui.includeButton.checked, ui.excludeButton.checked = clicks.including, not clicks.including
         structure = clicks.structure
         ui.acceptButton.enabled = structure is not None and structure.voxel_count > 0 and not clicks.busy

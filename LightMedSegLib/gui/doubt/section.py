@@ -111,7 +111,7 @@ class DoubtSection:
 
     def _show_widgets(self) -> None:
         ui, place = self._panel.ui, self.current
-        ui.doubtSectionButton.visible = self._node is not None
+        ui.LightMedSegDoubt.visible = self._node is not None
         some = bool(self.places)
         for widget in (ui.previousPlaceButton, ui.nextPlaceButton, ui.lookedBar):
             widget.enabled = some

@@ -12,6 +12,7 @@ from LightMedSegLib.finetuning.cases.effort import Effort
 from LightMedSegLib.finetuning.cases.record import CaseRecord
 from LightMedSegLib.gui import settings
 from LightMedSegLib.gui.effort.counter import EffortCounter
+from LightMedSegLib.gui.finetune.texts import cases_text
 from LightMedSegLib.gui.panel import Panel, WithCases
 from LightMedSegLib.gui.widgets.plots import Plots
 from LightMedSegLib.gui.widgets.times import duration_text
@@ -62,7 +63,8 @@ class EffortSection:
         ui = self._panel.ui
         effort = self.effort(self._panel.state.current.outputSegmentation)
         records = [entry.record for entry in self._panel.cases.usable if entry.record and entry.record.effort]
-        ui.effortSectionButton.visible = effort is not None or bool(records)
+        # The whole part: an empty one would leave a gap.
+        ui.LightMedSegEffort.visible = effort is not None or bool(records)
         ui.effortLabel.text = "\n".join(_lines(effort, records))
         ui.effortPlotFrame.visible = len(records) > 1
         if len(records) > 1 and not ui.effortSectionButton.collapsed and records != self._drawn:
@@ -97,8 +99,8 @@ def _lines(effort: Effort | None, records: Sequence[CaseRecord]) -> list[str]:
         seconds = sum(one.seconds for one in efforts) / len(efforts)
         strokes = sum(one.strokes for one in efforts) / len(efforts)
         lines.append(
-            _("Mean of the cases ({count}): {time}, strokes: {strokes}.").format(
-                count=len(efforts), time=duration_text(seconds), strokes=f"{strokes:.1f}"
+            _("Mean of {cases}: {time}, strokes: {strokes}.").format(
+                cases=cases_text(len(efforts)), time=duration_text(seconds), strokes=f"{strokes:.1f}"
             )
         )
     return lines

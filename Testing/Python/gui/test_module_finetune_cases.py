@@ -256,7 +256,7 @@ def test_a_case_keeps_what_it_took_and_the_curves_go_over_the_cases(finetune: Fi
         finetune.add_case()
     records = [entry.record for entry in finetune.bench.panel.logic.cases.list()]
     assert [record.effort for record in records if record is not None] == [Effort(60, 1), Effort(120, 1)]
-    assert "Mean of the cases (2): 1 min 30 s, strokes: 1.0." in ui.effortLabel.text
+    assert "Mean of 2 cases: 1 min 30 s, strokes: 1.0." in ui.effortLabel.text
     ui.effortSectionButton.collapsed = False
     finetune.bench.session.process_events()
     assert [len(view._checked().series()) for view in section.plots.views] == [1, 1, 1]

@@ -90,15 +90,16 @@ def look_at_everything(made: Survey, state: str, panel: Any) -> None:
 
 
 def look_at(made: Survey, where: str, panel: Any, width: int, factor: float) -> None:
-    from panel_layout import badly_fitted_tables, bottom, controls, cut_texts, out_of_order, overlaps
+    from panel_layout import badly_fitted_tables, bottom, controls, cut_texts, empty_parts, out_of_order, overlaps
 
     root = panel.parent._checked()
     made.add("overlap", where, overlaps(root))
     made.add("tables", where, badly_fitted_tables(root, MOST_ROWS))
     if factor == 1.0:
         made.add("order", where, out_of_order(root))
+        made.add("cut" if width == WIDE else "cut where narrow", where, cut_texts(root))
         if width == WIDE:
-            made.add("cut", where, cut_texts(root))
+            made.add("gap", where, empty_parts(root))
             made.add("tool tip", where, (item.objectName() for item in controls(root) if not item.toolTip()))
             nameless = (item.objectName() for item in controls(root) if not (item.accessibleName() or name_of(item)))
             made.add("name", where, nameless)
@@ -142,7 +143,19 @@ def test_all_states_are_looked_at(plain: Survey) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["segment", "segment at 150 %", "tables", "cut", "overlap", "width", "tool tip", "name", "order"],
+    [
+        "segment",
+        "segment at 150 %",
+        "tables",
+        "cut",
+        "cut where narrow",
+        "gap",
+        "overlap",
+        "width",
+        "tool tip",
+        "name",
+        "order",
+    ],
 )
 def test_nothing_is_wrong_in_any_state(plain: Survey, kind: str) -> None:
     assert plain.found[kind][:20] == []

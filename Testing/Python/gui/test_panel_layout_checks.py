@@ -33,12 +33,13 @@ def add(root: Any, widget: Any, name: str, text: str = "") -> Any:
 
 
 def test_a_panel_without_faults_has_none(root: Any) -> None:
-    from panel_layout import badly_fitted_tables, controls, cut_texts, out_of_order, overlaps
+    from panel_layout import badly_fitted_tables, controls, cut_texts, empty_parts, out_of_order, overlaps
     from PySide6 import QtWidgets
 
     buttons = [add(root, QtWidgets.QPushButton(), name, "Short") for name in ("first", "second")]
     assert controls(root) == buttons
-    for findings in (cut_texts(root), overlaps(root), out_of_order(root), badly_fitted_tables(root, 12)):
+    found = (cut_texts(root), empty_parts(root), overlaps(root), out_of_order(root), badly_fitted_tables(root, 12))
+    for findings in found:
         assert list(findings) == []
 
 
@@ -52,6 +53,35 @@ def test_a_text_without_room_is_found(root: Any, kind: str) -> None:
     widget.addItem(text) if kind == "QComboBox" else widget.setText(text)
     widget.setMaximumWidth(100)
     assert [line.split()[0] for line in cut_texts(root)] == ["narrow"]
+
+
+def test_a_hint_in_an_empty_line_edit_is_read_too(root: Any) -> None:
+    from panel_layout import cut_texts
+    from PySide6 import QtWidgets
+
+    edit = add(root, QtWidgets.QLineEdit(), "narrow")
+    edit.setPlaceholderText("What is to be written here, in many words")
+    edit.setMaximumWidth(100)
+    assert next(cut_texts(root)).startswith("narrow is 100 wide, needs ")
+    edit.setText("short")
+    assert list(cut_texts(root)) == []
+
+
+def test_a_part_in_which_everything_is_hidden_is_found(root: Any) -> None:
+    from panel_layout import empty_parts, settle
+    from PySide6 import QtWidgets
+
+    part = add(root, QtWidgets.QWidget(), "part")
+    inside = QtWidgets.QLabel("Shown")
+    QtWidgets.QVBoxLayout(part).setContentsMargins(0, 0, 0, 0)
+    part.layout().addWidget(inside)
+    settle()
+    assert list(empty_parts(root)) == []
+    inside.hide()
+    settle()
+    assert list(empty_parts(root)) == ["part"]
+    part.hide()
+    assert list(empty_parts(root)) == []
 
 
 def test_a_label_that_is_too_low_is_found(root: Any) -> None:

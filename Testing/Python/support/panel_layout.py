@@ -11,6 +11,7 @@ from PySide6 import QtCore, QtWidgets
 _SLACK = 1
 _BUTTON_TEXT_MARGIN = 4
 _COMBO_ARROW = 24
+_LINE_EDIT_MARGIN = 8
 
 
 def show_at(panel: Any, width: int, height: int) -> None:
@@ -85,11 +86,26 @@ def cut_texts(root: Any) -> Iterator[str]:
             needed = widget.sizeHint().width()
         elif isinstance(widget, QtWidgets.QAbstractButton):
             needed = widget.fontMetrics().horizontalAdvance(widget.text()) + _BUTTON_TEXT_MARGIN
+        elif isinstance(widget, QtWidgets.QLineEdit) and not widget.text():
+            needed = widget.fontMetrics().horizontalAdvance(widget.placeholderText()) + _LINE_EDIT_MARGIN
         elif isinstance(widget, QtWidgets.QTableWidget):
             yield from _cut_cells(widget)
         if needed > room:
-            text = widget.currentText() if isinstance(widget, QtWidgets.QComboBox) else widget.text()
+            text = _text(widget)
             yield f"{widget.objectName()} is {widget.width()} wide, needs {needed} for '{text}'"
+
+
+def _text(widget: Any) -> str:
+    if isinstance(widget, QtWidgets.QLineEdit):
+        return str(widget.placeholderText())
+    return str(widget.currentText() if isinstance(widget, QtWidgets.QComboBox) else widget.text())
+
+
+def empty_parts(root: Any) -> Iterator[str]:
+    """Visible widgets in which everything is hidden: each leaves a gap as wide as the layout's spacing."""
+    for widget in root.findChildren(QtWidgets.QWidget):
+        if widget.isVisible() and isinstance(widget.layout(), QtWidgets.QLayout) and not widget.sizeHint().height():
+            yield widget.objectName()
 
 
 def _cut_cells(table: Any) -> Iterator[str]:
