@@ -3,6 +3,7 @@
 # Fixtures are imported by name and used by name: what the linter takes for a redefinition.
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from patience import Patience
 
 from LightMedSegLib.core.geometry import Box, Grid
 from LightMedSegLib.learning.own_models import make_label
+from LightMedSegLib.mrml.jobs import case_job as case_job_module
 from LightMedSegLib.mrml.jobs.case_job import Review, case_job
 from LightMedSegLib.mrml.jobs.case_models import installed_model
 from LightMedSegLib.mrml.jobs.job_state import JobState
@@ -35,9 +37,14 @@ def test_the_dice_of_a_case_is_that_of_the_untouched_prediction(desk: Desk) -> N
     assert np.array_equal(stored.labels, labels_of(desk.node))
 
 
-def test_where_the_prediction_is_unknown_the_model_segments_once_more(desk: Desk) -> None:
+def test_where_the_prediction_is_unknown_the_model_segments_once_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[int] = []
+    monkeypatch.setattr(case_job_module, "load_torch_quietly", lambda: loads.append(threading.get_ident()))
     desk.node.SetAttribute("LightMedSeg.Untouched", None)
     record = desk.add()
+    assert loads and threading.get_ident() not in loads, "a plain import of torch would stop the window"
     assert record.baseline_dice is not None
     assert all(value < 0.7 for value in record.baseline_dice.dice.values()), "the tiny model's weights are random"
 

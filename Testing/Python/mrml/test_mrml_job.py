@@ -17,6 +17,7 @@ from patience import Patience, limit
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.model.located_card import located_card
+from LightMedSegLib.mrml.jobs import segment_job
 from LightMedSegLib.mrml.jobs.job_state import JobState
 from LightMedSegLib.mrml.jobs.worker import Worker
 from LightMedSegLib.mrml.volumes import voxels
@@ -35,6 +36,18 @@ def test_options_arrive_and_notes_come_back(worker: Worker, stub: StubSegment) -
     (call,) = stub.calls
     assert call == options
     assert stub.threads != [threading.get_ident()]
+
+
+def test_torch_is_loaded_in_the_worker_in_small_steps_before_the_work(
+    worker: Worker, stub: StubSegment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain import of torch stops the window three times."""
+    loads: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        segment_job, "load_torch_quietly", lambda: loads.append((threading.get_ident(), len(stub.calls)))
+    )
+    finish(worker, stub, begin(worker, add_volume(new_scene(), base_image()), stub))
+    assert loads == [(stub.threads[0], 0)] and stub.threads[0] != threading.get_ident()
 
 
 def test_progress_of_the_library_is_seen_on_the_main_thread(worker: Worker, stub: StubSegment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,33 @@ def desk() -> Any:
     desk.replay.add("object")
     desk.correct("object")
     return desk
+
+
+class _ReachedError(Exception):
+    """What follows the loading of torch."""
+
+
+def test_every_job_loads_torch_in_small_steps_before_it_computes(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain import of torch stops the window three times."""
+    from LightMedSegLib.mrml.strokes import completion_jobs
+
+    loads: list[str] = []
+
+    def reached(*arguments: Any, **others: Any) -> None:
+        raise _ReachedError
+
+    monkeypatch.setattr(completion_jobs, "load_torch_quietly", lambda: loads.append("loaded"))
+    double: Any = SimpleNamespace(snapshot=reached, mask=reached, warm_up=reached, image=lambda part: None)
+    context: Any = SimpleNamespace(cancel=None, publish=lambda value: None)
+    followers = (lambda value: None, lambda: "", lambda job: None)
+    volume = completion_jobs.volume_job(desk.volume, double, double, *followers)
+    list(volume.preparation)
+    strokes = completion_jobs.completion_job(double, double, double, *followers)
+    points = completion_jobs.points_job(double, [], double, *followers)
+    for number, job in enumerate((volume, strokes, points), start=1):
+        with pytest.raises(_ReachedError):
+            job.work(context)
+        assert len(loads) == number
 
 
 def names(taken: Any) -> str:
