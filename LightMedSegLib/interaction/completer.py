@@ -35,7 +35,7 @@ class Completer:
     size = SIZE
     # What edges count for a new object after its first prompt and later: chosen on validation cases, see
     # Documentation/interaction.md.
-    edge_shares = (0.5, 0.8)
+    edge_shares = (0.3, 0.5)
 
     def __init__(self, model: str | Path | Model = DEFAULT_MODEL, device: str = "auto"):
         self.notes: list[str] = []
