@@ -92,6 +92,20 @@ def test_marked_voxels_are_as_the_user_made_them_whatever_the_network_says() -> 
         assert (session.hard[region_of(first.box)][first.voxels] == (1 if include else -1)).all()
 
 
+def test_an_include_prompt_on_a_new_object_takes_nothing_away_and_an_exclude_prompt_adds_nothing() -> None:
+    completer = bright()
+    session = CorrectionSession(ball_volume(), completer, new_object=True)
+    session.add_stroke(point(session))
+    found = session.mask.copy()
+    completer.answer = lambda image, *_: np.zeros(image.shape, dtype=bool)
+    session.add_stroke(point(session, (30, 20, 16)))
+    assert session.mask[found].all()
+    completer.answer = lambda image, *_: np.ones(image.shape, dtype=bool)
+    before = session.mask.copy()
+    session.add_stroke(point(session, (24, 20, 24), include=False))
+    assert not (session.mask & ~before).any() and (before & ~session.mask).any()
+
+
 def test_a_newer_stroke_overrules_an_older_one() -> None:
     session = CorrectionSession(ball_volume(), everything(), new_object=True)
     session.add_stroke(Stroke.ball(True, BALL_CENTRE, 3.0, session.grid))
