@@ -13,10 +13,13 @@ from LightMedSegLib.core.devices import select_device
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.loaded_networks import LoadedNetworks
+from LightMedSegLib.interaction.view import View
 from LightMedSegLib.interaction.window import SIZE
 from LightMedSegLib.model.store import resolve_model
 
 if TYPE_CHECKING:
+    import torch
+
     from LightMedSegLib.model.package import Model
 
 DEFAULT_MODEL = "interactive"
@@ -30,9 +33,9 @@ class Completer:
     """
 
     size = SIZE
-    # Chosen on validation cases, see Documentation/interaction.md.
-    edge_shares = (0.5, 0.8)
-    sees_edges = True
+    # What edges count for a new object after its first prompt and later: chosen on validation cases, see
+    # Documentation/interaction.md.
+    edge_shares = (0.3, 0.5)
 
     def __init__(self, model: str | Path | Model = DEFAULT_MODEL, device: str = "auto"):
         self.notes: list[str] = []
@@ -48,29 +51,22 @@ class Completer:
         device, CancelledError once cancel is set.
         """
         empty = np.zeros((SIZE, SIZE, SIZE), dtype=np.float32)
-        self.probability(empty, empty, empty, empty, empty, cancel)
+        everywhere = slice(0, SIZE)
+        self.probability(View(empty, empty > 0, empty, empty, (everywhere, everywhere, everywhere)), cancel)
 
-    def probability(
-        self,
-        image: NDArray[np.float32],
-        mask: NDArray[np.float32],
-        include: NDArray[np.float32],
-        exclude: NDArray[np.float32],
-        walk: NDArray[np.float32],
-        cancel: CancelToken | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the probability (z, y, x) that a voxel of the window belongs to the object; errors as warm_up.
+    def probability(self, view: View, cancel: CancelToken | None = None) -> NDArray[np.float32]:
+        """Return the probability (z, y, x) that a point of the window belongs to the object; errors as warm_up.
 
-        image: in any unit. mask: the present segment, 0 to 1. include, exclude: strokes, the newest with 1. walk: what
-        edges alone say, see edges.py. All are (z, y, x) on the window's grid.
+        That of a new object is a mean of what the network and the edges (see edges.py) say. A stroke on a segment
+        changes only what both agree on.
         """
-        cancel = cancel or CancelToken()
+        token = cancel or CancelToken()
         with self._turn:
-            cancel.raise_if_cancelled()
+            token.raise_if_cancelled()
             networks = self._loaded()
             return networks.on_first_that_works(
                 select_device(self._device).name,
-                lambda device: self._on(device, networks, (image, mask, include, exclude, walk), cancel),
+                lambda device: self._on(device, networks, view, token),
                 self._note,
                 "close other programs",
             )
@@ -93,19 +89,30 @@ class Completer:
             self._networks = LoadedNetworks(self.model)
         return self._networks
 
-    def _on(
-        self, device: str, networks: LoadedNetworks, channels: tuple[NDArray[np.float32], ...], cancel: CancelToken
-    ) -> NDArray[np.float32]:
+    def _on(self, device: str, networks: LoadedNetworks, view: View, cancel: CancelToken) -> NDArray[np.float32]:
         import torch
 
         from LightMedSegLib.inference.sliding_window.predictor import Predictor
-        from LightMedSegLib.interaction.encoding import encode
+        from LightMedSegLib.interaction.edges import by_edges, on_device
+        from LightMedSegLib.interaction.encoding import normalize_window, with_prompts
 
         predictor = Predictor(networks.on(device), device, cancel=cancel)
+        # Not every operation of the walk exists on Apple GPUs.
+        place = device if device.startswith("cuda") else "cpu"
         with torch.inference_mode():
-            image, mask, include, exclude, walk = (torch.from_numpy(one)[None, None].to(device) for one in channels)
-            logits = predictor(encode(image, mask, include, exclude, walk))
-            return (logits[0, 1] - logits[0, 0]).sigmoid().cpu().numpy()
+            normal = normalize_window(on_device(view.image, place))
+            walk = by_edges(normal, view)
+            present, include, exclude = (on_device(one, place) for one in (view.present, view.include, view.exclude))
+            channels = with_prompts(normal, present.float(), include, exclude, walk)
+            logits = predictor(channels.to(device)).to(place)
+            found = (logits[:, 1:] - logits[:, :1]).sigmoid()
+            return self._joined(found, walk, view)[0, 0].cpu().numpy()
+
+    def _joined(self, network: torch.Tensor, walk: torch.Tensor, view: View) -> torch.Tensor:
+        if view.drawn is None:
+            share = self.edge_shares[0 if view.first else 1]
+            return share * walk + (1 - share) * network
+        return network.minimum(walk) if view.paints else network.maximum(walk)
 
     def _note(self, sentence: str) -> None:
         if sentence not in self.notes:

@@ -25,6 +25,7 @@ from LightMedSegLib.interaction.border import MovedBorder, moved_border
 from LightMedSegLib.interaction.prompt_channels import marked, prompt_channels
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
+from LightMedSegLib.interaction.view import View
 from LightMedSegLib.interaction.window import Window
 from LightMedSegLib.interaction.zoom import coarser_window, finer_window, first_window
 
@@ -41,30 +42,15 @@ _SAME_EVERYWHERE = "The volume has the same value all around the stroke, so only
 
 
 class Promptable(Protocol):
-    """What completes strokes in one window of size^3 grid points: see completer.Completer.
-
-    sees_edges: whether it wants to know what edges alone say, walk. Then edge_shares, 0 to 1, are their shares in the
-    probability of a new object after its first prompt and after later ones; the rest is the network's. A stroke on a
-    segment changes only what both agree on.
-    """
+    """What completes strokes in one window of size^3 grid points: see completer.Completer."""
 
     size: int
-    sees_edges: bool
-    edge_shares: tuple[float, float]
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Do what the first window would have to wait for."""
 
-    def probability(
-        self,
-        image: NDArray[np.float32],
-        mask: NDArray[np.float32],
-        include: NDArray[np.float32],
-        exclude: NDArray[np.float32],
-        walk: NDArray[np.float32],
-        cancel: CancelToken | None = None,
-    ) -> NDArray[np.float32]:
-        """Return the probability (z, y, x) that a voxel of the window belongs to the object."""
+    def probability(self, view: View, cancel: CancelToken | None = None) -> NDArray[np.float32]:
+        """Return the probability (z, y, x) that a point of the window belongs to the object."""
 
 
 @dataclass(frozen=True)
@@ -158,30 +144,14 @@ class _Completion:
         covered = window.mask(lambda region: change.over(scene.mask, region) if change else scene.mask[region])
         present = covered > 0.5
         include, exclude = prompt_channels(scene.strokes, window)
-        walk = np.zeros_like(image)
-        if self._completer.sees_edges:
-            # The session begins before PyTorch is loaded.
-            from LightMedSegLib.interaction.edges import by_edges
-
-            drawn = None if scene.new_object else marked(scene.stroke, window)
-            walk = by_edges(image, present, include, exclude, window.inside, drawn)
-        shown = present.astype(np.float32)
-        probability = self._completer.probability(image, shown, include, exclude, walk, self._cancel)
-        if self._completer.sees_edges:
-            probability = self._with_edges(probability, walk)
+        paints = scene.stroke.include
+        drawn = None if scene.new_object else marked(scene.stroke, window)
+        seen = View(image, present, include, exclude, window.inside, paints, drawn, len(scene.strokes) == 1)
+        probability = self._completer.probability(seen, self._cancel)
         wanted, seeds = probability > 0.5, include > 0
-        if not scene.new_object:
-            paints, newest = scene.stroke.include, marked(scene.stroke, window)
-            wanted, seeds = wanted & ~present if paints else present & ~wanted, newest
+        if drawn is not None:
+            wanted, seeds = wanted & ~present if paints else present & ~wanted, drawn
         return _Answer(window, probability, covered, bounding_box(connected(wanted | seeds, seeds)))
-
-    def _with_edges(self, probability: NDArray[np.float32], walk: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the network's probability (z, y, x) together with what edges say."""
-        if self._scene.new_object:
-            first, later = self._completer.edge_shares
-            share = later if len(self._scene.strokes) > 1 else first
-            return share * walk + (1 - share) * probability
-        return np.minimum(walk, probability) if self._scene.stroke.include else np.maximum(walk, probability)
 
     def merged(self, answers: Sequence[_Answer], note: str = "", within: Box | None = None) -> Change:
         """Return what the rules permit of the answers (within a box); later ones hold where they overlap."""

@@ -9,10 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from LightMedSegLib.core.geometry import Region
-from LightMedSegLib.interaction.encoding import normalize_window
 from LightMedSegLib.interaction.prompt_values import NEWEST
 from LightMedSegLib.interaction.random_walk import random_walk
+from LightMedSegLib.interaction.view import View
 
 SIDE = 62
 """Grid points along each side of the part of the window that a new object is looked for in, unless prompts lie
@@ -26,32 +25,23 @@ _CLIPPED = (0.005, 0.995)
 _AXES = (2, 3, 4)
 
 
-def by_edges(
-    image: NDArray[np.float32],
-    present: NDArray[np.bool_],
-    include: NDArray[np.float32],
-    exclude: NDArray[np.float32],
-    inside: Region,
-    drawn: NDArray[np.bool_] | None = None,
-) -> NDArray[np.float32]:
-    """Return the probability (z, y, x) that a grid point belongs to the object by its prompts and edges.
+def by_edges(normal: torch.Tensor, view: View) -> torch.Tensor:
+    """Return the probability that a grid point belongs to the object by its prompts and edges.
 
-    image, present, include, exclude: (z, y, x) on the window's grid, prompts as in their channels. inside: the part of
-    it that lies in the volume. drawn: for a segment under correction, the points of the newest stroke itself.
+    normal: the view's image as normalize_window makes it; the result has its shape, (1, 1, z, y, x), and device.
     """
+    include, exclude = (on_device(one, normal.device) for one in (view.include, view.exclude))
+    if view.drawn is None:
+        within = np.zeros(view.image.shape, dtype=bool)
+        within[view.inside] = True
+        return new_object(normal, include, exclude, on_device(within, normal.device))
+    present, drawn = (on_device(one, normal.device) for one in (view.present, view.drawn))
+    return corrected(normal, present, include, exclude, drawn)
 
-    def batch(array: NDArray[np.generic]) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array))[None, None]
 
-    with torch.inference_mode():
-        prompts, normal = (batch(include), batch(exclude)), normalize_window(batch(image))
-        if drawn is None:
-            within = np.zeros(image.shape, dtype=bool)
-            within[inside] = True
-            found = new_object(normal, *prompts, batch(within))
-        else:
-            found = corrected(normal, batch(present), *prompts, batch(drawn))
-        return found[0, 0].numpy()
+def on_device(array: NDArray[np.generic], device: torch.device | str) -> torch.Tensor:
+    """Return an array (z, y, x) as a batch of one channel, (1, 1, z, y, x)."""
+    return torch.from_numpy(np.ascontiguousarray(array))[None, None].to(device)
 
 
 class Walk(NamedTuple):
@@ -126,10 +116,10 @@ def walk_from_stroke(
 def _around_prompts(include: torch.Tensor, exclude: torch.Tensor) -> torch.Tensor:
     """Return the box, bool (B, 1, z, y, x), of SIDE points around the include prompts that also holds all others."""
     box = torch.ones_like(include, dtype=torch.bool)
-    for axis in _AXES:
+    included = include > 0
+    extents = zip(_AXES, _extent(included), _extent(included | (exclude > 0)), strict=True)
+    for axis, (start, stop), (first, last) in extents:
         places = torch.arange(include.shape[axis], device=include.device)
-        start, stop = _ends(include > 0, axis)
-        first, last = _ends((include > 0) | (exclude > 0), axis)
         first = torch.minimum((start + stop - SIDE).div(2, rounding_mode="floor"), first)
         last = torch.maximum((start + stop + SIDE).div(2, rounding_mode="floor"), last)
         box = box & ((places >= first) & (places < last)).reshape(_along(len(include), axis))
@@ -139,17 +129,20 @@ def _around_prompts(include: torch.Tensor, exclude: torch.Tensor) -> torch.Tenso
 def _widened_box(marked: torch.Tensor, margin: int) -> torch.Tensor:
     """Return the smallest boxes, bool (B, 1, z, y, x), that hold what is marked, wider by margin on each side."""
     box = _any(marked).expand_as(marked)
-    for axis in _AXES:
+    for axis, (first, last) in zip(_AXES, _extent(marked), strict=True):
         places = torch.arange(marked.shape[axis], device=marked.device)
-        first, last = _ends(marked, axis)
         box = box & ((places >= first - margin) & (places < last + margin)).reshape(_along(len(marked), axis))
     return box
 
 
-def _ends(marked: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return where along axis the marked points of each sample begin and end, each int64 (B, 1)."""
-    found = marked.amax(dim=[other for other in (1, *_AXES) if other != axis]).int()
-    return found.argmax(dim=1, keepdim=True), found.shape[1] - found.flip(1).argmax(dim=1, keepdim=True)
+def _extent(marked: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return where along z, y and x the marked points of each sample begin and end, each int64 (B, 1)."""
+    rows, columns = marked[:, 0].any(dim=3), marked[:, 0].any(dim=1)
+    ends = []
+    for found in (rows.any(dim=2), columns.any(dim=2), columns.any(dim=1)):
+        found = found.int()
+        ends.append((found.argmax(dim=1, keepdim=True), found.shape[1] - found.flip(1).argmax(dim=1, keepdim=True)))
+    return ends
 
 
 def _along(batch: int, axis: int) -> tuple[int, ...]:
@@ -169,7 +162,7 @@ def _border(within: torch.Tensor) -> torch.Tensor:
 
 def _cut_to(box: torch.Tensor) -> tuple[slice, ...]:
     """Return where a single box lies, bool (1, 1, z, y, x), from even points on, as _brightness sees every second."""
-    ends = [[int(end) for end in _ends(box, axis)] for axis in _AXES]
+    ends = [[int(end) for end in extent] for extent in _extent(box)]
     return (slice(None), slice(None), *(slice(first - first % 2, last) for first, last in ends))
 
 

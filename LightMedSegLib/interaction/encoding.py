@@ -18,24 +18,14 @@ _EVEN = 0.01
 _SPATIAL = (2, 3, 4)
 
 
-def encode(
-    image: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor, walk: torch.Tensor
-) -> torch.Tensor:
-    """Return the input (B, 5, z, y, x) of the network; all arguments are float32 (B, 1, z, y, x) on the window's grid.
-
-    image: in any unit; mask, include, exclude: 0 to 1, strokes with the values of NEWEST, DECAY and OLDEST. walk: the
-    probability by edges alone (see edges.py).
-    """
-    return with_prompts(normalize_window(image), mask, include, exclude, walk)
-
-
 def with_prompts(
     normal: torch.Tensor, mask: torch.Tensor, include: torch.Tensor, exclude: torch.Tensor, walk: torch.Tensor
 ) -> torch.Tensor:
-    """Return the input of the network as encode does, of an image that normalize_window made.
+    """Return the input (B, 5, z, y, x) of the network; all arguments are float32 (B, 1, z, y, x) on the window's grid.
 
-    Of the walk the logarithm counts, from 0 to 1: far from small prompts probabilities are small inside an object too,
-    and their ratios show its edges.
+    normal: what normalize_window made of the image. mask, include, exclude: 0 to 1, strokes with the values of NEWEST,
+    DECAY and OLDEST. walk: the probability by edges alone (see edges.py). Of it the logarithm counts, from 0 to 1: far
+    from small prompts probabilities are small inside an object too, and their ratios show its edges.
     """
     return torch.cat([normal, mask, include, exclude, torch.log1p(walk / _EVEN) / math.log1p(1 / _EVEN)], dim=1)
 
@@ -61,12 +51,12 @@ def normalize_window(image: torch.Tensor) -> torch.Tensor:
     knots = torch.quantile(sample, _knots(image.device, image.dtype), dim=1)
     values = knots[:, :, None, None, None, None]
     lowest, highest = values[0], values[-1]
-    result = 0.5 * _ramp(image, lowest, highest)
+    result = _ramp(image, lowest, highest).mul_(0.5)
     for number in range(len(_KNOTS) - 1):
         share = (_KNOTS[number + 1] - _KNOTS[number]) / (1 - 2 * _CLIPPED)
-        result = result + 0.5 * share * _ramp(image, values[number], values[number + 1])
-    result = result - result.mean(dim=_SPATIAL, keepdim=True)
-    return result / result.std(dim=_SPATIAL, keepdim=True).clamp(min=1e-6)
+        result.add_(_ramp(image, values[number], values[number + 1]), alpha=0.5 * share)
+    result -= result.mean(dim=_SPATIAL, keepdim=True)
+    return result.div_(result.std(dim=_SPATIAL, keepdim=True).clamp(min=1e-6))
 
 
 @functools.cache
@@ -77,4 +67,4 @@ def _knots(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
 
 def _ramp(image: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
     """Return 0 below low, 1 above high, and linear in between."""
-    return ((image - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)
+    return (image - low).div_((high - low).clamp(min=1e-12)).clamp_(0, 1)

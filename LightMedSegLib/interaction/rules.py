@@ -29,15 +29,13 @@ def permitted(
     """Return the mask after a completion that proposes wanted; all arrays are of one box (z, y, x).
 
     The stroke's own voxels are as the user made them, other marked voxels and those that are not allowed stay. A
-    painted stroke only adds and an erased one only removes, and only what hangs together with the stroke. A new object
-    may change in both ways; of it stays what hangs together with a painted voxel or an anchor.
+    painted stroke only adds and an erased one only removes. In a segment that is what hangs together with the stroke;
+    of a new object stays what hangs together with a painted voxel or an anchor.
     """
     free = marks.hard == 0
     if marks.allowed is not None:
         free &= marks.allowed
-    if not new_object:
-        wanted = before | wanted if marks.include else before & wanted
-    after = np.where(free, wanted, before)
+    after = np.where(free, before | wanted if marks.include else before & wanted, before)
     after[marks.stroke] = marks.include
     if new_object:
         seeds = (marks.hard > 0) | marks.anchors

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.interaction.view import View
 
 _NEAR = 60.0
 _SURE = 0.9
@@ -15,24 +16,14 @@ class BrightnessCompleter:
     """Adds what is as bright as the include prompts, removes what is as bright as the exclude prompts."""
 
     size = 32
-    sees_edges = False
-    edge_shares = (0.0, 0.0)
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Nothing has to be loaded."""
 
-    def probability(
-        self,
-        image: NDArray[np.float32],
-        mask: NDArray[np.float32],
-        include: NDArray[np.float32],
-        exclude: NDArray[np.float32],
-        walk: NDArray[np.float32],
-        cancel: CancelToken | None = None,
-    ) -> NDArray[np.float32]:
+    def probability(self, view: View, cancel: CancelToken | None = None) -> NDArray[np.float32]:
         """The probability (z, y, x) in one window."""
-        inside = (mask > 0.5) | _as_bright_as(image, include)
-        inside &= ~_as_bright_as(image, exclude)
+        inside = view.present | _as_bright_as(view.image, view.include)
+        inside &= ~_as_bright_as(view.image, view.exclude)
         return np.where(inside, _SURE, 1 - _SURE).astype(np.float32)
 
 

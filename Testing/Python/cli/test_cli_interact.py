@@ -29,7 +29,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def grows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network is replaced by growing of regions."""
     stub = StubCompleter(96, reach=30, tolerance=0.4)
-    monkeypatch.setattr(Completer, "probability", lambda self, *channels: stub.probability(*channels))
+    monkeypatch.setattr(Completer, "probability", lambda self, *seen: stub.probability(*seen))
 
 
 @pytest.fixture

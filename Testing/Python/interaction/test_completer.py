@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -16,7 +18,9 @@ from LightMedSegLib.core.errors import CancelledError, DeviceError, ModelPackage
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.sliding_window.predictor import Predictor
 from LightMedSegLib.interaction.completer import Completer
-from LightMedSegLib.interaction.encoding import encode
+from LightMedSegLib.interaction.edges import by_edges
+from LightMedSegLib.interaction.encoding import normalize_window, with_prompts
+from LightMedSegLib.interaction.view import View
 from LightMedSegLib.model.package import Model
 
 
@@ -25,25 +29,46 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return make_promptable(tmp_path_factory.mktemp("promptable") / "interactive")
 
 
-def window(seed: int = 0) -> list[np.ndarray]:
-    """Image, mask, include and exclude channel, and what edges say."""
+def window(seed: int = 0) -> View:
+    """A new object after several prompts."""
     random = np.random.default_rng(seed)
     image = random.normal(100, 20, (96, 96, 96)).astype(np.float32)
-    mask, include, exclude = np.zeros((3, 96, 96, 96), dtype=np.float32)
-    mask[30:60, 30:60, 30:60] = 1
+    present, include, exclude = np.zeros((3, 96, 96, 96), dtype=np.float32)
+    present[30:60, 30:60, 30:60] = 1
     include[60:64, 40:44, 40:44] = 1
     exclude[28:30, 40:44, 40:44] = 0.8
-    return [image, mask, include, exclude, 0.5 * mask]
+    return View(image, present > 0, include, exclude, (slice(0, 96), slice(0, 96), slice(0, 90)))
 
 
-def test_the_answer_is_the_networks_probability_of_the_object(model: Model) -> None:
-    channels = window()
-    found = Completer(model, "cpu").probability(*channels)
-    x = encode(*(torch.from_numpy(one)[None, None] for one in channels))
-    with torch.inference_mode():
-        expected = model.build_network().eval()(x).softmax(dim=1)[0, 1].numpy()
+@pytest.mark.parametrize("first, share", [(True, Completer.edge_shares[0]), (False, Completer.edge_shares[1])])
+def test_a_new_object_is_a_mean_of_network_and_edges(model: Model, first: bool, share: float) -> None:
+    view = replace(window(), first=first)
+    found = Completer(model, "cpu").probability(view)
+    network, walk = parts(model, view)
     assert found.dtype == np.float32 and found.shape == (96, 96, 96)
-    assert np.allclose(found, expected, atol=1e-3)
+    assert np.allclose(found, share * walk + (1 - share) * network, atol=1e-3)
+
+
+@pytest.mark.parametrize("paints, agreed", [(True, np.minimum), (False, np.maximum)])
+def test_a_correction_changes_what_network_and_edges_agree_on(
+    model: Model, paints: bool, agreed: Callable[..., np.ndarray]
+) -> None:
+    view = window()
+    view = replace(view, paints=paints, drawn=view.include > 0)
+    assert np.allclose(Completer(model, "cpu").probability(view), agreed(*parts(model, view)), atol=1e-3)
+
+
+def parts(model: Model, view: View) -> tuple[np.ndarray, np.ndarray]:
+    """What the network and the edges say."""
+    normal, present, include, exclude = (
+        torch.from_numpy(one)[None, None]
+        for one in (view.image, view.present.astype(np.float32), view.include, view.exclude)
+    )
+    with torch.inference_mode():
+        normal = normalize_window(normal)
+        walk = by_edges(normal, view)
+        channels = with_prompts(normal, present, include, exclude, walk)
+        return model.build_network().eval()(channels).softmax(dim=1)[0, 1].numpy(), walk[0, 0].numpy()
 
 
 def test_the_network_is_loaded_by_the_first_call_and_once(model: Model) -> None:
@@ -51,14 +76,14 @@ def test_the_network_is_loaded_by_the_first_call_and_once(model: Model) -> None:
         completer = Completer(model, "cpu")
         assert not build.called
         completer.warm_up()
-        completer.probability(*window())
+        completer.probability(window())
         assert build.call_count == 1
 
 
 def test_calls_from_several_threads_take_turns_and_agree(model: Model) -> None:
     completer, results = Completer(model, "cpu"), {}
     threads = [
-        threading.Thread(target=lambda n=number: results.update({n: completer.probability(*window(n % 2))}))
+        threading.Thread(target=lambda n=number: results.update({n: completer.probability(window(n % 2))}))
         for number in range(4)
     ]
     for thread in threads:
@@ -90,29 +115,29 @@ def test_a_call_ends_soon_after_it_is_cancelled(model: Model) -> None:
             raise CancelledError("Cancelled.")
 
     with mock.patch.object(CancelToken, "raise_if_cancelled", look), pytest.raises(CancelledError):
-        completer.probability(*window(), cancel=token)
+        completer.probability(window(), cancel=token)
     assert len(steps) == 4
 
 
 def test_a_device_without_memory_gives_way_to_the_cpu_and_a_note_says_so(model: Model) -> None:
-    completer, real = Completer(model, "cpu"), Predictor.__call__
+    completer, real, to = Completer(model, "cpu"), Predictor.__call__, torch.Tensor.to
 
     def out_of_memory(self: Predictor, batch: torch.Tensor) -> torch.Tensor:
         if self.device != "cpu":
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return real(self, batch)
 
-    expected = completer.probability(*window())
+    expected = completer.probability(window())
     with (
         mock.patch(
             "LightMedSegLib.interaction.completer.select_device", return_value=mock.Mock(**{"name": "x"})
         ) as device,
         mock.patch.object(Predictor, "__call__", out_of_memory),
-        mock.patch.object(torch.Tensor, "to", lambda self, *a, **k: self),
+        mock.patch.object(torch.Tensor, "to", lambda self, *a: self if a == ("mps",) else to(self, *a)),
     ):
         device.return_value.name = "mps"
         completer._networks.built["mps"] = completer._networks.on("cpu")
-        found = completer.probability(*window())
+        found = completer.probability(window())
     assert np.array_equal(found, expected)
     assert completer.notes == ["The Apple GPU ran out of memory; the CPU was used."]
 

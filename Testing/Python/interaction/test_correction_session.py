@@ -21,8 +21,11 @@ from stub_completer import StubCompleter
 from LightMedSegLib.core.errors import CancelledError, InputImageError
 from LightMedSegLib.core.geometry import region_of
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.interaction.edges import by_edges, on_device
+from LightMedSegLib.interaction.encoding import normalize_window
 from LightMedSegLib.interaction.session import CorrectionSession
 from LightMedSegLib.interaction.strokes import Stroke
+from LightMedSegLib.interaction.view import View
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
@@ -60,7 +63,11 @@ def test_an_erased_stroke_takes_the_leak_and_adds_nothing() -> None:
 
 def test_edges_take_a_small_stroke_as_it_was_drawn_not_the_ball_that_the_network_is_shown() -> None:
     completer = nothing()
-    completer.sees_edges = True
+
+    def edges_alone(view: View, cancel: object = None) -> np.ndarray:
+        return by_edges(normalize_window(on_device(view.image, "cpu")), view)[0, 0].numpy()
+
+    completer.probability = edges_alone
     session = CorrectionSession(ball_volume(), completer, ball_mask())
     session.add_stroke(point(session, include=False))
     assert (ball_mask() ^ session.mask).sum() == 1
@@ -83,6 +90,20 @@ def test_marked_voxels_are_as_the_user_made_them_whatever_the_network_says() -> 
         session.add_stroke(point(session, (30, 20, 16), include=not include))
         assert (session.mask[region_of(first.box)][first.voxels] == include).all()
         assert (session.hard[region_of(first.box)][first.voxels] == (1 if include else -1)).all()
+
+
+def test_an_include_prompt_on_a_new_object_takes_nothing_away_and_an_exclude_prompt_adds_nothing() -> None:
+    completer = bright()
+    session = CorrectionSession(ball_volume(), completer, new_object=True)
+    session.add_stroke(point(session))
+    found = session.mask.copy()
+    completer.answer = lambda image, *_: np.zeros(image.shape, dtype=bool)
+    session.add_stroke(point(session, (30, 20, 16)))
+    assert session.mask[found].all()
+    completer.answer = lambda image, *_: np.ones(image.shape, dtype=bool)
+    before = session.mask.copy()
+    session.add_stroke(point(session, (24, 20, 24), include=False))
+    assert not (session.mask & ~before).any() and (before & ~session.mask).any()
 
 
 def test_a_newer_stroke_overrules_an_older_one() -> None:

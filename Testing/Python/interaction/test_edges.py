@@ -8,7 +8,9 @@ import torch
 
 from LightMedSegLib.core.geometry import Region
 from LightMedSegLib.interaction import edges
+from LightMedSegLib.interaction.encoding import normalize_window
 from LightMedSegLib.interaction.random_walk import random_walk as batched_walk
+from LightMedSegLib.interaction.view import View
 
 SHAPE = (40, 40, 40)
 WHOLE = (slice(0, 40), slice(0, 40), slice(0, 40))
@@ -29,7 +31,11 @@ def bright_block() -> np.ndarray:
 
 
 def new_object(image: np.ndarray, include: np.ndarray, exclude: np.ndarray, inside: Region) -> np.ndarray:
-    return edges.by_edges(image, NONE, include.astype(np.float32), exclude.astype(np.float32), inside)
+    return by_edges(View(image, NONE, include.astype(np.float32), exclude.astype(np.float32), inside))
+
+
+def by_edges(view: View) -> np.ndarray:
+    return edges.by_edges(normalize_window(edges.on_device(view.image, "cpu")), view)[0, 0].numpy()
 
 
 def corrected(
@@ -37,7 +43,7 @@ def corrected(
 ) -> np.ndarray:
     mine, other = stroke.astype(np.float32), np.where(stroke, 0, 0.8 * opposite).astype(np.float32)
     prompts = (mine, other) if include else (other, mine)
-    return edges.by_edges(image, present, *prompts, WHOLE, stroke)
+    return by_edges(View(image, present, *prompts, WHOLE, include, stroke))
 
 
 def random_walk(brightness: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
@@ -115,9 +121,10 @@ def test_the_ball_that_stands_for_a_small_stroke_is_not_walked_from() -> None:
     image, stroke = np.zeros(SHAPE, dtype=np.float32), block(19, 21)
     ball = block(18, 22).astype(np.float32)
     none = NONE.astype(np.float32)
-    found = edges.by_edges(image, NONE, ball, none, WHOLE, stroke)
-    np.testing.assert_array_equal(found, edges.by_edges(image, NONE, stroke.astype(np.float32), none, WHOLE, stroke))
-    assert (found > 0.5).sum() < (edges.by_edges(image, NONE, ball, none, WHOLE, ball > 0) > 0.5).sum()
+    found = by_edges(View(image, NONE, ball, none, WHOLE, True, stroke))
+    alone = by_edges(View(image, NONE, stroke.astype(np.float32), none, WHOLE, True, stroke))
+    np.testing.assert_array_equal(found, alone)
+    assert (found > 0.5).sum() < (by_edges(View(image, NONE, ball, none, WHOLE, True, ball > 0)) > 0.5).sum()
 
 
 def test_no_stroke_in_the_window_changes_nothing() -> None:

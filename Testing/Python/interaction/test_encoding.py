@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from LightMedSegLib.interaction.encoding import CHANNELS, aged, encode, normalize_window, walk_of
+from LightMedSegLib.interaction.encoding import CHANNELS, aged, normalize_window, walk_of, with_prompts
 from LightMedSegLib.interaction.prompt_values import DECAY, NEWEST, OLDEST
 
 SIZE = 24
@@ -28,7 +28,7 @@ def noise(seed: int = 0) -> torch.Tensor:
 def test_the_channels_are_in_the_documented_order() -> None:
     mask, include, exclude = volume(0.5), prompt(4, 4, 4), prompt(20, 20, 20)
     walk = volume(0.25)
-    encoded = encode(noise(), mask, include, exclude, walk)
+    encoded = with_prompts(normalize_window(noise()), mask, include, exclude, walk)
     assert encoded.shape == (1, len(CHANNELS), SIZE, SIZE, SIZE)
     assert torch.equal(encoded[:, 0:1], normalize_window(noise()))
     assert torch.equal(encoded[:, 1:4], torch.cat([mask, include, exclude], dim=1))
@@ -73,4 +73,4 @@ def test_earlier_strokes_fade_to_a_floor_and_where_nothing_was_drawn_stays_zero(
 
 def test_a_window_of_odd_size_is_encoded_too() -> None:
     odd = torch.zeros((2, 1, 7, 9, 11))
-    assert encode(odd, odd, odd, odd, odd).shape == (2, 5, 7, 9, 11)
+    assert with_prompts(normalize_window(odd), odd, odd, odd, odd).shape == (2, 5, 7, 9, 11)

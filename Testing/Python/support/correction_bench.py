@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.interaction.session import CorrectionSession
 from LightMedSegLib.interaction.strokes import Stroke
+from LightMedSegLib.interaction.view import View
 
 BALL_CENTRE, BALL_RADIUS = (24, 20, 16), 9.0
 """Index (x, y, z) and radius in voxels of the bright ball of ball_volume."""
@@ -21,26 +22,16 @@ OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 class ScriptedCompleter:
     """Answers every window with answer(image, mask, include, exclude), the object being where that is True."""
 
-    sees_edges = False
-    edge_shares = (0.0, 0.0)
-
     def __init__(self, answer: Callable[..., NDArray[np.bool_]], size: int = 32):
         self.size, self.answer, self.calls = size, answer, 0
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """There is nothing to load."""
 
-    def probability(
-        self,
-        image: NDArray[np.float32],
-        mask: NDArray[np.float32],
-        include: NDArray[np.float32],
-        exclude: NDArray[np.float32],
-        walk: NDArray[np.float32],
-        cancel: CancelToken | None = None,
-    ) -> NDArray[np.float32]:
+    def probability(self, view: View, cancel: CancelToken | None = None) -> NDArray[np.float32]:
         self.calls += 1
-        return np.where(self.answer(image, mask, include, exclude), 0.95, 0.05).astype(np.float32)
+        found = self.answer(view.image, view.present, view.include, view.exclude)
+        return np.where(found, 0.95, 0.05).astype(np.float32)
 
 
 def everything(size: int = 32) -> ScriptedCompleter:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.interaction.rules import connected
+from LightMedSegLib.interaction.view import View
 
 
 class StubCompleter:
@@ -16,31 +17,20 @@ class StubCompleter:
     many windows it was asked for.
     """
 
-    sees_edges = False
-    edge_shares = (0.0, 0.0)
-
     def __init__(self, size: int = 32, reach: int = 12, tolerance: float = 0.15):
         self.size, self.reach, self.tolerance, self.calls = size, reach, tolerance, 0
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """There is nothing to load."""
 
-    def probability(
-        self,
-        image: NDArray[np.float32],
-        mask: NDArray[np.float32],
-        include: NDArray[np.float32],
-        exclude: NDArray[np.float32],
-        walk: NDArray[np.float32],
-        cancel: CancelToken | None = None,
-    ) -> NDArray[np.float32]:
+    def probability(self, view: View, cancel: CancelToken | None = None) -> NDArray[np.float32]:
         if cancel is not None:
             cancel.raise_if_cancelled()
         self.calls += 1
-        grown = (mask > 0.5) | self._like(image, include)
-        grown &= ~self._like(image, exclude)
-        grown[include >= 1.0] = True
-        grown[exclude >= 1.0] = False
+        grown = view.present | self._like(view.image, view.include)
+        grown &= ~self._like(view.image, view.exclude)
+        grown[view.include >= 1.0] = True
+        grown[view.exclude >= 1.0] = False
         return np.where(grown, 0.9, 0.1).astype(np.float32)
 
     def _like(self, image: NDArray[np.float32], prompts: NDArray[np.float32]) -> NDArray[np.bool_]:
