@@ -71,6 +71,7 @@ def test_the_table_counts_cost_and_the_machines_least_seconds() -> None:
     assert _cost(dynunet, 64, machine)["parameters_m"] == pytest.approx(31.2, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="only Linux tells it")
 def test_memory_is_measured_in_a_process_of_its_own_and_a_failure_is_told() -> None:
     from contestants import contestants

@@ -71,6 +71,7 @@ def test_ended_by_slicer_it_goes_on_later_and_a_request_to_stop_at_its_start_is_
     assert follow(process, lambda progress: progress.phase == "ended").cancelled
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the launcher is a shell script")
 def test_behind_a_launcher_that_is_killed_the_job_ends_by_itself(
     job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -109,6 +109,7 @@ def events_until(process: subprocess.Popen[str], kind: str) -> list[dict[str, An
     raise AssertionError(f"no {kind!r} in {events[-3:]}")
 
 
+@pytest.mark.slow
 def test_a_process_reports_json_lines_stops_at_the_stop_file_resumes_and_ends_with_its_parent(tmp_path: Path) -> None:
     installed_with_cases(tmp_path)
     SLOW.write(tmp_path / "job")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import extension_build
+import pytest
 from panel_bench import MODULE_FILE
 from paths import REPOSITORY
 from patience import limit
@@ -67,6 +68,7 @@ def test_the_help_text_links_to_the_homepage_of_the_extension(slicer_runtime: An
     assert f'<a href="{homepage.group(1)}#readme">online documentation</a>' in slicer.modules.lightmedseg.helpText
 
 
+@pytest.mark.slow
 def test_installed_by_the_extension_manager(tmp_path: Path) -> None:
     folder = extension_build.install(tmp_path / "Extension with ä space")
     run(tmp_path, folder / "LightMedSeg.py", folder / "LightMedSegLib")
@@ -77,6 +79,7 @@ def test_source_folder_as_additional_module_path(tmp_path: Path) -> None:
     run(tmp_path, MODULE_FILE, REPOSITORY / "LightMedSegLib", segment=False)
 
 
+@pytest.mark.slow
 def test_library_installed_by_pip(tmp_path: Path) -> None:
     """As a wheel lays it out: resources inside the library."""
     site = tmp_path / "site-packages"

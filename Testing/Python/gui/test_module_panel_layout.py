@@ -161,6 +161,7 @@ def test_nothing_is_wrong_in_any_state(plain: Survey, kind: str) -> None:
     assert plain.found[kind][:20] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["segment", "tables", "cut", "overlap"])
 def test_longer_translations_fit(translated: Survey, kind: str) -> None:
     assert translated.found[kind][:20] == []

@@ -56,6 +56,7 @@ def test_the_self_test_corrects_by_stroke_and_by_clicks_where_torch_is(slicer_ru
             scenario(LightMedSeg.LightMedSegTest(), panel, model)
 
 
+@pytest.mark.slow
 def test_the_self_test_teaches_a_real_model_and_leaves_the_users_folders_alone(
     slicer_runtime: Any,
     monkeypatch: pytest.MonkeyPatch,

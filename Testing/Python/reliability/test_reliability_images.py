@@ -29,6 +29,7 @@ def faulty(number: int, seed: int) -> tuple[str, str, str]:
     return "thing", "done", "wrong" if number == 1 else ""
 
 
+@pytest.mark.slow
 def test_an_attempt_that_crashes_hangs_or_fails_is_named(tmp_path: Path) -> None:
     from Reliability.batches import run_in_children
 

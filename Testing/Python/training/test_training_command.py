@@ -95,6 +95,7 @@ def test_user_errors_of_the_command_are_one_sentence_and_exit_code_2(trained, ca
     assert "--data" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_prepared_folder_trains_where_simpleitk_is_not_installed(trained):
     folder, arguments = trained
     program = (

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 
+import pytest
 import torch
 from paths import REPOSITORY
 from patience import limit
@@ -48,6 +49,7 @@ def test_without_torchrun_there_is_one_process(monkeypatch):
     assert group.wrap(network, torch.device("cpu")) is network
 
 
+@pytest.mark.slow
 def test_two_processes_end_with_the_same_weights_and_only_the_first_writes(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
