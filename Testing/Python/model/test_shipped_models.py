@@ -54,6 +54,17 @@ def test_the_readme_of_a_model_gives_the_figures_of_its_card(folder):
         assert card.licenses[licence] in text
 
 
+def test_shipped_models_segment_anatomy_of_the_head_the_neck_and_the_heart():
+    """README.md says that they find no disease, and which parts of the body have no model."""
+    cards = [load_model(folder).card for folder in MODELS]
+    assert {card.body_region for card in cards if not card.promptable} == {"Head", "Head and neck", "Heart"}
+    (heart,) = (card for card in cards if card.body_region == "Heart")
+    assert len(heart.labels) == 1
+    # SNOMED CT has other categories for what is abnormal.
+    categories = {label.terminology.category.meaning for card in cards for label in card.labels}
+    assert categories == {"Anatomical Structure"}
+
+
 @pytest.mark.parametrize("folder", MODELS, ids=folder_name)
 def test_left_and_right_are_cleaned_up_alike_and_change_places_in_a_mirror_image(folder):
     card = load_model(folder).card

@@ -32,6 +32,16 @@ def blob(size: int, centre: tuple[int, int, int]) -> torch.Tensor:
     return torch.exp(-sum(distances) / 18)[None, None].expand(1, 8, -1, -1, -1).contiguous()
 
 
+@pytest.mark.parametrize(
+    "block",
+    [AnchorDetector, AnchorFiLM, StructuralPrior, TextureRouting, SkipRouter, PositionBias, GhostConvolution],
+)
+def test_the_docstring_of_each_block_says_what_comes_from_the_abstract(block):
+    """README.md sends readers there."""
+    source = block.__doc__.partition("Source: ")[2]
+    assert "abstract" in source
+
+
 def test_normalisation_is_as_exact_in_channels_last_as_otherwise():
     norm = GroupNorm(4, 8).eval()
     x = 1 + torch.randn(1, 8, 96, 96, 96)
