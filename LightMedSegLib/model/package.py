@@ -115,7 +115,7 @@ def _without_values() -> contextlib.AbstractContextManager[Any]:
             fills = name.endswith("_") and not name.endswith("__")
             if tensors and (fills or (name == "mul" and len(tensors) == 1)):
                 return tensors[0]
-            if name in ("rand", "randn"):
+            if name in ("rand", "randn", "zeros", "ones"):
                 return torch.empty(*args, **kwargs)
             return function(*args, **kwargs)
 
