@@ -16,7 +16,7 @@ from LightMedSegLib.interaction.strokes import Stroke
 SHARE = 0.8
 """How far the border moves right beside a stroke, as a share of how far the stroke goes beyond the border."""
 
-WIDTH = 1.5
+WIDTH = 2.0
 """Standard deviation of the border's move along it, in radii of the stroke."""
 
 DEPTHS = 1.5
