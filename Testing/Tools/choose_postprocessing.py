@@ -1,11 +1,13 @@
 """Measures, label by label on validation cases, whether keeping only the largest component helps.
 
-    python Testing/Tools/choose_postprocessing.py MODEL_FOLDER --config RECIPE.toml --prepared FOLDER [--write]
+    python Testing/Tools/choose_postprocessing.py MODEL_FOLDER --config RECIPE.toml --prepared FOLDER [--training]
+        [--write]
 
 Prints, for each structure, the mean Dice without and with the step, and at the end the labels for which it does not
 lower Dice, which --write puts into the card in place of its earlier choice. The left and the right side of a structure
 are one: their Dice is averaged and both get the step or neither, because treating one side alone would shift every
-comparison of the two. With [synthesis] the cases are images made from the held-out labelmaps.
+comparison of the two. With [synthesis] the cases are images made from the held-out labelmaps; --training adds images
+of the labelmaps that trained, because two heads leave small structures to chance.
 """
 
 from __future__ import annotations
@@ -56,13 +58,16 @@ def main() -> int:
     parser.add_argument("model", type=Path)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--prepared", type=Path, required=True)
+    parser.add_argument("--training", action="store_true", help="training labelmaps too; only with [synthesis]")
     parser.add_argument("--write", action="store_true", help="put the choice into the model's card")
     arguments = parser.parse_args()
     configuration = read_configuration(arguments.config)
+    if arguments.training and not configuration.synthesis.active:
+        parser.error("--training needs a recipe with [synthesis]: of real scans the network knows those that trained")
     split = read_run_split(configuration, arguments.config.parent)
     assert split is not None
     prepared = {case.name: case for case in read_prepared(arguments.prepared, configuration)}
-    cases = [prepared[name] for name in split.validation]
+    cases = [prepared[name] for name in (*split.validation, *(split.train if arguments.training else ()))]
     if configuration.synthesis.active:
         cases = synthetic_cases(configuration, cases, torch.device("cpu"))
     network = accelerate(load_model(arguments.model).build_network().eval())
