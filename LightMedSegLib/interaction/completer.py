@@ -13,8 +13,7 @@ from LightMedSegLib.core.devices import select_device
 from LightMedSegLib.core.errors import ModelPackageError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.loaded_networks import LoadedNetworks
-from LightMedSegLib.interaction.view import View
-from LightMedSegLib.interaction.window import SIZE
+from LightMedSegLib.interaction.window import SIZE, View
 from LightMedSegLib.model.store import resolve_model
 
 if TYPE_CHECKING:

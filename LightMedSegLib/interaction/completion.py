@@ -25,8 +25,7 @@ from LightMedSegLib.interaction.border import MovedBorder, moved_border
 from LightMedSegLib.interaction.prompt_channels import marked, prompt_channels
 from LightMedSegLib.interaction.rules import Marks, connected, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
-from LightMedSegLib.interaction.view import View
-from LightMedSegLib.interaction.window import Window
+from LightMedSegLib.interaction.window import View, Window
 from LightMedSegLib.interaction.zoom import coarser_window, finer_window, first_window
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from LightMedSegLib.interaction.prompt_values import NEWEST
 from LightMedSegLib.interaction.random_walk import random_walk
-from LightMedSegLib.interaction.view import View
+from LightMedSegLib.interaction.window import View
 
 SIDE = 62
 """Grid points along each side of the part of the window that a new object is looked for in, unless prompts lie

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.interaction.view import View
+from LightMedSegLib.interaction.window import View
 
 _NEAR = 60.0
 _SURE = 0.9

@@ -20,7 +20,7 @@ from LightMedSegLib.inference.sliding_window.predictor import Predictor
 from LightMedSegLib.interaction.completer import Completer
 from LightMedSegLib.interaction.edges import by_edges
 from LightMedSegLib.interaction.encoding import normalize_window, with_prompts
-from LightMedSegLib.interaction.view import View
+from LightMedSegLib.interaction.window import View
 from LightMedSegLib.model.package import Model
 
 

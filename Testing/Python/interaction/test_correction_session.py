@@ -25,7 +25,7 @@ from LightMedSegLib.interaction.edges import by_edges, on_device
 from LightMedSegLib.interaction.encoding import normalize_window
 from LightMedSegLib.interaction.session import CorrectionSession
 from LightMedSegLib.interaction.strokes import Stroke
-from LightMedSegLib.interaction.view import View
+from LightMedSegLib.interaction.window import View
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:

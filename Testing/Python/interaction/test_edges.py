@@ -10,7 +10,7 @@ from LightMedSegLib.core.geometry import Region
 from LightMedSegLib.interaction import edges
 from LightMedSegLib.interaction.encoding import normalize_window
 from LightMedSegLib.interaction.random_walk import random_walk as batched_walk
-from LightMedSegLib.interaction.view import View
+from LightMedSegLib.interaction.window import View
 
 SHAPE = (40, 40, 40)
 WHOLE = (slice(0, 40), slice(0, 40), slice(0, 40))

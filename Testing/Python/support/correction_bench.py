@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.interaction.session import CorrectionSession
 from LightMedSegLib.interaction.strokes import Stroke
-from LightMedSegLib.interaction.view import View
+from LightMedSegLib.interaction.window import View
 
 BALL_CENTRE, BALL_RADIUS = (24, 20, 16), 9.0
 """Index (x, y, z) and radius in voxels of the bright ball of ball_volume."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.interaction.rules import connected
-from LightMedSegLib.interaction.view import View
+from LightMedSegLib.interaction.window import View
 
 
 class StubCompleter:
