@@ -49,8 +49,8 @@ BUSY = """The 32 structures of a brain, segmented while other programs use the p
 would be 2 times the quiet time beside two busy processes and 5 times beside eight. The brain model has voxels of
 1.5 mm before version 2.2.0 and of 1 mm since."""
 
-AGREEMENT = """Dice of the labels with those of the same network in float32 on the processor; 1 is the same everywhere. The
-lowest structure of headneck-oar-ct 2.1.0 is a larynx of 23 voxels at the end of a scan, of which one is missing."""
+AGREEMENT = """Dice of the labels with those of the same network in float32 on the processor; 1 is the same everywhere.
+The lowest structure of headneck-oar-ct 2.1.0 is a larynx of 23 voxels at the end of a scan, of which one is missing."""
 
 YOURS = """## Your own computer
 
