@@ -23,7 +23,7 @@ from LightMedSegLib.core.geometry import (
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.interaction.border import MovedBorder, moved_border
 from LightMedSegLib.interaction.prompt_channels import marked, prompt_channels
-from LightMedSegLib.interaction.rules import Marks, connected, permitted
+from LightMedSegLib.interaction.rules import Marks, connected, faces, permitted
 from LightMedSegLib.interaction.strokes import Change, Stroke
 from LightMedSegLib.interaction.window import View, Window
 from LightMedSegLib.interaction.zoom import coarser_window, finer_window, first_window
@@ -100,7 +100,8 @@ def complete(scene: Scene, completer: Promptable, cancel: CancelToken) -> Change
     asked, in windows around the stroke.
     """
     work = _Completion(scene, completer, cancel)
-    if work.border.suffices:
+    nothing_to_remove = scene.new_object and not scene.stroke.include and not scene.mask.any()
+    if work.border.suffices or nothing_to_remove:
         return work.merged([])
     answer = work.ask(first_window(scene.stroke, scene.mask, scene.grid, completer.size))
     if answer is None:
@@ -179,6 +180,9 @@ class _Completion:
         own = np.zeros_like(before)
         own[region_of(stroke.box, box)] = stroke.voxels
         allowed = None if scene.allowed is None else scene.allowed[part]
+        if within is not None:
+            # What goes on beyond the cut may hang together with painted voxels there.
+            seen &= ~faces(seen.shape)
         marks = Marks(own, stroke.include, scene.hard[part], allowed, before & ~seen)
         after = permitted(before, wanted, marks, scene.new_object)
         return Change(box, before, after, passes=self.passes, note=note).cropped()

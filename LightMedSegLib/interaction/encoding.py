@@ -56,7 +56,7 @@ def normalize_window(image: torch.Tensor) -> torch.Tensor:
         share = (_KNOTS[number + 1] - _KNOTS[number]) / (1 - 2 * _CLIPPED)
         result.add_(_ramp(image, values[number], values[number + 1]), alpha=0.5 * share)
     result -= result.mean(dim=_SPATIAL, keepdim=True)
-    return result.div_(result.std(dim=_SPATIAL, keepdim=True).clamp(min=1e-6))
+    return result / result.std(dim=_SPATIAL, keepdim=True).clamp(min=1e-6)
 
 
 @functools.cache

@@ -29,8 +29,8 @@ def permitted(
     """Return the mask after a completion that proposes wanted; all arrays are of one box (z, y, x).
 
     The stroke's own voxels are as the user made them, other marked voxels and those that are not allowed stay. A
-    painted stroke only adds and an erased one only removes. In a segment that is what hangs together with the stroke;
-    of a new object stays what hangs together with a painted voxel or an anchor.
+    painted stroke only adds and an erased one only removes. What changes in a segment hangs together with the stroke.
+    What a stroke adds to a new object, or leaves of it, hangs together with a painted voxel or an anchor.
     """
     free = marks.hard == 0
     if marks.allowed is not None:
@@ -40,7 +40,7 @@ def permitted(
     if new_object:
         seeds = (marks.hard > 0) | marks.anchors
         seeds = seeds | marks.stroke if marks.include else seeds & ~marks.stroke
-        kept = connected(after, seeds)
+        kept = connected(after, seeds) | (before & marks.include)
         return np.where(free & ~marks.stroke, kept, after)
     changed = after != before
     return np.where(connected(changed | marks.stroke, marks.stroke), after, before)
@@ -57,3 +57,10 @@ def connected(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.b
     kept[parts[seeds]] = True
     kept[0] = False
     return kept[parts]
+
+
+def faces(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the outermost voxels of a box."""
+    outermost = np.ones(shape, dtype=bool)
+    outermost[tuple(slice(1, -1) for _ in shape)] = False
+    return outermost

@@ -27,7 +27,7 @@ class CorrectionSession:
     """One segment of a volume: its mask, what the user marked, and the network that completes the marks.
 
     volume: a scalar 3D image; it is not copied and must not change. mask: the segment (z, y, x), copied; None: empty.
-    new_object: the structure is made by clicks, so a completion may replace it instead of only adding or removing.
+    new_object: the structure is made by clicks, so a completion may change all of it, not only what lies at the stroke.
 
     Methods may be called from any thread and take turns. Only propose is slow: a worker thread calls it on a snapshot,
     and accept protects whatever was marked since then.

@@ -35,8 +35,8 @@ SHORT_AXIS_DISTANCE_MM = (4.5, 14.0)
 SHORT_AXIS_FIELD_MM = (200.0, 500.0)
 SHORT_AXIS_LENGTH_MM = (45.0, 200.0)
 
-LONG_AXIS = (0.3, -0.2, -0.15)
-"""From its base to its apex the heart points to the left, the front and the feet, each at least so much (LPS, of 1)."""
+LONG_AXIS = ((0.3, 0.8), (-0.8, -0.4), (-0.8, -0.15))
+"""How far the heart points to the left, the front and the feet from its base to its apex: a unit vector, LPS."""
 
 _NECK_LENGTH_MM = 25.0
 _HEAD_LENGTH_MM = 60.0
@@ -234,9 +234,8 @@ def _is_short_axis(stack: Stack) -> bool:
     )
     # Slices may be counted from the base or from the apex.
     along = [value if stack.normal[0] >= 0 else -value for value in stack.normal]
-    return all(low <= value <= high for value, (low, high) in sizes) and all(
-        value * least >= least**2 for value, least in zip(along, LONG_AXIS, strict=True)
-    )
+    ranges = (*sizes, *zip(along, LONG_AXIS, strict=True))
+    return all(low <= value <= high for value, (low, high) in ranges)
 
 
 def _shows_neck(appearance: Appearance, card: ModelCard) -> tuple[bool, str]:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from documents import REPOSITORY, anchors, blocks, documents
+from documents import REPOSITORY, anchor_of, anchors, blocks, documents
 from readme_statements import Statement, figures_of_source, statements
 
 if sys.version_info >= (3, 11):
@@ -103,7 +103,7 @@ def _section(path: Path, text: str, anchor: str) -> str:
         heading = re.match(r"(#+) (.*)", line)
         if heading and level and len(heading[1]) <= level:
             break
-        if heading and not level and re.sub(r"[^\w\- ]", "", heading[2].lower()).replace(" ", "-") == anchor:
+        if heading and not level and anchor_of(heading[2]) == anchor:
             level = len(heading[1])
         if level:
             lines.append(line)

@@ -31,7 +31,6 @@ def tuned_versions(bench: FinetuneBench) -> list[str]:
     return [name for name in bench.panel.models.names() if "-tuned." in name]
 
 
-@pytest.mark.slow
 def test_from_a_correction_to_a_new_version_that_segments_again_and_back(
     finetune_bench: FinetuneBench,
 ) -> None:

@@ -92,8 +92,7 @@ def _check_stroke(
     assert np.array_equal(session.hard, np.where(marked, 1 if stroke.include else -1, hard))
     if allowed is not None:
         assert not (changed & ~allowed & ~marked).any()
-    if not session.new_object:
-        assert (session.mask[changed] == stroke.include).all()
+    assert (session.mask[changed] == stroke.include).all()
 
 
 def _check_box(session: CorrectionSession, change, before: NDArray[np.bool_]) -> None:

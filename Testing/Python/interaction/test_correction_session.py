@@ -106,6 +106,43 @@ def test_an_include_prompt_on_a_new_object_takes_nothing_away_and_an_exclude_pro
     assert not (session.mask & ~before).any() and (before & ~session.mask).any()
 
 
+def test_an_include_prompt_keeps_an_island_that_no_painted_voxel_holds() -> None:
+    session = CorrectionSession(ball_volume(), everything(64), new_object=True)
+    session.add_stroke(point(session))
+    kept = np.zeros(session.mask.shape, dtype=bool)
+    kept[:, :, -6:] = session.mask[:, :, -6:]
+    session.completer = nothing(64)
+    session.add_stroke(point(session, (30, 20, 16), include=False), allowed=~kept)
+    assert session.mask[kept].all()
+    session.add_stroke(point(session, (20, 20, 16)))
+    assert session.mask[kept].all()
+
+
+def test_an_exclude_prompt_on_an_empty_object_asks_no_network() -> None:
+    completer = everything()
+    session = CorrectionSession(ball_volume(), completer, new_object=True)
+    change = session.add_stroke(point(session, include=False))
+    assert not session.mask.any() and completer.calls == change.passes == 0
+
+
+def test_a_finer_window_far_from_painted_voxels_is_shown_the_object() -> None:
+    bar = np.zeros((60, 60, 200), dtype=np.float32)
+    bar[20:40, 20:40, 10:190] = 100
+    completer, seen = bright(), []
+
+    def answer(image: np.ndarray, present: np.ndarray, *_: np.ndarray) -> np.ndarray:
+        seen.append(int(present.sum()))
+        return image > 50
+
+    completer.answer = answer
+    session = CorrectionSession(sitk.GetImageFromArray(bar), completer, bar > 50, new_object=True)
+    for x in (20, 180):
+        session.add_stroke(point(session, (x, 30, 30)))
+    seen.clear()
+    change = session.add_stroke(point(session, (100, 30, 38), include=False))
+    assert change.passes == len(seen) > 1 and min(seen) > 0
+
+
 def test_a_newer_stroke_overrules_an_older_one() -> None:
     session = CorrectionSession(ball_volume(), everything(), new_object=True)
     session.add_stroke(Stroke.ball(True, BALL_CENTRE, 3.0, session.grid))

@@ -145,14 +145,17 @@ def test_a_short_axis_stack_of_the_heart_is_known_by_the_place_of_its_slices(sta
         Stack(20, 5.0, 230.0, (0.08, 0.7, 0.7)),
         Stack(10, 8.0, 350.0, (0.31, -0.2, 0.93)),
         Stack(10, 8.0, 350.0, (0.6, 0.75, -0.25)),
+        Stack(24, 5.0, 230.0, (0.92, -0.30, -0.25)),
+        Stack(24, 5.0, 230.0, (0.36, -0.86, -0.36)),
+        Stack(24, 5.0, 230.0, (-0.32, 0.28, 0.90)),
         Stack(1, 8.0, 350.0, SHORT_AXES[0].normal),
         Stack(3, 8.0, 350.0, SHORT_AXES[0].normal),
         Stack(120, 1.0, 350.0, SHORT_AXES[0].normal),
         Stack(20, 4.5, 150.0, SHORT_AXES[0].normal),
     ],
     ids=[
-        "axial", "tilted head", "across the hippocampus", "four chambers", "two chambers", "one slice", "long axes",
-        "thin slices", "joint",
+        "axial", "tilted head", "across the hippocampus", "four chambers", "two chambers", "sagittal head",
+        "coronal head", "turned head", "one slice", "long axes", "thin slices", "joint",
     ],
 )  # fmt: skip
 def test_other_slices_are_no_short_axis_stack(stack: Stack) -> None:
