@@ -3,15 +3,18 @@
     python Testing/Tools/make_results_page.py [--check]
 
 Each folder in Documentation/results is one test: its test.toml says what was tested, its CSV files hold a line per case
-and structure for each network. --check writes nothing and exits with 1 where the page is not current.
+and structure for each network. References of a test that are broken are listed in Resources/Training. --check writes
+nothing and exits with 1 where the page is not current.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import math
 import statistics
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +34,7 @@ from LightMedSegLib.core.labels import without_side  # noqa: E402
 
 FOLDER = ROOT / "Documentation" / "results"
 PAGE = ROOT / "Documentation" / "results.md"
+LISTS = ROOT / "Resources" / "Training"
 
 HEADER = """# Results
 
@@ -139,7 +143,7 @@ def _tables(folder: Path, test: dict[str, Any]) -> list[str]:
     networks = {entry["title"]: (entry, read_rows(folder / entry["file"])) for entry in test["networks"]}
     first = next(iter(networks.values()))[1]
     others = {title: rows for title, (_, rows) in list(networks.items())[1:]}
-    return [_overview(networks), _by_structure(first, others)]
+    return [_overview(networks), _by_structure(first, others), *_broken(folder.name, networks)]
 
 
 def _overview(networks: dict[str, tuple[dict[str, Any], list[Row]]]) -> str:
@@ -166,6 +170,59 @@ def _by_structure(rows: Sequence[Row], others: dict[str, list[Row]]) -> str:
         own = [row for row in rows if without_side(row.label) == name and not math.isnan(row.dice)]
         cells = [name, str(len(own)), f"{dice:.3f}", f"{mean(r.hd95_mm for r in own):.2f}"]
         cells += [f"{mean(r.nsd_1mm for r in own):.3f}", *(f"{means[name]:.3f}" for means in compared)]
+        table.append("| " + " | ".join(cells) + " |")
+    return "\n".join(table)
+
+
+def broken_references(model: str) -> tuple[str, list[dict[str, Any]]]:
+    """How the list of a model's broken references was made, and its entries; none without a list."""
+    path = LISTS / f"{model}.references.json"
+    if not path.is_file():
+        return "", []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return content["note"], content["broken"]
+
+
+def without(rows: Iterable[Row], entries: Iterable[dict[str, Any]]) -> list[Row]:
+    """The rows of the references that are not listed."""
+    listed = {(entry["case"], entry["label"]) for entry in entries}
+    return [row for row in rows if (row.case, row.label) not in listed]
+
+
+def _broken(model: str, networks: dict[str, tuple[dict[str, Any], list[Row]]]) -> list[str]:
+    note, entries = broken_references(model)
+    if not entries:
+        return []
+    table = ["| case | structure | what is wrong | ml | others, median | mean HU |", "|" + "---|" * 6]
+    for entry in entries:
+        hu = "-" if entry["mean_hu"] is None else entry["mean_hu"]
+        cells = (entry["case"], entry["label"], entry["wrong"], entry["volume_ml"], entry["others_median_ml"], hu)
+        table.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    means = ["| network | references | number | cases | mean Dice | median case |", "|" + "---|" * 6]
+    for title, (_, rows) in networks.items():
+        for kind, kept in (("all", rows), ("without the broken ones", without(rows, entries))):
+            cases = case_means([row for row in kept if math.isfinite(row.dice)])
+            number = sum(math.isfinite(row.dice) for row in kept)
+            figures = f"{mean_dice(kept):.3f} | {statistics.median(cases):.3f}"
+            means.append(f"| {title} | {kind} | {number} | {len(cases)} | {figures} |")
+    return [
+        "### Broken references",
+        textwrap.fill(note, 120),
+        "\n".join(table),
+        "\n".join(means),
+        _medians(next(iter(networks.values()))[1], entries),
+    ]
+
+
+def _medians(rows: list[Row], entries: list[dict[str, Any]]) -> str:
+    kept = without(rows, entries)
+    head = ("structure, both sides", "references", "Dice", "median", "without the broken ones", "Dice", "median")
+    table = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name in dict.fromkeys(without_side(row.label) for row in rows):
+        cells = [name]
+        for part in (rows, kept):
+            dice = [row.dice for row in part if without_side(row.label) == name and math.isfinite(row.dice)]
+            cells += [str(len(dice)), f"{mean(dice):.3f}", f"{statistics.median(dice):.3f}"]
         table.append("| " + " | ".join(cells) + " |")
     return "\n".join(table)
 
