@@ -75,8 +75,8 @@ def cut_texts(root: Any) -> Iterator[str]:
             if widget.wordWrap():
                 if widget.heightForWidth(widget.width()) > widget.height() + _SLACK:
                     yield f"{widget.objectName()} is too low for '{widget.text()}'"
-                words = widget.text().split()
-                needed = max((widget.fontMetrics().horizontalAdvance(word) for word in words), default=0)
+                parts = _unbroken(widget.text())
+                needed = max((widget.fontMetrics().horizontalAdvance(part) for part in parts), default=0)
             else:
                 needed = widget.sizeHint().width()
         elif isinstance(widget, QtWidgets.QComboBox) and not _is_composite(widget.parentWidget()):
@@ -93,6 +93,15 @@ def cut_texts(root: Any) -> Iterator[str]:
         if needed > room:
             text = _text(widget)
             yield f"{widget.objectName()} is {widget.width()} wide, needs {needed} for '{text}'"
+
+
+def _unbroken(text: str) -> list[str]:
+    """The parts of a text between which Qt may start a new line: words, and the folders of a path."""
+    finder = QtCore.QTextBoundaryFinder(QtCore.QTextBoundaryFinder.BoundaryType.Line, text)
+    places = [0]
+    while (place := finder.toNextBoundary()) != -1:
+        places.append(place)
+    return [text[first:last].strip() for first, last in pairwise(places)]
 
 
 def _text(widget: Any) -> str:
