@@ -69,7 +69,8 @@ def test_an_interrupt_ends_all_processes_and_leaves_whole_files(package: Path, n
         patience.check()
     whole = list(results.iterdir())
     assert 0 < len(whole) < SCANS
-    assert out.count(": segmented") + 1 == len(whole)
+    # The interrupt may come after a result is written and before its line is printed; the log has it all the same.
+    assert len(whole) - (out.count(": segmented") + 1) in (0, 1)
     assert {sitk.ReadImage(str(path)).GetSize() for path in whole} == {(48, 48, 48)}
     assert f"{len(whole)} segmented, {SCANS - len(whole)} not started" in log.read_text().splitlines()[-1]
 

@@ -56,7 +56,7 @@ def test_the_larger_network_has_the_figures_of_the_results() -> None:
     assert (
         f"for the hippocampus, {organs} for head and neck, and {brain} for the brain in three of the ten people" in text
     )
-    assert f"in whom the model above has {ours}." in text
+    assert f"in whom LightMedSeg has {ours}." in text
 
 
 def test_the_larger_network_is_about_twelve_times_as_large() -> None:
