@@ -245,16 +245,12 @@ class Engine:
         Returns the device's name.
         """
         from LightMedSegLib.inference.padding_labels import clear_padding
-        from LightMedSegLib.inference.preprocessing import prepare_volume
 
-        run.plan.at("search preparation" if run.search else "preparation", 0.0, "Preparing the volume")
-        before = run.timer.seconds["preprocess"]
-        with run.timer.stage("preprocess"):
-            prepared = prepare_volume(images, run.spec, grow_box(run.box, run.margin_mm, grid), run.cancel)
-        run.warn(prepared.notes)
-        pace_of(self.device.name).learn("preparation", labels.size, run.timer.seconds["preprocess"] - before)
+        prepared: PreparedVolume | None = None
 
         def label_on(device: str) -> str:
+            nonlocal prepared
+            prepared = prepared or self._prepared(device, images, grid, run)
             self._label_on(device, prepared, labels, run, doubt)
             run.warn(clear_padding(labels, prepared, run.card, doubt) if not run.search else ())
             return device
@@ -265,6 +261,19 @@ class Engine:
 
         advice = "choose a smaller region of interest"
         return self._networks.on_first_that_works(self.device.name, label_on, failed, advice)
+
+    def _prepared(self, device: str, images: list[sitk.Image], grid: Grid, run: _Run) -> PreparedVolume:
+        from LightMedSegLib.inference.preprocessing import prepare_volume
+
+        run.plan.at("search preparation" if run.search else "preparation", 0.0, "Preparing the volume")
+        before = run.timer.seconds["preprocess"]
+        with run.timer.stage("preprocess"):
+            box = grow_box(run.box, run.margin_mm, grid)
+            prepared = prepare_volume(images, run.spec, box, run.cancel, device)
+        run.warn(prepared.notes)
+        seconds = run.timer.seconds["preprocess"] - before
+        pace_of(self.device.name).learn("preparation", float(np.prod(grid.shape)), seconds)
+        return prepared
 
     def _label_on(
         self,

@@ -15,7 +15,7 @@ many planes at a time: every question and every copy makes the program wait for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ _NEVER = -1e4
 _LOWEST = -1e30
 _VOXELS_AT_ONCE = 2**14
 _PLANES_AT_ONCE = 32
+_VALUES_AT_ONCE = 2**25
 
 
 class Best(NamedTuple):
@@ -73,11 +74,15 @@ class LabelPlanes:
         self._everywhere = torch.device(device).type == "cuda" if everywhere is None else everywhere
         self._waiting: list[Best] = []
         self._z, rows, columns = (_Axis(position) for position in positions)
+        # Where a voxel lies in a plane of logits, this plane counts alone.
+        shares = np.where(self._z.share > 0, self._z.share, np.float32(1))
+        self._plane_shares = torch.from_numpy(shares).to(device)[:, None, None, None]
         self._exact_in_plane = rows.exact and columns.exact
         self._rows, self._row_step, self._row_share = _on_device(rows, device)
         self._columns, self._column_step, self._column_share = _on_device(columns, device)
-        self._next = 0
-        self._previous: tuple[torch.Tensor, Best] | None = None
+        self._next = self._written = 0
+        self._before: torch.Tensor | None = None
+        self._best_before: Best | None = None
 
     @property
     def needed(self) -> tuple[int, int]:
@@ -88,49 +93,54 @@ class LabelPlanes:
         """Take plane number index of the logits, (rows, columns, classes); planes come in order."""
         if len(self._absent):
             plane = plane.index_fill(-1, self._absent, _NEVER)
-        z, best = self._z, self._best(plane)
-        while self._next < len(z.lower) and z.upper[self._next] <= index:
-            share = 1.0 if z.lower[self._next] == index else float(z.share[self._next])
-            if self._everywhere:
-                self._waiting.append(self._best_everywhere(plane, share))
-            elif share == 1.0:
-                self._waiting.append(self._resampled(plane, best))
-            else:
-                self._waiting.append(self._resampled_between(plane, best, share))
-            self._next += 1
-            if not self._everywhere or len(self._waiting) == _PLANES_AT_ONCE or self._next == len(z.lower):
-                self._hand_over()
-        self._previous = plane, best
+        ready = slice(self._next, int(np.searchsorted(self._z.upper, index, side="right")))
+        if self._everywhere:
+            self._waiting += self._best_everywhere(plane, ready)
+        else:
+            best = self._best(plane)
+            for share in self._z.share[ready].tolist():
+                found = self._resampled_between(plane, best, share) if share else self._resampled(plane, best)
+                self._waiting.append(Best(found.classes[None], None if found.margin is None else found.margin[None]))
+            self._best_before = best
+        self._before, self._next = plane, ready.stop
+        waiting, ended = self._next - self._written, self._next == len(self._z.lower)
+        if waiting and (ended or not self._everywhere or waiting >= _PLANES_AT_ONCE):
+            self._hand_over()
 
     def _best(self, logits: torch.Tensor) -> Best:
         return Best(greatest(logits), None) if self._doubt is None else best_two(logits)
 
     def _hand_over(self) -> None:
-        first = self._next - len(self._waiting)
-        self._labels[first : self._next] = torch.stack([best.classes for best in self._waiting]).cpu().numpy()
-        margins = [best.margin for best in self._waiting if best.margin is not None]
+        """Write the labels, and the doubt, of the planes that wait."""
+        waiting = slice(self._written, self._next)
+        self._labels[waiting] = torch.cat([best.classes for best in self._waiting]).cpu().numpy()
         if self._doubt is not None:
-            self._doubt[first : self._next] = doubt_of(torch.stack(margins)).cpu().numpy()
+            margins = [best.margin for best in self._waiting if best.margin is not None]
+            self._doubt[waiting] = doubt_of(torch.cat(margins)).cpu().numpy()
+        self._written = waiting.stop
         self._waiting.clear()
 
-    def _best_everywhere(self, plane: torch.Tensor, share: float) -> Best:
-        if share < 1.0:
-            assert self._previous is not None
-            plane = torch.lerp(self._previous[0], plane, share)
-        if self._exact_in_plane:
-            return self._best(plane.index_select(0, self._rows).index_select(1, self._columns))
-        return self._best(self._interpolated_plane(plane))
+    def _best_everywhere(self, plane: torch.Tensor, ready: slice) -> Iterator[Best]:
+        """Yield the planes of voxels between the plane before and this one, as many at a time as memory holds."""
+        step = max(1, _VALUES_AT_ONCE // (len(self._rows) * len(self._columns) * plane.shape[-1]))
+        before = plane if self._before is None else self._before
+        for first in range(ready.start, ready.stop, step):
+            shares = self._plane_shares[first : min(first + step, ready.stop)]
+            planes = plane[None] if self._z.exact else torch.lerp(before, plane, shares)
+            yield self._best(self._interpolated(planes))
 
-    def _interpolated_plane(self, plane: torch.Tensor) -> torch.Tensor:
-        """plane (rows, columns, values) at every voxel."""
-        left, right = (plane.index_select(1, self._columns + step) for step in (0, self._column_step))
-        across = torch.lerp(left, right, self._column_share[None, :, None])
-        upper, lower = (across.index_select(0, self._rows + step) for step in (0, self._row_step))
+    def _interpolated(self, planes: torch.Tensor) -> torch.Tensor:
+        """Return planes (..., rows, columns, values) at every voxel."""
+        if self._exact_in_plane:
+            return planes.index_select(-3, self._rows).index_select(-2, self._columns)
+        left, right = (planes.index_select(-2, self._columns + step) for step in (0, self._column_step))
+        across = torch.lerp(left, right, self._column_share[:, None])
+        upper, lower = (across.index_select(-3, self._rows + step) for step in (0, self._row_step))
         return torch.lerp(upper, lower, self._row_share[:, None, None])
 
     def _resampled_between(self, plane: torch.Tensor, best: Best, share: float) -> Best:
-        assert self._previous is not None
-        previous, previous_best = self._previous
+        previous, previous_best = self._before, self._best_before
+        assert previous is not None and previous_best is not None
         between = torch.lerp(previous, plane, share)
         classes = best.classes.clone()
         differs = (classes != previous_best.classes).nonzero(as_tuple=True)
@@ -144,16 +154,12 @@ class LabelPlanes:
 
     def _resampled(self, logits: torch.Tensor, best: Best) -> Best:
         classes = best.classes.index_select(0, self._rows).index_select(1, self._columns)
-        margin = None
-        if best.margin is not None and self._exact_in_plane:
-            margin = best.margin.index_select(0, self._rows).index_select(1, self._columns)
-        elif best.margin is not None:
-            margin = self._interpolated_plane(best.margin[..., None])[..., 0]
+        margin = None if best.margin is None else self._interpolated(best.margin[..., None])[..., 0]
         if self._exact_in_plane:
             return Best(classes, margin)
         mixed = self._is_mixed(best.classes).index_select(0, self._rows).index_select(1, self._columns)
         for place in torch.split(mixed.view(-1).nonzero().view(-1), _VOXELS_AT_ONCE):
-            found = self._best(self._interpolated(logits, place))
+            found = self._best(self._interpolated_at(logits, place))
             classes.view(-1)[place] = found.classes
             if margin is not None and found.margin is not None:
                 margin.view(-1)[place] = found.margin
@@ -169,7 +175,7 @@ class LabelPlanes:
         mixed[:-1, :-1] |= differs[1:]
         return mixed
 
-    def _interpolated(self, logits: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+    def _interpolated_at(self, logits: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         columns = len(self._columns)
         row, column = torch.div(place, columns, rounding_mode="floor"), place % columns
         width = logits.shape[1]

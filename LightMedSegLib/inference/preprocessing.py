@@ -69,12 +69,17 @@ def as_images(image: sitk.Image | Sequence[sitk.Image]) -> list[sitk.Image]:
 
 
 def prepare_volume(
-    images: Sequence[sitk.Image], card_input: InputSpec, box: Box | None = None, cancel: CancelToken | None = None
+    images: Sequence[sitk.Image],
+    card_input: InputSpec,
+    box: Box | None = None,
+    cancel: CancelToken | None = None,
+    device: str = "cpu",
 ) -> PreparedVolume:
     """Crop to box, resample, orient and normalise the volumes, one per channel of the model.
 
     The first volume's axes define the model grid; the others are brought onto the first one's grid through
-    world space. Normalisation looks at the box only: what lies outside it does not change the result.
+    world space. Normalisation looks at the box only: what lies outside it does not change the result. device: where
+    volumes are resampled.
 
     Raises InputImageError when the number of volumes is not the model's number of channels.
     """
@@ -94,7 +99,7 @@ def prepare_volume(
     for index, image in enumerate(images):
         normalization = channels[index].normalization
         sound = _array_on_first_grid(image, normalization, first, grid_map, cancel)
-        result[index] = grid_map.order.to_model(resample(sound.array, grid_map.axes, cancel))
+        result[index] = grid_map.order.to_model(resample(sound.array, grid_map.axes, cancel, device))
         if index == 0 and card_input.background_value is not None:
             body = result[0] > sound.converted(card_input.background_value)
         if cancel is not None:

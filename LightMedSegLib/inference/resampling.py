@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import AxisMap
+from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.progress import CancelToken
+
+if TYPE_CHECKING:
+    import torch
 
 ANTIALIAS_FROM = 1.2
 """Where the model's spacing is more than this many times the volume's, the axis is smoothed before sampling."""
@@ -18,36 +22,50 @@ _CHUNK_VOXELS = 2**22
 
 
 def resample(
-    array: NDArray[Any], axes: tuple[AxisMap, AxisMap, AxisMap], cancel: CancelToken | None = None
+    array: NDArray[Any],
+    axes: tuple[AxisMap, AxisMap, AxisMap],
+    cancel: CancelToken | None = None,
+    device: str = "cpu",
 ) -> NDArray[np.float32]:
-    """array (z, y, x) sampled linearly at the model's spacing; axes are those of x, y and z.
+    """Return array (z, y, x) sampled linearly at the model's spacing; axes are those of x, y and z.
 
-    Each axis is one small matrix, see weighted.
+    Each axis is one small matrix, see weighted. A CUDA device computes it, unless its memory does not suffice.
     """
-    return weighted(array, (axis_weights(axes[2]), axis_weights(axes[1]), axis_weights(axes[0])), cancel)
+    weights = (axis_weights(axes[2]), axis_weights(axes[1]), axis_weights(axes[0]))
+    if device.startswith("cuda") and any(matrix is not None for matrix in weights):
+        try:
+            return weighted(array, weights, cancel, device)
+        except (RuntimeError, MemoryError) as error:
+            # The network may still fit: it gets the volume in windows.
+            if not is_out_of_memory(error):
+                raise
+    return weighted(array, weights, cancel)
 
 
 def weighted(
     array: NDArray[Any],
     weights: tuple[NDArray[np.float32] | None, NDArray[np.float32] | None, NDArray[np.float32] | None],
     cancel: CancelToken | None = None,
+    device: str = "cpu",
 ) -> NDArray[np.float32]:
-    """array (z, y, x) with a matrix (new length, length) applied to each axis z, y, x; None leaves an axis as it is.
+    """Return array (z, y, x) with a matrix (new length, length) applied to each axis z, y, x; None leaves it as it is.
 
     The work is matrix products over a few slices at a time: memory holds the result and those slices, whatever the
     size of the input.
     """
     import torch
 
-    weights_z, weights_y, weights_x = (_tensor(matrix) for matrix in weights)
+    weights_z, weights_y, weights_x = (
+        None if matrix is None else torch.from_numpy(matrix).to(device) for matrix in weights
+    )
     shape = [array.shape[d] if matrix is None else len(matrix) for d, matrix in enumerate(weights)]
-    result = torch.zeros(shape) if weights_z is not None else torch.empty(shape)
+    result = (torch.zeros if weights_z is not None else torch.empty)(shape, device=device)
     step = max(1, _CHUNK_VOXELS // (array.shape[1] * array.shape[2]))
     for first in range(0, array.shape[0], step):
         if cancel is not None:
             cancel.raise_if_cancelled()
         last = min(array.shape[0], first + step)
-        slices = torch.from_numpy(array[first:last].astype(np.float32))
+        slices = _floats(array[first:last], device)
         if weights_x is not None:
             slices = slices @ weights_x.T
         if weights_y is not None:
@@ -61,8 +79,17 @@ def weighted(
             result[rows].view(rows.stop - rows.start, -1).addmm_(
                 weights_z[rows, first:last], slices.reshape(last - first, -1)
             )
-    resampled: NDArray[np.float32] = result.numpy()
+    resampled: NDArray[np.float32] = result.cpu().numpy()
     return resampled
+
+
+def _floats(part: NDArray[Any], device: str) -> torch.Tensor:
+    """Return part as float32 on a device."""
+    import torch
+
+    # A CUDA device converts these itself, and fewer bytes are copied to it.
+    sent = part.copy() if device != "cpu" and part.dtype in (np.int16, np.uint8) else part.astype(np.float32)
+    return torch.from_numpy(sent).to(device).float()
 
 
 def axis_weights(axis: AxisMap) -> NDArray[np.float32] | None:
@@ -98,9 +125,3 @@ def linear_weights(position: NDArray[np.float64], length: int, ratio: float = 1.
     weights = np.zeros((len(position), length))
     np.add.at(weights, (np.arange(len(position))[:, None], columns), taps)
     return weights.astype(np.float32)
-
-
-def _tensor(weights: NDArray[np.float32] | None) -> Any:
-    import torch
-
-    return None if weights is None else torch.from_numpy(weights)

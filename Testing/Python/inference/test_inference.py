@@ -23,6 +23,7 @@ from torch.nn import functional
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.geometry import AxisMap
 from LightMedSegLib.core.progress import CancelToken, StageTimer
+from LightMedSegLib.inference import logit_resampling
 from LightMedSegLib.inference.engine import Engine
 from LightMedSegLib.inference.logit_resampling import LabelPlanes
 from LightMedSegLib.inference.preprocessing import PreparedVolume, prepare_volume
@@ -215,10 +216,15 @@ def test_logits_handed_over_in_parts_become_the_labels_of_the_whole(
     ("volume_spacing", "model_spacing"),
     [((1.0, 1.0, 1.0), 0.6), ((0.7, 0.8, 1.9), 1.0), ((0.5, 0.6, 0.7), 1.5), ((1.0, 1.0, 3.0), 1.0)],
 )
-@pytest.mark.parametrize("everywhere", [False, True])
+@pytest.mark.parametrize(("everywhere", "at_once"), [(False, 2**25), (True, 2**25), (True, 1)])
 def test_restored_labels_are_the_argmax_of_linearly_interpolated_logits(
-    volume_spacing: tuple[float, float, float], model_spacing: float, everywhere: bool
+    monkeypatch: pytest.MonkeyPatch,
+    volume_spacing: tuple[float, float, float],
+    model_spacing: float,
+    everywhere: bool,
+    at_once: int,
 ) -> None:
+    monkeypatch.setattr(logit_resampling, "_VALUES_AT_ONCE", at_once)
     shape = (11, 14, 17)
     axes = [AxisMap.between(0, shape[2 - a], volume_spacing[a], model_spacing) for a in range(3)]
     coarse = tuple(axes[a].model_length for a in (2, 1, 0))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from engine_stubs import IDENTITY_WINDOW, make_image, reordered, rotation, smooth_noise, stub_card
 
 from LightMedSegLib.core.errors import CancelledError, InputImageError
 from LightMedSegLib.core.geometry import AxisMap, Grid
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference import resampling
 from LightMedSegLib.inference.normalization import normalize, percentiles
 from LightMedSegLib.inference.preprocessing import prepare, prepare_labelmap, prepare_volume
 from LightMedSegLib.inference.resampling import axis_weights, resample
@@ -68,6 +72,33 @@ def test_every_voxel_type_gives_the_same_result(dtype: type) -> None:
     array = np.clip(smooth_noise((9, 10, 11)), 0, 255).astype(np.uint8)
     axes = (AxisMap.between(0, 11, 1.0, 1.5), AxisMap.between(0, 10, 1.0, 0.7), AxisMap.between(0, 9, 1.0, 1.0))
     assert np.array_equal(resample(array.astype(dtype), axes), resample(array, axes))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
+def test_a_cuda_device_resamples_like_the_processor(dtype: type) -> None:
+    array = np.clip(smooth_noise((9, 10, 11)), 0, 255).astype(dtype)
+    axes = (AxisMap.between(0, 11, 1.0, 1.5), AxisMap.between(0, 10, 1.0, 0.7), AxisMap.between(0, 9, 1.0, 2.0))
+    assert resample(array, axes, device="cuda") == pytest.approx(resample(array, axes), rel=1e-5, abs=1e-4)
+
+
+def test_a_volume_that_is_too_large_for_a_cuda_device_is_resampled_on_the_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    axes = (AxisMap.between(0, 8, 1.0, 2.0),) * 3
+    array = smooth_noise((8, 8, 8))
+    expected, problems = resample(array, axes), ["CUDA out of memory. Tried to allocate 4 GiB", "CUDA error: unknown"]
+    on_processor = resampling.weighted
+
+    def failing(*arguments: Any) -> Any:
+        if arguments[3:] == ("cuda:0",):
+            raise RuntimeError(problems.pop(0))
+        return on_processor(*arguments)
+
+    monkeypatch.setattr(resampling, "weighted", failing)
+    assert np.array_equal(resample(array, axes, device="cuda:0"), expected)
+    with pytest.raises(RuntimeError, match="unknown"):
+        resample(array, axes, device="cuda:0")
 
 
 def test_zscore_clips_at_the_percentiles_and_has_mean_zero_and_deviation_one() -> None:
