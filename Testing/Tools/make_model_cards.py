@@ -70,7 +70,7 @@ def _section(card: ModelCard) -> str:
         *([["quick preview", f"at {_by(spec.preview_spacing)} mm"]] if spec.preview_spacing else []),
         *([["made for volumes of up to", f"{_by(spec.largest_extent)} mm"]] if spec.largest_extent else []),
         *([["larger volumes", _located(spec.locator)]] if spec.locator else []),
-        ["clean-up", _clean_up(card)],
+        ["post-processing", _post_processing(card)],
         ["trained on", f"{card.training['data']} {_cases(card.training['cases'])}"],
         ["licence of the weights", card.licenses["weights"]],
         ["licence of the data", f"{card.licenses['data']}. {card.licenses.get('data_notice', '')}".strip()],
@@ -176,7 +176,7 @@ def _located(locator: Locator) -> str:
     return f"`{locator.model}` finds {labels}; each is segmented in a crop with {locator.margin_mm:g} mm around it"
 
 
-def _clean_up(card: ModelCard) -> str:
+def _post_processing(card: ModelCard) -> str:
     names = {label.value: label.name for label in card.labels}
     steps = []
     for step in card.postprocessing:
