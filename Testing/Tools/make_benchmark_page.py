@@ -63,7 +63,7 @@ YOURS = """## Your own computer
 
 ```
 python Testing/Benchmarks/run.py --output MY_MACHINE --quick    # a few minutes; without --quick all networks
-python Testing/Benchmarks/busy_machine.py                       # beside other work
+python Testing/Benchmarks/busy_machine.py                       # while other programs run
 python Testing/Benchmarks/agreement.py MODEL SCANS              # the labels of the faster forms
 python Testing/Benchmarks/on_cuda.py                            # on a CUDA device
 ```"""
@@ -214,7 +214,7 @@ def page() -> str:
                 section("The network beside others, on processors", f"{NETWORKS}\n\n{networks(found)}"),
                 section("The network beside others, on a CUDA device", CUDA),
                 *on_cuda(found),
-                section("Beside other work", f"{BUSY}\n\n{beside_other_work(found)}"),
+                section("While other programs run", f"{BUSY}\n\n{beside_other_work(found)}"),
                 section("Do the faster forms give the same labels?", f"{AGREEMENT}\n\n{agreement(found)}"),
                 YOURS,
                 section("Computers and conditions", "\n\n".join(one.paragraph() for one in found)),
