@@ -41,12 +41,13 @@ def missing_text() -> str:
     """The text above the button while PyTorch is missing."""
     if extension_installed():
         return _(
-            "PyTorch is not installed yet. It runs the models and is installed once; the download is 200 MB or more."
+            "PyTorch is not installed yet. It runs the models and is installed once; the download is 200 MB or more. "
+            "Without internet access, follow the documentation, Troubleshooting, A hospital without internet access."
         )
     return _(
         "PyTorch is not installed yet. It runs the models. Slicer's extension PyTorch installs it: click the button, "
-        "or choose View / Extension Manager, install PyTorch, and restart Slicer. Without internet access, "
-        "install the extension from a file there."
+        "or choose View / Extensions Manager, install PyTorch, and restart Slicer. Without internet access, "
+        "follow the documentation, Troubleshooting, A hospital without internet access."
     )
 
 
@@ -87,13 +88,13 @@ def install() -> bool:
 
 
 def _install_extension() -> None:
-    # Slicer can be built without the Extension Manager; then it does not have this method.
+    # Slicer can be built without the Extensions Manager; then it does not have this method.
     model = getattr(slicer.app, "extensionsManagerModel", None)
     manager = model() if model is not None else None
     if manager is None:
         raise DependencyError(
             _(
-                "This Slicer has no Extension Manager. Type slicer.util.pip_install('torch{versions}') in the Python "
+                "This Slicer has no Extensions Manager. Type slicer.util.pip_install('torch{versions}') in the Python "
                 "console (View / Python Console) to install PyTorch, then restart Slicer."
             ).format(versions=version_requirement())
         )
@@ -106,8 +107,9 @@ def _install_extension() -> None:
     if not installed:
         raise DependencyError(
             _(
-                "The extension PyTorch could not be installed; open View / Extension Manager and install it there, "
-                "or from a file if this computer has no internet access."
+                "The extension PyTorch could not be installed; open View / Extensions Manager and install it there. "
+                "Without internet access, follow the documentation, Troubleshooting, A hospital without internet "
+                "access."
             )
         )
     slicer.util.infoDisplay(_("The extension PyTorch is installed. Restart Slicer, then install PyTorch here."))

@@ -108,4 +108,5 @@ def _score(
 
 def _mean(values: Iterable[float | None]) -> float | None:
     finite = [value for value in values if value is not None and math.isfinite(value)]
-    return round(sum(finite) / len(finite), 4) if finite else None
+    # Pages show three digits: rounding these again gives what rounding once would.
+    return round(sum(finite) / len(finite), 6) if finite else None

@@ -9,8 +9,6 @@ import numpy as np
 
 Row = Mapping[str, str]
 
-AREA_GOAL, SLICES_GOAL, DICE_GOAL, TIME_GOAL = 0.85, 0.6, 0.05, 1.15
-
 
 def voxels_table(cases: Sequence[Row]) -> list[dict[str, str]]:
     """For each model the area under the curve of its doubt."""
@@ -22,7 +20,6 @@ def voxels_table(cases: Sequence[Row]) -> list[dict[str, str]]:
             "scans": str(len(own)),
             "AUROC": f"{areas.mean():.3f}",
             "lowest": f"{areas.min():.3f}",
-            f"at least {AREA_GOAL:g}": _verdict(areas.mean() >= AREA_GOAL),
             "wrong voxels expected / counted": f"{_ratio(own, 'expected_errors', 'errors'):.2f}",
         }
         rows.append(row)
@@ -49,7 +46,6 @@ def slices_table(cases: Sequence[Row]) -> list[dict[str, str]]:
             {
                 "model": model,
                 "proposed slices": _percent(means["proposed"]),
-                f"at least {SLICES_GOAL:.0%}": _verdict(means["proposed"] >= SLICES_GOAL),
                 "best possible": _percent(means["best"]),
                 "of the best possible": _percent(means["proposed"] / means["best"]),
                 "every tenth": _percent(means["tenth"]),
@@ -75,10 +71,9 @@ def dice_table(cases: Sequence[Row], structures: Sequence[Row]) -> list[dict[str
                 "structures": str(len(points)),
                 "mean Dice": f"{_numbers(points, 'dice').mean():.3f}",
                 "mean error of one structure": f"{np.abs(apart).mean():.3f}",
-                f"at most {DICE_GOAL:g}": _verdict(np.abs(apart).mean() <= DICE_GOAL),
                 "median error": f"{np.median(np.abs(apart)):.3f}",
                 "mean error of one scan": f"{np.abs(scans).mean():.3f}",
-                "too high on average": f"{apart.mean():+.3f}",
+                "expected minus true": f"{apart.mean():+.3f}",
             }
         )
     return rows
@@ -97,7 +92,6 @@ def cost_table(cases: Sequence[Row], memory: Sequence[Row]) -> list[dict[str, st
                 "seconds without": f"{np.median(plain):.2f}",
                 "with": f"{np.median(doubt):.2f}",
                 "median of with / without": f"{ratio:.2f}",
-                f"at most {TIME_GOAL:g}": _verdict(ratio <= TIME_GOAL),
                 "MB without": f"{float(peak[0]['megabytes']):.0f}" if peak else "-",
                 "MB with": f"{float(peak[0]['megabytes_doubt']):.0f}" if peak else "-",
                 "seconds for the places": f"{np.median(_numbers(own, 'seconds_places')):.2f}",
@@ -141,7 +135,3 @@ def _ratio(rows: Sequence[Row], upper: str, lower: str) -> float:
 
 def _percent(share: float) -> str:
     return f"{share:.0%}"
-
-
-def _verdict(reached: bool) -> str:
-    return "yes" if reached else "no"

@@ -1,4 +1,4 @@
-"""Draw Documentation/pictures/data-flow.svg: the way of the data through the layers.
+"""Draw Documentation/pictures/data-flow.svg: how data flow through the layers.
 
 python Testing/Tools/make_data_flow.py
 """
@@ -76,7 +76,7 @@ def picture() -> str:
     reading = Box(10 + step, top, ("mrml: reading", "node to image"), BRIDGE)
     prepare = Box(10 + 2 * step, top, ("preprocessing", "orientation, spacing,", "intensities"), LIBRARY)
     network = Box(10 + 3 * step, top, ("network", "windows, stitched", "plane by plane"), LIBRARY)
-    restore = Box(10 + 4 * step, top, ("restoration", "to the scan's voxels,", "clean-up"), LIBRARY)
+    restore = Box(10 + 4 * step, top, ("restoration", "to the scan's voxels,", "post-processing"), LIBRARY)
     writing = Box(10 + 5 * step, top, ("mrml: segments", "names, colours, codes"), BRIDGE)
     node = Box(10 + 5 * step, middle, ("Segmentation node", "on the scan's grid"), SCENE)
     editor = Box(10 + 5 * step, bottom, ("Segment Editor", "corrections"), SCENE)
@@ -121,7 +121,7 @@ def picture() -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"',
             '     font-family="DejaVu Sans, Helvetica, Arial, sans-serif" font-size="12" text-anchor="middle">',
-            "<title>The way of the data: scan to segmentation, corrections to a new version of the model</title>",
+            "<title>Data flow: scan to segmentation, corrections to a new version of the model</title>",
             '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8"',
             ' orient="auto"><path d="M 0 0 L 8 4 L 0 8 z" fill="#555" stroke="none"/></marker></defs>',
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',

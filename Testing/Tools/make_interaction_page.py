@@ -35,9 +35,9 @@ def page() -> str:
     unseen = [group["group"] for group in groups if not group["trained_on"]]
     tables = {
         "in-short": [
-            {"measure": row["goal"], "result": row["reached"]}
-            for row in prompt_table.goal_rows(rounds, unseen) + effort_table.goal_rows(efforts)
-        ],
+            {"measure": row["goal"], "result": row["reached"]} for row in prompt_table.goal_rows(rounds, unseen)
+        ]
+        + effort_table.short_rows(efforts),
         "methods": prompt_table.summary(rounds, {group["group"]: group["title"] for group in groups}),
         "structures": prompt_table.structure_rows(rounds),
         "corrections": effort_table.summary(efforts, models),

@@ -39,7 +39,7 @@ def page(cards: Iterable[ModelCard]) -> str:
         ["model", "body region", "input", "segments", "mean Dice (test cases)", "weights"],
         [
             [
-                f"[`{card.name}`](#{card.name})", card.body_region, card.modality, str(len(card.labels)),
+                f"[`{card.name}`](#{card.name})", _region(card), _modality(card), str(len(card.labels)),
                 _overall(card), f"{card.weights.bytes / 1e6:.2f} MB",
             ]
             for card in cards
@@ -64,13 +64,13 @@ def _section(card: ModelCard) -> str:
     facts = [
         *([["kind", "promptable: it completes what a person marks"]] if card.promptable else []),
         ["version", f"{card.version}, {card.created}{_made_from(card)}"],
-        ["input", f"{', '.join(channel.name for channel in spec.channels)}; {card.modality}, {card.body_region}"],
+        ["input", f"{', '.join(_channel(channel.name, card) for channel in spec.channels)}; {_region(card)}"],
         ["grid that the network sees", f"{_by(spec.spacing)} mm (x, y, z), {spec.orientation}"],
         ["at a time", _view(card)],
         *([["quick preview", f"at {_by(spec.preview_spacing)} mm"]] if spec.preview_spacing else []),
         *([["made for volumes of up to", f"{_by(spec.largest_extent)} mm"]] if spec.largest_extent else []),
         *([["larger volumes", _located(spec.locator)]] if spec.locator else []),
-        ["clean-up", _clean_up(card)],
+        ["post-processing", _post_processing(card)],
         ["trained on", f"{card.training['data']} {_cases(card.training['cases'])}"],
         ["licence of the weights", card.licenses["weights"]],
         ["licence of the data", f"{card.licenses['data']}. {card.licenses.get('data_notice', '')}".strip()],
@@ -94,7 +94,7 @@ def _accuracy(card: ModelCard) -> str:
     name, test = next(iter(tests.items()), ("", {}))
     columns = [(key, title) for key, title in _METRICS.items() if test.get(key)]
     rows = [
-        [str(label.value), _colored(label), _codes(label), *(_figure(test[key], label.name) for key, _ in columns)]
+        [str(label.value), _colored(label), _codes(label), *(_figure(test[key], label.name, key) for key, _ in columns)]
         for label in card.labels
     ]
     parts = [table(["value", "segment", "SNOMED CT", *(title for _, title in columns)], rows)]
@@ -119,11 +119,30 @@ def _called(name: str) -> str:
 _METRICS = {"dice": "Dice", "hd95_mm": "HD95 (mm)", "nsd_1mm": "NSD 1 mm", "missed": "missed in"}
 
 
-def _figure(values: dict[str, Any], name: str) -> str:
+def _figure(values: dict[str, Any], name: str, metric: str) -> str:
     value = values.get(name)
     if value is None:
         return "-"
-    return str(value) if isinstance(value, int) else f"{value:.3f}" if value < 1.5 else f"{value:.2f}"
+    digits = {"missed": 0, "hd95_mm": 2}.get(metric, 3)
+    return f"{value:.{digits}f}"
+
+
+def _modality(card: ModelCard) -> str:
+    """Return the modality in words; OT is DICOM's code for any other."""
+    return "CT or MR" if card.modality == "OT" else card.modality
+
+
+def _channel(name: str, card: ModelCard) -> str:
+    """Return what a channel is, with its modality."""
+    if card.modality == "OT":
+        return _modality(card)
+    if name == "MR":
+        return "MR, any contrast"
+    return name if card.modality in name else f"{name} {card.modality}"
+
+
+def _region(card: ModelCard) -> str:
+    return "any region" if card.body_region == "Any" else card.body_region.lower()
 
 
 def _overall(card: ModelCard) -> str:
@@ -157,7 +176,7 @@ def _located(locator: Locator) -> str:
     return f"`{locator.model}` finds {labels}; each is segmented in a crop with {locator.margin_mm:g} mm around it"
 
 
-def _clean_up(card: ModelCard) -> str:
+def _post_processing(card: ModelCard) -> str:
     names = {label.value: label.name for label in card.labels}
     steps = []
     for step in card.postprocessing:

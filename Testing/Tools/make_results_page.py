@@ -102,7 +102,7 @@ def page() -> str:
 
 def in_short(found: Sequence[tuple[Path, dict[str, Any]]]) -> str:
     """One line a model: what was tested, the mean, the range of the cases, the best and the weakest structure."""
-    head = ("model", "tested on", "mean Dice", "middle half of the cases", "best", "weakest")
+    head = ("model", "tested on", "mean Dice", "interquartile range", "best", "weakest")
     table = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for folder, test in found:
         if not test.get("networks"):

@@ -59,12 +59,12 @@ class DoubtSection:
         self._go(next((number for number in ahead if number not in self._looked), ahead[0] if ahead else -1))
 
     def previous(self) -> None:
-        """Go back to the place before, looked at or not."""
+        """Go back to the previous place, looked at or not."""
         if self.places:
             self._go((self._at if self._at > 0 else len(self.places)) - 1)
 
     def toggle_looked(self) -> None:
-        """Tick the present place, or take the tick away."""
+        """Tick the present place, or clear its tick."""
         self.set_looked(self._at not in self._looked)
 
     def set_looked(self, looked: bool) -> None:

@@ -125,7 +125,7 @@ class SegmentsTable:
         table.setColumnCount(3 if with_dice else 2)
         if with_dice:
             title = qt.QTableWidgetItem(_("Expected Dice"))
-            title.setToolTip(_("What the model's validation cases let expect, before any correction."))
+            title.setToolTip(_("Expected Dice before correction, estimated from the model's validation cases."))
             align(title, qt.Qt.AlignLeft)
             table.setHorizontalHeaderItem(2, title)
             table.horizontalHeader().setSectionResizeMode(2, qt.QHeaderView.ResizeToContents)

@@ -1,4 +1,4 @@
-"""What a person reads of the efforts: sums for each model, and the goal."""
+"""What a person reads of the efforts: sums for each model, and how many structures needed less paint."""
 
 from __future__ import annotations
 
@@ -27,18 +27,25 @@ def summary(efforts: Sequence[Effort], titles: dict[str, str]) -> list[dict[str,
     return [_row(title, needing(own)) for title, own in [*parts, ("all", list(efforts))] if needing(own)]
 
 
-def goal_rows(efforts: Sequence[Effort]) -> list[dict[str, str]]:
-    """The goal and what was reached."""
+def short_rows(efforts: Sequence[Effort]) -> list[dict[str, str]]:
+    """How many structures needed less, as much and more paint with completion; no row without structures."""
     own = needing(efforts)
-    reached = _saved(own)
-    return (
-        [{"goal": "painted voxels that completion saves", "wanted": "at least 60%", "reached": reached}] if own else []
-    )
+    less, same, more = paint_counts(own)
+    words = "structures that needed less / as much / more paint with completion"
+    return [{"measure": words, "result": f"{less} / {same} / {more} of {len(own)}"}] if own else []
+
+
+def paint_counts(efforts: Sequence[Effort]) -> tuple[int, int, int]:
+    """The numbers of structures with fewer, as many and more painted voxels than by painting alone."""
+    apart = [entry.painted - entry.plain_painted for entry in efforts]
+    less, more = sum(one < 0 for one in apart), sum(one > 0 for one in apart)
+    return less, len(apart) - less - more, more
 
 
 def _row(title: str, own: Sequence[Effort]) -> dict[str, Any]:
     return {
         "model": title,
+        "cases": len({entry.case for entry in own}),
         "structures": len(own),
         "Dice before": f"{statistics.mean(entry.start for entry in own):.3f}",
         "completed": f"{statistics.mean(entry.reached for entry in own):.3f}",
@@ -49,6 +56,7 @@ def _row(title: str, own: Sequence[Effort]) -> dict[str, Any]:
         "voxels": sum(entry.painted for entry in own),
         "voxels, painting alone": sum(entry.plain_painted for entry in own),
         "fewer voxels": _saved(own),
+        "structures with less / as much / more paint": " / ".join(str(count) for count in paint_counts(own)),
         "seconds": f"{statistics.median(entry.seconds for entry in own):.2f}",
     }
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from prompted.automatic_user import brush_radius, deepest, next_prompt, next_stroke
 from prompted.classical import CLASSICAL, Classical
 from prompted.effort import Effort, effort
-from prompted.effort_table import fewer
+from prompted.effort_table import fewer, short_rows
 from prompted.effort_table import summary as effort_summary
 from prompted.prompt_methods import OURS, TOLD
 from prompted.prompt_plot import plot
@@ -230,6 +230,18 @@ def test_completion_that_harms_counts_as_painting_for_nothing() -> None:
     assert found.strokes == 10 and found.reached < found.start and found.least < 0
     assert (found.plain_strokes, found.plain_painted) == (0, 0)
     assert effort_summary([found], {"g": "G"})[0]["fewer voxels"] == ""
+
+
+def test_structures_are_counted_by_whether_completion_saved_paint() -> None:
+    found = [
+        Effort("g", case, "s", 0.8, 0.9, 10, painted, 0.9, 10, 40, 0.0, 0.1)
+        for case, painted in (("a", 30), ("a", 40), ("b", 41), ("b", 80))
+    ]
+    row = effort_summary(found, {"g": "G"})[0]
+    assert (row["cases"], row["structures"]) == (2, 4)
+    assert row["structures with less / as much / more paint"] == "1 / 1 / 2"
+    assert short_rows(found)[0]["result"] == "1 / 1 / 2 of 4"
+    assert short_rows([]) == []
 
 
 def test_a_prediction_that_is_good_enough_needs_nothing() -> None:

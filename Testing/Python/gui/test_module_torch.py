@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from panel_bench import MODULE_FILE
+from paths import REPOSITORY
+
+TROUBLESHOOTING = REPOSITORY / "Documentation" / "troubleshooting.md"
 
 
 @pytest.fixture
@@ -21,7 +24,10 @@ def without_torch(slicer_runtime: Any) -> Any:
 def test_without_torch_and_extension_the_panel_says_how(without_torch: Any) -> None:
     ui = without_torch.ui
     assert ui.torchFrame.visible
-    assert "Extension Manager" in ui.torchLabel.text and "restart Slicer" in ui.torchLabel.text
+    assert "Extensions Manager" in ui.torchLabel.text and "restart Slicer" in ui.torchLabel.text
+    section = "A hospital without internet access"
+    assert f"Troubleshooting, {section}" in ui.torchLabel.text
+    assert f"\n## {section}\n" in TROUBLESHOOTING.read_text(encoding="utf-8")
     assert ui.installTorchButton.text == "Install the PyTorch extension"
     assert not ui.segmentButton.enabled
     assert ui.segmentButton.toolTip == "Install PyTorch first (see above)."
@@ -40,7 +46,7 @@ def test_the_button_installs_the_extension_and_asks_for_a_restart(slicer_runtime
 
 def test_an_extension_that_cannot_be_had_is_said(slicer_runtime: Any, without_torch: Any) -> None:
     without_torch.ui.installTorchButton.click()
-    assert "could not be installed; open View / Extension Manager" in slicer_runtime.dialogs.texts("error")[0]
+    assert "could not be installed; open View / Extensions Manager" in slicer_runtime.dialogs.texts("error")[0]
     assert without_torch.ui.torchFrame.visible
 
 
@@ -150,7 +156,7 @@ def test_a_slicer_without_extension_manager_says_what_to_type(
     )
     without_torch.ui.installTorchButton.click()
     said = slicer_runtime.dialogs.texts("error")[0]
-    assert "slicer.util.pip_install('torch>=2.6" in said and "has no Extension Manager" in said
+    assert "slicer.util.pip_install('torch>=2.6" in said and "has no Extensions Manager" in said
     ui = without_torch.ui
     assert ui.installTorchButton.enabled and "not installed yet" in ui.torchLabel.text
 

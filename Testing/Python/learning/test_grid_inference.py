@@ -117,3 +117,14 @@ def test_unknown_voxels_and_structures_that_were_not_annotated_have_no_figures()
         (second.name, "Bright ball"),
     ]
     assert card_metrics(scores)["dice"] == {"Ball": 1.0, "Bright ball": 1.0}
+
+
+def test_figures_of_a_card_are_not_rounded_twice_on_a_page():
+    from LightMedSegLib.evaluation.metrics import LabelMetrics
+    from LightMedSegLib.evaluation.scores import CaseScore
+    from LightMedSegLib.training.evaluation import card_metrics
+
+    dice = 0.79254
+    scores = [CaseScore("one", LabelMetrics(1, "Ball", dice, 1.0, dice, 1.0, 1.0))]
+    found = card_metrics(scores)
+    assert f"{found['dice_mean']:.3f}" == f"{found['nsd_1mm']['Ball']:.3f}" == f"{dice:.3f}" == "0.793"

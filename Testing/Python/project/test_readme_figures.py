@@ -30,7 +30,7 @@ def test_the_accuracy_of_each_model_is_that_of_its_results(row: list[str]) -> No
     low, _, high = statistics.quantiles(make_results_page.case_means(rows), n=4)
     by_name = sorted((value, name) for name, value in make_results_page.structure_means(rows).items())
     assert row[1].startswith(f"{make_results_page.mean_dice(rows):.3f} in {cases} ")
-    assert row[2] == f"{low:.2f} and {high:.2f}"
+    assert row[2] == f"{low:.2f} to {high:.2f}"
     named = dict.fromkeys(f"{name} {value:.2f}" for value, name in (by_name[-1], by_name[0]))
     assert row[3] == ", ".join(named)
 
