@@ -161,6 +161,8 @@ class Engine:
         return spec, self.card.test_time_mirroring if options.mirror is None else options.mirror
 
     def _segment(self, images: list[sitk.Image], grid: Grid, run: _Run) -> Segmentation:
+        import torch
+
         from LightMedSegLib.checks.result_warnings import result_warnings
         from LightMedSegLib.inference.postprocessing import postprocess
 
@@ -182,7 +184,8 @@ class Engine:
         with run.timer.stage("postprocess"):
             voxel_ml = float(np.prod(grid.spacing)) / 1000
             (x0, x1), (y0, y1), (z0, z1) = run.box
-            postprocess(labels[z0:z1, y0:y1, x0:x1], self.card.postprocessing, voxel_ml, run.cancel)
+            wanted, steps = labels[z0:z1, y0:y1, x0:x1], self.card.postprocessing
+            postprocess(wanted, steps, voxel_ml, run.cancel, torch.get_num_threads())
             run.cancel.raise_if_cancelled()
             run.warn(result_warnings(labels, grid, run.card, asked))
             labelmap, doubts = as_image(labels, images[0]), None if doubt is None else as_image(doubt, images[0])

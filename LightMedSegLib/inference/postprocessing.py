@@ -7,6 +7,7 @@ Voxels that touch by a face, an edge or a corner belong together: a thin vessel 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from LightMedSegLib.core.itk_filters import run_filter
 from LightMedSegLib.core.progress import CancelToken
 
 _ROUNDING = 1e-6
+_MOST_THREADS = 4
+"""Each needs memory for the boxes of one structure."""
 
 
 @dataclass(frozen=True)
@@ -32,31 +35,37 @@ def postprocess(
     steps: Sequence[Mapping[str, Any]],
     voxel_ml: float,
     cancel: CancelToken | None = None,
+    threads: int = 1,
 ) -> None:
     """Apply the card's steps in order to labels (uint8, z, y, x), in place.
 
     keep_largest_component: only the largest connected part of each label stays, or, with "joint", of all of them as
     one structure. remove_small_components: parts smaller than minimum_ml become background. fill_holes: background
     that a label encloses completely becomes that label; other labels inside stay. voxel_ml is one voxel's volume.
+    threads: how many structures are cleaned at the same time at most.
 
     Raises ValueError for an unknown operation and CancelledError once cancel is set.
     """
-    operations = {
-        "keep_largest_component": _keep_largest,
-        "remove_small_components": _remove_small,
-        "fill_holes": _fill_holes,
-    }
     for step in steps:
-        if step["operation"] not in operations:
-            raise ValueError(f"Unknown postprocessing {step['operation']!r}; known are {', '.join(operations)}.")
+        if step["operation"] not in _OPERATIONS:
+            raise ValueError(f"Unknown postprocessing {step['operation']!r}; known are {', '.join(_OPERATIONS)}.")
         minimum = int(np.ceil(float(step.get("minimum_ml", 0)) / voxel_ml - _ROUNDING))
-        options = _Options(minimum, cancel)
-        boxes = bounding_boxes(labels, cancel)
-        groups = [step["labels"]] if step.get("joint") else [[value] for value in step["labels"]]
-        for group in groups:
-            region = _union([boxes[value] for value in group if value in boxes])
-            if region is not None:
-                operations[step["operation"]](labels[region], group, options)
+        _apply(labels, step, _Options(minimum, cancel), threads)
+
+
+def _apply(labels: NDArray[np.uint8], step: Mapping[str, Any], options: _Options, threads: int) -> None:
+    operation, boxes = step["operation"], bounding_boxes(labels, options.cancel)
+    groups = [step["labels"]] if step.get("joint") else [[value] for value in step["labels"]]
+
+    def clean(group: Sequence[int]) -> None:
+        region = _union([boxes[value] for value in group if value in boxes])
+        if region is not None:
+            _OPERATIONS[operation](labels[region], group, options)
+
+    # Background that two labels enclose goes to the first; the other operations change the voxels of their group alone.
+    together = 1 if operation == "fill_holes" else min(threads, _MOST_THREADS, len(groups))
+    with ThreadPoolExecutor(max(1, together), thread_name_prefix="lightmedseg-clean-up") as executor:
+        list(executor.map(clean, groups))
 
 
 def bounding_boxes(labels: NDArray[np.uint8], cancel: CancelToken | None = None) -> dict[int, Region]:
@@ -100,41 +109,49 @@ def _mask(labels: NDArray[np.uint8], group: Sequence[int]) -> NDArray[np.bool_]:
     return mask
 
 
-def _components(mask: NDArray[np.bool_], options: _Options, corners: bool = True) -> sitk.Image:
-    """Connected parts of mask, numbered; corners says whether touching at an edge or corner connects."""
+def _components(mask: NDArray[np.bool_], options: _Options, corners: bool = True) -> tuple[sitk.Image, int]:
+    """Return the connected parts of mask, numbered, and their number; corners: an edge or a corner connects, too."""
     connected = sitk.ConnectedComponentImageFilter()
     connected.SetFullyConnected(corners)
-    return run_filter(connected, options.cancel, sitk.GetImageFromArray(mask.view(np.uint8)))
+    parts = run_filter(connected, options.cancel, sitk.GetImageFromArray(mask.view(np.uint8)))
+    return parts, connected.GetObjectCount()
 
 
-def _components_by_size(mask: NDArray[np.bool_], options: _Options) -> NDArray[np.uint32]:
-    """Connected components numbered by decreasing size, without those of fewer than minimum_voxels."""
+def _by_size(parts: sitk.Image, options: _Options) -> NDArray[np.uint32]:
+    """Return parts numbered by decreasing size, without those of fewer than minimum_voxels."""
     by_size = sitk.RelabelComponentImageFilter()
     by_size.SetMinimumObjectSize(options.minimum_voxels)
     # An array of its own: a view of an image that nobody else holds would outlive its memory.
-    parts: NDArray[np.uint32] = sitk.GetArrayFromImage(run_filter(by_size, options.cancel, _components(mask, options)))
-    return parts
+    numbered: NDArray[np.uint32] = sitk.GetArrayFromImage(run_filter(by_size, options.cancel, parts))
+    return numbered
 
 
 def _keep_largest(labels: NDArray[np.uint8], group: Sequence[int], options: _Options) -> None:
     mask = _mask(labels, group)
-    parts = _components_by_size(mask, options)
-    labels[mask & (parts != 1)] = 0
+    parts, count = _components(mask, options)
+    if count > 1:
+        labels[mask & (_by_size(parts, options) != 1)] = 0
 
 
 def _remove_small(labels: NDArray[np.uint8], group: Sequence[int], options: _Options) -> None:
     mask = _mask(labels, group)
-    parts = _components_by_size(mask, options)
-    labels[mask & (parts == 0)] = 0
+    labels[mask & (_by_size(_components(mask, options)[0], options) == 0)] = 0
 
 
 def _fill_holes(labels: NDArray[np.uint8], group: Sequence[int], options: _Options) -> None:
     mask = _mask(labels, group)
     # Where the label connects at corners its surroundings must connect at faces only, or they would leak through it.
-    parts = sitk.GetArrayFromImage(_components(~mask, options, corners=False))
+    parts = sitk.GetArrayFromImage(_components(~mask, options, corners=False)[0])
     faces = [parts[side] for side in (0, -1)] + [parts[:, side] for side in (0, -1)] + [parts[..., 0], parts[..., -1]]
     enclosed = np.ones(int(parts.max()) + 1, dtype=bool)
     enclosed[0] = False
     for face in faces:
         enclosed[face.ravel()] = False
     labels[enclosed[parts] & (labels == 0)] = group[0]
+
+
+_OPERATIONS = {
+    "keep_largest_component": _keep_largest,
+    "remove_small_components": _remove_small,
+    "fill_holes": _fill_holes,
+}

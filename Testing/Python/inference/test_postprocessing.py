@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from engine_stubs import smooth_noise
 
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.progress import CancelToken
@@ -116,3 +117,14 @@ def test_a_cancelled_token_stops_before_anything_changes() -> None:
     with pytest.raises(CancelledError):
         postprocess(labels, [{"operation": "keep_largest_component", "labels": [1], "joint": False}], 1.0, token)
     assert np.array_equal(labels, scene())
+
+
+@pytest.mark.parametrize("operation", ["keep_largest_component", "remove_small_components", "fill_holes"])
+def test_structures_that_are_cleaned_at_the_same_time_end_as_one_after_the_other(operation: str) -> None:
+    noise = smooth_noise((24, 30, 28), seed=5, sigma=1.5)
+    labels = np.digitize(noise, np.quantile(noise, [0.2, 0.4, 0.6, 0.8])).astype(np.uint8)
+    steps = [{"operation": operation, "labels": [1, 2, 3, 4], "joint": False, "minimum_ml": 0.02}]
+    results = [labels.copy(), labels.copy()]
+    for result, threads in zip(results, (1, 4), strict=True):
+        postprocess(result, steps, 0.001, threads=threads)
+    assert np.array_equal(*results) and not np.array_equal(results[0], labels)
