@@ -2,8 +2,9 @@
 
 The module runs in Testing/Runtime: Slicer's real scene, PySide6 in place of Slicer's own widgets. A timer that is due
 every 10 ms notes when it comes late; the longest delay is the longest time for which no click was answered. The first
-run of a process loads torch and the model, the second replaces the result of the first. Nothing is asserted: the
-numbers depend on the machine and on what else it does.
+run of a process loads torch and the model, the second replaces the result of the first. Python's byte code exists, as
+after an installation, and PySide6 has read the signatures of the panel's classes, which Slicer's widgets do not need.
+Nothing is asserted: the numbers depend on the machine and on what else it does.
 
     python Testing/Benchmarks/gui_responsiveness.py [--scan sample head ct] [--busy 4] [--json result.json]
 
@@ -18,6 +19,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -74,6 +76,7 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=0, help="processes that compute beside the measurement")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    write_byte_code()
     context = multiprocessing.get_context("spawn")
     busy = [context.Process(target=compute, daemon=True) for _ in range(arguments.busy)]
     for process in busy:
@@ -97,6 +100,13 @@ def compute() -> None:
     """Keep one processor busy until the process is ended."""
     while True:
         sum(range(10_000))
+
+
+def write_byte_code() -> None:
+    """Import what a run imports in another process, so that the measured ones need not compile it."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    modules = "torch, LightMedSegLib.inference.engine, LightMedSegLib.network.cpu.choice"
+    subprocess.run([sys.executable, "-c", f"import {modules}"], cwd=REPOSITORY, check=True)
 
 
 def measure(scan: str, overlap: float | None) -> dict[str, float]:
@@ -129,6 +139,7 @@ def measured_runs(scratch: Path, scan: str, overlap: float | None) -> dict[str, 
     numbers["Auto, ms"] = (time.perf_counter() - before) * 1000
     panel.parameters.model = next(name for name in panel.models.names() if name.split("@")[0] == MODELS[scan])
     session.process_events(0.5)
+    read_signatures()
     delays = Delays()
     for name in ("first run", "second run"):
         begin = time.perf_counter()
@@ -143,6 +154,17 @@ def measured_runs(scratch: Path, scan: str, overlap: float | None) -> dict[str, 
         numbers[f"{name}: 99th percentile of the delays, ms"] = late[len(late) // 100]
     session.finish()
     return numbers
+
+
+def read_signatures() -> None:
+    """Let PySide6 read the signatures of the classes in use, which takes a tenth of a second at the first call."""
+    from PySide6 import QtCore, QtGui, QtWidgets
+    from shibokensupport.signature import get_signature
+
+    used = {type(widget) for widget in QtWidgets.QApplication.allWidgets()}
+    used |= {QtCore.QTimer, QtGui.QColor, QtWidgets.QTableWidgetItem}
+    for kind in {base for one in used for base in one.__mro__ if base.__module__.startswith("PySide6.")}:
+        get_signature(kind)
 
 
 def choose(panel: Any, scan: str, overlap: float | None) -> None:

@@ -18,6 +18,9 @@ _NAME, _VOXELS, _VOLUME, _MEAN, _EXPECTED = range(5)
 
 _NO_NUMBER = "-"
 
+_ROWS_AT_ONCE = 8
+"""More in one go would stop the user interface."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -48,6 +51,7 @@ class SegmentsTable:
         self._numbers: Any = None
         self._tags: list[tuple[Any, int]] = []
         self.rows: list[Row] = []
+        self._written: list[Row | None] = []
         set_up_table(table, 0)
         table.connect("itemChanged(QTableWidgetItem*)", self._on_item_changed)
         # A change of many segments sends many events.
@@ -55,6 +59,10 @@ class SegmentsTable:
         self._timer.setSingleShot(True)
         self._timer.interval = 0
         self._timer.connect("timeout()", self._refresh)
+        self._next = qt.QTimer()
+        self._next.setSingleShot(True)
+        self._next.interval = 0
+        self._next.connect("timeout()", self._write_some)
 
     def show(self, node: Any, numbers: Any) -> None:
         """Show the segments of a segmentation node with the volumes in its statistics table; either may be None."""
@@ -105,24 +113,41 @@ class SegmentsTable:
         blocked = table.blockSignals(True)
         self._set_columns(any(row.expected for row in self.rows))
         table.setRowCount(len(self.rows))
-        for index, row in enumerate(self.rows):
-            name = qt.QTableWidgetItem(row.name)
-            shown = qt.Qt.PartiallyChecked if row.only_in_slices else qt.Qt.Checked
-            name.setCheckState(shown if row.visible else qt.Qt.Unchecked)
-            name.setData(qt.Qt.DecorationRole, qt.QColor(*row.color))
-            volume = qt.QTableWidgetItem(row.numbers[_VOLUME] if row.numbers is not None else _NO_NUMBER)
-            expected = qt.QTableWidgetItem(row.expected or _NO_NUMBER)
-            for item in (volume, expected):
-                align(item, qt.Qt.AlignRight)
-            for column, item in enumerate((name, volume, expected)[: table.columnCount]):
-                item.setToolTip(_details(row))
-                table.setItem(index, column, item)
         table.blockSignals(blocked)
+        self._written = [*self._written[: len(self.rows)], *[None] * (len(self.rows) - len(self._written))]
+        self._write_some()
         fit_height(table)
 
+    def _write_some(self) -> None:
+        """Write some of the rows that the table does not show yet; the others follow from the event loop."""
+        waiting = [index for index, row in enumerate(self.rows) if self._written[index] != row]
+        blocked = self._table.blockSignals(True)
+        for index in waiting[:_ROWS_AT_ONCE]:
+            self._write(index, self.rows[index])
+        self._table.blockSignals(blocked)
+        if len(waiting) > _ROWS_AT_ONCE:
+            self._next.start()
+
+    def _write(self, index: int, row: Row) -> None:
+        name = qt.QTableWidgetItem(row.name)
+        shown = qt.Qt.PartiallyChecked if row.only_in_slices else qt.Qt.Checked
+        name.setCheckState(shown if row.visible else qt.Qt.Unchecked)
+        name.setData(qt.Qt.DecorationRole, qt.QColor(*row.color))
+        volume = qt.QTableWidgetItem(row.numbers[_VOLUME] if row.numbers is not None else _NO_NUMBER)
+        expected = qt.QTableWidgetItem(row.expected or _NO_NUMBER)
+        for item in (volume, expected):
+            align(item, qt.Qt.AlignRight)
+        details = _details(row)
+        for column, item in enumerate((name, volume, expected)[: self._table.columnCount]):
+            item.setToolTip(details)
+            self._table.setItem(index, column, item)
+        self._written[index] = row
+
     def _set_columns(self, with_dice: bool) -> None:
-        table = self._table
-        table.setColumnCount(3 if with_dice else 2)
+        table, count = self._table, 3 if with_dice else 2
+        if table.columnCount != count:
+            self._written = []
+        table.setColumnCount(count)
         if with_dice:
             title = qt.QTableWidgetItem(_("Expected Dice"))
             title.setToolTip(_("Expected Dice before correction, estimated from the model's validation cases."))

@@ -37,6 +37,24 @@ def test_the_table_shows_segments_with_their_colours_and_volumes(bench: Bench) -
     assert table.item(0, 1).text() == "-", "no numbers are known under that name"
 
 
+def test_a_long_table_is_written_in_steps_between_which_the_panel_answers(bench: Bench) -> None:
+    import slicer
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Many")
+    node.CreateDefaultDisplayNodes()
+    for number in range(20):
+        node.GetSegmentation().AddEmptySegment(f"S{number}", f"Structure {number}")
+    bench.parameters.outputSegmentation = node
+    table = bench.ui.segmentsTable
+    assert table.rowCount == 20 and table.item(7, 0).text() == "Structure 7" and table.item(8, 0) is None
+    for _ in range(3):
+        bench.session.process_events()
+    assert shown_segments(bench) == [f"Structure {number}" for number in range(20)]
+    node.GetSegmentation().GetSegment("S19").SetName("Renamed")
+    bench.session.process_events()
+    assert shown_segments(bench)[18:] == ["Structure 18", "Renamed"]
+
+
 def test_ticks_show_and_hide_segments_in_the_views(bench: Bench) -> None:
     import qt
 
