@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from LightMedSegLib.core.errors import CancelledError, LightMedSegError
+from LightMedSegLib.core.out_of_memory import is_of_the_computer, is_out_of_memory
 from LightMedSegLib.core.progress import CancelToken, TimeLeft
 
 
@@ -148,12 +149,11 @@ def describe_failure(error: BaseException) -> str:
     """Return the error as one sentence for the user."""
     if isinstance(error, LightMedSegError):
         return str(error)
-    # By name: this module knows torch only if somebody else has imported it.
-    if type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in str(error):
-        return "The graphics card ran out of memory; choose the CPU as the device, or a smaller region of interest."
-    if isinstance(error, MemoryError):
+    if not is_out_of_memory(error):
+        return f"An unexpected problem stopped the task ({type(error).__name__}: {error}); the log has the details."
+    if is_of_the_computer(error):
         return "The computer ran out of memory; choose a smaller region of interest, or close other programs."
-    return f"An unexpected problem stopped the segmentation ({type(error).__name__}: {error}); the log has the details."
+    return "The graphics card ran out of memory; choose the CPU as the device, or a smaller region of interest."
 
 
 def _ended(*_: Any) -> Any:

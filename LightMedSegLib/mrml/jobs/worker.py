@@ -53,7 +53,7 @@ class Worker:
             raise LightMedSegError("LightMedSeg is shutting down; nothing can be started any more.")
         if self._job is not None:
             what = "is being stopped; try again in a moment" if self._job.stopping else "is running; cancel it first"
-            raise LightMedSegError(f"A segmentation {what}.")
+            raise LightMedSegError(f"Another task of LightMedSeg {what}.")
         self._job = job
 
     def cancel(self) -> None:
@@ -137,7 +137,7 @@ class Worker:
                 return
         if not alive:
             self._thread = None
-            self._end(job, JobState.FAILED, "The worker stopped unexpectedly; segment again, or restart Slicer.")
+            self._end(job, JobState.FAILED, "The worker stopped unexpectedly; try again, or restart Slicer.")
 
     def _prepare(self, job: Job) -> None:
         if job.stopping:
@@ -188,7 +188,7 @@ class Worker:
     def _fail(self, job: Job, error: BaseException) -> None:
         job.error = error
         if not isinstance(error, LightMedSegError):
-            _logger.error("The segmentation job failed.", exc_info=error)
+            _logger.error("A job failed.", exc_info=error)
         self._end(job, JobState.FAILED, describe_failure(error))
 
     def _end_delivered(self, job: Job) -> None:
