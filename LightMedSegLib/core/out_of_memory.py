@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 _CUDA_ERROR = "OutOfMemoryError"
-_OF_THE_COMPUTER = "can't allocate memory"
-_WORDS = ("out of memory", "alloc_failed", _OF_THE_COMPUTER)
+_OF_THE_COMPUTER = ("can't allocate memory", "defaultcpuallocator: not enough memory")
+"""What PyTorch says on Linux and macOS, and on Windows."""
+_WORDS = ("out of memory", "alloc_failed", *_OF_THE_COMPUTER)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -16,4 +17,4 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def is_of_the_computer(error: BaseException) -> bool:
     """Return whether an out-of-memory error is about the computer's own memory, not that of a graphics card."""
-    return isinstance(error, MemoryError) or _OF_THE_COMPUTER in str(error).lower()
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _OF_THE_COMPUTER)

@@ -6,6 +6,7 @@ it. Adopting and rolling back write one small file; they never change or delete 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.errors import ModelStoreError
+from LightMedSegLib.core.errors import ModelStoreError, OutputError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.semver import Version
 from LightMedSegLib.model.card import ModelCard
@@ -161,7 +162,8 @@ def install(folder: Path, store: ModelStore) -> Model:
             installed = load_model(target)
         else:
             installed = store.add(folder)
-    remove_folder(folder)
+    with contextlib.suppress(OutputError):  # The version is installed whether or not its first copy goes.
+        remove_folder(folder)
     return installed
 
 
