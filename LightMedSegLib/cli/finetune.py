@@ -61,7 +61,7 @@ def add_command(commands: Commands[Any]) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
     parser.add_argument("--threads", type=positive_int, help="processor threads")
-    parser.add_argument("--steps", type=positive_int, help="training steps a turn")
+    parser.add_argument("--steps", type=positive_int, help="steps of each training")
     parser.add_argument("--learning-rate", type=positive_float)
     parser.add_argument("--seed", type=int, help="same seed, same device: same result")
     parser.add_argument(

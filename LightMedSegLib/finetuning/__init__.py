@@ -5,5 +5,3 @@ The path of a case: :mod:`cases.building` resamples a volume and its correction 
 :mod:`versions` stores the result as a new immutable version; :func:`versions.adopt` makes it the version in use.
 Importing this package imports neither torch nor SimpleITK.
 """
-
-from __future__ import annotations

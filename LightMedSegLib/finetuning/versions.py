@@ -6,8 +6,8 @@ it. Adopting and rolling back write one small file; they never change or delete 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.errors import ModelStoreError
+from LightMedSegLib.core.errors import ModelStoreError, OutputError
 from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.semver import Version
 from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.package import Model, load_model, save_model
 from LightMedSegLib.model.package_folder import RECIPE_FILE, REFERENCE_FILE
 from LightMedSegLib.model.store import ModelStore
-from LightMedSegLib.storage.atomic_files import sync
+from LightMedSegLib.storage.atomic_files import remove_folder, sync
 from LightMedSegLib.storage.file_lock import exclusive
 
 _WORD = "tuned"
@@ -162,7 +162,8 @@ def install(folder: Path, store: ModelStore) -> Model:
             installed = load_model(target)
         else:
             installed = store.add(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OutputError):  # The version is installed whether or not its first copy goes.
+        remove_folder(folder)
     return installed
 
 

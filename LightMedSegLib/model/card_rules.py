@@ -12,7 +12,8 @@ from LightMedSegLib.core.labels import Label
 from LightMedSegLib.core.semver import Version
 
 _MOST_PATCH_VOXELS = 2**23
-"""About 200 voxels cubed: with 300 bytes a voxel (inference.py) some 2.5 GB, as much as a pass over a whole volume."""
+"""About 200 voxels cubed: with 300 bytes a voxel (inference.sliding_window.windows) some 2.5 GB, as much as a pass over
+a whole volume."""
 
 _DEEPEST_STRIDE = 16
 """Sizes are filled up to a multiple of this before the network sees them."""

@@ -33,7 +33,8 @@ _LONGEST_ENDING = 10
 def atomic_write(path: str | Path, private: bool = False) -> Iterator[Path]:
     """Yield a temporary path with the same suffixes; after the with-block it becomes path, replacing an old file.
 
-    private: for patient data; only the user may read it, whatever the umask.
+    private: for patient data; only the user may read it, whatever the umask. Otherwise the permissions of an old file
+    stay.
     On any exception the temporary file is removed and an old file stays as it was. Raises OutputError if the
     folder is missing or read-only, the disk is full, or path exists and is not a plain file.
     """
@@ -43,12 +44,16 @@ def atomic_write(path: str | Path, private: bool = False) -> Iterator[Path]:
         real = Path(os.path.realpath(target))
         if real.exists() and not stat.S_ISREG(real.stat().st_mode):
             raise OutputError(f"{target} cannot be written: it exists and is not a plain file.")
+        kept = None if private else _permissions(real)
         temporary = real.with_name(temporary_name(_ending(real)))
         try:
             # Created here, so that a missing folder or permission shows before any work is done.
-            temporary.touch(mode=_PRIVATE_FILE if private else 0o666, exist_ok=False)
+            temporary.touch(mode=_PRIVATE_FILE if private or kept is not None else 0o666, exist_ok=False)
             yield temporary
             sync(temporary)
+            if kept is not None:
+                with contextlib.suppress(OSError):  # Not every file system has permissions.
+                    temporary.chmod(kept)
             temporary.replace(real)
             sync(real.parent)
         finally:
@@ -159,6 +164,38 @@ def remove_marked(folder: Path, mark: str) -> None:
             _remove(path)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, if it is there, by one rename, so that its name never stands for half of it.
+
+    Raises OutputError if the disk refuses.
+    """
+    doomed = folder.with_name(temporary_name())
+    with _explained(folder), contextlib.suppress(FileNotFoundError):
+        folder.rename(doomed)
+    with contextlib.suppress(OSError):
+        _remove(doomed)
+
+
+def replace_folder(fresh: Path, target: Path) -> None:
+    """Give the folder fresh, beside target, the name of target; the old folder goes when that is done.
+
+    Raises OutputError if the disk refuses; then the old folder is where it was.
+    """
+    old = target.with_name(temporary_name())
+    with _explained(target):
+        with contextlib.suppress(FileNotFoundError):
+            target.rename(old)
+        try:
+            fresh.rename(target)
+        except OSError:
+            with contextlib.suppress(OSError):
+                old.rename(target)
+            raise
+        sync(target.parent)
+    with contextlib.suppress(OSError):
+        _remove(old)
+
+
 def is_temporary(path: Path) -> bool:
     """Return whether path is a temporary file or folder of this module."""
     return path.name.startswith(TEMPORARY_PREFIX)
@@ -182,6 +219,14 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
+
+
+def _permissions(path: Path) -> int | None:
+    """Return who may read and write a file; None if it does not exist."""
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        return None
 
 
 def _ending(path: Path) -> str:

@@ -4,5 +4,3 @@ The command is ``lightmedseg train``; ``python -m LightMedSegLib.training`` is t
 also runs without SimpleITK, on a folder that ``--prepare-only`` wrote elsewhere.
 Importing this package imports neither torch nor SimpleITK.
 """
-
-from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.model_input import INPUT_DEFAULTS
 from LightMedSegLib.model.package import Model, load_model, save_model
 from LightMedSegLib.model.package_folder import CARD_FILE, WEIGHTS_FILE, package_files
+from LightMedSegLib.storage.atomic_files import replace_folder, temporary_name
 from LightMedSegLib.storage.records import record_json
 from LightMedSegLib.training.configuration.writer import configuration_as_toml
 from LightMedSegLib.training.networks import TRAINING_ONLY
@@ -130,9 +130,7 @@ def _replace(
     files: Mapping[str, str | bytes | Path],
 ) -> Model:
     """Save beside folder first, so that a refused card leaves the old package intact."""
-    fresh = folder.with_name(folder.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh = folder.with_name(temporary_name())
     save_model(fresh, card, tensors, files)
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
+    replace_folder(fresh, folder)
     return load_model(folder)

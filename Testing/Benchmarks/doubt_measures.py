@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from calibration import NEAR_VOXELS
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import region_of
 from LightMedSegLib.doubt.places import DoubtfulPlace
 from LightMedSegLib.evaluation.metrics import dice
 from LightMedSegLib.learning.prepared_case import IGNORED
-from LightMedSegLib.training.calibration import NEAR_VOXELS
 
 SHARE = 0.1
 """Of the slices, or of the voxels of a scan, that somebody looks at."""

@@ -119,7 +119,8 @@ class _Place:
 
         from finetuning_factory import quick_job
 
-        from LightMedSegLib.finetuning.job.job import CANDIDATE_FOLDER, run_job
+        from LightMedSegLib.finetuning.job.job import run_job
+        from LightMedSegLib.finetuning.job.own_folders import CANDIDATE_FOLDER
         from LightMedSegLib.model.package import load_model
 
         self.turn += 1

@@ -14,20 +14,21 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Benchmarks")]
 
-import numpy as np
-import torch
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from calibration import Voxels, expected_calibration_error, fit_temperature, sample_voxels  # noqa: E402
 
-from LightMedSegLib.learning.model_input import window_rule
-from LightMedSegLib.learning.prepared_case import read_prepared
-from LightMedSegLib.model.package import load_model
-from LightMedSegLib.network.cpu import accelerate
-from LightMedSegLib.training.calibration import Voxels, expected_calibration_error, fit_temperature, sample_voxels
-from LightMedSegLib.training.configuration.reader import read_configuration
-from LightMedSegLib.training.packaging import update_package
-from LightMedSegLib.training.run import read_run_split
-from LightMedSegLib.training.synthesis.images import synthetic_cases
+from LightMedSegLib.learning.model_input import window_rule  # noqa: E402
+from LightMedSegLib.learning.prepared_case import read_prepared  # noqa: E402
+from LightMedSegLib.model.package import load_model  # noqa: E402
+from LightMedSegLib.network.cpu import accelerate  # noqa: E402
+from LightMedSegLib.training.configuration.reader import read_configuration  # noqa: E402
+from LightMedSegLib.training.packaging import update_package  # noqa: E402
+from LightMedSegLib.training.run import read_run_split  # noqa: E402
+from LightMedSegLib.training.synthesis.images import synthetic_cases  # noqa: E402
 
 LAST_LAYER = "head.classify."
 

@@ -80,7 +80,10 @@ def held_back() -> Iterator[None]:
 
 @contextlib.contextmanager
 def calling(action: Callable[[], None]) -> Iterator[None]:
-    """Call action at the first interrupt in the block; a later one raises KeyboardInterrupt."""
+    """Call action at the first interrupt in the block; a later one raises KeyboardInterrupt.
+
+    Signals that are ignored, as a hang-up is under nohup, stay ignored.
+    """
     before: dict[int, Any] = {}
     called = False
 
@@ -94,7 +97,8 @@ def calling(action: Callable[[], None]) -> Iterator[None]:
         action()
 
     for number in SIGNALS:
-        before[number] = signal.signal(number, on_interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, on_interrupt)
     try:
         yield
     finally:

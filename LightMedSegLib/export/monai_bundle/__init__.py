@@ -3,5 +3,3 @@
 ``export`` writes the bundle: configuration files (``configuration``), weights, and copies of the parts of this library
 that it needs (``sources``). ``parts`` is what MONAI calls in it.
 """
-
-from __future__ import annotations

@@ -65,6 +65,7 @@ def export_monai_bundle(model: Model, folder: str | Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
             (made / "models").mkdir()
+            # A pickle: MONAI's CheckpointLoader and monai.bundle.load read nothing else. This program never reads it.
             torch.save(network.state_dict(), made / "models" / "model.pt")
     except FileExistsError:
         raise OutputError(f"{folder} exists already; choose the name of a new folder.") from None
@@ -96,10 +97,14 @@ def _readme(model: Model) -> str:
 
 
 def _differences(card: ModelCard) -> str:
-    """What LightMedSeg does before it segments and the bundle does not."""
-    told = ""
+    """What LightMedSeg does for a scan and the bundle does not."""
+    told = " The bundle warns of nothing: neither of an unusual scan nor of an implausible result."
     if card.input.locator is not None:
         told += " Give crops around the structures: the bundle does not find them in a larger volume."
+    if card.input.preview_spacing is not None:
+        told += " It segments a large scan as a whole, without first searching for the part that holds the structures."
+    if card.input.background_value is not None:
+        told += " It also looks at the windows that hold air alone."
     removed = [label.name for label in card.labels if label.value in card.removed_with_skull]
     if removed:
         told += f" The bundle looks for {' and '.join(removed)} in scans without the skull too."

@@ -1,4 +1,6 @@
-"""Transforms and inferer of a bundle, in the form that MONAI calls; they compute what the program's own engine does.
+"""Transforms and inferer of a bundle, in the form that MONAI calls: the parts of the program's engine that make labels.
+
+What the engine does besides is named in the bundle's README.
 
 MONAI's arrays are (channel, x, y, z) with an affine to RAS; ours are (channel, z, y, x) on a grid in LPS. The turn
 between them happens in ToModelGridd and LabelsOnVolumed only: the network sees the order it was trained with.
@@ -28,7 +30,9 @@ from LightMedSegLib.inference.sliding_window.windows import WindowRule
 _LPS_AND_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 _AFFINE, _SHAPE = "lightmedseg_volume_affine", "lightmedseg_volume_shape"
-"""Entries of the metadata: affine and (x, y, z) size of the volume before it was resampled."""
+_PADDING = "lightmedseg_volume_padding"
+"""Entries of the metadata, of the volume before it was resampled: affine, (x, y, z) size, and a mask (z, y, x) of where
+the first channel holds no intensities; the mask is empty if there is no such place, because None cannot be batched."""
 
 
 class ToModelGridd(MapTransform):  # type: ignore[misc]
@@ -55,9 +59,11 @@ class ToModelGridd(MapTransform):  # type: ignore[misc]
             grid = _grid(affine, volume.shape[1:])
             grid_map = map_to_model_grid(grid, self._spacing, self._orientation)
             pairs = zip(np.asarray(volume), self._normalizations, strict=False)
-            sound = [repaired(channel.T, normalization).array for channel, normalization in pairs]
-            channels = [grid_map.order.to_model(resample(channel, grid_map.axes)) for channel in sound]
-            meta = {**_other_entries(volume.meta), _AFFINE: affine, _SHAPE: np.asarray(grid.size)}
+            sound = [repaired(channel.T, normalization) for channel, normalization in pairs]
+            channels = [grid_map.order.to_model(resample(channel.array, grid_map.axes)) for channel in sound]
+            padding = np.zeros(0, dtype=bool) if sound[0].padding is None else sound[0].padding
+            entries = {_AFFINE: affine, _SHAPE: np.asarray(grid.size), _PADDING: padding}
+            meta = {**_other_entries(volume.meta), **entries}
             array = torch.from_numpy(np.ascontiguousarray(np.stack(channels), dtype=np.float32))
             result[key] = MetaTensor(array, affine=torch.from_numpy(_affine(grid_map.model)), meta=meta)
         return result
@@ -122,7 +128,8 @@ class EvenWindowsInferer(Inferer):  # type: ignore[misc]
 class LabelsOnVolumed(MapTransform):  # type: ignore[misc]
     """Logits (class, z, y, x) on the model's grid to labels (1, x, y, z) on the grid of the volume, cleaned up.
 
-    volume_key: the prepared volume, whose metadata name its original grid. steps: the card's postprocessing.
+    volume_key: the prepared volume, whose metadata have its original grid and the padding, where nothing is labelled.
+    steps: the card's postprocessing.
     """
 
     def __init__(
@@ -140,8 +147,11 @@ class LabelsOnVolumed(MapTransform):  # type: ignore[misc]
         affine = np.asarray(meta[_AFFINE], dtype=np.float64)
         grid = _grid(affine, [int(size) for size in meta[_SHAPE]])
         grid_map = map_to_model_grid(grid, self._spacing, self._orientation)
+        padding = np.asarray(meta[_PADDING], dtype=bool)
         for key in self.key_iterator(result):
             labels = _labels(torch.as_tensor(result[key]), grid, grid_map)
+            if padding.size:
+                labels[padding] = 0
             postprocess(labels, self._steps, float(np.prod(grid.spacing)) / 1000)
             array = torch.from_numpy(np.ascontiguousarray(labels.T)[None])
             result[key] = MetaTensor(array, affine=torch.from_numpy(affine), meta=_other_entries(meta))
@@ -150,7 +160,7 @@ class LabelsOnVolumed(MapTransform):  # type: ignore[misc]
 
 def _other_entries(meta: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata without what describes a grid."""
-    return {name: value for name, value in meta.items() if name not in ("affine", _AFFINE, _SHAPE)}
+    return {name: value for name, value in meta.items() if name not in ("affine", _AFFINE, _SHAPE, _PADDING)}
 
 
 def _labels(logits: torch.Tensor, grid: Grid, grid_map: GridMap) -> NDArray[np.uint8]:

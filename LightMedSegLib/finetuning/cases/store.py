@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import math
+import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
@@ -168,11 +169,13 @@ class CaseStore:
             raise TrainingDataError(f"The cases in {self.folder} cannot be read: {error.strerror or error}.") from error
 
     def _newest(self, folder: Path) -> int:
-        numbers = [int(item.name) for item in folder.iterdir() if item.name.isdigit()] if folder.is_dir() else []
-        return max(numbers, default=0)
+        try:
+            return max((int(item.name) for item in folder.iterdir() if item.name.isdigit()), default=0)
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
 
     def _entry(self, folder: Path) -> CaseEntry:
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not is_temporary(file))
+        size = _finished_bytes(folder)
         try:
             return CaseEntry(folder.name, self._read_record(folder), size)
         except (OSError, ValueError) as error:
@@ -187,6 +190,18 @@ class CaseStore:
             return record
         tensors = folder / f"{record.revision:04d}" / TENSOR_FILE
         return replace(record, part=_part_hash(tensors, record.tensors_sha256))
+
+
+def _finished_bytes(folder: Path) -> int:
+    """Return the bytes of the files in folder that are not being written."""
+    size = 0
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not is_temporary(Path(name))]
+        for file in (Path(place, name) for name in files):
+            # Another process may rename or remove it meanwhile.
+            with contextlib.suppress(OSError):
+                size += 0 if is_temporary(file) else file.stat().st_size
+    return size
 
 
 @functools.lru_cache(maxsize=1000)

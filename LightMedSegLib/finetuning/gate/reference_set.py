@@ -37,6 +37,7 @@ _MOST_RESIZING, _MOST_VOXELS = 4.0, 50_000_000
 _STEP = 16  # sides of an image are multiples of it: what networks with four halvings take
 
 
+# Only Testing/Tools/make_reference_set.py writes; beside the reader, so that the format is in one file.
 def encode_reference(cases: Sequence[PreparedCase], num_labels: int) -> dict[str, NDArray[Any]]:
     """Return the arrays of a reference file with 8 bits per voxel."""
     arrays: dict[str, NDArray[Any]] = {}

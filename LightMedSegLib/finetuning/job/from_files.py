@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from LightMedSegLib.core.errors import DependencyError, TrainingDataError
 from LightMedSegLib.core.geometry import Grid
-from LightMedSegLib.finetuning.job.description import JOB_FILE, RESULT_FILE, JobDescription
+from LightMedSegLib.finetuning.job.description import JOB_FILE, RESULT_FILE, WORK_FOLDER, JobDescription
+from LightMedSegLib.finetuning.job.own_folders import (
+    CANDIDATE_FOLDER,
+    CASES_FOLDER,
+    new_cases_folder,
+    refuse_foreign,
+)
 from LightMedSegLib.finetuning.job.progress import steps_shown
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.finetuning.new_model.plan import training_settings
@@ -114,7 +119,7 @@ def describe_job(
         adopt="if_better" if adopt else "ask",
         install=install or adopt,
         settings=FinetuneSettings.from_json({**usual.to_json(), **settings}),
-        cases_folder=None if files is None else str(folder / "cases"),
+        cases_folder=None if files is None else str(folder / CASES_FOLDER),
     )
 
 
@@ -126,7 +131,8 @@ def prepare_job(
     files: as cases of finetune; None for a job on cases that are stored already.
 
     The job's file is written last, so that a folder that has one is complete. Raises TrainingDataError where folder
-    holds another run or a finished one, and for cases that cannot be used.
+    holds another run, a finished one, or folders that this one would replace and no run made, and for cases that
+    cannot be used.
     """
     if (folder / RESULT_FILE).exists():
         raise TrainingDataError(f"{folder} holds a finished run; choose another folder.")
@@ -135,6 +141,7 @@ def prepare_job(
             raise TrainingDataError(f"{folder} holds a run with other settings; choose another folder.")
         return
     make_output_folder(folder)
+    refuse_foreign(folder, WORK_FOLDER, CANDIDATE_FOLDER)
     if files is not None and job.cases_folder:
         _store_cases(job, files, Path(job.cases_folder), new_labels, on_case)
     job.write(folder)
@@ -174,6 +181,7 @@ def _store_cases(
     kept = folder.resolve()
     if any(kept in path.resolve().parents for case in found for path in (*case.images, case.labelmap)):
         raise TrainingDataError(f"{folder} holds the cases, and this run would replace it; choose another folder.")
+    refuse_foreign(folder.parent, folder.name)
     # All are checked before the first is segmented, which takes a while for each.
     present: list[Sequence[int]] = []
     for case in found:
@@ -185,7 +193,7 @@ def _store_cases(
     if not any(present):
         raise TrainingDataError("None of the cases has a voxel of any structure; there is nothing to learn.")
     # What an interrupted run left would be learnt from twice.
-    shutil.rmtree(folder, ignore_errors=True)
+    new_cases_folder(folder)
     store, told = CaseStore(folder), set[str]()
     for case in found:
         volumes = [read_volume(path) for path in case.images]

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +40,7 @@ from LightMedSegLib.finetuning.gate.held_out import Fold, FoldCase, plan_folds
 from LightMedSegLib.finetuning.gate.reference_set import read_reference, rehearsed_and_checked
 from LightMedSegLib.finetuning.gate.tables import JobTables
 from LightMedSegLib.finetuning.job.description import LOCK_FILE, RESULT_FILE, WORK_FOLDER, JobDescription
+from LightMedSegLib.finetuning.job.own_folders import CANDIDATE_FOLDER, refuse_foreign
 from LightMedSegLib.finetuning.job.work_folder import WorkFolder
 from LightMedSegLib.finetuning.new_model.draft import install_draft
 from LightMedSegLib.finetuning.tuning.blending import blended, largest_share
@@ -57,10 +57,8 @@ from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model
 from LightMedSegLib.model.promptable import refuse_promptable
 from LightMedSegLib.model.store import ModelStore, resolve_model
-from LightMedSegLib.storage.atomic_files import atomic_write, make_folder, remove_stale
+from LightMedSegLib.storage.atomic_files import atomic_write, make_folder, remove_stale, replace_folder, temporary_name
 from LightMedSegLib.storage.file_lock import LockedError, exclusive
-
-CANDIDATE_FOLDER = "candidate"
 
 
 @dataclass(frozen=True)
@@ -77,13 +75,15 @@ def run_job(
 ) -> JobResult:
     """Do the job in folder, which is its own; a job that was stopped or killed there goes on.
 
-    Raises TrainingDataError for cases that cannot be used, CancelledError (the job can go on later), and what
-    loading the model or choosing the device raise; OutputError if another process does this very job.
+    Raises TrainingDataError for cases that cannot be used and for a folder that it would replace and no job made,
+    CancelledError (the job can go on later), and what loading the model or choosing the device raise; OutputError if
+    another process does this very job.
     """
     make_folder(folder)
     with _only_process(folder) as alone:
         if alone:
             remove_stale(folder, older_than=-1.0)
+        refuse_foreign(folder, WORK_FOLDER, CANDIDATE_FOLDER)
         before = torch.get_num_threads()
         # Of many processors one stays free: a job of low priority whose threads wait for each other is slower with it.
         torch.set_num_threads(description.threads or max(min(2, before), before - 1))
@@ -312,8 +312,9 @@ class _Job:
         count = len(self._records)
         card = candidate_card(self._model, version, self._labels, count, verdict.to_json(), settings)
         target = self._folder / CANDIDATE_FOLDER
-        shutil.rmtree(target, ignore_errors=True)
-        model = write_candidate(target, self._model, card, {name: value.numpy() for name, value in tensors.items()})
+        fresh = target.with_name(temporary_name())
+        model = write_candidate(fresh, self._model, card, {name: value.numpy() for name, value in tensors.items()})
+        replace_folder(fresh, target)
         if description.install:
             if self._first:
                 install_draft(self._models, self._model)

@@ -100,7 +100,7 @@ def steps_shown(progress: ProgressCallback) -> Callable[[Mapping[str, Any]], Non
     def take(event: Mapping[str, Any]) -> None:
         state.take(event)
         if event["event"] == "step":
-            message = f"turn {state.part} of {state.parts}, loss {event['loss']:.3f}"
+            message = f"training {state.part} of {state.parts}, loss {event['loss']:.3f}"
             progress(state.done, state.total, message)
 
     return take

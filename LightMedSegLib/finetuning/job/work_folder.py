@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
-from LightMedSegLib.storage.atomic_files import atomic_write, remove_stale
+from LightMedSegLib.storage.atomic_files import atomic_write, remove_folder, remove_stale
 from LightMedSegLib.storage.strict_json import parse_json
 
 _FINGERPRINT = "fingerprint"
@@ -47,5 +45,9 @@ class WorkFolder:
 
     def remove(self) -> None:
         """Remove all results."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.folder)
+        remove_folder(self.folder)
+
+
+def holds_results(folder: Path) -> bool:
+    """Return whether a job's results are in folder, of whichever job."""
+    return WorkFolder(folder).read(_FINGERPRINT) is not None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from LightMedSegLib.core.errors import TrainingDataError
+from LightMedSegLib.core.errors import ModelPackageError, TrainingDataError
 from LightMedSegLib.finetuning.job.description import JOB_FILE
 from LightMedSegLib.learning.own_models import make_label
 from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.model.package import Model, load_model
+from LightMedSegLib.storage.atomic_files import remove_folder
 
 if TYPE_CHECKING:
     from LightMedSegLib.core.labels import Label
@@ -60,10 +60,17 @@ def draft_of_files(
     make_output_folder(folder)
     draft = folder / DRAFT_FOLDER
     if draft.exists():
-        if not is_draft(load_model(draft).card):
+        if not _is_draft(draft):
             raise TrainingDataError(f"{draft} is in the way; choose another folder for the run.")
-        shutil.rmtree(draft)
+        remove_folder(draft)
     return make_draft(draft, title, labels, scans, promptable)
+
+
+def _is_draft(folder: Path) -> bool:
+    try:
+        return is_draft(load_model(folder).card)
+    except ModelPackageError:
+        return False
 
 
 def _labels(cases: Sequence[Case], names: Sequence[str]) -> list[Label]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import qt
 from slicer.i18n import tr as _
 
-from LightMedSegLib.core.errors import LightMedSegError, OutputError
+from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.core.user_folders import user_models_folder
 from LightMedSegLib.finetuning.cases.record import CaseRecord
 from LightMedSegLib.finetuning.cases.store import CaseStore
@@ -22,7 +22,7 @@ from LightMedSegLib.gui import settings
 from LightMedSegLib.gui.finetune.curves_section import CurvesSection
 from LightMedSegLib.gui.finetune.process import JobProcess, remove_output
 from LightMedSegLib.gui.finetune.steps import TRAIN
-from LightMedSegLib.gui.finetune.texts import progress_text
+from LightMedSegLib.gui.finetune.texts import not_started_text, progress_text
 from LightMedSegLib.gui.panel import Panel, WithCases, WithModels, WithSteps, WithVerdict
 
 _LOOK_MILLISECONDS = 200
@@ -106,7 +106,7 @@ class FinetuneSection:
             self._description().write(folder)
             self.process = panel.logic.launch(folder)
         except (LightMedSegError, OSError) as error:
-            self._say(str(error) if isinstance(error, LightMedSegError) else str(OutputError(error.strerror or error)))
+            self._say(str(error) if isinstance(error, LightMedSegError) else not_started_text(error, folder))
             return
         # Only now: if the job cannot start, the last verdict stays. The new one is at least a training away.
         panel.verdict.dismiss()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
 from LightMedSegLib.gui.widgets.times import duration_text
 from LightMedSegLib.model.drafts import is_draft
+from LightMedSegLib.storage.atomic_files import why_not_written
 
 if TYPE_CHECKING:
     from LightMedSegLib.finetuning.cases.record import BaselineDice
@@ -42,6 +45,22 @@ def dice_text(trial: BaselineDice | None) -> str:
     if math.isnan(trial.mean):
         return _("No structure was in both the prediction and the correction.")
     return _("Dice of the prediction with your correction: {dice}.").format(dice=number_text(trial.mean))
+
+
+def not_started_text(error: OSError, folder: Path) -> str:
+    """Why the system did not start the process of the job in folder: the item, and what to do."""
+    item = Path(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes, os.PathLike)) else None
+    if item is None:
+        return _("The fine-tuning cannot start ({reason}); close other programs and try again.").format(
+            reason=error.strerror or error
+        )
+    if folder in item.parents:
+        return _("The fine-tuning cannot start, because {file} cannot be written: {reason}.").format(
+            file=item, reason=why_not_written(error, item)
+        )
+    return _("The fine-tuning cannot start, because {file} cannot be run ({reason}); install Slicer again.").format(
+        file=item, reason=error.strerror or error
+    )
 
 
 def progress_text(progress: JobProgress) -> str:

@@ -12,7 +12,7 @@ from LightMedSegLib.storage.file_names import comparable_name, find_file
 
 
 def cases_of_csv(path: Path, channels: int) -> list[Case]:
-    """The cases of a list, as training.cases.find_cases describes it. Raises TrainingDataError."""
+    """The cases of a list, as io.datasets.find_cases describes it. Raises TrainingDataError."""
     image_columns = ["image"] if channels == 1 else [f"image_{channel}" for channel in range(channels)]
     return [_case_of_row(row, path, image_columns) for row in _rows(path, image_columns)]
 

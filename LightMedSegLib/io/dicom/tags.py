@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ _TAGS = [
     "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID", *_PIXEL_COUNTS, "BitsAllocated",
 ]  # fmt: skip
 
+_KEPT_SLICES = 10_000
+"""Headers that stay in memory, of one or two kilobytes each."""
+
 _UNIT_TOLERANCE = 0.01
 """Tolerance of the length of direction cosines, which some programs write with two or three digits."""
 
@@ -87,6 +91,21 @@ class SliceTags:
 
 def read_slice_tags(file: str, folder: Path) -> SliceTags:
     """Return the slice in file; raises InputImageError, beginning with folder, if it is no slice of a 3D series."""
+    try:
+        status = Path(file).stat()
+    except OSError:
+        return _slice_tags(file, folder)
+    # Each time point of a series needs the headers of all.
+    return _kept_slice_tags(file, folder, (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=_KEPT_SLICES)
+def _kept_slice_tags(file: str, folder: Path, state: tuple[int, int, int]) -> SliceTags:
+    """As _slice_tags. state: of the file, which is read again when it has changed."""
+    return _slice_tags(file, folder)
+
+
+def _slice_tags(file: str, folder: Path) -> SliceTags:
     one, bytes_left = _dataset(file, folder)
     frames = one.get("NumberOfFrames")
     if frames is not None and str(frames).strip() not in ("", "1"):

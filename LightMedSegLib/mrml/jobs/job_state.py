@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from LightMedSegLib.core.errors import CancelledError, LightMedSegError
+from LightMedSegLib.core.out_of_memory import is_of_the_computer, is_out_of_memory
 from LightMedSegLib.core.progress import CancelToken, TimeLeft
 
 
@@ -79,6 +80,7 @@ class Job:
         self.token = CancelToken()
         self.inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self.changed = threading.Event()
+        self.delivered = threading.Event()
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._left = TimeLeft()
@@ -100,6 +102,7 @@ class Job:
         """Request the work to stop; its result is not delivered."""
         self.token.cancel()
         self.changed.set()
+        self.delivered.set()
 
     def drop(self, reason: str) -> None:
         """Stop because the result is obsolete; reason is the sentence for the user."""
@@ -137,23 +140,28 @@ class JobContext:
     def __init__(self, job: Job):
         self.cancel = job.token
         self.progress = job.set_progress
-        self._post = job.post
+        self._post, self._delivered = job.post, job.delivered
 
-    def publish(self, value: Any) -> None:
-        """Publish an intermediate result; it is delivered at the next poll."""
+    def publish(self, value: Any, rest_seconds: float = 0.0) -> None:
+        """Publish an intermediate result, delivered at the next poll; rest until then, for rest_seconds at most.
+
+        While the thread rests the user interface has the processor and Python's lock to itself.
+        """
+        self._delivered.clear()
         self._post("partial", value)
+        if rest_seconds:
+            self._delivered.wait(rest_seconds)
 
 
 def describe_failure(error: BaseException) -> str:
     """Return the error as one sentence for the user."""
     if isinstance(error, LightMedSegError):
         return str(error)
-    # By name: this module knows torch only if somebody else has imported it.
-    if type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in str(error):
-        return "The graphics card ran out of memory; choose the CPU as the device, or a smaller region of interest."
-    if isinstance(error, MemoryError):
+    if not is_out_of_memory(error):
+        return f"An unexpected problem stopped the task ({type(error).__name__}: {error}); the log has the details."
+    if is_of_the_computer(error):
         return "The computer ran out of memory; choose a smaller region of interest, or close other programs."
-    return f"An unexpected problem stopped the segmentation ({type(error).__name__}: {error}); the log has the details."
+    return "The graphics card ran out of memory; choose the CPU as the device, or a smaller region of interest."
 
 
 def _ended(*_: Any) -> Any:

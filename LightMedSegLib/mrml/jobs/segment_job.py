@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _PREVIEW_SHARE = 0.15
 """Share of the preview in the time of a run with one."""
 
+_PREVIEW_REST_SECONDS = 1.0
+"""The longest rest while the preview is shown; on a quiet computer it takes a tenth of that."""
+
 SegmentFunction = Callable[..., "Segmentation"]
 """LightMedSegLib.inference.segmentation.segment_with, or a function with the same interface."""
 
@@ -148,7 +151,8 @@ class _SegmentRun:
         options = self._options
         if options.preview_spacing is None:
             return run(options, context.progress)
-        context.publish(run(replace(options, doubt=False), part_of(context.progress, 0, _PREVIEW_SHARE)))
+        preview = run(replace(options, doubt=False), part_of(context.progress, 0, _PREVIEW_SHARE))
+        context.publish(preview, _PREVIEW_REST_SECONDS)
         context.cancel.raise_if_cancelled()
         return run(replace(options, preview_spacing=None), part_of(context.progress, _PREVIEW_SHARE, 1))
 

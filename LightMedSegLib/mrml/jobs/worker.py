@@ -53,7 +53,7 @@ class Worker:
             raise LightMedSegError("LightMedSeg is shutting down; nothing can be started any more.")
         if self._job is not None:
             what = "is being stopped; try again in a moment" if self._job.stopping else "is running; cancel it first"
-            raise LightMedSegError(f"A segmentation {what}.")
+            raise LightMedSegError(f"Another task of LightMedSeg {what}.")
         self._job = job
 
     def cancel(self) -> None:
@@ -137,7 +137,7 @@ class Worker:
                 return
         if not alive:
             self._thread = None
-            self._end(job, JobState.FAILED, "The worker stopped unexpectedly; segment again, or restart Slicer.")
+            self._end(job, JobState.FAILED, "The worker stopped unexpectedly; try again, or restart Slicer.")
 
     def _prepare(self, job: Job) -> None:
         if job.stopping:
@@ -181,6 +181,8 @@ class Worker:
                 # Without this the job would go on for a result that cannot be shown.
                 job.fail_when_stopped(error)
             return
+        finally:
+            job.delivered.set()
         if kind == "done":
             # The job ends at the next poll: writing the result and showing it in one go would be a long stop.
             job.outcome, self._delivered = outcome, True
@@ -188,7 +190,7 @@ class Worker:
     def _fail(self, job: Job, error: BaseException) -> None:
         job.error = error
         if not isinstance(error, LightMedSegError):
-            _logger.error("The segmentation job failed.", exc_info=error)
+            _logger.error("A job failed.", exc_info=error)
         self._end(job, JobState.FAILED, describe_failure(error))
 
     def _end_delivered(self, job: Job) -> None:

@@ -7,11 +7,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from model_factory import make_model
+from model_factory import LOCATED, make_model
 from paths import REPOSITORY, SUPPORT
 from patience import limit
 
@@ -63,10 +64,11 @@ def with_small_windows(model: Model) -> Model:
     return replace(model, card=replace(model.card, input=replace(model.card.input, patch=(z, y, x))))
 
 
-def write_scan(folder: Path, model: Model) -> sitk.Image:
+def write_scan(folder: Path, model: Model, padded: bool = False) -> sitk.Image:
     """What the model knows: a reference case that it carries (else the hippocampus model's), as a scan.
 
-    Its voxels are finer along one axis, on an oblique grid with another order and direction of axes.
+    Its voxels are finer along one axis, on an oblique grid with another order and direction of axes. padded: at one
+    side it holds no intensities.
     """
     source = model if model.card.reference else load_model(REPOSITORY / "Resources" / "Models" / "hippocampus-t1-mr")
     case, spec = read_reference(source)[0], source.card.input
@@ -85,6 +87,8 @@ def write_scan(folder: Path, model: Model) -> sitk.Image:
     turned = sitk.Flip(sitk.PermuteAxes(fine, (2, 0, 1)), (True, False, False))
     direction = np.array(sitk.Euler3DTransform((0.0, 0.0, 0.0), 0.2, -0.1, 0.3).GetMatrix()).reshape(3, 3)
     turned.SetDirection((direction @ np.reshape(turned.GetDirection(), (3, 3))).ravel().tolist())
+    if padded:
+        turned[:, :, :6] = -9999.0
     folder.mkdir(parents=True)
     sitk.WriteImage(turned, str(folder / "scan.nii.gz"))
     return sitk.ReadImage(str(folder / "scan.nii.gz"))
@@ -96,7 +100,7 @@ def test_models_give_the_same_labels_in_monai(tmp_path: Path) -> None:
     pytest.importorskip("monai")
     models = {folder.name: with_small_windows(load_model(folder)) for folder in COMPARED}
     models |= {view: random_model(tmp_path / view, view) for view in ("windows", "whole")}
-    scans = {name: write_scan(tmp_path / "scans" / name, model) for name, model in models.items()}
+    scans = {name: write_scan(tmp_path / "scans" / name, model, name == "windows") for name, model in models.items()}
     for name, model in models.items():
         export_monai_bundle(model, tmp_path / "bundles" / name)
     words = [str(tmp_path / "scans"), str(tmp_path / "results"), *(str(tmp_path / "bundles" / name) for name in models)]
@@ -120,6 +124,51 @@ def test_models_give_the_same_labels_in_monai(tmp_path: Path) -> None:
         assert labels.any(), f"{name} finds nothing: nothing was compared"
         # Another order of the same sums may decide a tie the other way.
         assert np.mean(sitk.GetArrayFromImage(found) != labels) < 1e-4, name
+
+
+@pytest.mark.slow
+def test_nothing_is_labelled_in_padding_as_in_the_engine() -> None:
+    pytest.importorskip("monai")
+    import torch
+    from monai.data import MetaTensor, decollate_batch, list_data_collate
+
+    from LightMedSegLib.export.monai_bundle.parts import LabelsOnVolumed, ToModelGridd
+
+    grid = {"keys": "image", "spacing": [1.0, 1.0, 1.0], "orientation": "LPS"}
+    measured = np.random.default_rng(0).normal(100.0, 20.0, (1, 12, 14, 16)).astype(np.float32)
+    padded = measured.copy()
+    padded[:, :4] = -9999.0
+    found = []
+    for array in (measured, padded):
+        volume = MetaTensor(torch.from_numpy(array), affine=torch.diag(torch.tensor([-1.0, -1.0, 1.0, 1.0])))
+        prepared = ToModelGridd(**grid, normalizations=[{"kind": "zscore"}])({"image": volume})
+        # As MONAI's loader passes it on.
+        passed = decollate_batch(list_data_collate([prepared]))[0]
+        passed["pred"] = torch.stack([torch.zeros(16, 14, 12), torch.ones(16, 14, 12)])
+        labels = LabelsOnVolumed(**{**grid, "keys": "pred"}, volume_key="image", steps=[])(passed)["pred"]
+        assert not [name for name in labels.meta if "lightmedseg" in name], "no mask belongs into a result's header"
+        found.append(np.asarray(labels)[0])
+    assert found[0].all()
+    assert not found[1][:4].any() and found[1][4:].all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "warns of nothing"),
+        ({"input": LOCATED}, "Give crops around the structures"),
+        ({"input": {"preview_spacing_mm": [3.0, 3.0, 3.0]}}, "segments a large scan as a whole"),
+        ({"input": {"background_value": -400.0}}, "windows that hold air alone"),
+        ({"removed_with_skull": [1]}, "looks for Structure 1 in scans without the skull too"),
+    ],
+)
+def test_the_bundle_names_what_it_leaves_out_and_nothing_else(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    export_monai_bundle(make_model(tmp_path / "model", arguments=SMALL, **changes), tmp_path / "bundle")
+    told = (tmp_path / "bundle" / "docs" / "README.md").read_text(encoding="utf-8")
+    sentences = told.partition("the labels are")[2].partition("Intended use")[0].split(". ")[1:]
+    assert any(words in sentence for sentence in sentences) and len(sentences) == (2 if changes else 1)
 
 
 def test_the_command_writes_a_bundle_that_says_what_it_is(package: Path, tmp_path: Path) -> None:

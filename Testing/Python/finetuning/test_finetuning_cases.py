@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,42 @@ def test_a_case_comes_back_as_it_was_added(model: Model, store: CaseStore) -> No
     assert record.fits(model.card)
     assert [entry.case_id for entry in store.list()] == [record.case_id]
     assert store.size >= loaded.image.nbytes + loaded.labels.nbytes
+
+
+def test_what_another_process_writes_and_renames_meanwhile_is_not_counted(
+    model: Model, store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = store.add(corrected_case(model))
+    size = store.size
+    unfinished = store.folder / record.case_id / temporary_name()
+    unfinished.mkdir()
+    (unfinished / TENSOR_FILE).write_bytes(bytes(1000))
+    (unfinished.parent / "renamed").write_bytes(bytes(1000))
+    stat = Path.stat
+
+    def renamed_meanwhile(path: Path, **options: bool) -> os.stat_result:
+        found = stat(path, **options)
+        if path.name == "renamed":
+            path.unlink()
+            return stat(path, **options)
+        return found
+
+    monkeypatch.setattr(Path, "stat", renamed_meanwhile)
+    assert [(entry.size, entry.problem) for entry in store.list()] == [(size, None)]
+
+
+def test_a_case_that_is_deleted_while_the_list_is_made_is_none(
+    model: Model, store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case_id, iterdir = store.add(corrected_case(model)).case_id, Path.iterdir
+
+    def deleted_meanwhile(folder: Path) -> Iterator[Path]:
+        if folder.name == case_id:
+            folder.rename(folder.with_name(temporary_name()))
+        return iterdir(folder)
+
+    monkeypatch.setattr(Path, "iterdir", deleted_meanwhile)
+    assert store.list() == []
 
 
 def test_no_identifier_of_the_patient_is_in_any_byte_that_is_written(model: Model, store: CaseStore) -> None:

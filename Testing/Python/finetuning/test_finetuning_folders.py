@@ -94,3 +94,11 @@ def test_a_resumed_job_counts_only_its_own_steps_for_the_pace(monkeypatch: pytes
         now[0] += 1.0
         progress.take({"event": "step", "part": 2, "step": number, "loss": 0.1})
     assert progress.done == 19 and progress.remaining == 1.0
+
+
+def test_a_command_shows_the_steps_of_all_trainings_and_which_one_runs() -> None:
+    shown: list[tuple[int, int, str]] = []
+    take = job_progress.steps_shown(lambda done, total, message: shown.append((done, total, message)))
+    take({"event": "start", "parts": 3, "steps": 10})
+    take({"event": "step", "part": 2, "step": 4, "loss": 0.25})
+    assert shown == [(14, 30, "training 2 of 3, loss 0.250")]

@@ -63,7 +63,7 @@ def leftovers(*folders: Path) -> list[Path]:
     return [path for folder in folders for path in folder.rglob("*") if atomic_files.is_temporary(path)]
 
 
-@pytest.mark.parametrize("number", [1, 13, 27, 34, 36, 38, 39, 40])
+@pytest.mark.parametrize("number", [1, 13, 27, 34, 36, 38, 39, 40, 41])
 def test_a_job_killed_at_any_write_leaves_a_valid_store_and_goes_on(tmp_path: Path, number: int) -> None:
     store, cases, model = installed_with_cases(tmp_path)
     job, folder = (

@@ -3,7 +3,9 @@
 # Fixtures are imported by name and used by name: what the linter takes for a redefinition.
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -207,15 +209,26 @@ def test_a_process_that_breaks_down_or_fails_says_so(finetune: Finetune, caplog:
     assert "it broke" in caplog.text
 
 
-def test_a_process_that_cannot_be_started_says_so(finetune: Finetune) -> None:
+@pytest.mark.parametrize(
+    ("number", "item", "words"),
+    [
+        (errno.ENOMEM, None, f"cannot start ({os.strerror(errno.ENOMEM)}); close other programs and try again."),
+        (errno.ENOENT, "/gone/python", f"python cannot be run ({os.strerror(errno.ENOENT)}); install Slicer again."),
+        (errno.ENOSPC, "{folder}/events.jsonl", "events.jsonl cannot be written: the disk is full."),
+    ],
+)
+def test_a_process_that_cannot_be_started_says_so(
+    number: int, item: str | None, words: str, finetune: Finetune
+) -> None:
     def refuse(folder: Path) -> Any:
-        raise OSError(12, "Cannot allocate memory")
+        raise OSError(number, os.strerror(number), *([item.format(folder=folder)] if item else []))
 
     finetune.result()
     finetune.add_case()
     finetune.bench.panel.logic.launch = refuse
     finetune.ui.finetuneButton.click()
-    assert "Cannot allocate memory" in finetune.ui.finetuneLabel.text
+    text = finetune.ui.finetuneLabel.text
+    assert text.startswith("The fine-tuning cannot start") and words in text
     assert not finetune.section.running
 
 

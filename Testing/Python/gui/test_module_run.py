@@ -209,7 +209,7 @@ class OutOfMemoryError(RuntimeError):
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (ValueError("a defect"), "An unexpected problem stopped the segmentation"),
+        (ValueError("a defect"), "An unexpected problem stopped the task"),
         (OutOfMemoryError("CUDA out of memory."), "graphics card ran out of memory"),
         (MemoryError(), "computer ran out of memory"),
     ],

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from volumes_on_disk import dicom_series, time_points
@@ -64,6 +65,23 @@ def test_a_frame_that_a_file_does_not_have_is_refused(name, write, frame, frames
 def test_a_time_point_that_a_dicom_series_does_not_have_is_refused(frame, tmp_path):
     with pytest.raises(InputImageError, match=rf"has 3 frame\(s\), counted from 0; there is no frame {frame}\.$"):
         read_volume(time_points(tmp_path / "cine"), frame=frame)
+
+
+def test_a_header_is_parsed_once_for_all_frames_and_again_when_its_file_has_changed(tmp_path, monkeypatch):
+    folder, parsed, parse = time_points(tmp_path / "cine"), [], pydicom.dcmread
+
+    def counted(file, **options):
+        parsed.append(file.name)
+        return parse(file, **options)
+
+    monkeypatch.setattr(pydicom, "dcmread", counted)
+    before = [read_volume(folder, frame=number) for number in range(count_frames(folder))]
+    assert sorted(parsed) == sorted(str(file) for file in folder.iterdir())
+    for file in folder.iterdir():
+        one = parse(file)
+        one.PixelSpacing = [3.25, 3.25]
+        one.save_as(file)
+    assert before[0].GetSpacing()[:2] != (3.25, 3.25) == read_volume(folder, frame=0).GetSpacing()[:2]
 
 
 def test_the_only_frame_of_a_volume_is_the_volume(scan, tmp_path):

@@ -194,7 +194,7 @@ class OutOfMemoryError(RuntimeError):
     [
         (OutOfMemoryError("CUDA out of memory."), JobState.FAILED, "The graphics card ran out of memory; choose"),
         (MemoryError(), JobState.FAILED, "The computer ran out of memory; choose"),
-        (ValueError("?"), JobState.FAILED, "An unexpected problem stopped the segmentation (ValueError: ?)"),
+        (ValueError("?"), JobState.FAILED, "An unexpected problem stopped the task (ValueError: ?)"),
         (CancelledError("Cancelled: nothing was written."), JobState.CANCELLED, "Cancelled"),
     ],
 )

@@ -9,9 +9,23 @@ from LightMedSegLib.mrml.jobs.job_state import Job, Progress, describe_failure
 
 def test_running_out_of_memory_is_told_with_what_to_do() -> None:
     out_of_memory = type("OutOfMemoryError", (RuntimeError,), {})
-    for error in (out_of_memory("CUDA out of memory."), RuntimeError("CUDA out of memory. Tried to allocate")):
+    for error in (
+        out_of_memory("CUDA out of memory."),
+        RuntimeError("CUDA out of memory. Tried to allocate"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ):
         assert describe_failure(error).startswith("The graphics card ran out of memory; choose the CPU")
-    assert describe_failure(MemoryError()).startswith("The computer ran out of memory; choose a smaller region")
+    said = ("can't allocate memory: you tried to allocate 8 bytes", "not enough memory: you tried to allocate 8 bytes")
+    allocator = [RuntimeError(f"[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: {one}") for one in said]
+    for error in (MemoryError(), *allocator):
+        assert describe_failure(error).startswith("The computer ran out of memory; choose a smaller region")
+
+
+def test_a_defect_is_not_said_to_be_one_of_segmenting() -> None:
+    """Cases, surfaces and strokes are jobs too."""
+    assert describe_failure(KeyError("lost")) == (
+        "An unexpected problem stopped the task (KeyError: 'lost'); the log has the details."
+    )
 
 
 def test_progress_tells_what_is_done_and_how_long_it_will_take(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def test_a_long_preparation_is_spread_over_several_polls(worker: Worker) -> None
 def test_a_second_job_is_refused_while_one_runs_and_while_it_is_being_stopped(worker: Worker) -> None:
     job = job_of(until_cancelled)
     worker.submit(job)
-    with pytest.raises(LightMedSegError, match="A segmentation is running; cancel it first"):
+    with pytest.raises(LightMedSegError, match="Another task of LightMedSeg is running; cancel it first"):
         worker.submit(job_of(until_cancelled))
     poll_until(worker, lambda: job.state is JobState.RUNNING)
     worker.cancel()
@@ -157,7 +157,7 @@ def test_a_defect_is_logged_with_its_traceback_and_told_in_a_sentence(
     with caplog.at_level(logging.ERROR, "LightMedSeg"):
         job = run(worker, job_of(work))
     assert job.state is JobState.FAILED
-    assert job.message.startswith("An unexpected problem stopped the segmentation (KeyError: 'lost')")
+    assert job.message.startswith("An unexpected problem stopped the task (KeyError: 'lost')")
     assert "Traceback" in caplog.text
     assert run(worker, job_of(lambda context: 1)).state is JobState.DONE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ from LightMedSegLib.storage.atomic_files import (
     atomic_folder,
     atomic_write,
     is_temporary,
+    remove_folder,
     remove_stale,
+    replace_folder,
     temporary_name,
 )
 
@@ -137,6 +140,75 @@ def test_through_a_link_the_file_that_it_points_to_is_replaced(tmp_path: Path) -
         temporary.write_text("new")
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "data" / "real.txt").read_text() == "new"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the permissions are those of POSIX")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "a.txt").chmod(mode)
+    with atomic_write(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600, "nobody else may read it while it is written"
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == mode
+    with atomic_write(tmp_path / "a.txt", private=True) as temporary:
+        temporary.write_text("of a patient")
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o600
+
+
+def test_a_disk_without_permissions_takes_the_new_file_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    monkeypatch.setattr(Path, "chmod", failing(errno.EPERM))
+    with atomic_write(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def two_folders(parent: Path) -> tuple[Path, Path]:
+    for name, text in (("model", "old"), ("fresh", "new")):
+        (parent / name).mkdir()
+        (parent / name / "a").write_text(text)
+    return parent / "fresh", parent / "model"
+
+
+def test_the_old_folder_goes_when_the_new_one_has_its_name(tmp_path: Path) -> None:
+    fresh, target = two_folders(tmp_path)
+    replace_folder(fresh, target)
+    assert (target / "a").read_text() == "new" and list(tmp_path.iterdir()) == [target]
+    target.rename(fresh)
+    replace_folder(fresh, target)
+    assert (target / "a").read_text() == "new" and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_cannot_take_the_name_leaves_the_old_one_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh, target = two_folders(tmp_path)
+    rename = Path.rename
+
+    def refused(source: Path, name: Path) -> Path:
+        if source == fresh:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(source, name)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(OutputError, match="the disk is full"):
+        replace_folder(fresh, target)
+    assert (target / "a").read_text() == "old"
+
+
+def test_no_half_of_a_removed_folder_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, target = two_folders(tmp_path)
+    monkeypatch.setattr("LightMedSegLib.storage.atomic_files.shutil.rmtree", failing(errno.EIO))
+    remove_folder(target)
+    assert not target.exists()
+    remove_folder(target)
+    monkeypatch.undo()
+    remove_stale(tmp_path, older_than=-1.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["fresh"]
 
 
 def test_a_folder_appears_with_all_its_files(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from calibration import Voxels, expected_calibration_error, fit_temperature, sample_voxels
 
 from LightMedSegLib.inference.sliding_window.model_grid import predict_logits
 from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
-from LightMedSegLib.training.calibration import Voxels, expected_calibration_error, fit_temperature, sample_voxels
 
 
 def drawn(temperature: float, count: int = 40_000) -> Voxels:
