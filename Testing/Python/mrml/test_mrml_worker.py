@@ -320,3 +320,31 @@ def test_the_end_is_told_in_a_poll_of_its_own_after_the_delivery(worker: Worker,
     worker.poll()
     assert told == ["delivered", "ended"] and worker.job is None
     assert job.state is (JobState.DROPPED if close_scene else JobState.DONE)
+
+
+def test_the_work_rests_until_its_preview_is_delivered(worker: Worker) -> None:
+    order: list[str] = []
+
+    def work(context: JobContext) -> str:
+        context.publish("coarse", rest_seconds=limit(20))
+        order.append("goes on")
+        return "final"
+
+    run(worker, job_of(work, deliver=lambda value, final: order.append(value)))
+    assert order == ["coarse", "goes on", "final"]
+
+
+def test_cancelling_ends_the_rest(worker: Worker) -> None:
+    resting = threading.Event()
+
+    def work(context: JobContext) -> None:
+        resting.set()
+        context.publish("coarse", rest_seconds=10_000)
+        context.cancel.raise_if_cancelled()
+
+    worker.submit(job := job_of(work))
+    worker.poll()
+    assert resting.wait(limit(20))
+    job.cancel()
+    worker.wait(job, on_idle=Patience(20).check)
+    assert job.state is JobState.CANCELLED
