@@ -16,7 +16,7 @@ from LightMedSegLib.gui.segment.runner import Runner
 from LightMedSegLib.gui.widgets.node_watch import NodeWatch
 from LightMedSegLib.interaction.strokes import Change, Stroke
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
-from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP
+from LightMedSegLib.mrml.segmentations.shared_labelmap import is_labelmap
 from LightMedSegLib.mrml.strokes.completion_jobs import completion_job, volume_job
 from LightMedSegLib.mrml.strokes.correction import SegmentCorrection
 from LightMedSegLib.mrml.strokes.editor import Selection, editor_node
@@ -151,7 +151,7 @@ class Completing:
     def _target_of(self, selection: Selection) -> tuple[Any, ...]:
         """What identifies a correction: another one is begun when any of it changes; () without a segment."""
         node, volume = selection.segmentation, selection.volume
-        if node is None or volume is None or not selection.segment_id or not _is_labelmap(node):
+        if node is None or volume is None or not selection.segment_id or not is_labelmap(node):
             return ()
         check_volume_node(volume)
         lattice = Lattice.of(node, volume)
@@ -287,10 +287,6 @@ def _same_scan(target: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     return bool(other) and target[0] is other[0] and target[2:-1] == other[2:-1] and other[-1].is_still(target[-1])
 
 
-def _is_labelmap(node: Any) -> bool:
-    return bool(node.GetSegmentation().GetSourceRepresentationName() == BINARY_LABELMAP)
-
-
 def _hint(selection: Selection) -> str:
     """What is missing before strokes can be completed; "" if nothing."""
     if selection.segmentation is None:
@@ -299,6 +295,6 @@ def _hint(selection: Selection) -> str:
         return _("Choose the volume of the segmentation in the Segment Editor.")
     if not selection.segment_id:
         return _("Choose a segment in the Segment Editor.")
-    if not _is_labelmap(selection.segmentation):
+    if not is_labelmap(selection.segmentation):
         return _("Convert the segmentation to a binary labelmap first.")
     return _("Paint, draw or erase in the Segment Editor.")
