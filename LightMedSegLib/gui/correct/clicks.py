@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
+from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.gui.correct.texts import volume_text
 from LightMedSegLib.gui.segment.runner import Runner
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
@@ -135,9 +136,15 @@ class Clicks:
         structure = self.structure
         if structure is None or points == self._shown:
             return
-        self._asked = points
         voxels = structure.voxels
-        masking = Masking.of(editor_node(slicer.mrmlScene), voxels.node, voxels.segment_id, voxels.lattice)
+        try:
+            masking = Masking.of(editor_node(slicer.mrmlScene), voxels.node, voxels.segment_id, voxels.lattice)
+        except LightMedSegError as error:
+            # The same points would fail again.
+            self._shown = points
+            self._tell(str(error))
+            return
+        self._asked = points
         self._start(points_job(self._session, points, masking, self._on_mask, self._unwanted, self._on_end))
 
     def _fetch_image(self, structure: NewStructure) -> None:
@@ -185,8 +192,8 @@ class Clicks:
             return
         if self._session is None:
             self._fetch_image(self.structure)
-        self._on_points()
         self._say()
+        self._on_points()
 
     def _say(self) -> None:
         if self.structure is None:

@@ -212,13 +212,17 @@ class Completing:
         stroke, voxels = self._queue.first(correction.still_marked), correction.voxels
         if stroke is None:
             return
-        editor = editor_node(slicer.mrmlScene)
+        try:
+            masking = Masking.of(editor_node(slicer.mrmlScene), voxels.node, voxels.segment_id, voxels.lattice)
+        except LightMedSegError as error:
+            self._give_up(str(error))
+            return
         self._tell(_("Completing..."))
         self._runner.start(
             completion_job(
                 correction.session,
                 stroke,
-                Masking.of(editor, voxels.node, voxels.segment_id, voxels.lattice),
+                masking,
                 lambda change: self._deliver(correction, stroke, change),
                 self._unwanted(correction),
                 self._on_end,
@@ -250,14 +254,17 @@ class Completing:
 
     def _on_end(self, job: Job) -> None:
         if job.state is JobState.FAILED:
-            text = job.message
-            if self._queue:
-                text = _("Your stroke was not completed. {reason}").format(reason=text)
-            self._queue.clear()
-            self._tell(text)
+            self._give_up(job.message)
         elif self.correction is not None and not self.correction.ready:
             self._fetch_image(self.correction)
         self._advance()
+
+    def _give_up(self, reason: str) -> None:
+        """Leave the strokes as the user made them, and tell why."""
+        if self._queue:
+            reason = _("Your stroke was not completed. {reason}").format(reason=reason)
+        self._queue.clear()
+        self._tell(reason)
 
     def _ask_later(self) -> None:
         self._later.start()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from correct_bench import BLOCK, CorrectBench
+from correct_bench import BLOCK, UNKNOWN_MASK_MODE, CorrectBench
 from panel_keys import press
 from segment_editor_replay import raw_segments
 
@@ -115,6 +115,22 @@ def test_a_moved_and_a_removed_point_count_where_they_are_now(started: CorrectBe
     points.RemoveNthControlPoint(0)
     settle(started)
     assert not mask(started).any()
+
+
+def test_under_a_masking_that_is_not_known_no_voxel_is_labelled(correct: CorrectBench) -> None:
+    replay = correct.switch_on()
+    node = replay.segmentation
+    replay.editor.SetMaskMode(UNKNOWN_MASK_MODE)
+    correct.session.open_module("LightMedSeg")
+    correct.bench.parameters.outputSegmentation = node
+    correct.bench.ui.clicksButton.click()
+    settle(correct)
+    click(correct, 9, 10, 11)
+    assert correct.bench.ui.clicksLabel.text.startswith("This masking of the Segment Editor is not supported")
+    assert correct.section.clicks.active and not mask(correct).any()
+    replay.editor.SetMaskMode(node.EditAllowedEverywhere)
+    click(correct, 9, 10, 12)
+    assert mask(correct).any()
 
 
 def test_discard_leaves_nothing_behind(correct: CorrectBench) -> None:
