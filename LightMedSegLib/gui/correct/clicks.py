@@ -17,7 +17,7 @@ from LightMedSegLib.mrml.strokes.completion_jobs import points_job, volume_job
 from LightMedSegLib.mrml.strokes.editor import editor_node
 from LightMedSegLib.mrml.strokes.masking import Masking, overwritten_segments
 from LightMedSegLib.mrml.strokes.new_structure import NewStructure, PointsSession
-from LightMedSegLib.mrml.volumes import VolumeState
+from LightMedSegLib.mrml.volumes import VolumeState, check_volume_node
 
 if TYPE_CHECKING:
     from LightMedSegLib.interaction.completion import Promptable
@@ -57,6 +57,7 @@ class Clicks:
         Raises LightMedSegError for nodes that cannot be used.
         """
         self.discard()
+        check_volume_node(volume)
         # One step of the Segment Editor's Undo: otherwise an Undo of something older would remove the segment.
         _save_state_for_undo(node)
         self.structure = NewStructure(node, volume, name)

@@ -192,6 +192,23 @@ def test_an_undo_of_the_segment_editor_takes_the_structure_as_a_whole(correct: C
     assert raw_segments(replay.segmentation) == before
 
 
+@pytest.mark.parametrize("chosen", [False, True])
+def test_a_volume_that_cannot_be_used_begins_nothing(correct: CorrectBench, chosen: bool) -> None:
+    import slicer
+
+    slice_alone = slicer.util.addVolumeFromArray(np.zeros((1, 24, 24), dtype=np.int16), name="One slice")
+    correct.bench.parameters.inputVolume = slice_alone
+    if chosen:
+        correct.bench.parameters.outputSegmentation = correct.add_segmentation(slice_alone, "object")
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    before, mode = [list(node.GetSegmentation().GetSegmentIDs()) for node in nodes], place_mode()
+    correct.bench.ui.clicksButton.click()
+    assert "'One slice' is a single slice" in correct.bench.ui.clicksLabel.text
+    assert not correct.section.clicks.active and not point_lists() and place_mode() == mode
+    after = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    assert after == nodes and [list(node.GetSegmentation().GetSegmentIDs()) for node in after] == before
+
+
 @pytest.mark.parametrize("event", ["scene", "node", "segment", "volume", "leave", "points", "reload"])
 def test_anything_may_happen_while_a_structure_is_made(started: CorrectBench, event: str) -> None:
     import slicer
