@@ -71,9 +71,7 @@ def _edit_mask(editor: Any, node: Any, segment_id: str, lattice: Lattice) -> NDA
     reference = lattice.block(lattice.whole, np.zeros(lattice.grid.shape, dtype=np.uint8))
     mask = slicer.vtkOrientedImageData()
     if not node.GenerateEditMask(mask, mode, reference, segment_id, editor.GetMaskSegmentID() or ""):
-        raise InputImageError(
-            "This masking of the Segment Editor is not supported; choose another editable area."
-        )
+        raise InputImageError("This masking of the Segment Editor is not supported; choose another editable area.")
     result: NDArray[np.bool_] = layer_array(mask) == 0
     return result
 
