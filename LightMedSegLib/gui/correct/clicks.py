@@ -203,7 +203,8 @@ class Clicks:
             self._tell(_("Computing..."))
         elif self.structure.voxel_count:
             size = volume_text(self.structure.voxel_count, self.structure.lattice.grid)
-            self._tell(_("{size}. Click more points, Enter accepts, Esc discards.").format(size=size))
+            text = _("{size}. Click more points, Enter accepts, Esc discards.").format(size=size)
+            self._tell(" ".join([text, *(self._completer.notes if self._completer is not None else [])]))
         elif self.including:
             self._tell(_("Click into the structure in a slice view."))
         else:

@@ -45,6 +45,7 @@ class Completing:
         self.on_change: Callable[[SegmentVoxels], None] = lambda voxels: None
         self._tell = tell
         self._completer: Promptable | None = None
+        self._told_notes = 0
         self._runner = Runner()
         self._watch = SegmentationWatch(self._ask_later, self._on_gone)
         self._nodes = NodeWatch(self.follow_selection)
@@ -72,7 +73,7 @@ class Completing:
         """Complete strokes with a network from now on; None: stop it."""
         if completer is self._completer:
             return
-        self._completer = completer
+        self._completer, self._told_notes = completer, 0
         for subject, tag in self._observed:
             subject.RemoveObserver(tag)
         self._observed = []
@@ -239,7 +240,13 @@ class Completing:
         self._parking.take_completion()
         self.on_change(correction.voxels)
         self._queue.drop_first()
-        self._tell(completion_text(done, correction.session.grid))
+        self._tell(" ".join([completion_text(done, correction.session.grid), *self._new_notes()]))
+
+    def _new_notes(self) -> list[str]:
+        """What the network noted since the last time, such as that the graphics card ran out of memory."""
+        notes = [] if self._completer is None else self._completer.notes[self._told_notes :]
+        self._told_notes += len(notes)
+        return notes
 
     def _overwritten(self, correction: SegmentCorrection) -> list[str]:
         voxels = correction.voxels

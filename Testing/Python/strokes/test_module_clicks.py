@@ -81,6 +81,13 @@ def test_clicks_make_a_segment_that_is_shown_at_once_and_accepted_with_enter(sta
     assert ui.clicksButton.visible and ui.clicksLabel.text.startswith("The new segment has ")
 
 
+def test_what_the_network_notes_stands_below_the_button(started: CorrectBench) -> None:
+    started.completer.notes.append("CUDA ran out of memory; the CPU was used.")
+    click(started, 9, 10, 11)
+    text = started.bench.ui.clicksLabel.text
+    assert text.endswith("Esc discards. CUDA ran out of memory; the CPU was used.")
+
+
 def test_esc_discards_the_structure_before_it_cancels_a_run(started: CorrectBench, view: Any) -> None:
     started.bench.segment.seconds = 30.0
     started.bench.start()

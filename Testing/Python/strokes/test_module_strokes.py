@@ -168,6 +168,17 @@ def test_under_a_masking_that_is_not_known_nothing_is_completed(correct: Correct
     assert correct.completer.calls and correct.in_step()
 
 
+def test_what_the_network_notes_is_told_once(correct: CorrectBench) -> None:
+    replay, note = correct.switch_on(), "CUDA ran out of memory; the CPU was used."
+    correct.completer.notes.append(note)
+    replay.paint(correct.cube((8, 10), (8, 10), (10, 12)))
+    correct.settle()
+    assert "added in" in correct.status and correct.status.endswith(f" s. {note}")
+    replay.erase(correct.cube((4, 6), (5, 17), (6, 18)))
+    correct.settle()
+    assert correct.status and note not in correct.status
+
+
 def test_the_status_says_what_is_missing(correct: CorrectBench) -> None:
     correct.bench.ui.completeCheckBox.checked = True
     assert correct.status == "Open the Segment Editor and choose a segmentation."
