@@ -160,15 +160,6 @@ def snapshot(volume_node: Any) -> VolumeSnapshot:
     return result
 
 
-def volume_to_image(volume_node: Any) -> sitk.Image:
-    """A scalar volume node as an image: own copy, own voxel type, world geometry in LPS.
-
-    Raises InputImageError for a node without voxels, with several components, with one slice only, or under a
-    transform that is not linear, mirrors, or shears.
-    """
-    return snapshot(volume_node).image()
-
-
 def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
     x, y, z = values.tolist()
     return (x, y, z)
