@@ -68,7 +68,7 @@ def _edit_mask(editor: Any, node: Any, segment_id: str, lattice: Lattice) -> NDA
     mode = editor.GetMaskMode()
     if mode == slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere:
         return None
-    reference = lattice.block(lattice.whole, np.zeros(lattice.grid.shape, dtype=np.uint8))
+    reference = lattice.block(lattice.grid.box, np.zeros(lattice.grid.shape, dtype=np.uint8))
     mask = slicer.vtkOrientedImageData()
     if not node.GenerateEditMask(mask, mode, reference, segment_id, editor.GetMaskSegmentID() or ""):
         raise InputImageError("This masking of the Segment Editor is not supported; choose another editable area.")
