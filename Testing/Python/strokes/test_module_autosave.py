@@ -14,6 +14,7 @@ import pytest
 from correct_bench import CorrectBench
 from killed_session import run_session
 from panel_bench import Bench, segmentation_nodes
+from patience import limit
 from stroke_marks import painted_state
 
 from LightMedSegLib.core.errors import OutputError
@@ -163,7 +164,7 @@ def test_no_garbage_is_collected_while_a_thread_writes(bench: Bench, monkeypatch
 
     def slowly(own: OwnCorrections, tensors: Any) -> None:
         held.append(not gc.isenabled())
-        go_on.wait(60)
+        go_on.wait(limit(60))
         write(own, tensors)
 
     monkeypatch.setattr(OwnCorrections, "write", slowly)
