@@ -27,6 +27,9 @@ Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 Region = tuple[slice, slice, slice]
 """Part of an array (z, y, x)."""
 
+LPS_FROM_RAS = np.diag((-1.0, -1.0, 1.0))
+"""Between the world axes of ITK (LPS) and those of 3D Slicer and NIfTI (RAS), in either direction."""
+
 SAME_GRID = 0.1
 """Grids whose voxels lie within this fraction of a voxel of each other count as the same.
 

@@ -71,9 +71,9 @@ def doubtful_places(
     doubtful = levels >= LEAST_DOUBT
     whole = bounding_box(doubtful)
     structures = _structures(values[whole], doubtful[whole])
-    total, grid = float(expected_errors(levels)), Grid.of(doubt)
+    total, grid = expected_errors(levels), Grid.of(doubt)
     parts = [
-        (float(expected_errors(levels[whole][tuple(voxels.T)])), value, voxels)
+        (expected_errors(levels[whole][tuple(voxels.T)]), value, voxels)
         for value in np.unique(structures[doubtful[whole]]).tolist()
         for voxels in _parts((structures == value) & doubtful[whole], grid.spacing)
     ]

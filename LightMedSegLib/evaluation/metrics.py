@@ -48,14 +48,17 @@ def dice(prediction: np.ndarray, reference: np.ndarray) -> float:
     return 2.0 * np.count_nonzero(prediction & reference) / total if total else math.nan
 
 
-def hd95(prediction: np.ndarray, reference: np.ndarray, spacing: tuple[float, ...]) -> float:
-    """95th percentile Hausdorff distance (mm) of two boolean masks (z, y, x); spacing is (x, y, z) in mm."""
-    return _surface_metrics(prediction, reference, spacing, 1.0)[0]
-
-
-def nsd(prediction: np.ndarray, reference: np.ndarray, spacing: tuple[float, ...], tolerance_mm: float = 1.0) -> float:
-    """Normalised surface Dice, 0..1, at a tolerance in mm; masks (z, y, x), spacing (x, y, z) in mm."""
-    return _surface_metrics(prediction, reference, spacing, tolerance_mm)[1]
+def surface_metrics(
+    prediction: np.ndarray, reference: np.ndarray, spacing: tuple[float, ...], tolerance_mm: float
+) -> tuple[float, float]:
+    """HD95 in mm, and NSD at a tolerance in mm, of two boolean masks (z, y, x); spacing is (x, y, z) in mm."""
+    present = bool(prediction.any()), bool(reference.any())
+    if not any(present):
+        return math.nan, math.nan
+    if not all(present):
+        return math.inf, 0.0
+    distances = surface_distances(prediction, reference, spacing)
+    return distances.percentile(95.0), distances.within(tolerance_mm)
 
 
 def volume_ml(mask: np.ndarray, spacing: tuple[float, ...]) -> float:
@@ -80,7 +83,7 @@ def evaluate(
     results = []
     for value, name in names.items():
         mine, theirs = predicted == value, wanted == value
-        distance, surface_dice = _surface_metrics(mine, theirs, spacing, tolerance_mm)
+        distance, surface_dice = surface_metrics(mine, theirs, spacing, tolerance_mm)
         results.append(
             LabelMetrics(
                 value=value,
@@ -110,16 +113,3 @@ def check_same_grid(first: sitk.Image, second: sitk.Image) -> None:
         raise InputImageError(
             "The two segmentations differ in spacing, origin or direction; resample one to the grid of the other."
         )
-
-
-def _surface_metrics(
-    prediction: np.ndarray, reference: np.ndarray, spacing: tuple[float, ...], tolerance_mm: float
-) -> tuple[float, float]:
-    """HD95 in mm and NSD."""
-    present = bool(prediction.any()), bool(reference.any())
-    if not any(present):
-        return math.nan, math.nan
-    if not all(present):
-        return math.inf, 0.0
-    distances = surface_distances(prediction, reference, spacing)
-    return distances.percentile(95.0), distances.within(tolerance_mm)

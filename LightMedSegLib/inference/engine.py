@@ -212,7 +212,7 @@ class Engine:
             return self._segment(list(crop), grid, replace(one, timer=_timer(), plan=WorkPlan(part)))
 
         labels, doubt, sides = segment_places(
-            images, places, self.card, segment_crop, part_of(report, FIND_SHARE, 0.99)
+            images, places, run.box, self.card, segment_crop, part_of(report, FIND_SHARE, 0.99)
         )
         run.warn(warning for crops in sides for warning in crops[-1].warnings)
         run.warn(disagreements(labels, found, self.card))

@@ -7,14 +7,14 @@ voxels and may miss the end of a structure: a crop at whose border the model sti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.checks.result_warnings import found_labels, odd_labels
 from LightMedSegLib.core.errors import InputImageError, ModelPackageError
-from LightMedSegLib.core.geometry import Box, Grid, bounding_box, grow_box, region_of
+from LightMedSegLib.core.geometry import Box, Grid, bounding_box, box_of, common_box, grow_box, region_of, union_box
 from LightMedSegLib.core.progress import ProgressCallback, part_of
 from LightMedSegLib.inference.result import STAGES, Segmentation, as_image
 from LightMedSegLib.model.located_card import located_card
@@ -93,7 +93,8 @@ def found_places(found: Segmentation, card: ModelCard, box: Box) -> list[tuple[S
             f"shows the region {card.body_region}, or choose a region of interest around the structure."
         )
     return [
-        (side, _box_of(np.isin(labels, own)) if own else None) for side, own in zip(locator.sides, wanted, strict=True)
+        (side, box_of(bounding_box(np.isin(labels, own))) if own else None)
+        for side, own in zip(locator.sides, wanted, strict=True)
     ]
 
 
@@ -125,14 +126,15 @@ def disagreements(labels: NDArray[np.uint8], found: Segmentation, card: ModelCar
 def segment_places(
     images: Sequence[sitk.Image],
     places: Sequence[tuple[Side, Box | None]],
+    wanted: Box,
     card: ModelCard,
     segment: SegmentCrop,
     progress: ProgressCallback,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, list[list[Segmentation]]]:
     """Labels (z, y, x) of the first image with the values of located_card, their doubt, and each side's results.
 
-    The last result of a side is the one used. Where crops overlap, the label of the first side and the greatest doubt
-    stay. The doubt is None where the results have none.
+    The last result of a side is the one used, as far as it lies in the box that is wanted. Where crops overlap, the
+    label of the first side and the greatest doubt stay. The doubt is None where the results have none.
     """
     import SimpleITK as sitk
 
@@ -145,14 +147,16 @@ def segment_places(
         report = part_of(progress, number / len(places), (number + 1) / len(places), _prefix(side))
         crops = list(_crops(images, place, side, _locator(card).margin_mm, segment, report))
         results.append([result for _, result in crops])
-        box, result = crops[-1]
-        own, part = sitk.GetArrayViewFromImage(result.labelmap), labels[region_of(box)]
+        crop, result = crops[-1]
+        box = common_box(crop, wanted)
+        seen, kept = region_of(box, crop), region_of(box)
+        own, part = sitk.GetArrayViewFromImage(result.labelmap)[seen], labels[kept]
         free = (part == 0) & (own > 0)
         part[free] = own[free] + np.uint8(number * len(card.labels))
         if result.doubt is not None:
             doubt = np.zeros_like(labels) if doubt is None else doubt
-            part = doubt[region_of(box)]
-            np.maximum(part, sitk.GetArrayViewFromImage(result.doubt), out=part)
+            part = doubt[kept]
+            np.maximum(part, sitk.GetArrayViewFromImage(result.doubt)[seen], out=part)
     return labels, doubt, results
 
 
@@ -200,11 +204,11 @@ def _crops(
         report = part_of(progress, number / PASSES, (number + 1) / PASSES)
         result = segment([_mirrored(image) for image in seen] if side.mirrored else seen, side, report)
         yield box, result
-        (i0, i1), (j0, j1), (k0, k1) = _box_of(sitk.GetArrayViewFromImage(result.labelmap))
-        own: Box = ((x0 + i0, x0 + i1), (y0 + j0, y0 + j1), (z0 + k0, z0 + k1))
-        if k1 == 0 or _joined(box, grow_box(own, margin_mm / 2, volume)) == box:
+        found = bounding_box(sitk.GetArrayViewFromImage(result.labelmap))
+        own = box_of(found, box)
+        if found[0].stop == 0 or union_box(box, grow_box(own, margin_mm / 2, volume)) == box:
             return
-        box = _joined(box, grow_box(own, margin_mm, volume))
+        box = union_box(box, grow_box(own, margin_mm, volume))
 
 
 def _mirrored(image: sitk.Image) -> sitk.Image:
@@ -216,16 +220,6 @@ def _mirrored(image: sitk.Image) -> sitk.Image:
     result.SetDirection((reflection @ np.reshape(grid.direction, (3, 3))).ravel().tolist())
     result.SetOrigin((reflection @ np.array(grid.origin)).tolist())
     return result
-
-
-def _joined(first: Box, second: Box) -> Box:
-    x, y, z = ((min(a, c), max(b, d)) for (a, b), (c, d) in zip(first, second, strict=True))
-    return (x, y, z)
-
-
-def _box_of(labels: NDArray[Any]) -> Box:
-    k, j, i = bounding_box(labels)
-    return ((i.start, i.stop), (j.start, j.stop), (k.start, k.stop))
 
 
 def _prefix(side: Side) -> str:

@@ -27,8 +27,9 @@ DEFAULT_MODEL = "interactive"
 class Completer:
     """The probability of the object that prompts mark in a window; the network is loaded when it is first used.
 
-    model: a promptable model, its name, folder or zip. device: "auto", "cpu", "cuda", "cuda:1" or "mps". notes: what
-    the person should know, such as that CUDA ran out of memory. Calls from several threads take turns.
+    model: a promptable model, its name, folder or zip. device: "auto", "cpu", "cuda", "cuda:1" or "mps"; once it has
+    failed, the CPU is used. notes: what the person should know, such as that CUDA ran out of memory. Calls from several
+    threads take turns.
     """
 
     size = SIZE
@@ -41,6 +42,7 @@ class Completer:
         self._named, self._device = model, device
         self._model: Model | None = None
         self._networks: LoadedNetworks | None = None
+        self._failed = False
         self._turn = threading.Lock()
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
@@ -64,9 +66,9 @@ class Completer:
             token.raise_if_cancelled()
             networks = self._loaded()
             return networks.on_first_that_works(
-                select_device(self._device).name,
+                "cpu" if self._failed else select_device(self._device).name,
                 lambda device: self._on(device, networks, view, token),
-                self._note,
+                self._give_way,
                 "close other programs",
             )
 
@@ -92,7 +94,7 @@ class Completer:
         import torch
 
         from LightMedSegLib.inference.sliding_window.predictor import Predictor
-        from LightMedSegLib.interaction.edges import by_edges, on_device
+        from LightMedSegLib.interaction.edges import by_edges, on_device, prompts_on
         from LightMedSegLib.interaction.encoding import normalize_window, with_prompts
 
         predictor = Predictor(networks.on(device), device, cancel=cancel)
@@ -100,9 +102,9 @@ class Completer:
         place = device if device.startswith("cuda") else "cpu"
         with torch.inference_mode():
             normal = normalize_window(on_device(view.image, place))
-            walk = by_edges(normal, view)
-            present, include, exclude = (on_device(one, place) for one in (view.present, view.include, view.exclude))
-            channels = with_prompts(normal, present.float(), include, exclude, walk)
+            prompts = prompts_on(view, place)
+            walk = by_edges(normal, prompts, view)
+            channels = with_prompts(normal, prompts.present.float(), prompts.include, prompts.exclude, walk)
             logits = predictor(channels.to(device)).to(place)
             found = (logits[:, 1:] - logits[:, :1]).sigmoid()
             return self._joined(found, walk, view)[0, 0].cpu().numpy()
@@ -113,6 +115,7 @@ class Completer:
             return share * walk + (1 - share) * network
         return network.minimum(walk) if view.paints else network.maximum(walk)
 
-    def _note(self, sentence: str) -> None:
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+    def _give_way(self, note: str) -> None:
+        # To load the network there again, only to see it fail, would cost seconds at every stroke.
+        self._failed = True
+        self.notes.append(note)

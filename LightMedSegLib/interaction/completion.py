@@ -41,9 +41,13 @@ _SAME_EVERYWHERE = "The volume has the same value all around the stroke, so only
 
 
 class Promptable(Protocol):
-    """What completes strokes in one window of size^3 grid points: see completer.Completer."""
+    """What completes strokes in one window of size^3 grid points: see completer.Completer.
+
+    notes: what the person should know, the newest last.
+    """
 
     size: int
+    notes: list[str]
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Do what the first window would have to wait for."""

@@ -25,18 +25,31 @@ _CLIPPED = (0.005, 0.995)
 _AXES = (2, 3, 4)
 
 
-def by_edges(normal: torch.Tensor, view: View) -> torch.Tensor:
+class Prompts(NamedTuple):
+    """What a view has beside its image, all (1, 1, z, y, x) on one device; present is bool, the others float32."""
+
+    present: torch.Tensor
+    include: torch.Tensor
+    exclude: torch.Tensor
+
+
+def prompts_on(view: View, device: torch.device | str) -> Prompts:
+    """Return the prompts of a view on a device."""
+    return Prompts(*(on_device(one, device) for one in (view.present, view.include, view.exclude)))
+
+
+def by_edges(normal: torch.Tensor, prompts: Prompts, view: View) -> torch.Tensor:
     """Return the probability that a grid point belongs to the object by its prompts and edges.
 
     normal: the view's image as normalize_window makes it; the result has its shape, (1, 1, z, y, x), and device.
+    prompts: those of the view, on the same device.
     """
-    include, exclude = (on_device(one, normal.device) for one in (view.include, view.exclude))
+    present, include, exclude = prompts
     if view.drawn is None:
         within = np.zeros(view.image.shape, dtype=bool)
         within[view.inside] = True
         return new_object(normal, include, exclude, on_device(within, normal.device))
-    present, drawn = (on_device(one, normal.device) for one in (view.present, view.drawn))
-    return corrected(normal, present, include, exclude, drawn)
+    return corrected(normal, present, include, exclude, on_device(view.drawn, normal.device))
 
 
 def on_device(array: NDArray[np.generic], device: torch.device | str) -> torch.Tensor:

@@ -49,11 +49,11 @@ def from_arrays(
                 f"{shape}; choose the volume they were made on."
             )
         hard = np.zeros(shape, dtype=np.int8)
-        part = hard[region_of(_box(state["hard_box"]))]
+        part = hard[region_of(box_from(state["hard_box"]))]
         part[...] = Hard(Bits(part.shape, state["painted"]), Bits(part.shape, state["erased"])).array
         strokes, first = [], 0
         for numbers, include in zip(state["stroke_boxes"], state["stroke_include"], strict=True):
-            box = _box(numbers)
+            box = box_from(numbers)
             size = hard[region_of(box)].shape
             last = first + (int(np.prod(size)) + 7) // 8
             strokes.append(Stroke(bool(include), box, Bits(size, state["stroke_bits"][first:last]).mask))
@@ -63,6 +63,7 @@ def from_arrays(
         raise InputImageError("The saved corrections are damaged; start a new correction.") from error
 
 
-def _box(numbers: NDArray[Any]) -> Box:
+def box_from(numbers: NDArray[Any]) -> Box:
+    """Return the box whose ranges along x, y and z an array (3, 2) has."""
     x, y, z = ((int(first), int(last)) for first, last in numbers)
     return (x, y, z)

@@ -33,10 +33,9 @@ def first_window(stroke: Stroke, mask: NDArray[np.bool_], grid: Grid, size: int)
     box = union_box(stroke.box, beside or stroke.box)
     spacing = max(min(grid.spacing), _lengths(box, grid)[-1] / (FILLED * size))
     if beside is None:
-        whole: Box = ((0, grid.size[0]), (0, grid.size[1]), (0, grid.size[2]))
         thinnest, width, _ = _lengths(stroke.box, grid)
         points = 2 * POINT_RADIUS + 1 if thinnest >= width / 2 else _SLICE_POINTS
-        spacing = max(spacing, min(width / points, _lengths(whole, grid)[-1] / (FILLED * size)))
+        spacing = max(spacing, min(width / points, _lengths(grid.box, grid)[-1] / (FILLED * size)))
     return Window.around(box, grid, spacing, size)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from LightMedSegLib.core.errors import LightMedSegError
+from LightMedSegLib.core.geometry import LPS_FROM_RAS
 from LightMedSegLib.io.dicom.stack import MONOCHROME_1
 from LightMedSegLib.io.dicom.tags import SliceTags, read_slice_tags
 from LightMedSegLib.io.headers.header_geometry import HEADER_SUFFIXES, header_geometry
@@ -27,7 +28,6 @@ from LightMedSegLib.io.headers.stated_geometry import (
 from LightMedSegLib.io.lone_file import neighbour
 from LightMedSegLib.mrml.transforms import Matrix, ijk_to_ras
 
-_LPS_FROM_RAS = np.diag((-1.0, -1.0, 1.0))
 _HALF_A_VOXEL = 0.5
 
 
@@ -40,7 +40,7 @@ def file_contradiction(volume_node: Any) -> str:
     if storage is None or not storage.GetFileName() or volume_node.GetModifiedSinceRead():
         return ""
     names = [storage.GetNthFileName(n) for n in range(storage.GetNumberOfFileNames())] or [storage.GetFileName()]
-    own = (_LPS_FROM_RAS @ ijk_to_ras(volume_node)[:3]).astype(np.float64)
+    own = (LPS_FROM_RAS @ ijk_to_ras(volume_node)[:3]).astype(np.float64)
     try:
         if neighbour(Path(names[0])) is not None:
             return (

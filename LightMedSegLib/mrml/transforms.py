@@ -21,6 +21,18 @@ def to_array(matrix: vtk.vtkMatrix4x4) -> Matrix:
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
 
 
+def triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Three values (x, y, z) as numbers of Python."""
+    x, y, z = values.tolist()
+    return (x, y, z)
+
+
+def is_sheared(matrix: Matrix) -> bool:
+    """Whether the axes that a matrix makes of x, y and z are not at right angles to each other."""
+    columns = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
+    return bool(np.abs(columns.T @ columns - np.eye(3)).max() > ORTHOGONALITY_TOLERANCE)
+
+
 def ijk_to_ras(volume_node: Any) -> Matrix:
     """Voxel index to the volume node's own RAS space (mm), without its parent transform."""
     matrix = vtk.vtkMatrix4x4()
@@ -39,8 +51,7 @@ def ijk_to_world(volume_node: Any) -> Matrix:
     if parent is None:
         return local
     result: Matrix = parent @ local
-    columns = result[:3, :3] / np.linalg.norm(result[:3, :3], axis=0)
-    if np.abs(columns.T @ columns - np.eye(3)).max() > ORTHOGONALITY_TOLERANCE:
+    if is_sheared(result):
         raise InputImageError(
             f"{_named(volume_node)} is sheared by its transform {_transform_name(volume_node)}; remove the transform, "
             "or resample the volume through it with the module Resample Scalar/Vector/DWI Volume."

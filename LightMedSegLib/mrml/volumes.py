@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from vtk.util.numpy_support import vtk_to_numpy
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.core.geometry import Grid
+from LightMedSegLib.core.geometry import LPS_FROM_RAS, Grid
 from LightMedSegLib.io.scan_tags import ScanTags, keep_tags
 from LightMedSegLib.io.volume_checks import check_geometry, check_layout
 from LightMedSegLib.mrml.dicom_tags import node_tags
-from LightMedSegLib.mrml.transforms import Matrix, ijk_to_ras, ijk_to_world
+from LightMedSegLib.mrml.transforms import Matrix, ijk_to_ras, ijk_to_world, triple
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-_LPS_FROM_RAS = np.diag((-1.0, -1.0, 1.0))
 _RIGID_TOLERANCE = 1e-6
 _SLAB_BYTES = 2**21
 
@@ -103,15 +102,15 @@ def grid_from_matrix(world: Matrix, volume_node: Any) -> Grid:
     own = np.array(volume_node.GetSpacing())
     if np.allclose(spacing, own, rtol=_RIGID_TOLERANCE, atol=0):
         spacing = own
-    direction = _LPS_FROM_RAS @ world[:3, :3] / spacing
+    direction = LPS_FROM_RAS @ world[:3, :3] / spacing
     if volume_node.GetParentTransformNode() is None:
         rows = [[0.0] * 3 for _ in range(3)]
         volume_node.GetIJKToRASDirections(rows)
-        direction = _LPS_FROM_RAS @ np.array(rows)
+        direction = LPS_FROM_RAS @ np.array(rows)
     # Adding zero turns -0.0, which the change of sign leaves behind, into 0.0.
-    origin = _LPS_FROM_RAS @ world[:3, 3] + 0.0
+    origin = LPS_FROM_RAS @ world[:3, 3] + 0.0
     i, j, k = volume_node.GetImageData().GetDimensions()
-    return Grid((i, j, k), _triple(spacing), _triple(origin), tuple((direction + 0.0).ravel().tolist()))
+    return Grid((i, j, k), triple(spacing), triple(origin), tuple((direction + 0.0).ravel().tolist()))
 
 
 def voxels(volume_node: Any) -> NDArray[Any]:
@@ -158,17 +157,3 @@ def snapshot(volume_node: Any) -> VolumeSnapshot:
     *_, result = copy_steps(volume_node)
     assert result is not None
     return result
-
-
-def volume_to_image(volume_node: Any) -> sitk.Image:
-    """A scalar volume node as an image: own copy, own voxel type, world geometry in LPS.
-
-    Raises InputImageError for a node without voxels, with several components, with one slice only, or under a
-    transform that is not linear, mirrors, or shears.
-    """
-    return snapshot(volume_node).image()
-
-
-def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    x, y, z = values.tolist()
-    return (x, y, z)

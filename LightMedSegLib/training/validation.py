@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from LightMedSegLib.inference.sliding_window.model_grid import predict_labels
 from LightMedSegLib.inference.sliding_window.windows import WindowRule
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
-from LightMedSegLib.storage.atomic_files import atomic_write
 
 
 @dataclass(frozen=True)
 class DiceTable:
     """Dice per case (rows) and label (columns); NaN where the label is absent in both, or was not annotated."""
 
-    names: tuple[str, ...]
     values: tuple[tuple[float, ...], ...]
 
     @property
@@ -32,14 +28,6 @@ class DiceTable:
     def mean(self) -> float:
         """Mean over the labels of their means."""
         return _mean(self.per_label)
-
-    def write_csv(self, path: Path, label_names: Sequence[str]) -> None:
-        """Write one line per case."""
-        with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["case", *label_names])
-            for name, row in zip(self.names, self.values, strict=True):
-                writer.writerow([name, *(f"{value:.5f}" for value in row)])
 
 
 class GridValidator:
@@ -69,7 +57,7 @@ class GridValidator:
             for prediction, labels in zip(predictions, self._labels, strict=True)
         ]
         rows = [self._row(case, count) for case, count in zip(self._cases, torch.stack(counts).tolist(), strict=True)]
-        return DiceTable(tuple(case.name for case in self._cases), tuple(rows))
+        return DiceTable(tuple(rows))
 
     def _row(self, case: PreparedCase, counts: list[list[int]]) -> tuple[float, ...]:
         row = []

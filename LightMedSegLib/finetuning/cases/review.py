@@ -1,8 +1,7 @@
-"""Masks of the reviewed part of a volume: a box, some slices, or where strokes corrected it."""
+"""Masks of the reviewed part of a volume: a box, or where strokes corrected it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +9,6 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.geometry import Box, Grid, bounding_box, box_of, grow_box, region_of
-
-_AXES = {"k": 0, "j": 1, "i": 2}
 
 SEEN_AROUND_MM = 5.0
 """What lies this close to a stroke or its completion was looked at together with it."""
@@ -54,18 +51,4 @@ def reviewed_box(shape: tuple[int, int, int], box: Box) -> NDArray[np.bool_]:
     mask = np.zeros(shape, dtype=bool)
     (i0, i1), (j0, j1), (k0, k1) = ((max(0, first), max(0, last)) for first, last in box)
     mask[k0:k1, j0:j1, i0:i1] = True
-    return mask
-
-
-def reviewed_slices(shape: tuple[int, int, int], axis: str, indices: Iterable[int]) -> NDArray[np.bool_]:
-    """Return a mask (z, y, x) that is true in the slices with these indices along axis "i", "j" or "k".
-
-    Raises TrainingDataError for a slice outside the volume.
-    """
-    mask = np.zeros(shape, dtype=bool)
-    along = np.moveaxis(mask, _AXES[axis], 0)
-    for index in indices:
-        if not 0 <= index < len(along):
-            raise TrainingDataError(f"There is no slice {index}: the volume has {len(along)} along {axis.upper()}.")
-        along[index] = True
     return mask

@@ -17,6 +17,9 @@ from LightMedSegLib.learning.prepared_case import PreparedCase
 Confusion = NDArray[np.int64]
 """Voxel counts (classes, classes): predicted class, true class."""
 
+Counts = dict[str, Confusion]
+"""Confusion matrix of the held-out voxels of each case, by case identifier."""
+
 
 def confusion(
     network: torch.nn.Module,

@@ -15,7 +15,7 @@ import torch
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.evaluation.metrics import mean_without_nan
-from LightMedSegLib.finetuning.gate.confusion import Confusion, confusion, dice_of
+from LightMedSegLib.finetuning.gate.confusion import Counts, confusion, dice_of
 from LightMedSegLib.finetuning.gate.held_out import Fold
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
 from LightMedSegLib.finetuning.job.work_folder import WorkFolder
@@ -29,9 +29,6 @@ from LightMedSegLib.learning.prepared_case import PreparedCase
 
 Report = Callable[[dict[str, Any]], None]
 """A callback that takes one event of the job."""
-
-Counts = dict[str, Confusion]
-"""Confusion matrix of the held-out voxels of each case, by case identifier."""
 
 
 _LIVE_TESTS = 5
@@ -120,7 +117,7 @@ def fold_weights(work: WorkFolder, number: int) -> Path:
     return work.folder / f"part-{number + 1}" / "tuned.safetensors"
 
 
-def summed(one: Mapping[str, Confusion], other: Mapping[str, Confusion]) -> Counts:
+def summed(one: Counts, other: Counts) -> Counts:
     """Return the sum of both counts, case by case."""
     result = dict(one)
     for case_id, counts in other.items():
@@ -128,7 +125,7 @@ def summed(one: Mapping[str, Confusion], other: Mapping[str, Confusion]) -> Coun
     return result
 
 
-def counts_to_json(counts: Mapping[str, Confusion]) -> dict[str, Any]:
+def counts_to_json(counts: Counts) -> dict[str, Any]:
     """Return the counts as JSON types for WorkFolder.write."""
     return {case_id: matrix.tolist() for case_id, matrix in counts.items()}
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from LightMedSegLib.core.labels import Label
-from LightMedSegLib.finetuning.gate.confusion import Confusion
+from LightMedSegLib.finetuning.gate.confusion import Confusion, Counts
 from LightMedSegLib.finetuning.gate.first_version import judge_first
 from LightMedSegLib.finetuning.gate.gate import Comparison, Verdict, compare, judge
 from LightMedSegLib.finetuning.job.settings import FinetuneSettings
-
-Counts = Mapping[str, Confusion]
-"""Confusion matrix of the held-out voxels of each case, by case identifier."""
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,8 @@ from LightMedSegLib.finetuning.cases.same_scan import by_scan
 from LightMedSegLib.finetuning.cases.selection import reviewed_values, usable_records
 from LightMedSegLib.finetuning.cases.store import CaseStore
 from LightMedSegLib.finetuning.gate.advice import next_steps
-from LightMedSegLib.finetuning.gate.confusion import Confusion, confusion
+from LightMedSegLib.finetuning.gate.confusion import Confusion, Counts, confusion
 from LightMedSegLib.finetuning.gate.cross_validation import (
-    Counts,
     FoldContext,
     Report,
     counts_from_json,

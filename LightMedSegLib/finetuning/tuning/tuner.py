@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,10 +51,6 @@ class Task:
     num_classes: int
     new_classes: int = 0
     turned: tuple[Axis, ...] = AXES
-
-
-StepReport = Callable[[int, float], None]
-"""Called after each step as report(steps done, loss)."""
 
 
 class Tuner:

@@ -21,6 +21,9 @@ from LightMedSegLib.storage.kept_corrections import OwnCorrections, discard, lef
 from LightMedSegLib.storage.safetensors_file import parse_tensors
 
 _PAUSE_MILLISECONDS = 2000
+_END_MILLISECONDS = 200
+"""How often is looked whether a write has ended."""
+
 _LOOK_MILLISECONDS = 20_000
 """How often is looked whether the segmentations were saved: Slicer does not tell that of every way of saving."""
 
@@ -37,6 +40,9 @@ class AutosaveLine:
         self._timer.setSingleShot(True)
         self._timer.interval = _PAUSE_MILLISECONDS
         self._timer.connect("timeout()", self.save)
+        self._end = qt.QTimer()
+        self._end.interval = _END_MILLISECONDS
+        self._end.connect("timeout()", self._end_write)
         self._look = qt.QTimer()
         self._look.interval = _LOOK_MILLISECONDS
         self._look.connect("timeout()", self.forget_saved)
@@ -66,6 +72,7 @@ class AutosaveLine:
     def forget(self) -> None:
         """Delete what this session kept: the scene was closed, or nobody wants it any more."""
         self._timer.stop()
+        self._end.stop()
         self._look.stop()
         self._open.clear()
         self._saver.forget()
@@ -116,8 +123,14 @@ class AutosaveLine:
         segments = [kept for key in list(self._open) if (kept := self._kept(key)) is not None]
         if segments:
             self._saver.save(segments)
+            self._end.start()
         else:
             self._saver.forget()
+
+    def _end_write(self) -> None:
+        if not self._saver.busy:
+            self._end.stop()
+            self._saver.wait()
 
     def _kept(self, key: tuple[str, str]) -> KeptSegment | None:
         """A segment as it is now; None once it or its marks are gone."""

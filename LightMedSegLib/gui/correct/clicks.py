@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
+from LightMedSegLib.core.errors import LightMedSegError
 from LightMedSegLib.gui.correct.texts import volume_text
 from LightMedSegLib.gui.segment.runner import Runner
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
@@ -16,7 +17,7 @@ from LightMedSegLib.mrml.strokes.completion_jobs import points_job, volume_job
 from LightMedSegLib.mrml.strokes.editor import editor_node
 from LightMedSegLib.mrml.strokes.masking import Masking, overwritten_segments
 from LightMedSegLib.mrml.strokes.new_structure import NewStructure, PointsSession
-from LightMedSegLib.mrml.volumes import VolumeState
+from LightMedSegLib.mrml.volumes import VolumeState, check_volume_node
 
 if TYPE_CHECKING:
     from LightMedSegLib.interaction.completion import Promptable
@@ -56,6 +57,7 @@ class Clicks:
         Raises LightMedSegError for nodes that cannot be used.
         """
         self.discard()
+        check_volume_node(volume)
         # One step of the Segment Editor's Undo: otherwise an Undo of something older would remove the segment.
         _save_state_for_undo(node)
         self.structure = NewStructure(node, volume, name)
@@ -135,9 +137,15 @@ class Clicks:
         structure = self.structure
         if structure is None or points == self._shown:
             return
-        self._asked = points
         voxels = structure.voxels
-        masking = Masking.of(editor_node(slicer.mrmlScene), voxels.node, voxels.segment_id, voxels.lattice)
+        try:
+            masking = Masking.of(editor_node(slicer.mrmlScene), voxels.node, voxels.segment_id, voxels.lattice)
+        except LightMedSegError as error:
+            # The same points would fail again.
+            self._shown = points
+            self._tell(str(error))
+            return
+        self._asked = points
         self._start(points_job(self._session, points, masking, self._on_mask, self._unwanted, self._on_end))
 
     def _fetch_image(self, structure: NewStructure) -> None:
@@ -185,8 +193,8 @@ class Clicks:
             return
         if self._session is None:
             self._fetch_image(self.structure)
-        self._on_points()
         self._say()
+        self._on_points()
 
     def _say(self) -> None:
         if self.structure is None:
@@ -195,7 +203,8 @@ class Clicks:
             self._tell(_("Computing..."))
         elif self.structure.voxel_count:
             size = volume_text(self.structure.voxel_count, self.structure.lattice.grid)
-            self._tell(_("{size}. Click more points, Enter accepts, Esc discards.").format(size=size))
+            text = _("{size}. Click more points, Enter accepts, Esc discards.").format(size=size)
+            self._tell(" ".join([text, *(self._completer.notes if self._completer is not None else [])]))
         elif self.including:
             self._tell(_("Click into the structure in a slice view."))
         else:

@@ -16,7 +16,7 @@ from LightMedSegLib.gui.segment.runner import Runner
 from LightMedSegLib.gui.widgets.node_watch import NodeWatch
 from LightMedSegLib.interaction.strokes import Change, Stroke
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
-from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP
+from LightMedSegLib.mrml.segmentations.shared_labelmap import is_labelmap
 from LightMedSegLib.mrml.strokes.completion_jobs import completion_job, volume_job
 from LightMedSegLib.mrml.strokes.correction import SegmentCorrection
 from LightMedSegLib.mrml.strokes.editor import Selection, editor_node
@@ -45,6 +45,7 @@ class Completing:
         self.on_change: Callable[[SegmentVoxels], None] = lambda voxels: None
         self._tell = tell
         self._completer: Promptable | None = None
+        self._told_notes = 0
         self._runner = Runner()
         self._watch = SegmentationWatch(self._ask_later, self._on_gone)
         self._nodes = NodeWatch(self.follow_selection)
@@ -72,7 +73,7 @@ class Completing:
         """Complete strokes with a network from now on; None: stop it."""
         if completer is self._completer:
             return
-        self._completer = completer
+        self._completer, self._told_notes = completer, 0
         for subject, tag in self._observed:
             subject.RemoveObserver(tag)
         self._observed = []
@@ -151,7 +152,7 @@ class Completing:
     def _target_of(self, selection: Selection) -> tuple[Any, ...]:
         """What identifies a correction: another one is begun when any of it changes; () without a segment."""
         node, volume = selection.segmentation, selection.volume
-        if node is None or volume is None or not selection.segment_id or not _is_labelmap(node):
+        if node is None or volume is None or not selection.segment_id or not is_labelmap(node):
             return ()
         check_volume_node(volume)
         lattice = Lattice.of(node, volume)
@@ -212,13 +213,17 @@ class Completing:
         stroke, voxels = self._queue.first(correction.still_marked), correction.voxels
         if stroke is None:
             return
-        editor = editor_node(slicer.mrmlScene)
+        try:
+            masking = Masking.of(editor_node(slicer.mrmlScene), voxels.node, voxels.segment_id, voxels.lattice)
+        except LightMedSegError as error:
+            self._give_up(str(error))
+            return
         self._tell(_("Completing..."))
         self._runner.start(
             completion_job(
                 correction.session,
                 stroke,
-                Masking.of(editor, voxels.node, voxels.segment_id, voxels.lattice),
+                masking,
                 lambda change: self._deliver(correction, stroke, change),
                 self._unwanted(correction),
                 self._on_end,
@@ -235,7 +240,13 @@ class Completing:
         self._parking.take_completion()
         self.on_change(correction.voxels)
         self._queue.drop_first()
-        self._tell(completion_text(done, correction.session.grid))
+        self._tell(" ".join([completion_text(done, correction.session.grid), *self._new_notes()]))
+
+    def _new_notes(self) -> list[str]:
+        """What the network noted since the last time, such as that the graphics card ran out of memory."""
+        notes = [] if self._completer is None else self._completer.notes[self._told_notes :]
+        self._told_notes += len(notes)
+        return notes
 
     def _overwritten(self, correction: SegmentCorrection) -> list[str]:
         voxels = correction.voxels
@@ -250,14 +261,17 @@ class Completing:
 
     def _on_end(self, job: Job) -> None:
         if job.state is JobState.FAILED:
-            text = job.message
-            if self._queue:
-                text = _("Your stroke was not completed. {reason}").format(reason=text)
-            self._queue.clear()
-            self._tell(text)
+            self._give_up(job.message)
         elif self.correction is not None and not self.correction.ready:
             self._fetch_image(self.correction)
         self._advance()
+
+    def _give_up(self, reason: str) -> None:
+        """Leave the strokes as the user made them, and tell why."""
+        if self._queue:
+            reason = _("Your stroke was not completed. {reason}").format(reason=reason)
+        self._queue.clear()
+        self._tell(reason)
 
     def _ask_later(self) -> None:
         self._later.start()
@@ -287,10 +301,6 @@ def _same_scan(target: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     return bool(other) and target[0] is other[0] and target[2:-1] == other[2:-1] and other[-1].is_still(target[-1])
 
 
-def _is_labelmap(node: Any) -> bool:
-    return bool(node.GetSegmentation().GetSourceRepresentationName() == BINARY_LABELMAP)
-
-
 def _hint(selection: Selection) -> str:
     """What is missing before strokes can be completed; "" if nothing."""
     if selection.segmentation is None:
@@ -299,6 +309,6 @@ def _hint(selection: Selection) -> str:
         return _("Choose the volume of the segmentation in the Segment Editor.")
     if not selection.segment_id:
         return _("Choose a segment in the Segment Editor.")
-    if not _is_labelmap(selection.segmentation):
+    if not is_labelmap(selection.segmentation):
         return _("Convert the segmentation to a binary labelmap first.")
     return _("Paint, draw or erase in the Segment Editor.")

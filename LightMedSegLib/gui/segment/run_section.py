@@ -15,6 +15,7 @@ from LightMedSegLib.gui.segment.checks import warnings_before_run
 from LightMedSegLib.gui.widgets.node_watch import NodeWatch
 from LightMedSegLib.gui.widgets.times import duration_text, progress_text
 from LightMedSegLib.gui.widgets.warning_looks import as_list, show_warning_icon, warning_icon
+from LightMedSegLib.model.card import ModelCard
 from LightMedSegLib.model.drafts import is_draft
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
 from LightMedSegLib.mrml.jobs.segment_job import Outcome
@@ -43,10 +44,9 @@ class RunSection:
         """Whether a run has not ended yet, also while it is being stopped."""
         return self._panel.logic.job is not None
 
-    def missing(self) -> str:
-        """What the user has to choose or install before a run; "" if nothing."""
-        panel = self._panel
-        card = panel.models.card
+    def missing(self, model: str | None = None) -> str:
+        """What the user has to choose or install before a run of the chosen model, or name@version; "" if nothing."""
+        panel, card = self._panel, self._card_of(model)
         if not panel.logic.torch_ready():
             return _("Install PyTorch first (see above).")
         if card is None:
@@ -92,7 +92,7 @@ class RunSection:
         """Check the input again and show the warnings below the button."""
         ui, parameters = self._panel.ui, self._panel.state.current
         output, overwrite = parameters.outputSegmentation, ui.overwriteCheckBox.checked
-        lines = self._look_at_input(output, overwrite)
+        lines = self._look_at_input(None, output, overwrite)
         ui.checksLabel.text = as_list(lines)
         ui.warningFrame.visible = bool(lines)
         ui.segmentButton.icon = warning_icon(ui.segmentButton) if lines else qt.QIcon()
@@ -102,10 +102,13 @@ class RunSection:
             ui.overwriteCheckBox.checked = False
         self._panel.result.show_notes([*lines, *ui.statusLabel.text.splitlines()])
 
-    def _look_at_input(self, output: Any = None, overwrite: bool = False) -> list[str]:
+    def _card_of(self, model: str | None) -> ModelCard | None:
+        return self._panel.models.card if model is None else self._panel.models.card_of(model)
+
+    def _look_at_input(self, model: str | None = None, output: Any = None, overwrite: bool = False) -> list[str]:
         """The warnings about the input and about the segmentation that was chosen for the result."""
-        parameters, card = self._panel.state.current, self._panel.models.card
-        if card is None or self.missing():
+        parameters, card = self._panel.state.current, self._card_of(model)
+        if card is None or self.missing(model):
             return []
         volumes = chosen_volumes(parameters, card.in_channels)
         return warnings_before_run(volumes, card, parameters.roi, output, overwrite)
@@ -125,12 +128,12 @@ class RunSection:
         panel, parameters = self._panel, self._panel.state.parameters
         if parameters is None or self.running:
             return
-        missing, card = self.missing(), panel.models.card
+        missing, card = self.missing(model), self._card_of(model)
         if missing or card is None:
             self._say(missing)
             return
         self.show_warnings()
-        self._notes, self._warnings = [], self._look_at_input()
+        self._notes, self._warnings = [], self._look_at_input(model)
         try:
             panel.logic.process(
                 chosen_volumes(parameters, card.in_channels),

@@ -10,7 +10,15 @@ from slicer.i18n import tr as _
 
 from LightMedSegLib.gui.segment.runner import Runner
 from LightMedSegLib.mrml.jobs.job_state import Job, JobState
-from LightMedSegLib.mrml.surfaces.surfaces import MAKE_EVENT, has_surfaces, remove_surfaces, surface_job
+from LightMedSegLib.mrml.segmentations.shared_labelmap import is_labelmap
+from LightMedSegLib.mrml.surfaces.surfaces import (
+    MAKE_EVENT,
+    has_surfaces,
+    is_shown_in_3d,
+    remove_surfaces,
+    show_in_3d,
+    surface_job,
+)
 
 _MESSAGE_MILLISECONDS = 8000
 
@@ -19,7 +27,10 @@ _END_SECONDS = 0.3
 
 
 class SurfacesButton:
-    """A checkable button: checked, it makes the surfaces of a segmentation node; unchecked, it removes them."""
+    """A checkable button: checked, it makes the surfaces of a segmentation node; unchecked, it removes them.
+
+    Of a segmentation that is not made of labelmaps, such as an imported surface, it only shows or hides what there is.
+    """
 
     def __init__(self, button: Any) -> None:
         self._button = button
@@ -45,10 +56,15 @@ class SurfacesButton:
         self._node, self._hidden = node, ""
         self._tags = []
         if node is not None:
-            kind = slicer.vtkSegmentation
-            events = (kind.ContainedRepresentationNamesModified, kind.SegmentAdded, kind.SegmentRemoved)
-            segmentation = node.GetSegmentation()
+            kind, segmentation = slicer.vtkSegmentation, node.GetSegmentation()
+            events = (
+                kind.ContainedRepresentationNamesModified,
+                kind.SourceRepresentationModified,
+                kind.SegmentAdded,
+                kind.SegmentRemoved,
+            )
             self._tags = [(segmentation, segmentation.AddObserver(event, self._on_event)) for event in events]
+            self._tags.append((node, node.AddObserver(node.DisplayModifiedEvent, self._on_event)))
             self._tags.append((node, node.AddObserver(MAKE_EVENT, lambda caller, event: self.make(node))))
         self._show()
 
@@ -75,6 +91,10 @@ class SurfacesButton:
     def _on_clicked(self, checked: bool) -> None:
         if self._node is None:
             return
+        if not is_labelmap(self._node):
+            show_in_3d(self._node, checked)
+            self._show()
+            return
         if checked:
             if self._node.GetDisplayNode() is not None:
                 # A later result hides the whole earlier one.
@@ -100,7 +120,7 @@ class SurfacesButton:
             self._tell_hidden(job.outcome or [])
         elif node.GetScene() is not None and self._wanted is not node:
             remove_surfaces(node)
-        if self._wanted is not None and self._wanted.GetScene() is not None:
+        if self._wanted is not None and self._wanted.GetScene() is not None and is_labelmap(self._wanted):
             # Another node was requested, or the segments changed meanwhile.
             self._start()
         else:
@@ -120,7 +140,7 @@ class SurfacesButton:
         button, node = self._button, self._node
         making = node is not None and self._wanted is node
         button.enabled = node is not None and node.GetSegmentation().GetNumberOfSegments() > 0
-        button.checked = making or (node is not None and has_surfaces(node))
+        button.checked = making or (node is not None and _has_shown(node))
         job = self._runner.job
         if making and job is not None:
             done, total = job.progress.done, node.GetSegmentation().GetNumberOfSegments()
@@ -129,3 +149,8 @@ class SurfacesButton:
             return
         button.text = _("Show 3D")
         button.toolTip = self._hidden or _("Show the segments as surfaces in the 3D view, or remove the surfaces.")
+
+
+def _has_shown(node: Any) -> bool:
+    """Whether there are surfaces; of those that are the source, whether they are shown."""
+    return has_surfaces(node) if is_labelmap(node) else is_shown_in_3d(node)

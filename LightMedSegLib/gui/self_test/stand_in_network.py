@@ -17,6 +17,9 @@ class BrightnessCompleter:
 
     size = 32
 
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """Nothing has to be loaded."""
 

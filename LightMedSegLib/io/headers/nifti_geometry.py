@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.core.geometry import LPS_FROM_RAS
 from LightMedSegLib.io.headers.stated_geometry import StatedGeometry, length_text, lengths_of, same_lengths, same_place
 from LightMedSegLib.io.nifti_header import NiftiHeader
-
-_LPS_FROM_RAS = np.diag((-1.0, -1.0, 1.0))
 
 _UNITS = {1: ("metres", 1000.0), 3: ("micrometres", 0.001)}
 """Codes of units of length other than mm. All programs read code 0, unknown, as mm."""
@@ -55,11 +54,11 @@ def nifti_geometry(header: NiftiHeader, name: str) -> StatedGeometry:
                 raise InputImageError(f"{name} has a NIfTI header whose qform is no rotation; export it again.")
             matrix = qform
         else:
-            matrix = _LPS_FROM_RAS @ np.column_stack([np.diag(header.spacing), np.zeros(3)])
+            matrix = LPS_FROM_RAS @ np.column_stack([np.diag(header.spacing), np.zeros(3)])
             notes.append(_NOWHERE)
     if scale != 1.0:
         notes.append(f"The NIfTI header gives lengths in {unit}; they were converted to mm.")
-    return StatedGeometry(_LPS_FROM_RAS @ matrix * scale, tuple(notes))
+    return StatedGeometry(LPS_FROM_RAS @ matrix * scale, tuple(notes))
 
 
 def _qform(header: NiftiHeader) -> NDArray[np.float64] | None:

@@ -45,6 +45,11 @@ def make_labelmap(volume_node: Any, scalars: vtk.vtkUnsignedCharArray) -> Any:
     return image
 
 
+def is_labelmap(node: Any) -> bool:
+    """Whether the source of a segmentation node is its labelmaps, from which all else can be made again."""
+    return bool(node.GetSegmentation().GetSourceRepresentationName() == BINARY_LABELMAP)
+
+
 def layers(segmentation: Any) -> list[Any]:
     """The distinct labelmap images of a vtkSegmentation, in the order of its segments."""
     found: list[Any] = []

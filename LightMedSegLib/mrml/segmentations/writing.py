@@ -140,12 +140,6 @@ def result_node(
     return None, ""
 
 
-def remove_result(node: Any) -> None:
-    """Remove a segmentation node from its scene, immediately whatever its size."""
-    remove_all_segments(node.GetSegmentation())
-    node.GetScene().RemoveNode(node)
-
-
 @contextmanager
 def _modifying(node: Any) -> Iterator[None]:
     before = node.StartModify()

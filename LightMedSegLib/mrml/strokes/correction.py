@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.geometry import Box, region_of, union_box
-from LightMedSegLib.interaction.saved_state import from_arrays, to_arrays
+from LightMedSegLib.interaction.saved_state import box_from, from_arrays, to_arrays
 from LightMedSegLib.interaction.session import CorrectionSession
 from LightMedSegLib.interaction.strokes import Change, Stroke
 from LightMedSegLib.mrml.strokes.marks import keep_marks, kept_marks
@@ -70,7 +70,7 @@ class SegmentCorrection:
             return
         try:
             hard, strokes, _ = from_arrays(state, self.session.grid.shape)
-            self._completed = [_box(numbers) for numbers in state.get("completed_boxes", ())]
+            self._completed = [box_from(numbers) for numbers in state.get("completed_boxes", ())]
         except (InputImageError, ValueError, TypeError):
             # Marks of another volume, or a text that somebody has spoilt.
             self._completed = []
@@ -182,8 +182,3 @@ def _still_true(hard: NDArray[np.int8], strokes: Sequence[Stroke], mask: NDArray
         if voxels.any():
             agreeing.append(replace(stroke, voxels=voxels).cropped())
     return to_arrays(kept, agreeing, False)
-
-
-def _box(numbers: NDArray[Any]) -> Box:
-    x, y, z = ((int(first), int(last)) for first, last in numbers)
-    return (x, y, z)

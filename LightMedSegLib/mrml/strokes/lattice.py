@@ -12,17 +12,22 @@ from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.core.geometry import Box, Grid, union_box
-from LightMedSegLib.io.volume_checks import ORTHOGONALITY_TOLERANCE
+from LightMedSegLib.core.geometry import LPS_FROM_RAS, Box, Grid, union_box
 from LightMedSegLib.mrml.segmentations.reading import whole_offset
 from LightMedSegLib.mrml.segmentations.shared_labelmap import layers
-from LightMedSegLib.mrml.transforms import Matrix, between_nodes, ijk_to_ras, parent_to_world, to_array
+from LightMedSegLib.mrml.transforms import (
+    Matrix,
+    between_nodes,
+    ijk_to_ras,
+    is_sheared,
+    parent_to_world,
+    to_array,
+    triple,
+)
 from LightMedSegLib.mrml.volumes import VolumeSnapshot, volume_grid
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
-
-_LPS_FROM_RAS = np.diag((-1.0, -1.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,6 @@ class Lattice:
             return self == other
         same_axes = np.array_equal(self.matrix[:3, :3], other.matrix[:3, :3])
         return same_axes and self.grid.direction == other.grid.direction and self.grid.spacing == other.grid.spacing
-
-    @property
-    def whole(self) -> Box:
-        """The box of all voxels."""
-        x, y, z = self.grid.size
-        return ((0, x), (0, y), (0, z))
 
     @property
     def matrix(self) -> Matrix:
@@ -136,19 +135,14 @@ def _world_grid(segmentation_node: Any, matrix: Matrix, box: Box) -> Grid:
     first = _shift([low for low, _ in box])
     parent = parent_to_world(segmentation_node)
     world = (np.eye(4) if parent is None else parent) @ matrix @ first
-    spacing = np.linalg.norm(world[:3, :3], axis=0)
-    columns = world[:3, :3] / spacing
-    if np.abs(columns.T @ columns - np.eye(3)).max() > ORTHOGONALITY_TOLERANCE:
+    if is_sheared(world):
         raise InputImageError(
             f"'{segmentation_node.GetName()}' is sheared by its transform; harden the transform or remove it first."
         )
     x, y, z = (high - low for low, high in box)
-    return Grid(
-        (x, y, z),
-        _triple(spacing),
-        _triple(_LPS_FROM_RAS @ world[:3, 3]),
-        tuple((_LPS_FROM_RAS @ columns).ravel().tolist()),
-    )
+    spacing = np.linalg.norm(world[:3, :3], axis=0)
+    direction = LPS_FROM_RAS @ (world[:3, :3] / spacing)
+    return Grid((x, y, z), triple(spacing), triple(LPS_FROM_RAS @ world[:3, 3]), tuple(direction.ravel().tolist()))
 
 
 def _shift(index: Any) -> Matrix:
@@ -159,8 +153,3 @@ def _shift(index: Any) -> Matrix:
 
 def _flat(matrix: Matrix) -> tuple[float, ...]:
     return tuple(matrix.ravel().tolist())
-
-
-def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    x, y, z = values.tolist()
-    return (x, y, z)

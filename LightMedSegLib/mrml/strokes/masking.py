@@ -41,7 +41,8 @@ class Masking:
     def of(cls, editor: Any, node: Any, segment_id: str, lattice: Lattice) -> Masking:
         """Where a segment may change: the masking of an editor node that edits it, without what others protect.
 
-        On the main thread. What the user painted in a segment that would be overwritten is protected.
+        On the main thread. What the user painted in a segment that would be overwritten is protected. Raises
+        InputImageError for a masking that is not known.
         """
         protected = _painted(node, overwritten_segments(editor, node, segment_id), lattice)
         if editor is None or editor.GetSegmentationNode() is not node:
@@ -67,10 +68,10 @@ def _edit_mask(editor: Any, node: Any, segment_id: str, lattice: Lattice) -> NDA
     mode = editor.GetMaskMode()
     if mode == slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere:
         return None
-    reference = lattice.block(lattice.whole, np.zeros(lattice.grid.shape, dtype=np.uint8))
+    reference = lattice.block(lattice.grid.box, np.zeros(lattice.grid.shape, dtype=np.uint8))
     mask = slicer.vtkOrientedImageData()
     if not node.GenerateEditMask(mask, mode, reference, segment_id, editor.GetMaskSegmentID() or ""):
-        return None
+        raise InputImageError("This masking of the Segment Editor is not supported; choose another editable area.")
     result: NDArray[np.bool_] = layer_array(mask) == 0
     return result
 

@@ -35,11 +35,11 @@ class SegmentVoxels:
 
     def mask(self) -> NDArray[np.bool_]:
         """The segment (z, y, x) on all voxels of the lattice."""
-        return self.part(self.lattice.whole)
+        return self.part(self.lattice.grid.box)
 
     def read(self, within: Box | None = None) -> tuple[Box, NDArray[np.bool_]]:
         """The box of within (None: the lattice) that the labelmap covers, and the segment there (z, y, x)."""
-        within = within or self.lattice.whole
+        within = within or self.lattice.grid.box
         segment = self.node.GetSegmentation().GetSegment(self.segment_id)
         image, shape = segment.GetRepresentation(BINARY_LABELMAP), self.lattice.grid.shape
         layer = layer_array(image) if image is not None else np.zeros((0, 0, 0), dtype=np.uint8)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.geometry import bounding_box
 from LightMedSegLib.mrml.jobs.job_state import Job, JobContext
 from LightMedSegLib.mrml.segmentations.result_record import PREFIX
-from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP, layer_array, layers
+from LightMedSegLib.mrml.segmentations.shared_labelmap import BINARY_LABELMAP, is_labelmap, layer_array, layers
 from LightMedSegLib.mrml.surfaces.enclosing import Bounds, enclosing
 from LightMedSegLib.mrml.surfaces.filters import SurfaceSettings, make_surface, world_bounds
 
@@ -48,7 +48,7 @@ def surface_job(node: Any, on_end: Callable[[Job], None] = lambda job: None) -> 
 
     They are the same as Slicer's with default parameters. Structures that enclose most of the others are hidden when
     surfaces of the node are made for the first time. Job.outcome is the list of their names. The job is dropped if
-    the node is removed or its segments change.
+    the node is removed, its segments change, or labelmaps are not its source.
     """
     run = _SurfaceRun(node)
     return Job(run.preparation(), run.work, run.deliver, run.unwanted, on_end)
@@ -60,8 +60,24 @@ def has_surfaces(node: Any) -> bool:
 
 
 def remove_surfaces(node: Any) -> None:
-    """Remove all closed surfaces."""
-    node.RemoveClosedSurfaceRepresentation()
+    """Remove all closed surfaces that can be made again: not those of an imported surface, which has no voxels."""
+    if is_labelmap(node):
+        node.RemoveClosedSurfaceRepresentation()
+
+
+def is_shown_in_3d(node: Any) -> bool:
+    """Return whether a segmentation node is shown in 3D views."""
+    display = node.GetDisplayNode()
+    return bool(display is not None and display.GetVisibility() and display.GetVisibility3D())
+
+
+def show_in_3d(node: Any, shown: bool) -> None:
+    """Show what a segmentation node has in 3D views, or hide it."""
+    if node.GetDisplayNode() is None:
+        node.CreateDefaultDisplayNodes()
+    if shown:
+        node.GetDisplayNode().SetVisibility(True)
+    node.GetDisplayNode().SetVisibility3D(shown)
 
 
 def make_surfaces_again(node: Any) -> None:
@@ -98,6 +114,8 @@ class _SurfaceRun:
         """Return why the surfaces are obsolete; "" if they are not."""
         if self._node.GetScene() is None:
             return "The segmentation was removed from the scene."
+        if not is_labelmap(self._node):
+            return "The segmentation is not made of labelmaps; its surfaces stay as they are."
         return "" if self._present_state() == self._state else "The segments changed while their surfaces were made."
 
     def work(self, context: JobContext) -> None:

@@ -43,18 +43,18 @@ class PromptedValidator:
         if not chosen:
             raise TrainingDataError("Validation by prompts needs a validation case with an image and a structure.")
         order = random.permutation(len(chosen))[: settings.validation_objects]
-        names, images, targets, masks, insides = [], [], [], [], []
+        wrong, images, targets, masks, insides = [], [], [], [], []
         for number in order:
             case, place = chosen[number]
             grid = case.grid(whole_window(place, patch, 1.0), patch)
             target = case.mask(grid, [place.value])
             for mask in (torch.zeros_like(target), degrading(target, generator, random)):
-                names.append(f"{case.name} {place.value}" + (" from a wrong mask" if mask.any() else ""))
+                wrong.append(bool(mask.any()))
                 images.append(normalize_window(case.grey(grid, False)))
                 targets.append(target)
                 masks.append(mask)
                 insides.append(case.within(grid))
-        self._names, self._wrong = tuple(names), torch.tensor([name.endswith("mask") for name in names])
+        self._wrong = torch.tensor(wrong)
         self._images, self._targets, self._masks = torch.cat(images), torch.cat(targets), torch.cat(masks)
         self._within = torch.cat(insides)
         self._user, self._walks = SimulatedUser(patch, device, careful=True), BatchWalks(device)
@@ -70,7 +70,7 @@ class PromptedValidator:
         """Return the score of every object, and report the Dice of each round; the network is in evaluation mode."""
         rounds = self._rounds_of(network)
         scores = rounds[:, min(_COUNTED_ROUNDS, self._rounds) :].mean(dim=1)
-        return DiceTable(self._names, tuple((value,) for value in scores.tolist()))
+        return DiceTable(tuple((value,) for value in scores.tolist()))
 
     @torch.no_grad()
     def _rounds_of(self, network: Callable[[torch.Tensor], torch.Tensor], whose: str = "") -> torch.Tensor:
@@ -78,7 +78,7 @@ class PromptedValidator:
         generator = self._seeded()
         parts = [
             self._prompted(network, slice(first, first + self._batch), generator)
-            for first in range(0, len(self._names), self._batch)
+            for first in range(0, len(self._images), self._batch)
         ]
         rounds = torch.cat(parts).cpu()
         for title, chosen in (("new objects", ~self._wrong), ("wrong masks", self._wrong)):

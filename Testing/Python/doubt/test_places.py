@@ -1,4 +1,4 @@
-"""The doubtful places and slices of small synthetic results."""
+"""The doubtful places of small synthetic results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import SimpleITK as sitk
 from engine_stubs import make_image, rotation
 
 from LightMedSegLib.doubt.places import LARGEST_MM, Candidate, doubtful_places
-from LightMedSegLib.doubt.slices import doubtful_slices, errors_by_slice
 
 NAMES = {1: "liver", 2: "spleen"}
 SPACING = (1.0, 2.0, 1.5)
@@ -73,16 +72,6 @@ def test_a_long_border_is_cut_into_places_that_one_view_shows() -> None:
     assert sum(place.share for place in places) == pytest.approx(1)
 
 
-def test_a_result_without_doubt_has_no_places_and_no_slices() -> None:
+def test_a_result_without_doubt_has_no_places() -> None:
     doubt, labelmap = result()
     assert doubtful_places(doubt, labelmap, NAMES) == ()
-    assert doubtful_slices(doubt) == ()
-
-
-@pytest.mark.parametrize(("axis", "expected"), [(0, [8, 7]), (1, [12, 13]), (2, [20, 9])])
-def test_slices_come_in_the_order_of_their_expected_errors(axis: int, expected: list[int]) -> None:
-    doubt, _ = result((box((7, 8), (12, 13), (9, 10)), 100), (box((8, 9), (12, 13), (20, 21)), 255))
-    doubt = sitk.Maximum(doubt, result((box((8, 9), (13, 14), (20, 21)), 200))[0])
-    slices = doubtful_slices(doubt, axis)
-    assert [one.number for one in slices] == expected
-    assert sum(one.mass for one in slices) == pytest.approx(errors_by_slice(doubt, axis).sum())

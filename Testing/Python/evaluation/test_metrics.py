@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.evaluation.metrics import dice, evaluate, hd95, mean_without_nan, nsd, volume_ml
+from LightMedSegLib.evaluation.metrics import dice, evaluate, mean_without_nan, surface_metrics, volume_ml
 from LightMedSegLib.evaluation.surface_distances import surface, surface_distances
 
 SPACING = (0.7, 1.3, 2.5)
@@ -45,7 +45,8 @@ def test_a_shift_along_one_axis_is_measured_with_that_axis_spacing() -> None:
     first = np.zeros((12, 12, 12), dtype=bool)
     first[4:8, 4:8, 4:8] = True
     for axis, step in zip((2, 1, 0), SPACING, strict=True):
-        assert hd95(first, np.roll(first, 2, axis), SPACING) == pytest.approx(2 * step, rel=1e-6)
+        distance, _ = surface_metrics(first, np.roll(first, 2, axis), SPACING, 1.0)
+        assert distance == pytest.approx(2 * step, rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -68,10 +69,10 @@ def test_dice_hd95_and_nsd_agree_with_monai(seed: int) -> None:
     spacing = list(SPACING[::-1])
     assert dice(first, second) == pytest.approx(float(monai.compute_dice(one, two)), abs=1e-6)
     distance = monai.compute_hausdorff_distance(one, two, include_background=True, percentile=95, spacing=spacing)
-    assert hd95(first, second, SPACING) == pytest.approx(float(distance), abs=1e-4)
     for tolerance in (1.0, 1.5, 3.0):
         surface_dice = monai.compute_surface_dice(one, two, [tolerance], include_background=True, spacing=spacing)
-        assert nsd(first, second, SPACING, tolerance) == pytest.approx(float(surface_dice), abs=1e-6)
+        expected = pytest.approx((float(distance), float(surface_dice)), abs=1e-4)
+        assert surface_metrics(first, second, SPACING, tolerance) == expected
 
 
 @settings(max_examples=25, deadline=None)
@@ -79,17 +80,16 @@ def test_dice_hd95_and_nsd_agree_with_monai(seed: int) -> None:
 def test_metrics_do_not_depend_on_which_mask_comes_first(seed: int, other: int) -> None:
     rng = np.random.default_rng([seed, other])
     first, second = rng.random((2, 6, 7, 8)) < rng.uniform(0.02, 0.6)
-    for metric in (dice, lambda a, b: hd95(a, b, SPACING), lambda a, b: nsd(a, b, SPACING)):
+    for metric in (dice, lambda a, b: surface_metrics(a, b, SPACING, 1.0)):
         np.testing.assert_equal(metric(first, second), metric(second, first))
 
 
 def test_an_empty_pair_has_no_metrics_and_one_empty_side_has_the_worst() -> None:
     empty, full = np.zeros((4, 4, 4), dtype=bool), np.ones((4, 4, 4), dtype=bool)
     assert math.isnan(dice(empty, empty))
-    assert math.isnan(hd95(empty, empty, SPACING))
-    assert math.isnan(nsd(empty, empty, SPACING))
+    assert all(math.isnan(value) for value in surface_metrics(empty, empty, SPACING, 1.0))
     for first, second in ((empty, full), (full, empty)):
-        assert (dice(first, second), hd95(first, second, SPACING), nsd(first, second, SPACING)) == (0.0, math.inf, 0.0)
+        assert (dice(first, second), *surface_metrics(first, second, SPACING, 1.0)) == (0.0, math.inf, 0.0)
 
 
 def test_means_leave_out_what_does_not_exist_but_not_what_is_infinite() -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from finetuning_factory import corrected_case, empty_prediction, slabs
+from finetuning_factory import corrected_case, empty_prediction, planes, slabs
 from model_factory import LOCATED, make_model
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.finetuning.cases.building import build_case
 from LightMedSegLib.finetuning.cases.record import CaseRecord
-from LightMedSegLib.finetuning.cases.review import reviewed_box, reviewed_slices
+from LightMedSegLib.finetuning.cases.review import reviewed_box
 from LightMedSegLib.finetuning.cases.store import RECORD_FILE, TENSOR_FILE, CaseStore
 from LightMedSegLib.learning.own_models import make_label
 from LightMedSegLib.learning.prepared_case import IGNORED
@@ -141,8 +141,9 @@ def test_what_a_crash_left_is_removed_at_the_next_start(model: Model, store: Cas
 
 def test_only_what_was_reviewed_is_learnt_from(model: Model) -> None:
     image, labelmap = slabs()
-    mask = reviewed_slices((16, 16, 16), "k", [3, 4])
-    case = build_case(image, labelmap, model, reviewed=mask, reviewed_labels=[2], prediction=empty_prediction(image))
+    case = build_case(
+        image, labelmap, model, reviewed=planes(3, 4), reviewed_labels=[2], prediction=empty_prediction(image)
+    )
     prepared = case.prepared(model.card.labels)
     assert prepared.labelled == (2,)
     known = prepared.labels != IGNORED
@@ -155,8 +156,6 @@ def test_a_reviewed_box_is_in_voxels_of_the_volume() -> None:
     mask = reviewed_box((4, 5, 6), ((1, 3), (0, 5), (2, 9)))
     assert mask.sum() == 2 * 5 * 2
     assert mask[2:, :, 1:3].all()
-    with pytest.raises(TrainingDataError, match="no slice 4"):
-        reviewed_slices((4, 5, 6), "k", [4])
 
 
 def test_the_dice_of_the_untouched_prediction_is_logged(model: Model, store: CaseStore) -> None:

@@ -15,6 +15,7 @@ from finetuning_factory import (
     corrected_case,
     empty_prediction,
     installed_with_cases,
+    planes,
     quick_job,
     slabs,
     tiny_model,
@@ -22,7 +23,6 @@ from finetuning_factory import (
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.finetuning.cases.building import build_case
-from LightMedSegLib.finetuning.cases.review import reviewed_slices
 from LightMedSegLib.finetuning.cases.same_scan import array_hash, by_scan, same_scan, same_scan_notes, volume_hash
 from LightMedSegLib.finetuning.cases.store import RECORD_FILE, CaseStore
 from LightMedSegLib.finetuning.gate.advice import before_run
@@ -84,8 +84,8 @@ def test_other_slices_of_a_small_scan_do_not_take_the_place_of_those_reviewed_be
 ) -> None:
     model, (image, labelmap) = tiny_model(tmp_path / "large", patch=(32, 32, 32)), slabs()
     records = []
-    for planes in ([2, 3], [12, 13, 14], [1, 2, 3], [0, 1, 2, 3, 12, 13, 14]):
-        mask = reviewed_slices((16, 16, 16), "k", planes)
+    for numbers in ([2, 3], [12, 13, 14], [1, 2, 3], [0, 1, 2, 3, 12, 13, 14]):
+        mask = planes(*numbers)
         records.append(store.add(build_case(image, labelmap, model, reviewed=mask, prediction=empty_prediction(image))))
     assert len({record.part for record in records}) == 1
     assert [record.number for record in records] == [1, 2, 1, 1]
@@ -94,8 +94,8 @@ def test_other_slices_of_a_small_scan_do_not_take_the_place_of_those_reviewed_be
 def test_another_part_of_a_scan_is_a_case_of_its_own_and_of_the_same_scan(model: Model, store: CaseStore) -> None:
     image, labelmap = slabs()
     records = []
-    for planes in ([2, 3], [12, 13]):
-        mask = reviewed_slices((16, 16, 16), "k", planes)
+    for numbers in ([2, 3], [12, 13]):
+        mask = planes(*numbers)
         records.append(store.add(build_case(image, labelmap, model, reviewed=mask, prediction=empty_prediction(image))))
     assert [record.number for record in records] == [1, 2]
     assert records[0].part != records[1].part and same_scan(*records)

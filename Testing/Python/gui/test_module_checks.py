@@ -154,24 +154,24 @@ def test_what_cannot_be_segmented_is_the_only_sentence(slicer_runtime: Any) -> N
 
 def test_a_script_and_the_panel_are_told_the_same(slicer_runtime: Any) -> None:
     from LightMedSegLib.checks.scan_warnings import image_warnings
-    from LightMedSegLib.mrml.volumes import volume_to_image
+    from LightMedSegLib.mrml.volumes import snapshot
 
     node, model = volume(-1000, 500, spacing=3.0), card()
     found = warnings(node, model)
-    assert found == "\n".join(image_warnings([volume_to_image(node)], model)) and found.count("\n") == 1
+    assert found == "\n".join(image_warnings([snapshot(node).image()], model)) and found.count("\n") == 1
 
 
 def test_headers_travel_with_a_copy_of_the_volume(slicer_runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import slicer
 
     from LightMedSegLib.io.scan_tags import ScanTags, tags_of
-    from LightMedSegLib.mrml.volumes import volume_to_image
+    from LightMedSegLib.mrml.volumes import snapshot
 
     monkeypatch.setattr(slicer, "dicomDatabase", Database(modality="PT", part="LEG"), raising=False)
     node = volume(0, 500)
-    assert tags_of(volume_to_image(node)) == ScanTags()
+    assert tags_of(snapshot(node).image()) == ScanTags()
     node.SetAttribute("DICOM.instanceUIDs", "1.2.3")
-    assert tags_of(volume_to_image(node)) == ScanTags("PT", "LEG")
+    assert tags_of(snapshot(node).image()) == ScanTags("PT", "LEG")
 
 
 def test_changed_voxels_are_looked_at_again(slicer_runtime: Any) -> None:

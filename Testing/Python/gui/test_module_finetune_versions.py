@@ -65,6 +65,23 @@ def test_a_new_version_can_be_tried_before_it_is_adopted_or_kept_aside(finetune:
     assert finetune.bench.panel.logic.store.chosen("self-test") is None
 
 
+def test_the_first_version_that_was_trained_from_a_draft_can_be_tried(finetune: Finetune) -> None:
+    bench, draft = finetune.bench, finetune.bench.add_model("self-test", "1.0.0-draft")
+    tuned = finetune.install("1.0.0-tuned.1", parent=draft)
+    file = bench.panel.logic.jobs_folder / draft / "result.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(verdict(candidate=tuned)))
+    bench.choose_volume()
+    bench.parameters.model = draft
+    assert not finetune.ui.segmentButton.enabled and finetune.ui.segmentAgainButton.enabled
+    finetune.ui.segmentAgainButton.click()
+    assert bench.panel.run.running, finetune.ui.statusLabel.text
+    bench.finish()
+    assert bench.parameters.outputSegmentation.GetAttribute("LightMedSeg.Version") == "1.0.0-tuned.1"
+    bench.panel.run.start()
+    assert not bench.panel.run.running and "not trained yet" in finetune.ui.statusLabel.text
+
+
 def test_the_verdict_of_one_model_is_not_shown_for_another(finetune: Finetune) -> None:
     finetune.result()
     finetune.add_case()

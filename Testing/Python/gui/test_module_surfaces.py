@@ -205,3 +205,30 @@ def test_the_3d_view_shows_each_as_it_comes(bench: Bench, slow: list[int]) -> No
     wait(bench)
     assert drawn() == 6, "all but the empty and the enclosing one"
     group.SetMRMLDisplayableNode(None)
+
+
+def test_an_imported_surface_is_only_shown_and_hidden(bench: Bench) -> None:
+    node, button = many_segments(bench), bench.ui.show3DButton
+    node.CreateClosedSurfaceRepresentation()
+    node.SetSourceRepresentationToClosedSurface()
+    node.GetSegmentation().RemoveRepresentation("Binary labelmap")
+    assert count(node) == 7 and button.checked
+    button.click()
+    assert not button.checked and not node.GetDisplayNode().GetVisibility3D()
+    button.click()
+    bench.session.process_events(0.2)
+    assert button.checked and node.GetDisplayNode().GetVisibility3D() and not bench.panel.result.surfaces.busy
+    assert count(node) == 7, "it has nothing else that they could be made from again"
+    node.GetDisplayNode().SetVisibility3D(False)
+    assert not button.checked
+
+
+def test_surfaces_that_become_the_source_meanwhile_are_left_alone(bench: Bench, slow: list[int]) -> None:
+    node, button = many_segments(bench), bench.ui.show3DButton
+    button.click()
+    slow += [1, 1]
+    bench.session.wait_until(lambda: count(node) == 2, what="two surfaces")
+    node.SetSourceRepresentationToClosedSurface()
+    slow += [1] * 6
+    wait(bench)
+    assert count(node) == 2 and button.checked

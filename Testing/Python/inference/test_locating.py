@@ -142,6 +142,19 @@ def test_a_region_that_is_too_large_for_the_model_is_located_within(with_locator
     assert not found[:, :, 40:].any() and found.any()
 
 
+def test_of_a_structure_that_the_region_cuts_only_what_lies_inside_is_labelled(
+    with_locator: Callable[..., Engine],
+) -> None:
+    region = (slice(None), slice(None), slice(0, 48))
+    options = SegmentOptions(roi=((0, 48), (0, 40), (0, 48)), doubt=True)
+    result = with_locator().segment(scan(), options)
+    inside = np.zeros_like(expected())
+    inside[region] = expected()[region]
+    assert np.array_equal(array_of(result), inside) and {1, 2, 3, 4} < set(np.unique(inside))
+    doubt = sitk.GetArrayFromImage(result.doubt)
+    assert doubt[region].any() and not doubt[:, :, 48:].any()
+
+
 def test_a_model_of_the_other_side_sees_the_mirror_image(with_locator: Callable[..., Engine]) -> None:
     def halves_along_x(mirrored: bool) -> np.ndarray:
         sides = [SIDES[0], {**SIDES[1], "mirrored": mirrored}]

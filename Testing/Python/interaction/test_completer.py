@@ -17,8 +17,9 @@ from promptable_factory import make_promptable
 from LightMedSegLib.core.errors import CancelledError, DeviceError, ModelPackageError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.sliding_window.predictor import Predictor
+from LightMedSegLib.interaction import edges
 from LightMedSegLib.interaction.completer import Completer
-from LightMedSegLib.interaction.edges import by_edges
+from LightMedSegLib.interaction.edges import by_edges, prompts_on
 from LightMedSegLib.interaction.encoding import normalize_window, with_prompts
 from LightMedSegLib.interaction.window import View
 from LightMedSegLib.model.package import Model
@@ -60,14 +61,11 @@ def test_a_correction_changes_what_network_and_edges_agree_on(
 
 def parts(model: Model, view: View) -> tuple[np.ndarray, np.ndarray]:
     """What the network and the edges say."""
-    normal, present, include, exclude = (
-        torch.from_numpy(one)[None, None]
-        for one in (view.image, view.present.astype(np.float32), view.include, view.exclude)
-    )
+    prompts = prompts_on(view, "cpu")
     with torch.inference_mode():
-        normal = normalize_window(normal)
-        walk = by_edges(normal, view)
-        channels = with_prompts(normal, present, include, exclude, walk)
+        normal = normalize_window(torch.from_numpy(view.image)[None, None])
+        walk = by_edges(normal, prompts, view)
+        channels = with_prompts(normal, prompts.present.float(), prompts.include, prompts.exclude, walk)
         return model.build_network().eval()(channels).softmax(dim=1)[0, 1].numpy(), walk[0, 0].numpy()
 
 
@@ -119,10 +117,22 @@ def test_a_call_ends_soon_after_it_is_cancelled(model: Model) -> None:
     assert len(steps) == 4
 
 
-def test_a_device_without_memory_gives_way_to_the_cpu_and_a_note_says_so(model: Model) -> None:
+def test_every_channel_is_copied_to_the_device_once(model: Model) -> None:
+    view = window()
+    with mock.patch.object(edges, "on_device", wraps=edges.on_device) as copy:
+        for seen in (view, replace(view, drawn=view.include > 0)):
+            copy.reset_mock()
+            Completer(model, "cpu").probability(seen)
+            copied = [id(call.args[0]) for call in copy.call_args_list]
+            assert len(copied) == len(set(copied)) == 5, "image, mask, two prompts, and the inside or the stroke"
+
+
+def test_a_device_without_memory_gives_way_to_the_cpu_for_good_and_one_note_says_so(model: Model) -> None:
     completer, real, to = Completer(model, "cpu"), Predictor.__call__, torch.Tensor.to
+    tried: list[str] = []
 
     def out_of_memory(self: Predictor, batch: torch.Tensor) -> torch.Tensor:
+        tried.append(self.device)
         if self.device != "cpu":
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return real(self, batch)
@@ -138,7 +148,10 @@ def test_a_device_without_memory_gives_way_to_the_cpu_and_a_note_says_so(model: 
         device.return_value.name = "mps"
         completer._networks.built["mps"] = completer._networks.on("cpu")
         found = completer.probability(window())
+        assert tried == ["mps", "cpu"]
+        assert np.array_equal(completer.probability(window()), found)
     assert np.array_equal(found, expected)
+    assert tried == ["mps", "cpu", "cpu"], "another attempt would take as long and fail again"
     assert completer.notes == ["The Apple GPU ran out of memory; the CPU was used."]
 
 

@@ -21,7 +21,7 @@ from stub_completer import StubCompleter
 from LightMedSegLib.core.errors import CancelledError, InputImageError
 from LightMedSegLib.core.geometry import region_of
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.interaction.edges import by_edges, on_device
+from LightMedSegLib.interaction.edges import by_edges, on_device, prompts_on
 from LightMedSegLib.interaction.encoding import normalize_window
 from LightMedSegLib.interaction.session import CorrectionSession
 from LightMedSegLib.interaction.strokes import Stroke
@@ -65,7 +65,7 @@ def test_edges_take_a_small_stroke_as_it_was_drawn_not_the_ball_that_the_network
     completer = nothing()
 
     def edges_alone(view: View, cancel: object = None) -> np.ndarray:
-        return by_edges(normalize_window(on_device(view.image, "cpu")), view)[0, 0].numpy()
+        return by_edges(normalize_window(on_device(view.image, "cpu")), prompts_on(view, "cpu"), view)[0, 0].numpy()
 
     completer.probability = edges_alone
     session = CorrectionSession(ball_volume(), completer, ball_mask())

@@ -35,7 +35,8 @@ def new_object(image: np.ndarray, include: np.ndarray, exclude: np.ndarray, insi
 
 
 def by_edges(view: View) -> np.ndarray:
-    return edges.by_edges(normalize_window(edges.on_device(view.image, "cpu")), view)[0, 0].numpy()
+    normal = normalize_window(edges.on_device(view.image, "cpu"))
+    return edges.by_edges(normal, edges.prompts_on(view, "cpu"), view)[0, 0].numpy()
 
 
 def corrected(

@@ -190,3 +190,22 @@ def test_where_nobody_makes_them_in_the_background_they_are_made_at_once() -> No
     node.AddObserver(MAKE_EVENT, lambda caller, event: asked.append(caller))
     make_surfaces_again(node)
     assert asked == [node] and not has_surfaces(node)
+
+
+def imported_surface() -> Any:
+    """A segmentation whose source is a closed surface, as one that Slicer reads from an STL file."""
+    node = segmentation_of(nested(), range(1, 9))
+    node.CreateClosedSurfaceRepresentation()
+    node.SetSourceRepresentationToClosedSurface()
+    node.GetSegmentation().RemoveRepresentation(BINARY_LABELMAP)
+    return node
+
+
+def test_surfaces_that_are_the_source_are_neither_removed_nor_made_again(worker: Worker) -> None:
+    node = imported_surface()
+    before = [surface_of(node, f"s{value}").GetNumberOfPolys() for value in range(1, 9)]
+    remove_surfaces(node)
+    job = run(worker, surface_job(node))
+    assert job.state is JobState.DROPPED
+    assert [surface_of(node, f"s{value}").GetNumberOfPolys() for value in range(1, 9)] == before
+    assert sum(before) > 0

@@ -16,7 +16,6 @@ from LightMedSegLib.mrml.volumes import (
     copy_steps,
     snapshot,
     volume_grid,
-    volume_to_image,
     voxels,
 )
 
@@ -31,7 +30,7 @@ def tilted(degrees: float) -> np.ndarray:
 
 
 def test_voxels_and_geometry_arrive_exactly(volume: sitk.Image) -> None:
-    image = volume_to_image(add_volume(new_scene(), volume))
+    image = snapshot(add_volume(new_scene(), volume)).image()
     assert Grid.of(image) == Grid.of(volume)
     assert image.GetPixelID() == volume.GetPixelID()
     assert np.array_equal(sitk.GetArrayViewFromImage(image), sitk.GetArrayViewFromImage(volume))
@@ -57,14 +56,14 @@ def test_every_scalar_type_of_vtk_keeps_its_values(kind: str, volume: sitk.Image
         # vtkCharArray takes text, every other type numbers.
         array.SetTuple1(index, value) if abs(value) < 2**50 else array.SetValue(index, value)
     node.GetImageData().GetPointData().SetScalars(array)
-    found = sitk.GetArrayFromImage(volume_to_image(node)).ravel()
+    found = sitk.GetArrayFromImage(snapshot(node).image()).ravel()
     assert found.tolist() == values
     assert found.dtype.itemsize == np.dtype(limits).itemsize
 
 
 def test_the_image_is_a_copy_that_later_edits_do_not_reach(volume: sitk.Image) -> None:
     node = add_volume(new_scene(), volume)
-    image = volume_to_image(node)
+    image = snapshot(node).image()
     voxels(node)[:] = 0
     assert np.array_equal(sitk.GetArrayViewFromImage(image), sitk.GetArrayViewFromImage(volume))
 
@@ -73,7 +72,7 @@ def test_an_extent_that_does_not_begin_at_zero_moves_the_origin(volume: sitk.Ima
     node = add_volume(new_scene(), volume)
     data = node.GetImageData()
     data.SetExtent(2, 25, -1, 18, 5, 20)
-    image = volume_to_image(node)
+    image = snapshot(node).image()
     assert image.GetSize() == volume.GetSize()
     assert np.allclose(image.GetOrigin(), volume.TransformContinuousIndexToPhysicalPoint((2.0, -1.0, 5.0)))
 

@@ -3,6 +3,8 @@
 # Fixtures are imported by name and used by name: what the linter takes for a redefinition.
 from __future__ import annotations
 
+import gc
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,15 @@ import pytest
 from correct_bench import CorrectBench
 from killed_session import run_session
 from panel_bench import Bench, segmentation_nodes
+from patience import limit
 from stroke_marks import painted_state
 
+from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.finetuning.cases.review import reviewed_corrections
 from LightMedSegLib.mrml.autosave.kept_segment import KeptSegment, from_arrays, to_arrays
 from LightMedSegLib.mrml.segmentations.corrected import corrections_of
-from LightMedSegLib.storage.kept_corrections import corrections_folder
+from LightMedSegLib.storage.kept_corrections import OwnCorrections, corrections_folder
 from LightMedSegLib.storage.safetensors_file import read_tensors
 
 BOX = ((4, 9), (5, 9), (6, 9))
@@ -136,6 +140,42 @@ def test_discarding_asks_and_deletes(killed: Path, bench: Bench) -> None:
     bench.session.dialogs.answer(qt.QMessageBox.Ok)
     bench.ui.discardKeptButton.click()
     assert files() == [] and not bench.ui.keptWidget.visible
+
+
+@pytest.mark.parametrize("error", [OutputError("The disk is full."), ValueError("not foreseen")])
+def test_what_was_left_stays_until_it_is_written_again(
+    killed: Path, bench: Bench, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(own: OwnCorrections, tensors: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(OwnCorrections, "write", refuse)
+    bench.choose_volume()
+    bench.ui.restoreKeptButton.click()
+    assert killed.exists() and len(segmentation_nodes()) == 1
+    bench.panel.autosave._write()
+    bench.panel.autosave._saver.wait()
+    (record,) = (one for one in caplog.records if "not kept for a crash" in one.message)
+    assert str(error) in record.message and bool(record.exc_info) == isinstance(error, ValueError)
+
+
+def test_no_garbage_is_collected_while_a_thread_writes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, held, go_on = OwnCorrections.write, [], threading.Event()
+
+    def slowly(own: OwnCorrections, tensors: Any) -> None:
+        held.append(not gc.isenabled())
+        go_on.wait(limit(60))
+        write(own, tensors)
+
+    monkeypatch.setattr(OwnCorrections, "write", slowly)
+    correct(bench)
+    bench.panel.autosave.save()
+    bench.session.wait_until(lambda: held != [], what="the write to begin")
+    assert held == [True] and not gc.isenabled()
+    go_on.set()
+    bench.session.wait_until(gc.isenabled, what="the collector")
+    assert len(files()) == 1
+    bench.panel.autosave.forget()
 
 
 @pytest.mark.parametrize("content", [b"", b"no tensors", None])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from correct_bench import BLOCK, CorrectBench
+from correct_bench import BLOCK, UNKNOWN_MASK_MODE, CorrectBench
 from panel_keys import press
 from segment_editor_replay import raw_segments
 
@@ -81,6 +81,13 @@ def test_clicks_make_a_segment_that_is_shown_at_once_and_accepted_with_enter(sta
     assert ui.clicksButton.visible and ui.clicksLabel.text.startswith("The new segment has ")
 
 
+def test_what_the_network_notes_stands_below_the_button(started: CorrectBench) -> None:
+    started.completer.notes.append("CUDA ran out of memory; the CPU was used.")
+    click(started, 9, 10, 11)
+    text = started.bench.ui.clicksLabel.text
+    assert text.endswith("Esc discards. CUDA ran out of memory; the CPU was used.")
+
+
 def test_esc_discards_the_structure_before_it_cancels_a_run(started: CorrectBench, view: Any) -> None:
     started.bench.segment.seconds = 30.0
     started.bench.start()
@@ -115,6 +122,22 @@ def test_a_moved_and_a_removed_point_count_where_they_are_now(started: CorrectBe
     points.RemoveNthControlPoint(0)
     settle(started)
     assert not mask(started).any()
+
+
+def test_under_a_masking_that_is_not_known_no_voxel_is_labelled(correct: CorrectBench) -> None:
+    replay = correct.switch_on()
+    node = replay.segmentation
+    replay.editor.SetMaskMode(UNKNOWN_MASK_MODE)
+    correct.session.open_module("LightMedSeg")
+    correct.bench.parameters.outputSegmentation = node
+    correct.bench.ui.clicksButton.click()
+    settle(correct)
+    click(correct, 9, 10, 11)
+    assert correct.bench.ui.clicksLabel.text.startswith("This masking of the Segment Editor is not supported")
+    assert correct.section.clicks.active and not mask(correct).any()
+    replay.editor.SetMaskMode(node.EditAllowedEverywhere)
+    click(correct, 9, 10, 12)
+    assert mask(correct).any()
 
 
 def test_discard_leaves_nothing_behind(correct: CorrectBench) -> None:
@@ -174,6 +197,23 @@ def test_an_undo_of_the_segment_editor_takes_the_structure_as_a_whole(correct: C
     assert replay.segmentation.GetSegmentation().GetNumberOfSegments() == 2
     replay.undo()
     assert raw_segments(replay.segmentation) == before
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_a_volume_that_cannot_be_used_begins_nothing(correct: CorrectBench, chosen: bool) -> None:
+    import slicer
+
+    slice_alone = slicer.util.addVolumeFromArray(np.zeros((1, 24, 24), dtype=np.int16), name="One slice")
+    correct.bench.parameters.inputVolume = slice_alone
+    if chosen:
+        correct.bench.parameters.outputSegmentation = correct.add_segmentation(slice_alone, "object")
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    before, mode = [list(node.GetSegmentation().GetSegmentIDs()) for node in nodes], place_mode()
+    correct.bench.ui.clicksButton.click()
+    assert "'One slice' is a single slice" in correct.bench.ui.clicksLabel.text
+    assert not correct.section.clicks.active and not point_lists() and place_mode() == mode
+    after = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    assert after == nodes and [list(node.GetSegmentation().GetSegmentIDs()) for node in after] == before
 
 
 @pytest.mark.parametrize("event", ["scene", "node", "segment", "volume", "leave", "points", "reload"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from correct_bench import BLOCK, CorrectBench
+from correct_bench import BLOCK, UNKNOWN_MASK_MODE, CorrectBench
 from segment_editor_replay import raw_segments
 
 
@@ -152,6 +152,31 @@ def test_a_failure_is_told_and_the_stroke_stays(correct: CorrectBench) -> None:
     correct.settle()
     assert correct.status == "Your stroke was not completed. The model is damaged; install the extension again."
     assert (replay.mask("object") == stroke).all() and correct.in_step()
+
+
+def test_under_a_masking_that_is_not_known_nothing_is_completed(correct: CorrectBench) -> None:
+    replay = correct.switch_on()
+    stroke = correct.cube((8, 10), (8, 10), (10, 12)) > 0
+    replay.paint(stroke)
+    replay.editor.SetMaskMode(UNKNOWN_MASK_MODE)
+    correct.settle()
+    assert correct.status.startswith("Your stroke was not completed. This masking of the Segment Editor is not")
+    assert (replay.mask("object") == stroke).all() and not correct.completer.calls
+    replay.editor.SetMaskMode(replay.segmentation.EditAllowedEverywhere)
+    replay.paint(correct.cube((10, 12), (8, 10), (10, 12)))
+    correct.settle()
+    assert correct.completer.calls and correct.in_step()
+
+
+def test_what_the_network_notes_is_told_once(correct: CorrectBench) -> None:
+    replay, note = correct.switch_on(), "CUDA ran out of memory; the CPU was used."
+    correct.completer.notes.append(note)
+    replay.paint(correct.cube((8, 10), (8, 10), (10, 12)))
+    correct.settle()
+    assert "added in" in correct.status and correct.status.endswith(f" s. {note}")
+    replay.erase(correct.cube((4, 6), (5, 17), (6, 18)))
+    correct.settle()
+    assert correct.status and note not in correct.status
 
 
 def test_the_status_says_what_is_missing(correct: CorrectBench) -> None:

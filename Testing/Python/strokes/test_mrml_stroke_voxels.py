@@ -183,6 +183,16 @@ def test_the_masking_of_the_segment_editor_limits_completions(shared: Any) -> No
     assert overwritten_segments(editor, node, "one") == []
 
 
+def test_a_masking_that_slicer_refuses_to_compute_permits_nothing(shared: Any) -> None:
+    from correct_bench import UNKNOWN_MASK_MODE
+
+    from LightMedSegLib.mrml.strokes.masking import Masking
+
+    shared.replay.editor.SetMaskMode(UNKNOWN_MASK_MODE)
+    with pytest.raises(InputImageError, match="masking of the Segment Editor is not supported"):
+        Masking.of(shared.replay.editor, shared.node, "one", shared.correction.voxels.lattice)
+
+
 def test_what_was_painted_in_another_segment_is_protected(shared: Any) -> None:
     from LightMedSegLib.mrml.strokes.masking import Masking
 

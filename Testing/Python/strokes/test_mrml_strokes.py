@@ -201,7 +201,7 @@ def update_from_array(mask: np.ndarray, desk: Any) -> None:
 
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     label = desk.scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
-    image = desk.correction.voxels.lattice.block(desk.correction.voxels.lattice.whole, mask.astype(np.uint8))
+    image = desk.correction.voxels.lattice.block(desk.correction.voxels.lattice.grid.box, mask.astype(np.uint8))
     label.SetAndObserveImageData(image)
     label.CopyOrientation(desk.volume)
     ids = vtk.vtkStringArray()

@@ -12,6 +12,9 @@ from stub_completer import StubCompleter
 SIDE = 24
 BLOCK = ((4, 16), (5, 17), (6, 18))
 
+UNKNOWN_MASK_MODE = 99
+"""An editable area that Slicer refuses to compute, as one of a later version would be."""
+
 
 class CorrectBench:
     """bench: of the panel. switch_on() opens the Segment Editor on a segment and switches "Complete my strokes" on."""

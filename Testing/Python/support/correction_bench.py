@@ -24,6 +24,7 @@ class ScriptedCompleter:
 
     def __init__(self, answer: Callable[..., NDArray[np.bool_]], size: int = 32):
         self.size, self.answer, self.calls = size, answer, 0
+        self.notes: list[str] = []
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """There is nothing to load."""

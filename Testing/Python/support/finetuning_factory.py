@@ -34,6 +34,13 @@ def slabs(seed: int = 0, labels: int = 2) -> tuple[sitk.Image, sitk.Image]:
     return sitk.GetImageFromArray(array.astype(np.float32)), sitk.GetImageFromArray(truth)
 
 
+def planes(*numbers: int) -> np.ndarray:
+    """A mask of SHAPE that is true in the slices with these numbers."""
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[list(numbers)] = True
+    return mask
+
+
 def scans_in_files(folder: Path, count: int) -> Path:
     """A folder with images/ and labels/ of slabs."""
     for part in ("images", "labels"):

@@ -16,7 +16,7 @@ from LightMedSegLib.mrml.strokes.lattice import Lattice
 from LightMedSegLib.mrml.strokes.masking import Masking, overwritten_segments
 from LightMedSegLib.mrml.strokes.segment_voxels import SegmentVoxels
 from LightMedSegLib.mrml.strokes.watch import SegmentationWatch
-from LightMedSegLib.mrml.volumes import volume_to_image
+from LightMedSegLib.mrml.volumes import snapshot
 
 BLOCK = ((6, 20), (5, 17), (4, 14))
 """A bright block in the scan of two_tone_scan."""
@@ -61,7 +61,7 @@ class StrokeDesk:
         self.watch.take()
         lattice = Lattice.of(self.node, self.volume)
         self.correction = SegmentCorrection(SegmentVoxels(self.node, segment_id, lattice))
-        self.correction.begin(volume_to_image(self.volume), self.completer)
+        self.correction.begin(snapshot(self.volume).image(), self.completer)
         return self.correction
 
     def take(self) -> Taken | None:

@@ -14,11 +14,12 @@ class StubCompleter:
     """Grows from the prompts over like intensities: a paint adds them to the mask, an erasure removes them.
 
     size: of a window; a small one is quick. reach: largest distance in grid points from the newest prompts. calls: how
-    many windows it was asked for.
+    many windows it was asked for. notes: as the completer's.
     """
 
     def __init__(self, size: int = 32, reach: int = 12, tolerance: float = 0.15):
         self.size, self.reach, self.tolerance, self.calls = size, reach, tolerance, 0
+        self.notes: list[str] = []
 
     def warm_up(self, cancel: CancelToken | None = None) -> None:
         """There is nothing to load."""
