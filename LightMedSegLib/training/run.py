@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,8 +68,10 @@ def run_training(
     the split that is drawn is kept in output.
     The package is the folder "model" in output; peers have none.
 
-    Raises TrainingDataError, or DeviceError from choosing the device.
+    Raises TrainingDataError, also for a folder "model" in output that is no package, or DeviceError from choosing the
+    device.
     """
+    _refuse_foreign(output / PACKAGE_FOLDER)
     deadline = None if time_limit is None else time.perf_counter() + time_limit
     group = join_group(device)
     try:
@@ -229,6 +232,14 @@ def _chosen(cases: dict[str, PreparedCase], names: Sequence[str]) -> list[Prepar
 def _keep_configuration(output: Path, configuration: TrainingConfiguration) -> None:
     with atomic_write(output / CONFIGURATION_FILE) as temporary:
         temporary.write_text(json.dumps(record_json(configuration), indent=1) + "\n", encoding="utf-8")
+
+
+def _refuse_foreign(place: Path) -> None:
+    empty = not os.path.lexists(place) or (place.is_dir() and not any(place.iterdir()))
+    if not empty and not (place / CARD_FILE).is_file():
+        raise TrainingDataError(
+            f"{place} would be replaced, and no training made it; move it away, or choose another output folder."
+        )
 
 
 def _package(configuration: TrainingConfiguration, result: TrainingResult, split: Split, output: Path) -> None:

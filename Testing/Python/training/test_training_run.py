@@ -262,6 +262,19 @@ def test_a_split_with_unknown_cases_is_refused(tmp_path):
         run_training(settings, prepared, tmp_path / "out", Split(("case_77",), (), ()))
 
 
+def test_a_folder_of_the_users_is_never_replaced_by_the_package(tmp_path):
+    settings = network_settings(optimizer={"steps": 1})
+    prepared, place = prepare(tmp_path / "prepared", settings), tmp_path / "out" / "model"
+    place.mkdir(parents=True)
+    (place / "bones.stl").write_text("mine")
+    with pytest.raises(TrainingDataError, match="no training made it"):
+        run_training(settings, prepared, tmp_path / "out", SPLIT)
+    assert (place / "bones.stl").read_text() == "mine" and sorted(tmp_path.glob("out/*")) == [place]
+    (place / "bones.stl").unlink()
+    run_training(settings, prepared, tmp_path / "out", SPLIT, report=lambda message: None)
+    assert load_model(place)
+
+
 def test_the_time_limit_of_a_run_counts_what_comes_before_the_first_step(tmp_path, monkeypatch):
     settings = configuration()
     prepared = prepare(tmp_path / "prepared", settings)
