@@ -72,11 +72,21 @@ def dice_table(cases: Sequence[Row], structures: Sequence[Row]) -> list[dict[str
                 "mean Dice": f"{_numbers(points, 'dice').mean():.3f}",
                 "mean error of one structure": f"{np.abs(apart).mean():.3f}",
                 "median error": f"{np.median(np.abs(apart)):.3f}",
+                "error of a constant": f"{_error_of_a_constant(points):.3f}",
                 "mean error of one scan": f"{np.abs(scans).mean():.3f}",
                 "expected minus true": f"{apart.mean():+.3f}",
             }
         )
     return rows
+
+
+def _error_of_a_constant(points: Sequence[Row]) -> float:
+    """Return the mean error of the best constant for each structure, the median of these very cases."""
+    apart = []
+    for name in {row["structure"] for row in points}:
+        own = _numbers([row for row in points if row["structure"] == name], "dice")
+        apart.append(np.abs(own - np.median(own)))
+    return float(np.concatenate(apart).mean())
 
 
 def cost_table(cases: Sequence[Row], memory: Sequence[Row]) -> list[dict[str, str]]:
