@@ -249,7 +249,9 @@ class Engine:
         """
         from LightMedSegLib.inference.padding_labels import clear_padding
 
-        prepared: PreparedVolume | None = None
+        # Only CUDA has a part in the preparation that can fail on the device alone.
+        own = self.device.name
+        prepared = None if own.startswith("cuda") else self._prepared(own, images, grid, run)
 
         def label_on(device: str) -> str:
             nonlocal prepared
@@ -263,7 +265,7 @@ class Engine:
                 run.notes.append(note)
 
         advice = "choose a smaller region of interest"
-        return self._networks.on_first_that_works(self.device.name, label_on, failed, advice)
+        return self._networks.on_first_that_works(own, label_on, failed, advice)
 
     def _prepared(self, device: str, images: list[sitk.Image], grid: Grid, run: _Run) -> PreparedVolume:
         from LightMedSegLib.inference.preprocessing import prepare_volume
@@ -274,8 +276,7 @@ class Engine:
             box = grow_box(run.box, run.margin_mm, grid)
             prepared = prepare_volume(images, run.spec, box, run.cancel, device)
         run.warn(prepared.notes)
-        seconds = run.timer.seconds["preprocess"] - before
-        pace_of(self.device.name).learn("preparation", float(np.prod(grid.shape)), seconds)
+        pace_of(device).learn("preparation", float(np.prod(grid.shape)), run.timer.seconds["preprocess"] - before)
         return prepared
 
     def _label_on(

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from LightMedSegLib.core.errors import DeviceError
+from LightMedSegLib.core.out_of_memory import is_of_the_computer, is_out_of_memory
 
 if TYPE_CHECKING:
     from LightMedSegLib.model.package import Model
@@ -69,7 +70,7 @@ class LoadedNetworks:
                 reason = why_it_failed(error, name)
                 if reason is None:
                     raise
-                if name == "cpu":
+                if name == "cpu" or is_of_the_computer(error):
                     raise DeviceError(f"{reason}; {advice}.") from error
                 failed(f"{reason}; the CPU was used.")
             self._release(name)
@@ -89,11 +90,9 @@ class LoadedNetworks:
 
 def why_it_failed(error: Exception, device: str) -> str | None:
     """The reason in words if another device, or a smaller volume, would have helped."""
-    from LightMedSegLib.core.out_of_memory import is_out_of_memory
-
     name = {"cuda": "CUDA", "mps": "The Apple GPU"}.get(device.split(":")[0], "The computer")
     if is_out_of_memory(error):
-        return f"{name} ran out of memory"
+        return f"{'The computer' if is_of_the_computer(error) else name} ran out of memory"
     text = str(error).lower()
     if device == "mps" or "no kernel image" in text:
         return f"{name} cannot run this model with the installed PyTorch"

@@ -126,7 +126,8 @@ class LabelPlanes:
         before = plane if self._before is None else self._before
         for first in range(ready.start, ready.stop, step):
             shares = self._plane_shares[first : min(first + step, ready.stop)]
-            planes = plane[None] if self._z.exact else torch.lerp(before, plane, shares)
+            # Several voxels lie in the same plane where the volume goes on beyond the model's grid.
+            planes = plane.expand(len(shares), *plane.shape) if self._z.exact else torch.lerp(before, plane, shares)
             yield self._best(self._interpolated(planes))
 
     def _interpolated(self, planes: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from LightMedSegLib.learning.configuration import TrainingConfiguration
 from LightMedSegLib.learning.model_input import INPUT_DEFAULTS
 from LightMedSegLib.model.package import Model, load_model, save_model
 from LightMedSegLib.model.package_folder import CARD_FILE, WEIGHTS_FILE, package_files
-from LightMedSegLib.storage.atomic_files import replace_folder, temporary_name
+from LightMedSegLib.storage.atomic_files import remove_folder, replace_folder, temporary_name
 from LightMedSegLib.storage.records import record_json
 from LightMedSegLib.training.configuration.writer import configuration_as_toml
 from LightMedSegLib.training.networks import TRAINING_ONLY
@@ -131,6 +131,9 @@ def _replace(
 ) -> Model:
     """Save beside folder first, so that a refused card leaves the old package intact."""
     fresh = folder.with_name(temporary_name())
-    save_model(fresh, card, tensors, files)
-    replace_folder(fresh, folder)
+    try:
+        save_model(fresh, card, tensors, files)
+        replace_folder(fresh, folder)
+    finally:
+        remove_folder(fresh)
     return load_model(folder)

@@ -268,7 +268,7 @@ class Missing:
         self._write(self._segment.mask() | self._stroke)
 
     def _write(self, mask: Any) -> None:
-        whole = self._lattice.whole
+        whole = self._lattice.grid.box
         self._segment.write(whole, self._segment.mask(), mask)
 
 

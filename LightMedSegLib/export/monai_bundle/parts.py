@@ -32,7 +32,7 @@ _LPS_AND_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _AFFINE, _SHAPE = "lightmedseg_volume_affine", "lightmedseg_volume_shape"
 _PADDING = "lightmedseg_volume_padding"
 """Entries of the metadata, of the volume before it was resampled: affine, (x, y, z) size, and a mask (z, y, x) of where
-the first channel holds no intensities; the mask is empty if there is no such place, because None cannot be batched."""
+the first channel holds no intensities."""
 
 
 class ToModelGridd(MapTransform):  # type: ignore[misc]
@@ -61,7 +61,7 @@ class ToModelGridd(MapTransform):  # type: ignore[misc]
             pairs = zip(np.asarray(volume), self._normalizations, strict=False)
             sound = [repaired(channel.T, normalization) for channel, normalization in pairs]
             channels = [grid_map.order.to_model(resample(channel.array, grid_map.axes)) for channel in sound]
-            padding = np.zeros(0, dtype=bool) if sound[0].padding is None else sound[0].padding
+            padding = np.zeros(grid.shape, dtype=bool) if sound[0].padding is None else sound[0].padding
             entries = {_AFFINE: affine, _SHAPE: np.asarray(grid.size), _PADDING: padding}
             meta = {**_other_entries(volume.meta), **entries}
             array = torch.from_numpy(np.ascontiguousarray(np.stack(channels), dtype=np.float32))
@@ -150,8 +150,7 @@ class LabelsOnVolumed(MapTransform):  # type: ignore[misc]
         padding = np.asarray(meta[_PADDING], dtype=bool)
         for key in self.key_iterator(result):
             labels = _labels(torch.as_tensor(result[key]), grid, grid_map)
-            if padding.size:
-                labels[padding] = 0
+            labels[padding] = 0
             postprocess(labels, self._steps, float(np.prod(grid.spacing)) / 1000)
             array = torch.from_numpy(np.ascontiguousarray(labels.T)[None])
             result[key] = MetaTensor(array, affine=torch.from_numpy(affine), meta=_other_entries(meta))

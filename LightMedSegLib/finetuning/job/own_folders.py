@@ -8,7 +8,7 @@ from pathlib import Path
 from LightMedSegLib.core.errors import ModelPackageError, TrainingDataError
 from LightMedSegLib.finetuning.job.description import WORK_FOLDER
 from LightMedSegLib.finetuning.job.work_folder import holds_results
-from LightMedSegLib.storage.atomic_files import is_temporary, make_private_folder, remove_folder
+from LightMedSegLib.storage.atomic_files import atomic_folder, is_temporary, remove_folder
 
 CASES_FOLDER, CANDIDATE_FOLDER = "cases", "candidate"
 
@@ -23,7 +23,8 @@ def refuse_foreign(folder: Path, *names: str) -> None:
         place = folder / name
         if os.path.lexists(place) and not _is_empty(place) and not made_by_a_run[name](place):
             raise TrainingDataError(
-                f"{place} would be replaced, and no fine-tuning made it; move it away, or choose another folder."
+                f"{place} would be replaced, and nothing shows that a fine-tuning made it; move it away, "
+                "or choose another folder."
             )
 
 
@@ -34,8 +35,8 @@ def new_cases_folder(place: Path) -> None:
     """
     refuse_foreign(place.parent, place.name)
     remove_folder(place)
-    make_private_folder(place)
-    (place / _MARK).touch()
+    with atomic_folder(place, private=True) as fresh:
+        (fresh / _MARK).touch()
 
 
 def _is_empty(place: Path) -> bool:

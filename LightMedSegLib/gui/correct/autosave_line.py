@@ -104,9 +104,9 @@ class AutosaveLine:
             for voxels in restored:
                 self.changed(voxels)
             # Written again before the old file goes, so that a second crash loses nothing either.
-            self._write()
+            written = self._write()
             self._saver.wait()
-            if not self._saver.failed:
+            if written and not self._saver.failed:
                 self._forget_left([path])
             self._panel.state.current.outputSegmentation = restored[0].node
         self._panel.update()
@@ -119,13 +119,15 @@ class AutosaveLine:
             self._forget_left(list(self._left_behind()))
             self.show()
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
+        """Begin to write what is open; return whether there was anything."""
         segments = [kept for key in list(self._open) if (kept := self._kept(key)) is not None]
         if segments:
             self._saver.save(segments)
             self._end.start()
         else:
             self._saver.forget()
+        return bool(segments)
 
     def _end_write(self) -> None:
         if not self._saver.busy:

@@ -157,7 +157,7 @@ class SegmentsTable:
 
     def _on_item_changed(self, item: Any) -> None:
         row, display = self.rows[item.row()], self._node.GetDisplayNode()
-        if item.column() != 0 or display is None:
+        if item.column() != 0 or display is None or self._written[item.row()] != row:
             return
         visible = item.checkState() == qt.Qt.Checked
         if visible and not display.GetVisibility():

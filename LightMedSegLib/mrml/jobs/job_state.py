@@ -149,7 +149,8 @@ class JobContext:
         """
         self._delivered.clear()
         self._post("partial", value)
-        if rest_seconds:
+        # A cancel before clear() would be missed otherwise.
+        if rest_seconds and not self.cancel.cancelled:
             self._delivered.wait(rest_seconds)
 
 

@@ -49,8 +49,8 @@ def test_a_folder_that_no_run_made_is_refused_in_one_sentence_and_stays(
     with pytest.raises(TrainingDataError) as refused:
         tuned(model, tmp_path / "out")
     assert str(refused.value) == (
-        f"{tmp_path / 'out' / name} would be replaced, and no fine-tuning made it; move it away, or choose another "
-        "folder."
+        f"{tmp_path / 'out' / name} would be replaced, and nothing shows that a fine-tuning made it; move it away, "
+        "or choose another folder."
     )
     assert notes.read_text() == "years of work"
     assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
@@ -61,7 +61,7 @@ def test_so_it_is_where_somebody_put_a_job_beside_their_own_folders(name: str, t
     installed_with_cases(tmp_path)
     quick_job().write(tmp_path / "mine")
     notes = a_project(tmp_path / "mine" / name)
-    with pytest.raises(TrainingDataError, match="no fine-tuning made it"):
+    with pytest.raises(TrainingDataError, match="nothing shows that a fine-tuning made it"):
         run_job(quick_job(), tmp_path / "mine")
     assert notes.read_text() == "years of work"
 

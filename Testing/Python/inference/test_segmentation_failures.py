@@ -25,6 +25,7 @@ from LightMedSegLib.core.devices import Device
 from LightMedSegLib.core.errors import CancelledError, DeviceError, InputImageError, LightMedSegError, ModelPackageError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference import engine as engine_module
+from LightMedSegLib.inference.loaded_networks import LoadedNetworks
 from LightMedSegLib.inference.segmentation import Engine, segment
 from LightMedSegLib.inference.sliding_window import predictor
 
@@ -123,6 +124,19 @@ def test_when_the_cpu_runs_out_of_memory_the_message_says_what_to_do() -> None:
     error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
     with pytest.raises(DeviceError, match=r"^The computer ran out of memory; choose a smaller region of interest\.$"):
         segment(make_image(smooth_noise((12, 12, 12))), stub_model(Failing(error)), "cpu")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_the_computers_own_memory_is_not_taken_for_that_of_the_card(error: Exception) -> None:
+    tried: list[str] = []
+
+    def work(device: str) -> None:
+        tried.append(device)
+        raise error
+
+    with pytest.raises(DeviceError, match=r"^The computer ran out of memory; close other programs\.$"):
+        LoadedNetworks(stub_model()).on_first_that_works("cuda:0", work, tried.append, "close other programs")
+    assert tried == ["cuda:0"]
 
 
 def test_a_defect_of_the_network_is_not_taken_for_a_lack_of_memory() -> None:

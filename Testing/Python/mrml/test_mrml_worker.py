@@ -335,16 +335,16 @@ def test_the_work_rests_until_its_preview_is_delivered(worker: Worker) -> None:
 
 
 def test_cancelling_ends_the_rest(worker: Worker) -> None:
-    resting = threading.Event()
+    cancelled = threading.Event()
 
     def work(context: JobContext) -> None:
-        resting.set()
+        assert cancelled.wait(limit(20))
         context.publish("coarse", rest_seconds=10_000)
         context.cancel.raise_if_cancelled()
 
     worker.submit(job := job_of(work))
     worker.poll()
-    assert resting.wait(limit(20))
     job.cancel()
+    cancelled.set()
     worker.wait(job, on_idle=Patience(20).check)
     assert job.state is JobState.CANCELLED
