@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -40,6 +41,11 @@ class SurfacesButton:
         self._hidden = ""
         self._runner = Runner()
         self._runner.on_tick = lambda job: self._show()
+        # A new result sends an event for every segment.
+        self._later = qt.QTimer()
+        self._later.setSingleShot(True)
+        self._later.interval = 0
+        self._later.connect("timeout()", self._show)
         button.checkable = True
         button.connect("clicked(bool)", self._on_clicked)
         self._show()
@@ -86,6 +92,7 @@ class SurfacesButton:
     def close(self) -> None:
         """Cancel and end the thread; called before the panel is destroyed."""
         self.drop()
+        self._later.stop()
         self._runner.close(_END_SECONDS)
 
     def _on_clicked(self, checked: bool) -> None:
@@ -134,7 +141,7 @@ class SurfacesButton:
         slicer.util.showStatusMessage(self._hidden, _MESSAGE_MILLISECONDS)
 
     def _on_event(self, caller: Any, event: Any) -> None:
-        self._show()
+        self._later.start()
 
     def _show(self) -> None:
         button, node = self._button, self._node

@@ -212,6 +212,7 @@ def test_an_imported_surface_is_only_shown_and_hidden(bench: Bench) -> None:
     node.CreateClosedSurfaceRepresentation()
     node.SetSourceRepresentationToClosedSurface()
     node.GetSegmentation().RemoveRepresentation("Binary labelmap")
+    bench.session.process_events()
     assert count(node) == 7 and button.checked
     button.click()
     assert not button.checked and not node.GetDisplayNode().GetVisibility3D()
@@ -220,6 +221,7 @@ def test_an_imported_surface_is_only_shown_and_hidden(bench: Bench) -> None:
     assert button.checked and node.GetDisplayNode().GetVisibility3D() and not bench.panel.result.surfaces.busy
     assert count(node) == 7, "it has nothing else that they could be made from again"
     node.GetDisplayNode().SetVisibility3D(False)
+    bench.session.process_events()
     assert not button.checked
 
 
