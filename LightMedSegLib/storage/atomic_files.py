@@ -13,6 +13,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from LightMedSegLib.core.errors import OutputError
@@ -139,26 +140,39 @@ def why_not_written(error: OSError, target: Path) -> str:
 
 def temporary_name(suffix: str = "") -> str:
     """Return a new hidden name that :func:`remove_stale` recognises."""
-    rest = secrets.token_hex((_NAME_DIGITS - len(_Mark.digits)) // 2)
-    return f"{TEMPORARY_PREFIX}{_Mark.digits}{rest}{suffix}"
+    mark = _mark_of_thread.get() or _Mark.of_process
+    return f"{TEMPORARY_PREFIX}{mark}{secrets.token_hex((_NAME_DIGITS - len(mark)) // 2)}{suffix}"
 
 
 class _Mark:
-    digits = ""
+    of_process = ""
+
+
+_mark_of_thread: ContextVar[str] = ContextVar("mark of temporary names", default="")
 
 
 def new_mark() -> str:
-    """Return a new mark for the temporary names of a process."""
+    """Return a new mark for temporary names."""
     return secrets.token_hex(_MARK_DIGITS // 2)
 
 
 def mark_temporary_names(mark: str) -> None:
     """Let the temporary names of this process carry a mark, by which :func:`remove_marked` finds them."""
-    _Mark.digits = mark
+    _Mark.of_process = mark
+
+
+@contextlib.contextmanager
+def temporary_names_with(mark: str) -> Iterator[None]:
+    """Let the temporary names of this thread carry a mark in the block, for processes that work for several runs."""
+    before = _mark_of_thread.set(mark)
+    try:
+        yield
+    finally:
+        _mark_of_thread.reset(before)
 
 
 def remove_marked(folder: Path, mark: str) -> None:
-    """Remove the temporary files and folders in folder that a process with this mark, killed, left there."""
+    """Remove the temporary files and folders in folder that a process, killed, left there with this mark."""
     for path in folder.glob(f"{TEMPORARY_PREFIX}{mark}*"):
         with contextlib.suppress(OSError):
             _remove(path)

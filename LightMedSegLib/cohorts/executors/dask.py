@@ -17,6 +17,7 @@ from LightMedSegLib.cohorts.report import FAILED, SKIPPED, ScanReport
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import DependencyError, InputImageError
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback
+from LightMedSegLib.storage.atomic_files import new_mark, remove_marked
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -45,16 +46,15 @@ class DaskCluster:
         A worker that ends loses nothing: Dask gives its scans to the others.
         """
         tasks = largest_first(tasks)
-        run = secrets.token_hex(8)
+        run, mark = secrets.token_hex(8), new_mark()
         finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
         try:
             # The keys are shown on Dask's own pages, so they name no scan.
             keys = [f"lightmedseg-{run}-{index}" for index in range(len(tasks))]
             names = {key: task.name for key, task in zip(keys, tasks, strict=True)}
             # The only reference to each future: a result that is kept would be computed again when its worker ends.
-            waiting = dict(
-                zip(keys, self._client.map(work, [run] * len(tasks), tasks, key=keys, pure=False), strict=True)
-            )
+            columns = [run] * len(tasks), [mark] * len(tasks), tasks
+            waiting = dict(zip(keys, self._client.map(work, *columns, key=keys, pure=False), strict=True))
             for key in keys:
                 waiting[key].add_done_callback(finished.put)
             deadline = float("inf")
@@ -74,6 +74,10 @@ class DaskCluster:
                 # A scan that was finished just before the end.
                 if late := self._known(run, key, names[key]):
                     yield late
+            if not waiting:
+                # What a worker left half written when it was killed.
+                for folder in {folder for task in tasks for folder in task.folders}:
+                    remove_marked(folder, mark)
         except BaseException:
             self._client.run(stop, run, wait=False, on_error="ignore")
             raise

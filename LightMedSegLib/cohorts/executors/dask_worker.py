@@ -9,13 +9,14 @@ from LightMedSegLib.cohorts.task import ScanTask, segment_scan
 from LightMedSegLib.core.errors import OutputError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.core.torch_loading import let_waiting_threads_sleep
+from LightMedSegLib.storage.atomic_files import temporary_names_with
 
 _runs: dict[str, CancelToken] = {}
 """What stops each run's scans in this process."""
 
 
-def work(run: str, task: ScanTask) -> ScanReport:
-    """Segment one scan of a run, as segment_scan says.
+def work(run: str, mark: str, task: ScanTask) -> ScanReport:
+    """Segment one scan of a run, as segment_scan says; its temporary files carry the mark.
 
     Also raises OutputError where this computer does not see the folder of results, which would be lost here.
     """
@@ -25,7 +26,8 @@ def work(run: str, task: ScanTask) -> ScanReport:
             "workers share, under the same names."
         )
     let_waiting_threads_sleep()
-    report = segment_scan(task, cancel=_token(run))
+    with temporary_names_with(mark):
+        report = segment_scan(task, cancel=_token(run))
     if report.state == SEGMENTED:
         # The scheduler keeps it: if this process ends before its report is fetched, Dask starts the task again, which
         # then only finds that the result exists. Dask's pages show events, so the scan has no name there.

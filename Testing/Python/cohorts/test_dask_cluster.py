@@ -22,6 +22,7 @@ from LightMedSegLib.cohorts.run import run_cohort
 from LightMedSegLib.cohorts.task import ScanTask
 from LightMedSegLib.core.errors import DependencyError, InputImageError, ModelPackageError, OutputError
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.storage.atomic_files import temporary_name, temporary_names_with
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -79,14 +80,36 @@ def test_a_report_that_is_lost_with_its_worker_is_found_again(
 ) -> None:
     """Dask then starts the task a second time, which finds the result of the first."""
 
-    def twice(run: str, task: ScanTask) -> ScanReport:
-        assert work(run, task).state == "segmented"
-        return work(run, task)
+    def twice(run: str, mark: str, task: ScanTask) -> ScanReport:
+        assert work(run, mark, task).state == "segmented"
+        return work(run, mark, task)
 
     monkeypatch.setattr("LightMedSegLib.cohorts.executors.dask.work", twice)
     (report,) = run(tasks[:1], DaskCluster(cluster.scheduler_address))
     assert (report.name, report.state) == ("a.nii.gz", "segmented")
     assert [one["name"] for one in report.segments] == ["Structure 1", "Structure 2"]
+
+
+def test_what_a_killed_worker_left_half_written_goes_at_the_end_of_the_run(
+    cluster: Any, tasks: list[ScanTask], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept, names = tasks[0].output / temporary_name(), tmp_path / "names"
+
+    def dying_first(run: str, mark: str, task: ScanTask) -> ScanReport:
+        with temporary_names_with(mark):
+            left = task.output / temporary_name(".nii.gz")
+        left.touch()
+        with names.open("a") as stream:
+            stream.write(f"{left}\n")
+        return work(run, mark, task)
+
+    monkeypatch.setattr("LightMedSegLib.cohorts.executors.dask.work", dying_first)
+    kept.touch()
+    assert {report.state for report in run(tasks[:2], DaskCluster(cluster.scheduler_address))} == {"segmented"}
+    left = [Path(line) for line in names.read_text().splitlines()]
+    assert len(left) == 2 and not any(path.exists() for path in left)
+    # A file of another run.
+    kept.unlink()
 
 
 def test_what_no_worker_can_do_is_told_once(cluster: Any, tasks: list[ScanTask], tmp_path: Path) -> None:
