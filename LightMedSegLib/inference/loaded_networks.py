@@ -31,12 +31,11 @@ class LoadedNetworks:
     def on(self, device: str) -> Backend:
         """The network on device; raises ModelPackageError if it cannot be built."""
         if device not in self.built:
-            import torch
-
             from LightMedSegLib.network.backend import as_backend
+            from LightMedSegLib.network.memory_format import fastest_format
 
             network: Any = self._model.build_network(device).eval()
-            network = network.to(memory_format=torch.channels_last_3d)
+            network = network.to(memory_format=fastest_format(device))
             if device == "cpu":
                 from LightMedSegLib.network.cpu.choice import choose_cpu_path, prepare_for_cpu
 

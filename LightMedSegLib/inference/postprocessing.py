@@ -20,7 +20,7 @@ from LightMedSegLib.core.itk_filters import run_filter
 from LightMedSegLib.core.progress import CancelToken
 
 _ROUNDING = 1e-6
-_MOST_THREADS = 4
+_MOST_THREADS = 8
 """Each needs memory for the boxes of one structure."""
 
 

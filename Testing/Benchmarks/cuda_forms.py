@@ -39,8 +39,9 @@ class Form:
 
 
 FORMS = (
-    Form("lightmedseg", "float32", True, False),
-    Form("lightmedseg", "float16", True, False),
+    Form("lightmedseg", "float32", False, False),
+    Form("lightmedseg", "float16", False, False),
+    Form("lightmedseg", "float16", False, True),
     Form("lightmedseg", "float16", True, True),
     Form("DynUNet (nnU-Net)", "float32", False, False),
     Form("DynUNet (nnU-Net)", "float16", False, False),

@@ -25,7 +25,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
 
 import torch  # noqa: E402
-from cuda_forms import CLASSES, FORMS, LAST, Form, build, measured, prepared  # noqa: E402
+from cuda_forms import CLASSES, FORMS, Form, build, measured, prepared  # noqa: E402
 from cuda_scans import Scan, scans  # noqa: E402
 
 from LightMedSegLib.network.cuda.compilation import compile_pass, recorded  # noqa: E402
@@ -36,7 +36,7 @@ from LightMedSegLib.network.cuda.support import why_not_compiled  # noqa: E402
 from LightMedSegLib.network.cuda.task import CompileTask  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = "lightmedseg, channels-last, recorded, float16"
+OURS = "lightmedseg, recorded, float16"
 _AFTER_COMPILING = 45.0
 _THREADS = 3
 
@@ -120,7 +120,7 @@ def compiled_row(table: Table, task: CompileTask, x: torch.Tensor, rounds: int) 
         compiled = compile_pass(run, task.sample(), task_folder(task.key))
     print(f"loaded what was compiled in {time.perf_counter() - started:.1f} s", flush=True)
     with repeatable_convolutions():
-        title = "lightmedseg, channels-last, recorded, compiled, float16"
+        title = "lightmedseg, recorded, compiled, float16"
         table.add(measured(title, lambda: recorded(compiled, x), x, rounds))
         with torch.inference_mode():
             found, expected = recorded(compiled, x)(x), run(x)
@@ -164,7 +164,6 @@ def main() -> int:
     print(f"{name}, torch {torch.__version__}; compiling: {reason or 'can be tried'}", flush=True)
     networks, whole = Table(arguments.output / "cuda-networks.csv"), Table(arguments.output / "cuda-scans.csv")
     x = torch.randn(1, 1, edge, edge, edge, generator=torch.Generator().manual_seed(0)).to(device)
-    x = x.contiguous(memory_format=LAST)
     compiling, task, timed = Compiling(), None, list[Scan]()
     if not reason:
         network = build("lightmedseg", CLASSES, edge, device, True)

@@ -40,7 +40,7 @@ SUMMARY = """Seconds are wall time, except where the line says processor time. T
 measured with version 2.2.0 of the brain model, which is the same network as the version that ships. A click or stroke
 is one update: the median over the structures of [prompts.csv](interaction/prompts.csv) and
 [corrections.csv](interaction/corrections.csv), columns `seconds` and `processor_seconds`. Fine-tuning of a whole head
-was measured with version 1.0.0 of the model."""
+was timed once, with nothing beside it."""
 
 NETWORKS = """Seconds for a cube of 128 voxels, one channel, 14 classes, random weights, all networks in one run.
 In brackets they are multiples of the form that LightMedSeg takes by default on that processor. *As its users run
@@ -50,7 +50,7 @@ and 31.2 M parameters; the one whose accuracy stands in the [results](results.md
 
 CUDA = """Milliseconds for the same cube; "times ours" is the time divided by that of the recorded form of LightMedSeg.
 *Recorded* is the network as one CUDA graph; *compiled*, a CUDA graph of fused kernels, replaces it after about
-a minute in the background. *Channels-last* is another order of the voxels in memory; DynUNet is slower with it."""
+a minute in the background. *Channels-last* is another order of the voxels in memory; both networks are slower with it."""
 
 BUSY = """The 32 structures of a brain, segmented while other programs use the processor. A fair share of two cores
 would be 2 times the quiet time beside two busy processes and 5 times beside eight. The brain model has voxels of

@@ -26,6 +26,7 @@ from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 from LightMedSegLib.network.backend import Backend, as_backend
 from LightMedSegLib.network.cpu import accelerate
 from LightMedSegLib.network.cpu.convolution import has_onednn
+from LightMedSegLib.network.memory_format import fastest_format
 
 
 def windows_of(case: PreparedCase, patch: Shape, near_structures: bool = False) -> list[Shape]:
@@ -76,7 +77,7 @@ def predicted_labels(
             continue
         step()
         image = _window(case.image, start, patch).to(device)
-        image = image.contiguous(memory_format=torch.channels_last_3d)
+        image = image.contiguous(memory_format=fastest_format(device))
         labels = backend.logits(image, step).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
         yield place, labels[tuple(slice(a.start - b, a.stop - b) for a, b in zip(place, start, strict=True))]
 

@@ -23,6 +23,7 @@ from LightMedSegLib.learning.configuration import AXES, AugmentationSection, Axi
 from LightMedSegLib.learning.losses import SegmentationLoss
 from LightMedSegLib.learning.prepared_case import PreparedCase
 from LightMedSegLib.learning.schedule import learning_rate
+from LightMedSegLib.network.memory_format import fastest_format
 
 AUGMENTATION = AugmentationSection(
     rotation_degrees=15.0,
@@ -72,7 +73,7 @@ class Tuner:
         if not cases:
             raise TrainingDataError("No reviewed voxel is left to learn from; add a case with a reviewed region.")
         self._settings, self._device = settings, device
-        self._network = network.to(device).to(memory_format=torch.channels_last_3d).train()  # type: ignore[call-overload]
+        self._network = network.to(device).to(memory_format=fastest_format(device)).train()  # type: ignore[call-overload]
         stack = stack_cases([*cases, *rehearsal], task.num_classes, device, settings.seed)
         turned = replace(AUGMENTATION, rotation_axes=task.turned)
         self._sampler = SpatialSampler(stack, task.patch, task.spacing, task.num_classes, turned)
@@ -144,7 +145,7 @@ class Tuner:
             # Spread over all crops, because neighbours are of the same case.
             cases = torch.tensor([number * self._counts[0] // DRAWS], device=self._device)
             drawn = self._sampler.augmented(cases, generator)
-            return replace(drawn, images=drawn.images.contiguous(memory_format=torch.channels_last_3d))
+            return replace(drawn, images=drawn.images.contiguous(memory_format=fastest_format(self._device)))
 
         start_new_classes(network, draw, known, self._settings.seed)
 
@@ -154,7 +155,7 @@ class Tuner:
         # Seeded by the step: a resumed run sees what an uninterrupted one would have seen.
         generator = torch.Generator(device=self._device).manual_seed(self._settings.seed * 1_000_003 + self.step)
         drawn = self._sampler.augmented(torch.tensor(numbers, device=self._device), generator)
-        images = self._intensity(drawn.images, generator).contiguous(memory_format=torch.channels_last_3d)
+        images = self._intensity(drawn.images, generator).contiguous(memory_format=fastest_format(self._device))
         return images, drawn.labels, drawn.labelled
 
     def _crop_of(self, place: int) -> int:

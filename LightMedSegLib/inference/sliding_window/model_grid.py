@@ -14,6 +14,7 @@ import torch
 
 from LightMedSegLib.inference.sliding_window.aggregation import Aggregation, mirror_flips, mirrored_mean, padded
 from LightMedSegLib.inference.sliding_window.windows import Layout, Shape, WindowRule, place_of, plan_layout
+from LightMedSegLib.network.memory_format import fastest_format
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 """(B, channels, z, y, x) to logits (B, classes, z, y, x)."""
@@ -77,7 +78,8 @@ def _predict(
     aggregation: Aggregation | None = None
     for part in _batches(images, rule, batch):
         # As in the engine: another order of the same sums would decide close calls the other way.
-        x = torch.stack([window.voxels for window in part]).contiguous(memory_format=torch.channels_last_3d)
+        x = torch.stack([window.voxels for window in part])
+        x = x.contiguous(memory_format=fastest_format(x.device))
         every_logits = mirrored_mean(lambda image, _: network(image).float(), x, flips, part[0].shifts)
         for window, logits in zip(part, every_logits, strict=True):
             aggregation = aggregation or Aggregation(window.layout, keep)

@@ -16,6 +16,7 @@ from LightMedSegLib.inference.sliding_window.aggregation import mirror_flips, mi
 from LightMedSegLib.inference.sliding_window.windows import Shape, Swaps
 from LightMedSegLib.network.backend import Backend, Sink, Step, StreamingBackend, as_backend
 from LightMedSegLib.network.cuda.settings import repeatable_convolutions
+from LightMedSegLib.network.memory_format import fastest_format
 
 CUDA_BATCH = 4
 """Windows a CUDA device gets at a time to begin with; the CPU computes one after the other just as fast."""
@@ -60,7 +61,7 @@ class Predictor:
 
         Raises CancelledError once cancel is set, and torch's error when memory runs out.
         """
-        x = torch.as_tensor(batch).to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        x = torch.as_tensor(batch).to(self.device).contiguous(memory_format=fastest_format(self.device))
         with torch.inference_mode(), ExitStack() as stack:
             if self.device.startswith("cuda"):
                 stack.enter_context(repeatable_convolutions())

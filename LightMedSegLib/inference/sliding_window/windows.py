@@ -163,10 +163,10 @@ def gaussian_weights(patch: Shape) -> NDArray[np.float32]:
     axes = []
     for size in patch:
         distance = (np.arange(size) - (size - 1) / 2) / (size * SIGMA_FRACTION)
-        axes.append(np.exp(-0.5 * distance**2))
+        weights = np.exp(-0.5 * distance**2)
+        axes.append((weights / weights.max()).astype(np.float32))
     weights = axes[0][:, None, None] * axes[1][:, None] * axes[2]
-    weights /= weights.max()
-    return np.maximum(weights, SMALLEST_WEIGHT).astype(np.float32)
+    return np.maximum(weights, np.float32(SMALLEST_WEIGHT), out=weights)
 
 
 def nearest_ranges(starts: Sequence[int], size: int) -> list[tuple[int, int]]:

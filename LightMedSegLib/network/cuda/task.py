@@ -16,6 +16,7 @@ from torch import Tensor
 
 from LightMedSegLib.network import LightMedSeg, NetworkConfiguration
 from LightMedSegLib.network.cuda.network_pass import NetworkPass
+from LightMedSegLib.network.memory_format import fastest_format
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class CompileTask:
         }
         network = LightMedSeg(self.in_channels, self.num_classes, NetworkConfiguration(**values)).eval()
         # Two steps, as the engine does it: one would give weights of one channel other strides.
-        network = network.to(self.device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        network = network.to(self.device).to(memory_format=fastest_format(self.device))  # type: ignore[call-overload]
         return NetworkPass(network, self.precision)
 
     def sample(self) -> Tensor:

@@ -19,6 +19,9 @@ class GroupNorm(nn.GroupNorm):
 
     torch.compile computes the gradient of a half-precision normalisation in half precision, which is wrong by several
     per cent where the mean is large; so compiled code converts, within the same kernels.
+
+    Inference on CUDA in half precision takes the statistics plane by plane. torch's kernel has one thread block for
+    each group, and a batch of one has only as many blocks as groups: on an H200 it took half the time of the network.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -30,4 +33,30 @@ class GroupNorm(nn.GroupNorm):
         with torch.autocast(x.device.type, enabled=False):
             if torch.compiler.is_compiling():
                 return functional.group_norm(x.float(), self.num_groups, self.weight, self.bias, self.eps).to(x.dtype)
+            if x.device.type == "cuda" and x.dtype != torch.float32 and not torch.is_grad_enabled():
+                return self.by_planes(x)
             return functional.group_norm(x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
+
+    def by_planes(self, x: Tensor) -> Tensor:
+        """Return the normalised tensor, whose statistics are put together from those of its planes."""
+        batch, channels = x.shape[:2]
+        means, variances = (part.reshape(batch * self.num_groups, -1) for part in _moments(x))
+        between, mean = torch.var_mean(means, dim=1, correction=0)
+        moments = torch.stack((mean, variances.mean(dim=1) + between))
+        mean, variance = moments[..., None].expand(-1, -1, channels // self.num_groups).reshape(2, -1)
+        flat = x.reshape(1, batch * channels, *x.shape[2:])
+        weight, bias = self.weight.repeat(batch), self.bias.repeat(batch)
+        return functional.batch_norm(flat, mean, variance, weight, bias, eps=self.eps).view(x.shape)
+
+
+_LEAST_VARIANCE = 1e-6
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance, float32, of each plane (y, x), in the order of memory."""
+    planes = x.reshape(1, -1, x.shape[3] * x.shape[4])
+    if x.device.type != "cuda":
+        variances, means = torch.var_mean(planes.float(), dim=2, correction=0)
+        return means, variances
+    means, inverse = torch.batch_norm_stats(planes, _LEAST_VARIANCE)
+    return means, (inverse.square().reciprocal() - _LEAST_VARIANCE).clamp(min=0)

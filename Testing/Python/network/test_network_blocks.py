@@ -18,6 +18,8 @@ from LightMedSegLib.network.skip_router import ScaleProjection, SkipRouter
 from LightMedSegLib.network.structural_prior import StructuralPrior, TextureMap
 from LightMedSegLib.network.texture_routing import TextureRouting
 
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
 
 @pytest.fixture(autouse=True)
 def seeded():
@@ -49,6 +51,21 @@ def test_normalisation_is_as_exact_in_channels_last_as_otherwise():
     result = norm(x.contiguous(memory_format=torch.channels_last_3d))
     assert result.is_contiguous(memory_format=torch.channels_last_3d)
     assert (result - expected).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+def test_normalisation_by_planes_is_as_exact_as_torchs_in_half_precision(device, offset):
+    norm = GroupNorm(4, 16).eval()
+    norm.weight.normal_(), norm.bias.normal_()
+    x = offset + torch.randn(2, 16, 6, 20, 24) * torch.rand(16)[:, None, None, None]
+    x[:, :, 2] = offset
+    x = x.half()
+    expected = functional.group_norm(x.double(), 4, norm.weight.double(), norm.bias.double())
+    norm, x = norm.to(device), x.to(device)
+    result, torchs = norm.by_planes(x), functional.group_norm(x, 4, norm.weight.half(), norm.bias.half())
+    assert result.dtype == torch.half and result.shape == x.shape
+    assert (result.cpu() - expected).abs().max() <= 1.1 * (torchs.cpu() - expected).abs().max()
 
 
 def test_anchors_follow_what_they_see_when_it_moves():
