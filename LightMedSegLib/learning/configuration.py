@@ -139,9 +139,14 @@ class AveragingSection:
 
 @dataclass(frozen=True)
 class DistillationSection:
-    """Earlier runs' output folders whose averaged predictions the network also learns from."""
+    """Earlier runs' output folders whose averaged predictions the network also learns from.
+
+    mirror_axes: the teachers' predictions are averaged over mirror images along these, so that a network learns
+    what test-time mirroring gives.
+    """
 
     teachers: tuple[str, ...] = ()
+    mirror_axes: tuple[Axis, ...] = ()
     weight: float = 1.0
     temperature: Positive = 2.0
 

@@ -6,15 +6,28 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from LightMedSegLib.inference.sliding_window.aggregation import Flip, mirror_flips, mirrored_mean
 from LightMedSegLib.learning.prepared_case import IGNORED
+
+ORIGINAL_ALONE: Sequence[Flip] = tuple(mirror_flips(()))
 
 
 def teacher_probabilities(
-    teachers: Sequence[Callable[[torch.Tensor], torch.Tensor]], images: torch.Tensor, temperature: float
+    teachers: Sequence[Callable[[torch.Tensor], torch.Tensor]],
+    images: torch.Tensor,
+    temperature: float,
+    flips: Sequence[Flip] = ORIGINAL_ALONE,
 ) -> torch.Tensor:
-    """Return the mean probabilities (B, C, z, y, x), float32, of the teachers at temperature, without gradient."""
+    """Return the mean probabilities (B, C, z, y, x), float32, of the teachers at temperature, without gradient.
+
+    flips: each teacher's logits are the mean over these mirror images, as in test-time mirroring.
+    """
+
+    def mean_logits(teacher: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        return mirrored_mean(lambda image, number: teacher(image).float(), images, flips)
+
     with torch.no_grad():
-        total = sum((teacher(images).float() / temperature).softmax(dim=1) for teacher in teachers)
+        total = sum((mean_logits(teacher) / temperature).softmax(dim=1) for teacher in teachers)
         return torch.as_tensor(total) / len(teachers)
 
 

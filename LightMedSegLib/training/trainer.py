@@ -17,6 +17,7 @@ from torch import nn
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.progress import CancelToken
+from LightMedSegLib.inference.sliding_window.aggregation import mirror_flips
 from LightMedSegLib.learning.augmentation.spatial import Batch
 from LightMedSegLib.learning.averaging import WeightAverage
 from LightMedSegLib.learning.case_stack import CaseOrder
@@ -89,6 +90,9 @@ class Trainer:
         self._teachers: list[Callable[[torch.Tensor], torch.Tensor]]
         self._teachers = [_placed(teacher, device, self._layout).eval() for teacher in teachers]
         run, optimizer = configuration.run, configuration.optimizer
+        self._flips = mirror_flips(
+            configuration.distillation.mirror_axes, configuration.augmentation.mirror_label_swaps
+        )
         source, all_labelled = training_batches(train_cases, configuration, device, group.rank)
         self._source = source
         order = CaseOrder(len(train_cases), optimizer.batch, run.seed, group.rank, group.world_size)
@@ -228,7 +232,7 @@ class Trainer:
         self._source.observe(finest.detach())
         if self._teachers:
             with self._autocast():
-                soft = teacher_probabilities(self._teachers, images, distillation.temperature)
+                soft = teacher_probabilities(self._teachers, images, distillation.temperature, self._flips)
             extra = distillation_loss(finest, soft, batch.labels, distillation.temperature)
             loss = loss + distillation.weight * extra
         return loss

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from LightMedSegLib.inference.sliding_window.aggregation import mirror_flips
 from LightMedSegLib.learning import losses
 from LightMedSegLib.learning.configuration import LossSection
 from LightMedSegLib.learning.losses import SegmentationLoss, boundary, coarser_labels
@@ -245,3 +246,11 @@ def test_several_teachers_are_averaged_as_probabilities():
     images = torch.randn(1, 3, 4, 4, 4)
     mean = teacher_probabilities([lambda x: x, lambda x: -x], images, 1.0)
     torch.testing.assert_close(mean, (images.softmax(1) + (-images).softmax(1)) / 2)
+
+
+def test_a_teachers_logits_are_averaged_over_mirror_images_with_left_and_right_exchanged():
+    images, ramp = torch.randn(1, 3, 4, 4, 4), torch.arange(4.0)
+    flips = mirror_flips(("x",), ((1, 2),))
+    soft = teacher_probabilities([lambda x: x * ramp], images, 1.0, flips)
+    exchanged = images[:, [0, 2, 1]] * ramp.flip(0)
+    torch.testing.assert_close(soft, ((images * ramp + exchanged) / 2).softmax(1))
