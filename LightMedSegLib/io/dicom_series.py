@@ -16,8 +16,9 @@ import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.dicom.copies import readable_files
-from LightMedSegLib.io.dicom.stack import refuse_damaged, stack_of, time_points
+from LightMedSegLib.io.dicom.stack import refuse_damaged, stack_of
 from LightMedSegLib.io.dicom.tags import read_slice_tags
+from LightMedSegLib.io.dicom.time_order import time_points
 from LightMedSegLib.io.headers.stated_geometry import settle_geometry
 from LightMedSegLib.io.scan_tags import BODY_PART, MODALITY, SOP_CLASS, keep_tags, scan_tags
 from LightMedSegLib.storage.file_names import check_readable_name

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from LightMedSegLib.io.dicom.tags import pydicom_package
+from LightMedSegLib.io.dicom.tags import pydicom_package, text_of, value_of
 from LightMedSegLib.io.scan_tags import BODY_PART, MODALITY, SOP_CLASS, scan_tags
 
 DERIVED = "its values are derived from other images (--derived segments it too)"
@@ -67,11 +67,11 @@ def folder_series(files: Sequence[Path]) -> list[FolderSeries]:
         uid = next((uid for mark, uid in marks.items() if mark in start), None)
         if uid is None:
             header = _header(file)
-            uid = _text(header, "SeriesInstanceUID")
+            uid = text_of(header, "SeriesInstanceUID")
             if not uid:
                 continue
             first.setdefault(uid, header)
-            marks.update(dict.fromkeys(_marks(_text(header, "StudyInstanceUID"), uid), uid))
+            marks.update(dict.fromkeys(_marks(text_of(header, "StudyInstanceUID"), uid), uid))
         counts[uid] = counts.get(uid, 0) + 1
     return [_described(uid, counts[uid], header) for uid, header in first.items()]
 
@@ -115,7 +115,7 @@ def _header(file: Path) -> Any:
 
 
 def _described(uid: str, files: int, header: Any) -> FolderSeries:
-    values = {MODALITY: _text(header, "Modality"), SOP_CLASS: _text(header, "SOPClassUID"), BODY_PART: ""}
+    values = {MODALITY: text_of(header, "Modality"), SOP_CLASS: text_of(header, "SOPClassUID"), BODY_PART: ""}
     modality = scan_tags(lambda key: values[key]).modality
     kind = _kind(header)
     return FolderSeries(uid, files, modality, _reason(header, files, modality, kind), kind[:1] == ["DERIVED"])
@@ -124,30 +124,18 @@ def _described(uid: str, files: int, header: Any) -> FolderSeries:
 def _reason(header: Any, files: int, modality: str, kind: Sequence[str]) -> str:
     if modality in _NO_IMAGES:
         return f"it is {_NO_IMAGES[modality]}"
-    if _text(header, "SOPClassUID").startswith(_SECONDARY_CAPTURE):
+    if text_of(header, "SOPClassUID").startswith(_SECONDARY_CAPTURE):
         return "it is a screen capture"
-    if not _text(header, "Rows"):
+    if not text_of(header, "Rows"):
         return "it holds no images"
     if any(word in value for value in kind for word in _LOCALIZERS):
         return "it is a localizer"
-    if _text(header, "NumberOfFrames") not in ("", "0", "1"):
+    if text_of(header, "NumberOfFrames") not in ("", "0", "1"):
         return "it is a multi-frame object (convert it to NIfTI or NRRD)"
     return "it is a single slice" if files == 1 else ""
 
 
 def _kind(header: Any) -> list[str]:
     """The values of ImageType."""
-    value = _value(header, "ImageType") or []
+    value = value_of(header, "ImageType") or []
     return [str(one).strip().upper() for one in ([value] if isinstance(value, str) else value)]
-
-
-def _text(header: Any, keyword: str) -> str:
-    value = _value(header, keyword)
-    return "" if value is None else str(value).strip()
-
-
-def _value(header: Any, keyword: str) -> Any:
-    try:
-        return None if header is None else header.get(keyword)
-    except Exception:  # pydicom converts a value, which may be damaged, only when it is asked for.
-        return None

@@ -42,14 +42,19 @@ MOMENTS = ("TemporalPositionIdentifier", "TriggerTime", "InstanceNumber", "Acqui
 ContentTime is not among them: it says when an image was reconstructed. The time of day is compared and nothing else.
 """
 
+ECHOES = ("EchoTime", "EchoNumbers")
+CONTRASTS = (*ECHOES, "ImageType", "DiffusionBValue")
+"""What tells images of other contrast at one position apart: echoes, magnitude and phase, diffusion weightings."""
+
 _UNCOMPRESSED = {"1.2.840.10008.1.2": 8, "1.2.840.10008.1.2.1": 12, "1.2.840.10008.1.2.2": 12}
 """Transfer syntaxes that store pixels as they are: the bytes of tag, type and length before them."""
 
 _PIXEL_COUNTS = ("Rows", "Columns", "SamplesPerPixel")
 
 _TAGS = [
-    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, *MOMENTS, "BodyPartExamined", "FrameOfReferenceUID", "ImagerPixelSpacing",
-    "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID", *_PIXEL_COUNTS, "BitsAllocated",
+    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, *MOMENTS, *CONTRASTS, "BodyPartExamined", "FrameOfReferenceUID",
+    "ImagerPixelSpacing", "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID", *_PIXEL_COUNTS,
+    "BitsAllocated",
 ]  # fmt: skip
 
 _KEPT_SLICES = 10_000
@@ -68,7 +73,7 @@ class SliceTags:
     rescaling of the stored values. frame: the frame of reference of the position. photometric, modality, body_part and
     classes (of the object and of its file, which should be the same): as in the object. complete: whether the file is
     long enough for its pixels. moment: rises with the time of slices at one position, and is equal where no tag
-    tells them apart.
+    tells them apart. contrast: the texts of CONTRASTS.
     """
 
     file: str
@@ -87,6 +92,7 @@ class SliceTags:
     classes: frozenset[str]
     complete: bool
     moment: tuple[float, ...] = ()
+    contrast: tuple[str, ...] = ()
 
 
 def read_slice_tags(file: str, folder: Path) -> SliceTags:
@@ -139,14 +145,29 @@ def _slice_tags(file: str, folder: Path) -> SliceTags:
         distance=distance,
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
-        frame=str(one.get("FrameOfReferenceUID", "")).strip(),
-        photometric=str(one.get("PhotometricInterpretation", "")).strip(),
-        modality=str(one.get("Modality", "")).strip(),
-        body_part=str(one.get("BodyPartExamined", "")).strip(),
+        frame=text_of(one, "FrameOfReferenceUID"),
+        photometric=text_of(one, "PhotometricInterpretation"),
+        modality=text_of(one, "Modality"),
+        body_part=text_of(one, "BodyPartExamined"),
         classes=frozenset(str(uid).strip() for uid in classes if uid),
         complete=bytes_left >= _pixel_bytes(one),
         moment=tuple(_number(one, key) for key in MOMENTS),
+        contrast=tuple(text_of(one, key) for key in CONTRASTS),
     )
+
+
+def text_of(header: Any, keyword: str) -> str:
+    """Return the value of a tag as text, "" if there is none or it is damaged."""
+    value = value_of(header, keyword)
+    return "" if value is None else str(value).strip()
+
+
+def value_of(header: Any, keyword: str) -> Any:
+    """Return the value of a tag, None if there is none or it is damaged."""
+    try:
+        return None if header is None else header.get(keyword)
+    except Exception:  # pydicom converts a value, which may be damaged, only when it is asked for.
+        return None
 
 
 def pydicom_package() -> Any:
