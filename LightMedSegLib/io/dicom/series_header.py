@@ -5,14 +5,13 @@ Values of headers stay in memory: no text made here names a patient, a study or 
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from LightMedSegLib.io.dicom.tags import pydicom_package, text_of, value_of
+from LightMedSegLib.io.dicom.header import header_of, text_of, value_of
+from LightMedSegLib.io.dicom.tags import CONVERT, ENHANCED
 from LightMedSegLib.io.scan_tags import BODY_PART, MODALITY, SOP_CLASS, scan_tags
 
 DERIVED = "its values are derived from other images (--derived segments it too)"
@@ -66,7 +65,7 @@ def folder_series(files: Sequence[Path]) -> list[FolderSeries]:
             continue
         uid = next((uid for mark, uid in marks.items() if mark in start), None)
         if uid is None:
-            header = _header(file)
+            header = header_of(file, _TAGS)
             uid = text_of(header, "SeriesInstanceUID")
             if not uid:
                 continue
@@ -103,17 +102,6 @@ def _even(uid: str) -> bytes:
     return text + b"\0" * (len(text) % 2)
 
 
-def _header(file: Path) -> Any:
-    pydicom = pydicom_package()
-    try:
-        # Its warnings would show values of the header.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return pydicom.dcmread(os.fspath(file), stop_before_pixels=True, specific_tags=_TAGS)
-    except Exception:  # A damaged header makes pydicom raise almost anything; reading the series gives the reason.
-        return None
-
-
 def _described(uid: str, files: int, header: Any) -> FolderSeries:
     values = {MODALITY: text_of(header, "Modality"), SOP_CLASS: text_of(header, "SOPClassUID"), BODY_PART: ""}
     modality = scan_tags(lambda key: values[key]).modality
@@ -130,9 +118,10 @@ def _reason(header: Any, files: int, modality: str, kind: Sequence[str]) -> str:
         return "it holds no images"
     if any(word in value for value in kind for word in _LOCALIZERS):
         return "it is a localizer"
-    if text_of(header, "NumberOfFrames") not in ("", "0", "1"):
-        return "it is a multi-frame object (convert it to NIfTI or NRRD)"
-    return "it is a single slice" if files == 1 else ""
+    several = text_of(header, "NumberOfFrames") not in ("", "0", "1")
+    if several and text_of(header, "SOPClassUID") not in ENHANCED:
+        return f"it is a multi-frame object that is no enhanced CT, MR or PET ({CONVERT})"
+    return "it is a single slice" if files == 1 and not several else ""
 
 
 def _kind(header: Any) -> list[str]:

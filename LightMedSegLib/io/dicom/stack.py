@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.io.dicom.tags import SliceTags, read_slice_tags
+from LightMedSegLib.io.dicom.tags import SliceTags, slices_of
 from LightMedSegLib.io.dicom.time_order import SAME_PLACE_MM, order_note, refuse_other_images, time_points
 from LightMedSegLib.io.headers.stated_geometry import StatedGeometry, length_text, same_lengths
 from LightMedSegLib.io.volume_checks import check_frame
@@ -46,13 +46,15 @@ def stack_of(folder: Path, files: Sequence[str], frame: int | None = None) -> St
 
     frame: which of several time points, from 0.
     """
-    slices = [read_slice_tags(file, folder) for file in files]
+    slices = [one for file in files for one in slices_of(file, folder)]
     refuse_damaged(folder, sum(not one.complete for one in slices))
     notes: list[str] = []
     if frame is not None:
         points = time_points(folder, slices)
         check_frame(frame, len(points), str(folder))
         slices, notes = points[frame], order_note(points)
+    if len(slices) < 2:
+        raise InputImageError(f"{folder} has one DICOM slice in the chosen series; a volume needs several.")
     first = slices[0]
     directions = np.array([[*one.row, *one.column] for one in slices])
     if np.abs(directions - directions[0]).max() > 1e-3:

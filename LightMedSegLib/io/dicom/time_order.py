@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.io.dicom.tags import CONTRASTS, ECHOES, MOMENTS, SliceTags
+from LightMedSegLib.io.dicom.tags import CONTRASTS, CONVERT, ECHOES, MOMENTS, SliceTags
 
 SAME_PLACE_MM = 1e-3
 """Slices that are no farther apart along the normal lie at one position."""
@@ -55,6 +55,11 @@ def order_note(points: Sequence[Sequence[SliceTags]]) -> list[str]:
 def refuse_other_images(folder: Path, slices: Sequence[SliceTags]) -> None:
     """Raise InputImageError, beginning with folder, if slices at one position differ in echo or kind of image."""
     for place in _places(slices):
+        if len(place) > 1 and any(one.index is not None for one in place):
+            raise InputImageError(
+                f"{folder} has a DICOM file with several frames at one position (time points, echoes or other kinds of "
+                f"image); {CONVERT}."
+            )
         for keyword, *values in zip(CONTRASTS, *(one.contrast for one in place), strict=True):
             if len(set(values)) > 1:
                 kind = "echoes" if keyword in ECHOES else "kinds of image"
