@@ -57,7 +57,7 @@ def read_dicom_folder(folder: Path, series: int | None = None, frame: int | None
     _refuse_absurd_size(folder, chosen.files[0])
     stack = stack_of(folder, chosen.files, frame)
     reader = sitk.ImageSeriesReader()
-    with readable_files(stack.slices, folder) as files, _without_itk_warnings():
+    with readable_files(stack.slices, folder) as files, without_itk_warnings():
         reader.SetFileNames(files)
         if len({(one.slope, one.intercept) for one in stack.slices}) > 1:
             # ITK would take the first slice's type for all, and cut off what the others' values have more.
@@ -97,7 +97,7 @@ def series_files(folder: Path, series: int | None = None) -> tuple[str, ...]:
 def list_series(folder: Path) -> list[DicomSeries]:
     """Return the DICOM series directly in folder, longest first. Raises InputImageError if there is none."""
     _refuse_unreadable(folder)
-    with _without_itk_warnings():
+    with without_itk_warnings():
         try:
             uids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
         except RuntimeError as error:
@@ -161,7 +161,7 @@ def _refuse_absurd_size(folder: Path, first: str) -> None:
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(first)
-    with _without_itk_warnings(), suppress(RuntimeError):
+    with without_itk_warnings(), suppress(RuntimeError):
         reader.ReadImageInformation()
         pixels = math.prod(reader.GetSize())
         if pixels > _LARGE_PIXELS and pixels > _STRONGEST_COMPRESSION * Path(first).stat().st_size:
@@ -193,8 +193,8 @@ def _describe(one: DicomSeries) -> str:
 
 
 @contextmanager
-def _without_itk_warnings() -> Iterator[None]:
-    """Silence ITK's warnings on the console; stack_of and settle_geometry check what matters in them."""
+def without_itk_warnings() -> Iterator[None]:
+    """Silence ITK's warnings on the console; the readers check what matters in them."""
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:

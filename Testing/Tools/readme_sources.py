@@ -9,8 +9,8 @@ its heading; there "#" stands for a figure, so that the list stays as it is when
 - a test, as test_file.py::test_name,
 - a file or picture, as a path from the root; with #heading one section of a page.
 
-Every figure of a statement must stand in one of its sources, in a paragraph or row that has a word of the statement too.
---missing prints only statements without a source, as they are written in SOURCES. The exit code is 1 if something is wrong.
+Every figure of a statement must stand in one of its sources, in a paragraph or row that has a word of it too. --missing
+prints only statements without a source, as they are written in SOURCES. The exit code is 1 if something is wrong.
 """
 
 from __future__ import annotations
