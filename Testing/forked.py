@@ -8,8 +8,33 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from LightMedSegLib.core.process.forked import one_thread_if_forked
+
+
+def end_after(work: Callable[[], int], folder: Path, printed: Sequence[Path]) -> NoReturn:
+    """Do work in folder, in a child process, and end with its exit code.
+
+    printed: the files that get standard output and error.
+    """
+    code = 1
+    try:
+        for number, path in enumerate(printed, start=1):
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            os.dup2(handle, number)
+            os.close(handle)
+        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
+        os.chdir(folder)
+        code = work()
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 class Forked:
@@ -24,23 +49,7 @@ class Forked:
         one_thread_if_forked("cpu")
         self._pid = os.fork()
         if self._pid == 0:
-            code = 1
-            try:
-                for number, path in enumerate(self._printed, start=1):
-                    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                    os.dup2(handle, number)
-                    os.close(handle)
-                sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
-                os.chdir(folder)
-                code = work()
-            except SystemExit as ended:
-                code = int(ended.code or 0)
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
+            end_after(work, folder, self._printed)
 
     def send_signal(self, number: int) -> None:
         """Send the child a signal; it must not have been waited for."""

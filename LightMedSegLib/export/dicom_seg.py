@@ -84,6 +84,8 @@ class DicomSegWriter:
     def _read(self, series: int | None) -> list[Any]:
         _, pydicom = _packages()
         files = series_files(self._source, series)
+        if len(set(files)) < len(files):
+            raise InputImageError(_refusal(self._source, "its slices are frames of one file"))
         slices = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
         for one in slices:
             missing = missing_attribute(one)

@@ -16,8 +16,10 @@ import SimpleITK as sitk
 
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.io.dicom.copies import readable_files
-from LightMedSegLib.io.dicom.stack import refuse_damaged, stack_of, time_points
-from LightMedSegLib.io.dicom.tags import read_slice_tags
+from LightMedSegLib.io.dicom.header import frame_count, header_of, text_of
+from LightMedSegLib.io.dicom.stack import refuse_damaged, stack_of
+from LightMedSegLib.io.dicom.tags import ENHANCED, slices_of
+from LightMedSegLib.io.dicom.time_order import time_points
 from LightMedSegLib.io.headers.stated_geometry import settle_geometry
 from LightMedSegLib.io.scan_tags import BODY_PART, MODALITY, SOP_CLASS, keep_tags, scan_tags
 from LightMedSegLib.storage.file_names import check_readable_name
@@ -25,19 +27,23 @@ from LightMedSegLib.storage.file_names import check_readable_name
 _SERIES_NUMBER = "0020|0011"
 _MODALITY = "0008|0060"
 
-# In the file's own header, which is the same in every transfer syntax: the kind of object, here CT, MR and PET slices.
+# In the file's own header, which is the same in every transfer syntax: the kind of object, here CT, MR and PET.
 _MAGIC_AT, _MAGIC = 128, b"DICM"
-_SLICE_CLASS = re.compile(rb"\x02\x00\x02\x00UI..1\.2\.840\.10008\.5\.1\.4\.1\.1\.(2|4|128)\x00?\x02\x00", re.DOTALL)
+_SLICE_CLASS = re.compile(
+    rb"\x02\x00\x02\x00UI..1\.2\.840\.10008\.5\.1\.4\.1\.1\.(2|4|128|2\.[12]|4\.[14]|130|128\.1)\x00?\x02\x00",
+    re.DOTALL,
+)
 
 _LARGE_PIXELS, _STRONGEST_COMPRESSION = 2**24, 1000
 
 
 @dataclass(frozen=True)
 class DicomSeries:
-    """One series of a folder: its identifier and files."""
+    """One series of a folder: its identifier and files, and how many slices they hold."""
 
     uid: str
     files: tuple[str, ...]
+    slices: int
 
 
 def read_dicom_folder(folder: Path, series: int | None = None, frame: int | None = None) -> sitk.Image:
@@ -48,15 +54,10 @@ def read_dicom_folder(folder: Path, series: int | None = None, frame: int | None
     Raises InputImageError.
     """
     chosen = _choose(folder, list_series(folder), series)
-    if len(chosen.files) < 2:
-        raise InputImageError(
-            f"{folder} has one DICOM file in the chosen series; a volume needs a file for each of several slices "
-            "(convert a multi-frame object to NIfTI or NRRD first)."
-        )
     _refuse_absurd_size(folder, chosen.files[0])
     stack = stack_of(folder, chosen.files, frame)
     reader = sitk.ImageSeriesReader()
-    with readable_files(stack.slices, folder) as files, _without_itk_warnings():
+    with readable_files(stack.slices, folder) as files, without_itk_warnings():
         reader.SetFileNames(files)
         if len({(one.slope, one.intercept) for one in stack.slices}) > 1:
             # ITK would take the first slice's type for all, and cut off what the others' values have more.
@@ -79,7 +80,7 @@ def read_dicom_folder(folder: Path, series: int | None = None, frame: int | None
 def count_time_points(folder: Path, series: int | None = None) -> int:
     """Return how many slices the series of :func:`read_dicom_folder` has at each position. Raises InputImageError."""
     files = _choose(folder, list_series(folder), series).files
-    return len(time_points(folder, [read_slice_tags(file, folder) for file in files]))
+    return len(time_points(folder, [one for file in files for one in slices_of(file, folder)]))
 
 
 def is_dicom(path: Path) -> bool:
@@ -96,17 +97,25 @@ def series_files(folder: Path, series: int | None = None) -> tuple[str, ...]:
 def list_series(folder: Path) -> list[DicomSeries]:
     """Return the DICOM series directly in folder, longest first. Raises InputImageError if there is none."""
     _refuse_unreadable(folder)
-    with _without_itk_warnings():
-        uids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-        found = [
-            DicomSeries(uid, tuple(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid))) for uid in uids
-        ]
+    with without_itk_warnings():
+        try:
+            uids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+        except RuntimeError as error:
+            raise InputImageError(f"{folder} has a damaged DICOM file; copy or export the series again.") from error
+        files = [tuple(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)) for uid in uids]
+    found = [DicomSeries(uid, names, _count_slices(names)) for uid, names in zip(uids, files, strict=True)]
     for file in (file for one in found for file in one.files):
         check_readable_name(Path(file), InputImageError)
     _refuse_damaged(folder, found)
     if not found:
         raise InputImageError(f"{folder} is a folder without DICOM images; give the folder that holds the slices.")
-    return sorted(found, key=lambda one: (-len(one.files), one.uid))
+    return sorted(found, key=lambda one: (-one.slices, one.uid))
+
+
+def _count_slices(files: Sequence[str]) -> int:
+    """Return the number of files or, of the one file of an enhanced object, of its frames."""
+    header = header_of(files[0], ("NumberOfFrames", "SOPClassUID")) if len(files) == 1 else None
+    return frame_count(header) if text_of(header, "SOPClassUID") in ENHANCED else len(files)
 
 
 def _refuse_unreadable(folder: Path) -> None:
@@ -152,7 +161,7 @@ def _refuse_absurd_size(folder: Path, first: str) -> None:
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(first)
-    with _without_itk_warnings(), suppress(RuntimeError):
+    with without_itk_warnings(), suppress(RuntimeError):
         reader.ReadImageInformation()
         pixels = math.prod(reader.GetSize())
         if pixels > _LARGE_PIXELS and pixels > _STRONGEST_COMPRESSION * Path(first).stat().st_size:
@@ -164,7 +173,7 @@ def _choose(folder: Path, found: list[DicomSeries], series: int | None) -> Dicom
         if not 1 <= series <= len(found):
             raise InputImageError(f"{folder} has {len(found)} DICOM series; there is no series {series}.")
         return found[series - 1]
-    volumes = [one for one in found if len(one.files) > 1]
+    volumes = [one for one in found if one.slices > 1]
     if len(volumes) > 1:
         choices = "; ".join(f"{n}: {_describe(one)}" for n, one in enumerate(found, start=1))
         raise InputImageError(
@@ -180,12 +189,12 @@ def _describe(one: DicomSeries) -> str:
     reader.ReadImageInformation()
     number, modality = (reader.GetMetaData(key).strip() if reader.HasMetaDataKey(key) else "?"
                         for key in (_SERIES_NUMBER, _MODALITY))  # fmt: skip
-    return f"series number {number}, {modality}, {len(one.files)} slices"
+    return f"series number {number}, {modality}, {one.slices} slices"
 
 
 @contextmanager
-def _without_itk_warnings() -> Iterator[None]:
-    """Silence ITK's warnings on the console; stack_of and settle_geometry check what matters in them."""
+def without_itk_warnings() -> Iterator[None]:
+    """Silence ITK's warnings on the console; the readers check what matters in them."""
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:

@@ -76,12 +76,12 @@ class Scan:
 
 def scans(device: str, small: bool) -> list[Scan]:
     """A CT of 512x512x300 voxels and a head at 1 mm; small: a tiny CT alone."""
-    from end_to_end import _head, _scan
+    from end_to_end import _scan, whole_head
 
     size, spacing = ((64, 64, 40), (3.0, 3.0, 2.5)) if small else ((512, 512, 300), (0.8, 0.8, 1.0))
     made = [Scan(f"CT {'x'.join(map(str, size))}", _scan(size, spacing, -1000, 40), _model("headneck-oar-ct"), device)]
     if not small:
-        made.append(Scan("head MR 256x256x192", _head(), _model("brain-structures-mr"), device))
+        made.append(Scan("head MR 256x256x192", whole_head(), _model("brain-structures-mr"), device))
     return made
 
 

@@ -97,7 +97,7 @@ class _Strided(nn.Module):
 def _cases(quick: bool) -> list[tuple[str, sitk.Image, Model]]:
     cases = [
         ("hippocampus crop", sitk.ReadImage(str(sample_path("hippocampus"))), resolve_model("hippocampus-t1-mr")),
-        ("head MR 256x256x192, 32 structures", _head(), resolve_model("brain-structures-mr")),
+        ("head MR 256x256x192, 32 structures", whole_head(), resolve_model("brain-structures-mr")),
     ]
     if not quick:
         ct = _scan((512, 512, 300), (0.8, 0.8, 1.0), -1000, 40)
@@ -105,7 +105,7 @@ def _cases(quick: bool) -> list[tuple[str, sitk.Image, Model]]:
     return cases
 
 
-def _head() -> sitk.Image:
+def whole_head() -> sitk.Image:
     """The sample head, 1 mm, in the middle of 256x256x192 voxels of air, as large as a head scan."""
     brain = sitk.ReadImage(str(sample_path("head")))
     missing = [wanted - have for wanted, have in zip((256, 256, 192), brain.GetSize(), strict=True)]

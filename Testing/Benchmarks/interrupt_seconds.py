@@ -19,19 +19,11 @@ from pathlib import Path
 import SimpleITK as sitk
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Testing"))
+
+from process_group import members  # noqa: E402
+
 MOMENTS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 8.0, 16.0)
-
-
-def running(group: int) -> bool:
-    """Whether a process of a group has not ended."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            state, _, own = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(own) == group and state != "Z":
-            return True
-    return False
 
 
 def measure(words: list[str], after: float) -> dict[str, object]:
@@ -50,7 +42,7 @@ def measure(words: list[str], after: float) -> dict[str, object]:
     os.killpg(process.pid, signal.SIGINT)
     told = process.communicate()[1]
     command = time.perf_counter() - began
-    while running(process.pid):
+    while members(process.pid):
         time.sleep(0.01)
     every = time.perf_counter() - began
     return {"after": after, "command": round(command, 2), "all": round(every, 2), "code": process.returncode,

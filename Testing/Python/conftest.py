@@ -18,6 +18,7 @@ from slicer_packages import SLICER_ROOMS, SkippedModule, missing_package
 from volumes_on_disk import plain_volume
 
 from LightMedSegLib.gui.finetune import process
+from LightMedSegLib.io.dicom_series import without_itk_warnings
 from LightMedSegLib.model import store
 
 # Before torch is imported, for children too: several processes with a thread for each core, and threads that wait by
@@ -86,10 +87,8 @@ def _jobs_do_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quiet_itk() -> Iterator[None]:
-    before = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    yield
-    sitk.ProcessObject.SetGlobalWarningDisplay(before)
+    with without_itk_warnings():
+        yield
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from model_factory import make_model
 from patience import Patience
 
 from LightMedSegLib.cli import main
+from LightMedSegLib.io.dicom_series import without_itk_warnings
 from LightMedSegLib.model import package
 from Reliability.batches import child_main
 from Reliability.dicom_mutations import ORIGIN, spoiled_series
@@ -54,7 +55,7 @@ class Bench:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         axes = None
-        with _quiet():
+        with without_itk_warnings():
             if rng.random() < 0.4:
                 spoiled, axes = spoiled_series(work / "series", rng)
             else:
@@ -74,7 +75,7 @@ class Bench:
             problems.append(f"it took more than {MOST_SECONDS:.0f} s")
         if axes is None and memory("VmHWM") - before > MOST_MEGABYTES:
             problems.append(f"it took {memory('VmHWM') - before:.0f} MB of memory")
-        with _quiet():
+        with without_itk_warnings():
             problems.append(_refusal_problem(code, errors.getvalue(), output) or _result_problem(spoiled, axes, output))
         if code == 0 and spoiled.expected == REFUSED:
             problems.append("it was not refused")
@@ -86,16 +87,6 @@ class Bench:
 
 def _stand_in(model: Any, device: str = "cpu") -> Any:
     return ThresholdNetwork(3, step=float(STEP)).eval()
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    before = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        yield
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(before)
 
 
 def _refusal_problem(code: int, errors: str, output: Path) -> str:

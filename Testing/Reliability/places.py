@@ -93,25 +93,19 @@ def become_nobody() -> None:
 
 def die_at(step: int, folder: Path) -> Callable[[], None]:
     """For in_a_process: kill it at its step-th change below folder."""
-
-    def watch() -> None:
-        seen = 0
-
-        def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal seen
-            if event in _CHANGES and any(str(folder) in str(argument) for argument in arguments):
-                seen += 1
-                if seen == step:
-                    os.kill(os.getpid(), 9)
-
-        sys.addaudithook(hook)
-
-    return watch
+    return _at_change(step, folder, lambda: os.kill(os.getpid(), 9))
 
 
 def interrupt_at(step: int, folder: Path) -> Callable[[], None]:
     """For in_a_process: Ctrl+C at its step-th change below folder."""
 
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    return _at_change(step, folder, interrupt)
+
+
+def _at_change(step: int, folder: Path, act: Callable[[], None]) -> Callable[[], None]:
     def watch() -> None:
         seen = 0
 
@@ -120,7 +114,7 @@ def interrupt_at(step: int, folder: Path) -> Callable[[], None]:
             if event in _CHANGES and any(str(folder) in str(argument) for argument in arguments):
                 seen += 1
                 if seen == step:
-                    raise KeyboardInterrupt
+                    act()
 
         sys.addaudithook(hook)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import slicer
-from panel_bench import MODULE_FILE, equip
+from panel_bench import MODULE_FILE, PanelAccess, equip
 from Runtime.bootstrap import start
 from scripted_finetuning import BASELINE, START, Finetune, step, verdict
 
@@ -37,7 +37,7 @@ class HeldSegment(ThresholdSegment):
         return super().__call__(image, model, options, progress, cancel)
 
 
-class SceneBench:
+class SceneBench(PanelAccess):
     """What the user sees, and what the user must find again: voxels of volumes, and segmentations that were edited."""
 
     def __init__(self, home: Path, slicer_home: Path) -> None:
@@ -65,14 +65,6 @@ class SceneBench:
         self._tuned = 0
         self.cases_added = 0
         self._most_results = 0
-
-    @property
-    def ui(self) -> Any:
-        return self.panel.ui
-
-    @property
-    def parameters(self) -> Any:
-        return self.panel.logic.getParameterNode()
 
     # --- what is there
 

@@ -56,6 +56,9 @@ BUSY = """The 32 structures of a brain, segmented while other programs use the p
 would be 2 times the quiet time beside two busy processes and 5 times beside eight. The brain model has voxels of
 1.5 mm before version 2.2.0 and of 1 mm since."""
 
+MEMORY = """Peak memory of `lightmedseg segment` on a processor: the greatest resident set of the process, with Python
+and PyTorch, in each of the runs. The whole head is the sample head in air."""
+
 AGREEMENT = """Dice of the labels with those of the same network in float32 on the processor; 1 is the same everywhere.
 The lowest structure of headneck-oar-ct 2.1.0 is a larynx of 23 voxels at the end of a scan, of which one is missing."""
 
@@ -191,6 +194,17 @@ def beside_other_work(found: Sequence[Computer]) -> str:
     return table(("computer", "model", "busy processes", "seconds", "times the quiet time"), rows)
 
 
+def memory(found: Sequence[Computer]) -> str:
+    """Return the peak memory of the runs of each scan."""
+    runs: dict[tuple[str, ...], list[str]] = {}
+    for one in found:
+        for row in one.rows("peak-memory.csv"):
+            key = (row["scan"], row["voxels"], row["model"], one.title)
+            runs.setdefault(key, []).append(f"{int(row['megabytes']) / 1000:.2f}")
+    rows = [(*key, ", ".join(peaks)) for key, peaks in runs.items()]
+    return table(("scan", "voxels", "model", "computer", "GB"), rows)
+
+
 def agreement(found: Sequence[Computer]) -> str:
     """Return the Dice of the labels of every faster path with those in float32."""
     rows = [
@@ -215,6 +229,7 @@ def page() -> str:
                 section("The network beside others, on a CUDA device", CUDA),
                 *on_cuda(found),
                 section("While other programs run", f"{BUSY}\n\n{beside_other_work(found)}"),
+                section("How much memory does a run need?", f"{MEMORY}\n\n{memory(found)}"),
                 section("Do the faster forms give the same labels?", f"{AGREEMENT}\n\n{agreement(found)}"),
                 YOURS,
                 section("Computers and conditions", "\n\n".join(one.paragraph() for one in found)),

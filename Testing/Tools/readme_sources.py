@@ -9,8 +9,8 @@ its heading; there "#" stands for a figure, so that the list stays as it is when
 - a test, as test_file.py::test_name,
 - a file or picture, as a path from the root; with #heading one section of a page.
 
-Every figure of a statement must stand in one of its sources. --missing prints only statements without a source, as they
-are written in SOURCES. The exit code is 1 if something is wrong.
+Every figure of a statement must stand in one of its sources, in a paragraph or row that has a word of it too. --missing
+prints only statements without a source, as they are written in SOURCES. The exit code is 1 if something is wrong.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -40,40 +39,28 @@ PROGRAMS = ("lightmedseg", "make", "pip", "python")
 PICTURES = {".png", ".svg"}
 
 
-@dataclass(frozen=True)
-class Source:
-    """What a source is called, and the text in which figures are looked for, "" for pictures and commands."""
-
-    name: str
-    text: str
-
-
 def sources(path: Path = SOURCES) -> dict[tuple[str, str], list[str]]:
     """Return the names of the sources of each statement, by its heading and its text with "#" for figures."""
     listed = tomllib.loads(path.read_text(encoding="utf-8"))
     return {(heading, text): names for heading, entries in listed.items() for text, names in entries.items()}
 
 
-def find(name: str) -> Source:
-    """Return the source of this name.
-
-    Raises:
-        LookupError: there is no such command, test, file or heading.
-    """
+def find(name: str) -> str:
+    """Return the text of the source of this name, "" of pictures and commands; raises LookupError if there is none."""
     if name.split()[0] in PROGRAMS:
         if name not in documented_commands():
             raise LookupError(f"no document has the command {name}")
-        return Source(name, "")
+        return ""
     if "::" in name:
-        return Source(name, _test(*name.split("::")))
+        return _test(*name.split("::"))
     place, _, anchor = name.partition("#")
     path = REPOSITORY / place
     if not path.exists():
         raise LookupError(f"{place} does not exist")
     if path.is_dir() or path.suffix in PICTURES:
-        return Source(name, "")
+        return ""
     text = path.read_text(encoding="utf-8")
-    return Source(name, _section(path, text, anchor) if anchor else text)
+    return _section(path, text, anchor) if anchor else text
 
 
 @cache
@@ -110,6 +97,13 @@ def _section(path: Path, text: str, anchor: str) -> str:
     return "\n".join(lines)
 
 
+def _parts(text: str, statement: str) -> list[str]:
+    """Return the paragraphs and rows of a text that have a word of the statement, of five letters or more."""
+    words = {word.lower() for word in re.findall(r"[A-Za-z]{5,}", statement)}
+    parts = re.split(r"\n\s*\n|\n(?=\|)", text)
+    return [part for part in parts if any(word in part.lower() for word in words)]
+
+
 def problems(found: list[Statement], listed: dict[tuple[str, str], list[str]]) -> Iterator[str]:
     """Yield what is wrong: statements without entry, entries without statement or source, figures without source."""
     keys = {one.key for one in found}
@@ -122,10 +116,10 @@ def problems(found: list[Statement], listed: dict[tuple[str, str], list[str]]) -
         texts = []
         for name in listed[one.key]:
             try:
-                texts.append(find(name).text)
+                texts.append(find(name))
             except LookupError as reason:
                 yield f"README.md:{one.line}: {reason}"
-        there = {figure for text in texts for figure in figures_of_source(text)}
+        there = {figure for text in texts for part in _parts(text, one.text) for figure in figures_of_source(part)}
         for figure in sorted(one.figures() - there):
             yield f"README.md:{one.line}: {figure} is in none of {', '.join(listed[one.key])}"
 

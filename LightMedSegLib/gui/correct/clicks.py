@@ -37,6 +37,8 @@ class Clicks:
         self.points: ClickPoints | None = None
         self._session: PointsSession | None = None
         self._completer: Promptable | None = None
+        # Of the network's notes, how many were shown before the last points, and how many are by now.
+        self._old_notes = self._shown_notes = 0
         self._volume: tuple[Any, VolumeState] | None = None
         self._shown: tuple[Point, ...] = ()
         self._asked: tuple[Point, ...] = ()
@@ -62,6 +64,7 @@ class Clicks:
         _save_state_for_undo(node)
         self.structure = NewStructure(node, volume, name)
         self._completer, self._volume = completer, (volume, VolumeState.of(volume))
+        self._old_notes = self._shown_notes = 0
         self._shown = self._asked = ()
         self.points = ClickPoints(node.GetScene(), _("Include"), _("Exclude"), self._on_points)
         self.place(True)
@@ -145,7 +148,7 @@ class Clicks:
             self._shown = points
             self._tell(str(error))
             return
-        self._asked = points
+        self._asked, self._old_notes = points, self._shown_notes
         self._start(points_job(self._session, points, masking, self._on_mask, self._unwanted, self._on_end))
 
     def _fetch_image(self, structure: NewStructure) -> None:
@@ -193,8 +196,8 @@ class Clicks:
             return
         if self._session is None:
             self._fetch_image(self.structure)
-        self._say()
         self._on_points()
+        self._say()
 
     def _say(self) -> None:
         if self.structure is None:
@@ -204,7 +207,9 @@ class Clicks:
         elif self.structure.voxel_count:
             size = volume_text(self.structure.voxel_count, self.structure.lattice.grid)
             text = _("{size}. Click more points, Enter accepts, Esc discards.").format(size=size)
-            self._tell(" ".join([text, *(self._completer.notes if self._completer is not None else [])]))
+            notes = self._completer.notes if self._completer is not None else []
+            self._shown_notes = len(notes)
+            self._tell(" ".join([text, *notes[self._old_notes :]]))
         elif self.including:
             self._tell(_("Click into the structure in a slice view."))
         else:

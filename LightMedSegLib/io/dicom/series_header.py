@@ -5,14 +5,13 @@ Values of headers stay in memory: no text made here names a patient, a study or 
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from LightMedSegLib.io.dicom.tags import pydicom_package
+from LightMedSegLib.io.dicom.header import header_of, text_of, value_of
+from LightMedSegLib.io.dicom.tags import CONVERT, ENHANCED
 from LightMedSegLib.io.scan_tags import BODY_PART, MODALITY, SOP_CLASS, scan_tags
 
 DERIVED = "its values are derived from other images (--derived segments it too)"
@@ -66,12 +65,12 @@ def folder_series(files: Sequence[Path]) -> list[FolderSeries]:
             continue
         uid = next((uid for mark, uid in marks.items() if mark in start), None)
         if uid is None:
-            header = _header(file)
-            uid = _text(header, "SeriesInstanceUID")
+            header = header_of(file, _TAGS)
+            uid = text_of(header, "SeriesInstanceUID")
             if not uid:
                 continue
             first.setdefault(uid, header)
-            marks.update(dict.fromkeys(_marks(_text(header, "StudyInstanceUID"), uid), uid))
+            marks.update(dict.fromkeys(_marks(text_of(header, "StudyInstanceUID"), uid), uid))
         counts[uid] = counts.get(uid, 0) + 1
     return [_described(uid, counts[uid], header) for uid, header in first.items()]
 
@@ -103,19 +102,8 @@ def _even(uid: str) -> bytes:
     return text + b"\0" * (len(text) % 2)
 
 
-def _header(file: Path) -> Any:
-    pydicom = pydicom_package()
-    try:
-        # Its warnings would show values of the header.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return pydicom.dcmread(os.fspath(file), stop_before_pixels=True, specific_tags=_TAGS)
-    except Exception:  # A damaged header makes pydicom raise almost anything; reading the series gives the reason.
-        return None
-
-
 def _described(uid: str, files: int, header: Any) -> FolderSeries:
-    values = {MODALITY: _text(header, "Modality"), SOP_CLASS: _text(header, "SOPClassUID"), BODY_PART: ""}
+    values = {MODALITY: text_of(header, "Modality"), SOP_CLASS: text_of(header, "SOPClassUID"), BODY_PART: ""}
     modality = scan_tags(lambda key: values[key]).modality
     kind = _kind(header)
     return FolderSeries(uid, files, modality, _reason(header, files, modality, kind), kind[:1] == ["DERIVED"])
@@ -124,30 +112,19 @@ def _described(uid: str, files: int, header: Any) -> FolderSeries:
 def _reason(header: Any, files: int, modality: str, kind: Sequence[str]) -> str:
     if modality in _NO_IMAGES:
         return f"it is {_NO_IMAGES[modality]}"
-    if _text(header, "SOPClassUID").startswith(_SECONDARY_CAPTURE):
+    if text_of(header, "SOPClassUID").startswith(_SECONDARY_CAPTURE):
         return "it is a screen capture"
-    if not _text(header, "Rows"):
+    if not text_of(header, "Rows"):
         return "it holds no images"
     if any(word in value for value in kind for word in _LOCALIZERS):
         return "it is a localizer"
-    if _text(header, "NumberOfFrames") not in ("", "0", "1"):
-        return "it is a multi-frame object (convert it to NIfTI or NRRD)"
-    return "it is a single slice" if files == 1 else ""
+    several = text_of(header, "NumberOfFrames") not in ("", "0", "1")
+    if several and text_of(header, "SOPClassUID") not in ENHANCED:
+        return f"it is a multi-frame object that is no enhanced CT, MR or PET ({CONVERT})"
+    return "it is a single slice" if files == 1 and not several else ""
 
 
 def _kind(header: Any) -> list[str]:
     """The values of ImageType."""
-    value = _value(header, "ImageType") or []
+    value = value_of(header, "ImageType") or []
     return [str(one).strip().upper() for one in ([value] if isinstance(value, str) else value)]
-
-
-def _text(header: Any, keyword: str) -> str:
-    value = _value(header, keyword)
-    return "" if value is None else str(value).strip()
-
-
-def _value(header: Any, keyword: str) -> Any:
-    try:
-        return None if header is None else header.get(keyword)
-    except Exception:  # pydicom converts a value, which may be damaged, only when it is asked for.
-        return None

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from LightMedSegLib.core.errors import InputImageError
-from LightMedSegLib.io.dicom.tags import MOMENTS, SliceTags, read_slice_tags
+from LightMedSegLib.io.dicom.tags import SliceTags, slices_of
+from LightMedSegLib.io.dicom.time_order import SAME_PLACE_MM, order_note, refuse_other_images, time_points
 from LightMedSegLib.io.headers.stated_geometry import StatedGeometry, length_text, same_lengths
 from LightMedSegLib.io.volume_checks import check_frame
 
@@ -23,9 +24,6 @@ _DISTANCE_TOLERANCE = 0.01
 """SpacingBetweenSlices may differ by this fraction from the distance of the positions without a note."""
 
 MONOCHROME_1 = "MONOCHROME1"
-_SAME_PLACE_MM = 1e-3
-"""Slices that are no farther apart along the normal lie at one position."""
-
 _UNITS_IN_HEADER = ("CT", "PT")
 """Modalities with measured values, whatever their display."""
 
@@ -48,12 +46,15 @@ def stack_of(folder: Path, files: Sequence[str], frame: int | None = None) -> St
 
     frame: which of several time points, from 0.
     """
-    slices = [read_slice_tags(file, folder) for file in files]
+    slices = [one for file in files for one in slices_of(file, folder)]
     refuse_damaged(folder, sum(not one.complete for one in slices))
+    notes: list[str] = []
     if frame is not None:
         points = time_points(folder, slices)
         check_frame(frame, len(points), str(folder))
-        slices = points[frame]
+        slices, notes = points[frame], order_note(points)
+    if len(slices) < 2:
+        raise InputImageError(f"{folder} has one DICOM slice in the chosen series; a volume needs several.")
     first = slices[0]
     directions = np.array([[*one.row, *one.column] for one in slices])
     if np.abs(directions - directions[0]).max() > 1e-3:
@@ -61,41 +62,14 @@ def stack_of(folder: Path, files: Sequence[str], frame: int | None = None) -> St
     spacings = np.array([one.spacing for one in slices])
     if np.abs(spacings - spacings[0]).max() > 1e-3 * spacings[0].max():
         raise InputImageError(f"{folder} has DICOM slices of different pixel spacing; give a folder with one stack.")
+    refuse_other_images(folder, slices)
     normal = np.cross(first.row, first.column)
     slices.sort(key=lambda one: float(one.position @ normal))
     positions = np.array([one.position for one in slices])
     step = _distance(folder, positions - positions[0], normal)
     axes = np.column_stack([first.row * first.spacing[0], first.column * first.spacing[1], normal * step])
     matrix = np.column_stack([axes, positions[0]])
-    return Stack(tuple(slices), StatedGeometry(matrix, tuple(_notes(slices, step))))
-
-
-def time_points(folder: Path, slices: Sequence[SliceTags]) -> list[list[SliceTags]]:
-    """Return the slices of each time point, in the order of time; one list where no two slices share a position.
-
-    Raises InputImageError, beginning with folder, if a time point lacks a slice or nothing tells the order of time.
-    """
-    normal = np.cross(slices[0].row, slices[0].column)
-    places: list[list[SliceTags]] = []
-    for one in sorted(slices, key=lambda one: float(one.position @ normal)):
-        if places and float((one.position - places[-1][0].position) @ normal) <= _SAME_PLACE_MM:
-            places[-1].append(one)
-        else:
-            places.append([one])
-    counts = sorted({len(place) for place in places})
-    if len(counts) > 1:
-        raise InputImageError(
-            f"{folder} has {counts[0]} to {counts[-1]} DICOM slices at a position; time points lack some, or there are "
-            "several scans."
-        )
-    if any(len({one.moment for one in place}) < len(place) for place in places):
-        raise InputImageError(
-            f"{folder} has DICOM slices at one position that are equal in {', '.join(MOMENTS[:-1])} and {MOMENTS[-1]}, "
-            "so that their order in time is unknown; remove copies of slices, export the series again with these tags, "
-            "or put each time point into a folder of its own."
-        )
-    in_time = [sorted(place, key=lambda one: one.moment) for place in places]
-    return [list(point) for point in zip(*in_time, strict=True)]
+    return Stack(tuple(slices), StatedGeometry(matrix, (*_notes(slices, step), *notes)))
 
 
 def refuse_damaged(folder: Path, count: int) -> None:
@@ -111,7 +85,7 @@ def _distance(folder: Path, offsets: np.ndarray, normal: np.ndarray) -> float:
     along = offsets @ normal
     steps = np.diff(along)
     step = float(np.median(steps))
-    if min(float(steps.min()), step) <= _SAME_PLACE_MM:
+    if min(float(steps.min()), step) <= SAME_PLACE_MM:
         raise InputImageError(
             f"{folder} has several DICOM slices at one position (time points or echoes?); keep one of each, or segment "
             "every time point with --all-frames."

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LightMedSegLib.core.errors import DependencyError, InputImageError
+from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.dicom.header import frame_count, pydicom_package, text_of, value_of
 from LightMedSegLib.io.headers.stated_geometry import SAME_LENGTH
 from LightMedSegLib.io.volume_checks import ORTHOGONALITY_TOLERANCE
 
@@ -42,14 +43,25 @@ MOMENTS = ("TemporalPositionIdentifier", "TriggerTime", "InstanceNumber", "Acqui
 ContentTime is not among them: it says when an image was reconstructed. The time of day is compared and nothing else.
 """
 
+ECHOES = ("EchoTime", "EchoNumbers")
+CONTRASTS = (*ECHOES, "ImageType", "DiffusionBValue")
+"""What tells images of other contrast at one position apart: echoes, magnitude and phase, diffusion weightings."""
+
+ENHANCED = frozenset(f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2.1", "2.2", "4.1", "4.4", "130", "128.1"))
+"""Multi-frame objects whose frames are slices: CT, MR and PET, new and converted from single slices."""
+
+GREY = ("MONOCHROME1", "MONOCHROME2")
+CONVERT = "load it in 3D Slicer and segment it there, or convert it with dcm2niix"
+
 _UNCOMPRESSED = {"1.2.840.10008.1.2": 8, "1.2.840.10008.1.2.1": 12, "1.2.840.10008.1.2.2": 12}
 """Transfer syntaxes that store pixels as they are: the bytes of tag, type and length before them."""
 
 _PIXEL_COUNTS = ("Rows", "Columns", "SamplesPerPixel")
 
 _TAGS = [
-    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, *MOMENTS, "BodyPartExamined", "FrameOfReferenceUID", "ImagerPixelSpacing",
-    "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID", *_PIXEL_COUNTS, "BitsAllocated",
+    *_GROUPS, *_GROUP_SEQUENCES, _DETECTORS, *MOMENTS, *CONTRASTS, "BodyPartExamined", "FrameOfReferenceUID",
+    "ImagerPixelSpacing", "Modality", "NumberOfFrames", "PhotometricInterpretation", "SOPClassUID", *_PIXEL_COUNTS,
+    "BitsAllocated",
 ]  # fmt: skip
 
 _KEPT_SLICES = 10_000
@@ -68,7 +80,7 @@ class SliceTags:
     rescaling of the stored values. frame: the frame of reference of the position. photometric, modality, body_part and
     classes (of the object and of its file, which should be the same): as in the object. complete: whether the file is
     long enough for its pixels. moment: rises with the time of slices at one position, and is equal where no tag
-    tells them apart.
+    tells them apart. contrast: the texts of CONTRASTS. index: of the frame, from 0, in an object of several.
     """
 
     file: str
@@ -87,43 +99,63 @@ class SliceTags:
     classes: frozenset[str]
     complete: bool
     moment: tuple[float, ...] = ()
+    contrast: tuple[str, ...] = ()
+    index: int | None = None
 
 
 def read_slice_tags(file: str, folder: Path) -> SliceTags:
-    """Return the slice in file; raises InputImageError, beginning with folder, if it is no slice of a 3D series."""
+    """Return the only slice in file; raises InputImageError, beginning with folder, if it is no slice of a series."""
+    slices = slices_of(file, folder)
+    if len(slices) > 1:
+        raise InputImageError(f"{folder} has a DICOM file of several frames; {CONVERT}.")
+    return slices[0]
+
+
+def slices_of(file: str, folder: Path) -> tuple[SliceTags, ...]:
+    """Return the slices in file: one, or the frames of an enhanced object; raises InputImageError."""
     try:
         status = Path(file).stat()
     except OSError:
-        return _slice_tags(file, folder)
+        return _slices_of(file, folder)
     # Each time point of a series needs the headers of all.
-    return _kept_slice_tags(file, folder, (status.st_ino, status.st_size, status.st_mtime_ns))
+    return _kept_slices_of(file, folder, (status.st_ino, status.st_size, status.st_mtime_ns))
 
 
 @lru_cache(maxsize=_KEPT_SLICES)
-def _kept_slice_tags(file: str, folder: Path, state: tuple[int, int, int]) -> SliceTags:
-    """As _slice_tags. state: of the file, which is read again when it has changed."""
-    return _slice_tags(file, folder)
+def _kept_slices_of(file: str, folder: Path, state: tuple[int, int, int]) -> tuple[SliceTags, ...]:
+    """As _slices_of. state: of the file, which is read again when it has changed."""
+    return _slices_of(file, folder)
 
 
-def _slice_tags(file: str, folder: Path) -> SliceTags:
+def _slices_of(file: str, folder: Path) -> tuple[SliceTags, ...]:
     one, bytes_left = _dataset(file, folder)
-    frames = one.get("NumberOfFrames")
-    if frames is not None and str(frames).strip() not in ("", "1"):
+    complete = bytes_left >= _pixel_bytes(one)
+    count = frame_count(one)
+    if count == 1:
+        return (_slice_tags(file, folder, one, complete),)
+    places = value_of(one, _GROUP_SEQUENCES[1]) or []
+    plain = text_of(one, "SOPClassUID") in ENHANCED and text_of(one, "PhotometricInterpretation") in GREY
+    if not plain or not 0 < count == len(places):
         raise InputImageError(
-            f"{folder} has a DICOM file of several frames; convert a multi-frame object to NIfTI or NRRD first."
+            f"{folder} has a DICOM file of several frames that is no enhanced CT, MR or PET object with a position for "
+            f"each; {CONVERT}."
         )
-    position = _stated(one, "ImagePositionPatient", 3, folder)
-    orientation = _stated(one, "ImageOrientationPatient", 6, folder)
+    return tuple(_slice_tags(file, folder, one, complete, index) for index in range(count))
+
+
+def _slice_tags(file: str, folder: Path, one: Any, complete: bool, index: int | None = None) -> SliceTags:
+    position = _stated(one, "ImagePositionPatient", 3, folder, index)
+    orientation = _stated(one, "ImageOrientationPatient", 6, folder, index)
     if position is None or orientation is None:
         raise InputImageError(f"{folder} has a DICOM slice without position and orientation; it is no 3D series.")
-    spacing = _stated(one, "PixelSpacing", 2, folder)
+    spacing = _stated(one, "PixelSpacing", 2, folder, index)
     if spacing is None or (spacing <= 0).any():
         raise InputImageError(f"{folder} has a DICOM slice without pixel spacing; it is no 3D series.")
-    imager = _stated(one, "ImagerPixelSpacing", 2, folder)
+    imager = _stated(one, "ImagerPixelSpacing", 2, folder, index)
     distance, slope, intercept = (
         None if values is None else float(values[0])
         for values in (
-            _stated(one, key, 1, folder) for key in ("SpacingBetweenSlices", "RescaleSlope", "RescaleIntercept")
+            _stated(one, key, 1, folder, index) for key in ("SpacingBetweenSlices", "RescaleSlope", "RescaleIntercept")
         )
     )
     row, column = _at_right_angles(orientation, folder)
@@ -139,23 +171,16 @@ def _slice_tags(file: str, folder: Path) -> SliceTags:
         distance=distance,
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
-        frame=str(one.get("FrameOfReferenceUID", "")).strip(),
-        photometric=str(one.get("PhotometricInterpretation", "")).strip(),
-        modality=str(one.get("Modality", "")).strip(),
-        body_part=str(one.get("BodyPartExamined", "")).strip(),
+        frame=text_of(one, "FrameOfReferenceUID"),
+        photometric=text_of(one, "PhotometricInterpretation"),
+        modality=text_of(one, "Modality"),
+        body_part=text_of(one, "BodyPartExamined"),
         classes=frozenset(str(uid).strip() for uid in classes if uid),
-        complete=bytes_left >= _pixel_bytes(one),
+        complete=complete,
         moment=tuple(_number(one, key) for key in MOMENTS),
+        contrast=tuple(text_of(one, key) for key in CONTRASTS),
+        index=index,
     )
-
-
-def pydicom_package() -> Any:
-    """The package pydicom; raises DependencyError."""
-    try:
-        import pydicom
-    except ImportError as error:
-        raise DependencyError("A DICOM series needs the Python package pydicom; pip install pydicom.") from error
-    return pydicom
 
 
 def _dataset(file: str, folder: Path) -> tuple[Any, int]:
@@ -180,16 +205,16 @@ def _pixel_bytes(one: Any) -> int:
     start = _UNCOMPRESSED.get(str(one.file_meta.get("TransferSyntaxUID")))
     if start is None or not all(isinstance(count, int) for count in counts):
         return 0
-    return start + math.prod(counts) // 8
+    return start + frame_count(one) * math.prod(counts) // 8
 
 
-def _stated(one: Any, keyword: str, count: int, folder: Path) -> NDArray[np.float64] | None:
+def _stated(one: Any, keyword: str, count: int, folder: Path, index: int | None) -> NDArray[np.float64] | None:
     """Return the numbers of a tag at one or several places of an object, None if it has none.
 
     Raises InputImageError if they are no numbers, or differ.
     """
     found: list[NDArray[np.float64]] = []
-    for place in _places(one, keyword):
+    for place in _places(one, keyword, index or 0):
         values = _numbers(place, keyword)
         if values is None:
             continue
@@ -203,13 +228,13 @@ def _stated(one: Any, keyword: str, count: int, folder: Path) -> NDArray[np.floa
     return found[0] if found else None
 
 
-def _places(one: Any, keyword: str) -> Iterator[Any]:
+def _places(one: Any, keyword: str, index: int) -> Iterator[Any]:
     yield one
     if keyword not in _GROUPS:
         return
     yield from (one.get(_DETECTORS) or [])[:1]
-    for sequence in _GROUP_SEQUENCES:
-        for groups in (one.get(sequence) or [])[:1]:
+    for sequence, at in zip(_GROUP_SEQUENCES, (0, index), strict=True):
+        for groups in (one.get(sequence) or [])[at : at + 1]:
             yield from (groups.get(_GROUPS[keyword]) or [])[:1]
 
 

@@ -141,6 +141,15 @@ def test_the_benchmark_of_a_busy_machine_gives_a_row_for_each_load_and_leaves_no
     assert all(process.poll() is not None for process in started)
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="looks into /proc")
+def test_the_peak_memory_is_that_of_the_process_that_segments(package: Path, scan: Path) -> None:
+    import peak_memory
+
+    assert 100 < peak_memory.peak_megabytes(scan, str(package)) < 4000
+    with pytest.raises(subprocess.CalledProcessError):
+        peak_memory.peak_megabytes(scan.parent / "missing.nii.gz", str(package))
+
+
 def test_the_comparison_on_cuda_prints_rows_goes_on_after_a_failure_and_needs_no_device(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

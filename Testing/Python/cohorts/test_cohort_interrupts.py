@@ -13,6 +13,7 @@ import SimpleITK as sitk
 from hostile_surroundings import PROGRAM, environment
 from paths import REPOSITORY
 from patience import Patience, limit
+from process_group import members
 from volumes_on_disk import plain_volume
 
 from LightMedSegLib.cohorts.task import ScanTask
@@ -20,19 +21,6 @@ from LightMedSegLib.cohorts.task import ScanTask
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks into /proc")]
 
 SCANS = 40
-
-
-def members(group: int) -> list[int]:
-    """The processes of a group that have not ended."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            state, _, own = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(own) == group and state != "Z":
-            found.append(int(folder.name))
-    return found
 
 
 def begun(package: Path, folder: Path) -> subprocess.Popen[str]:

@@ -63,12 +63,17 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return allowed
 
 
+def begin(bench: Bench, node: Any, slow: list[int], number: int) -> None:
+    """Click Show 3D and wait for so many surfaces, after which it goes on when slow is filled again."""
+    bench.ui.show3DButton.click()
+    slow += [1] * number
+    bench.session.wait_until(lambda: count(node) == number, what=f"surface {number}")
+
+
 def test_the_button_counts_them_shows_all_and_takes_them_away_again(bench: Bench, slow: list[int]) -> None:
     node, button = many_segments(bench), bench.ui.show3DButton
     assert button.enabled and not button.checked and button.text == "Show 3D"
-    button.click()
-    slow += [1, 1, 1]
-    bench.session.wait_until(lambda: count(node) == 3, what="three surfaces")
+    begin(bench, node, slow, 3)
     bench.session.wait_until(lambda: button.text == "3D: 3 of 8, click to stop", what="the count")
     assert button.checked
     slow += [1] * 5
@@ -81,9 +86,7 @@ def test_the_button_counts_them_shows_all_and_takes_them_away_again(bench: Bench
 
 def test_clicking_again_stops_them_and_nothing_is_left(bench: Bench, slow: list[int]) -> None:
     node, button = many_segments(bench), bench.ui.show3DButton
-    button.click()
-    slow += [1, 1]
-    bench.session.wait_until(lambda: count(node) == 2, what="two surfaces")
+    begin(bench, node, slow, 2)
     button.click()
     assert count(node) == 0 and not button.checked and not bench.panel.result.surfaces.busy
     slow += [1]
@@ -100,18 +103,14 @@ def test_closing_the_scene_and_removing_the_node_end_it(bench: Bench, slow: list
 
     button = bench.ui.show3DButton
     node = many_segments(bench)
-    button.click()
-    slow += [1]
-    bench.session.wait_until(lambda: count(node) == 1, what="one surface")
+    begin(bench, node, slow, 1)
     slicer.mrmlScene.RemoveNode(node)
     slow += [1] * 10
     wait(bench)
     assert not button.enabled and not button.checked
     slow.clear()
     node = many_segments(bench)
-    button.click()
-    slow += [1]
-    bench.session.wait_until(lambda: count(node) == 1, what="one surface")
+    begin(bench, node, slow, 1)
     bench.session.close_scene()
     slow += [1] * 10
     bench.session.wait_until(lambda: not bench.panel.result.surfaces.busy, what="the end")
@@ -122,9 +121,7 @@ def test_an_edit_meanwhile_begins_them_again_and_a_new_result_gets_new_ones(benc
     from mrml_nodes import labelmap_image, labels_of
 
     node = many_segments(bench)
-    bench.ui.show3DButton.click()
-    slow += [1, 1]
-    bench.session.wait_until(lambda: count(node) == 2, what="two surfaces")
+    begin(bench, node, slow, 2)
     labels_of(node)[15, 15, 15] = 7
     labelmap_image(node).Modified()
     slow += [1] * 20
@@ -139,9 +136,7 @@ def test_an_edit_meanwhile_begins_them_again_and_a_new_result_gets_new_ones(benc
 
 def test_another_segmentation_takes_over(bench: Bench, slow: list[int]) -> None:
     first = many_segments(bench)
-    bench.ui.show3DButton.click()
-    slow += [1]
-    bench.session.wait_until(lambda: count(first) == 1, what="one surface")
+    begin(bench, first, slow, 1)
     bench.parameters.outputSegmentation = None
     second = many_segments(bench)
     assert second is not first and not bench.ui.show3DButton.checked
@@ -197,9 +192,7 @@ def test_the_3d_view_shows_each_as_it_comes(bench: Bench, slow: list[int]) -> No
             actor.GetMapper().Update()
         return sum(actor.GetVisibility() and actor.GetMapper().GetInput().GetNumberOfPolys() > 0 for actor in found)
 
-    bench.ui.show3DButton.click()
-    slow += [1, 1]
-    bench.session.wait_until(lambda: count(node) == 2, what="two surfaces")
+    begin(bench, node, slow, 2)
     assert drawn() == 2
     slow += [1] * 6
     wait(bench)
@@ -227,9 +220,7 @@ def test_an_imported_surface_is_only_shown_and_hidden(bench: Bench) -> None:
 
 def test_surfaces_that_become_the_source_meanwhile_are_left_alone(bench: Bench, slow: list[int]) -> None:
     node, button = many_segments(bench), bench.ui.show3DButton
-    button.click()
-    slow += [1, 1]
-    bench.session.wait_until(lambda: count(node) == 2, what="two surfaces")
+    begin(bench, node, slow, 2)
     node.SetSourceRepresentationToClosedSurface()
     slow += [1] * 6
     wait(bench)

@@ -61,14 +61,15 @@ def test_a_series_that_is_no_scan_is_left_out_with_the_reason(
     assert list(reasons(found)) == ["P/other"] and reasons(found)["P/other"].startswith(reason)
 
 
-def test_a_multi_frame_object_is_left_out(tmp_path: Path) -> None:
+def test_a_multi_frame_object_that_is_no_stack_of_slices_is_left_out(tmp_path: Path) -> None:
     dicom_series(tmp_path / "P" / "scan", series=1)
-    (file,) = dicom_series(tmp_path / "P" / "enhanced", [(0.0, 0.0, 0.0)], series=2).iterdir()
+    (file,) = dicom_series(tmp_path / "P" / "frames", [(0.0, 0.0, 0.0)], series=2).iterdir()
     one = pydicom.dcmread(file)
     one.NumberOfFrames = 8
     one.save_as(file)
     assert reasons(find_scans(tmp_path, 1)) == {
-        "P/enhanced": "it is a multi-frame object (convert it to NIfTI or NRRD)"
+        "P/frames": "it is a multi-frame object that is no enhanced CT, MR or PET (load it in 3D Slicer and segment it "
+        "there, or convert it with dcm2niix)"
     }
 
 
@@ -122,8 +123,8 @@ def test_links_that_lead_back_end(tmp_path: Path) -> None:
 def test_one_header_of_a_series_is_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other files are recognised by their first bytes, which is what makes large archives quick to look through."""
     parsed: list[Path] = []
-    real = series_header._header
-    monkeypatch.setattr(series_header, "_header", lambda file: parsed.append(file) or real(file))
+    real = series_header.header_of
+    monkeypatch.setattr(series_header, "header_of", lambda file, tags: parsed.append(file) or real(file, tags))
     for number in (1, 2):
         dicom_series(tmp_path, series=number)
     found = series_header.folder_series(sorted(tmp_path.iterdir()))

@@ -225,3 +225,14 @@ def test_absurdly_fine_voxels_are_refused_with_their_size() -> None:
     check_resolution((0.01, 0.01, 0.01), (1.0, 1.0, 1.0))
     with pytest.raises(InputImageError, match="1e-38 mm long, absurdly fine"):
         check_resolution((1e-38, 1.0, 1.0), (1.0, 1.0, 1.0))
+
+
+def test_colours_without_their_table_are_a_damaged_file(tmp_path: Path) -> None:
+    """GDCM fails while it lists the series."""
+    folder = dicom_series(tmp_path / "series")
+    file = sorted(folder.iterdir())[2]
+    one = pydicom.dcmread(file)
+    one.PhotometricInterpretation = "PALETTE COLOR"
+    one.save_as(file)
+    with pytest.raises(InputImageError, match="has a damaged DICOM file; copy or export the series again"):
+        read_volume(folder)

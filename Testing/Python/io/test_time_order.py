@@ -14,6 +14,7 @@ from LightMedSegLib.cli import main
 from LightMedSegLib.core.errors import InputImageError
 from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.io.volume_files import count_frames, read_volume
+from LightMedSegLib.io.volume_notes import notes_of
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
@@ -38,6 +39,19 @@ UNORDERED: dict[str, Tags] = {
     },
     "the time of reconstruction": lambda slice_, time: {"ContentTime": f"10150{time}"},
 }
+
+OTHER_IMAGES: dict[str, tuple[Tags, str]] = {
+    "echo times": (lambda _, time: {"EchoTime": 2.46 * (time + 1)}, r"3 echoes at one position \(by EchoTime\)"),
+    "an echo time that is missing": (lambda _, time: {"EchoTime": 2.46} if time else {}, r"2 echoes .* \(by \w+\)"),
+    "echo numbers with a trigger time": (
+        lambda _, time: {"EchoNumbers": time + 1, "TriggerTime": 9.5 * time}, r"3 echoes .* \(by EchoNumbers\)"
+    ),
+    "magnitude and phase": (
+        lambda _, time: {"EchoTime": 2.46, "ImageType": ["ORIGINAL", "PRIMARY", "MP"[time % 2]]},
+        r"2 kinds of image at one position \(by ImageType\)",
+    ),
+    "diffusion weightings": (lambda _, time: {"DiffusionBValue": 500.0 * time}, r"3 kinds .* \(by DiffusionBValue\)"),
+}  # fmt: skip
 
 
 def renamed_cine(folder: Path, tags: Tags) -> Path:
@@ -73,6 +87,23 @@ def test_frames_without_an_order_of_time_are_refused(tags, tmp_path):
     for read in (count_frames, lambda path: read_volume(path, frame=0)):
         with pytest.raises(InputImageError, match=r"cine has .* equal in .*InstanceNumber.* order in time is unknown"):
             read(folder)
+
+
+@pytest.mark.parametrize(("tags", "message"), OTHER_IMAGES.values(), ids=OTHER_IMAGES)
+def test_echoes_and_kinds_of_image_are_no_frames_and_are_named(tags, message, tmp_path):
+    folder = renamed_cine(tmp_path / "scan", lambda slice_, time: {"InstanceNumber": time + 1, **tags(slice_, time)})
+    for read in (count_frames, read_volume, lambda path: read_volume(path, frame=0)):
+        with pytest.raises(InputImageError, match=rf"scan has {message}, which are no time points; put each into"):
+            read(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "noted"), [("instance number", True), ("trigger time", False), ("time of day", False)]
+)
+def test_frames_that_only_their_number_orders_have_a_note_that_they_may_be_echoes(name, noted, tmp_path):
+    folder = renamed_cine(tmp_path / "cine", lambda slice_, time: {"EchoTime": 1.1, **ORDERED[name](slice_, time)})
+    (notes,) = {tuple(notes_of(read_volume(folder, frame=frame))) for frame in range(3)}
+    assert any("InstanceNumber" in note and "may be echoes" in note for note in notes) == noted
 
 
 @pytest.mark.parametrize(("given", "stream"), [("archive/cine", "err"), ("archive", "out")])

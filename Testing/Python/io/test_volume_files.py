@@ -171,7 +171,7 @@ def test_several_series_are_listed_and_can_be_chosen(tmp_path: Path) -> None:
         ([(0.0, 0.0, 2.0 * n) for n in (0, 1, 2, 4, 5)], "uneven distances"),
         ([(0.0, 0.0, 2.0 * n) for n in (0, 1, 1, 2)], "at one position"),
         ([(0.0, 0.5 * n, 2.0 * n) for n in range(5)], "at a slant"),
-        ([(0.0, 0.0, 0.0)], "one DICOM file"),
+        ([(0.0, 0.0, 0.0)], "one DICOM slice"),
     ],
 )
 def test_a_dicom_folder_that_is_no_regular_stack_is_refused(

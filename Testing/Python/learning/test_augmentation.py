@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from synthesis_factory import NO_INTENSITY, NO_MOTION
 from training_factory import configuration, prepared_cases
 
 from LightMedSegLib.inference.sliding_window.aggregation import padded
@@ -21,18 +22,6 @@ from LightMedSegLib.learning.configuration import AugmentationSection
 from LightMedSegLib.learning.prepared_case import IGNORED, PreparedCase
 
 CPU = torch.device("cpu")
-STILL = {
-    "rotation_degrees": 0.0,
-    "scaling_probability": 0.0,
-    "shear": 0.0,
-    "translation_mm": 0.0,
-    "elastic_probability": 0.0,
-    "foreground_probability": 0.0,
-}
-NO_INTENSITY = {
-    f"{name}_probability": 0.0
-    for name in ("noise", "blur", "brightness", "contrast", "low_resolution", "gamma", "bias_field")
-}
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -41,7 +30,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def sampler(cases=None, patch=(16, 16, 16), spacing=(1.0, 1.0, 1.0), **settings):
     stack = stack_cases(cases or prepared_cases(4), 3, CPU)
-    return SpatialSampler(stack, patch, spacing, 3, AugmentationSection(**{**STILL, **settings}))
+    return SpatialSampler(stack, patch, spacing, 3, AugmentationSection(**{**NO_MOTION, **settings}))
 
 
 def test_the_centred_patch_is_the_padded_volume_and_unknown_outside_it():

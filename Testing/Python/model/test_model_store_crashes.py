@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from stored_packages import identifiers, package
@@ -26,15 +26,20 @@ def _exit_code(child: Callable[[], None]) -> int:
     """Run child in a forked process; 3 if it raises one of our errors, 4 for any other."""
     pid = os.fork()
     if pid == 0:
-        code = 4
-        try:
-            child()
-            code = 0
-        except LightMedSegError:
-            code = 3
-        finally:
-            os._exit(code)
+        _end_after(child)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _end_after(child: Callable[[], Any]) -> NoReturn:
+    """Run child and end this process with the exit code of _exit_code."""
+    code = 4
+    try:
+        child()
+        code = 0
+    except LightMedSegError:
+        code = 3
+    finally:
+        os._exit(code)
 
 
 def _crash_at(step: int, folder: Path) -> None:
@@ -140,16 +145,9 @@ def _all_at_once(children: list[Callable[[], Any]]) -> list[int]:
     for child in children:
         pid = os.fork()
         if pid == 0:
-            code = 4
-            try:
-                os.close(gate_writer)
-                os.read(gate_reader, 1)
-                child()
-                code = 0
-            except LightMedSegError:
-                code = 3
-            finally:
-                os._exit(code)
+            os.close(gate_writer)
+            os.read(gate_reader, 1)
+            _end_after(child)
         pids.append(pid)
     os.close(gate_writer)
     os.close(gate_reader)

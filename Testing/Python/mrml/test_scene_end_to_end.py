@@ -25,6 +25,7 @@ from mrml_nodes import (
     matrix_elements,
     new_scene,
     put_under,
+    save_and_load,
     slicer,
     vtk,
 )
@@ -225,15 +226,6 @@ def test_saved_as_seg_nrrd_and_loaded_again_it_is_equal(case: Case, tmp_path: Pa
     labelmap, names = reading.image, reading.names
     assert np.array_equal(sitk.GetArrayViewFromImage(labelmap), labels_of(case.node))
     assert list(names.values()) == [label.name for label in load_model(HIPPOCAMPUS).card.labels]
-
-
-def save_and_load(node: Any, path: Path) -> Any:
-    storage = slicer.vtkMRMLSegmentationStorageNode()
-    storage.SetFileName(str(path))
-    assert storage.WriteData(node)
-    loaded = node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", "Loaded")
-    assert storage.ReadData(loaded)
-    return loaded
 
 
 def test_a_whole_scan_full_of_labels_goes_through_scene_and_file(case: Case, worker: Worker, tmp_path: Path) -> None:

@@ -25,34 +25,32 @@ def test_nothing_is_lost_by_faults_of_the_disk_the_clock_torch_and_the_graphics_
 
 @pytest.mark.parametrize("forgotten", ["files", "folders"])
 def test_a_power_cut_shows_what_was_not_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: str) -> None:
-    from Reliability.power_cut import Recorder, disks
-
     def sync(path: Path) -> None:
         if path.is_dir() is (forgotten == "files"):
             real(path)
 
     real = atomic_files.sync
     monkeypatch.setattr(atomic_files, "sync", sync)
-    (tmp_path / "before").mkdir()
-    (tmp_path / "now").mkdir()
-    recorder = Recorder(tmp_path / "now")
-    with recorder.recording(), atomic_files.atomic_write(tmp_path / "now" / "a.txt") as temporary:
-        temporary.write_text("new")
-    contents = [_content(disk) for _, disk in disks(tmp_path / "before", recorder.changes, tmp_path / "after")]
+    contents = _after_power_cuts(tmp_path)
     assert ("" in contents) if forgotten == "files" else (contents[-1] is None), contents
 
 
 def test_with_every_sync_a_power_cut_leaves_all_or_nothing(tmp_path: Path) -> None:
-    from Reliability.power_cut import Recorder, disks
-
-    (tmp_path / "before").mkdir()
-    (tmp_path / "now").mkdir()
-    recorder = Recorder(tmp_path / "now")
-    with recorder.recording(), atomic_files.atomic_write(tmp_path / "now" / "a.txt") as temporary:
-        temporary.write_text("new")
-    contents = [_content(disk) for _, disk in disks(tmp_path / "before", recorder.changes, tmp_path / "after")]
+    contents = _after_power_cuts(tmp_path)
     assert set(contents) == {None, "new"}
     assert contents[-1] == "new"
+
+
+def _after_power_cuts(folder: Path) -> list[str | None]:
+    """What a file that is written holds, where the power is cut after each of the changes."""
+    from Reliability.power_cut import Recorder, disks
+
+    (folder / "before").mkdir()
+    (folder / "now").mkdir()
+    recorder = Recorder(folder / "now")
+    with recorder.recording(), atomic_files.atomic_write(folder / "now" / "a.txt") as temporary:
+        temporary.write_text("new")
+    return [_content(disk) for _, disk in disks(folder / "before", recorder.changes, folder / "after")]
 
 
 def _content(disk: Path) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from panel_keys import press
 
 
 def _volume(name: str = "Scan", class_name: str = "vtkMRMLScalarVolumeNode") -> Any:
@@ -316,3 +317,14 @@ def test_the_application_takes_flags_for_what_to_process(slicer_runtime: Any) ->
     timer.start(0)
     slicer.app.processEvents(qt.QEventLoop.ExcludeUserInputEvents)
     assert seen == ["timer"]
+
+
+def test_after_a_key_is_typed_no_modifier_is_held(slicer_runtime: Any) -> None:
+    """A modifier that stays held changes what later tests of the same process select."""
+    from PySide6 import QtGui, QtWidgets
+
+    line = QtWidgets.QLineEdit()
+    line.show()
+    for key in ("Shift+F3", "Ctrl+F3", "F3"):
+        press(line, key)
+        assert not QtGui.QGuiApplication.keyboardModifiers()

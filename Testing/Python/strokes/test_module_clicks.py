@@ -29,13 +29,18 @@ def settle(correct: CorrectBench) -> None:
 
 
 def click(correct: CorrectBench, *index: float, include: bool = True) -> None:
-    """What a click into a slice view does: a point in the active list, at a voxel (x, y, z)."""
+    """What a click into a slice view does, and the structure that follows."""
+    add_point(correct, *index, include=include)
+    settle(correct)
+
+
+def add_point(correct: CorrectBench, *index: float, include: bool = True) -> None:
+    """A point in one of the lists, at a voxel (x, y, z)."""
     import vtk
 
     volume, matrix = correct.bench.parameters.inputVolume, vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(matrix)
     correct.section.clicks.points.lists[include].AddControlPointWorld(matrix.MultiplyPoint([*index, 1.0])[:3])
-    settle(correct)
 
 
 def mask(correct: CorrectBench) -> np.ndarray:
@@ -86,6 +91,23 @@ def test_what_the_network_notes_stands_below_the_button(started: CorrectBench) -
     click(started, 9, 10, 11)
     text = started.bench.ui.clicksLabel.text
     assert text.endswith("Esc discards. CUDA ran out of memory; the CPU was used.")
+    started.bench.ui.excludeButton.click()
+    assert started.bench.ui.clicksLabel.text == text, "until the next points"
+    click(started, 9, 10, 12)
+    assert started.bench.ui.clicksLabel.text.endswith("Esc discards.")
+    started.completer.notes.append("Another note.")
+    click(started, 9, 10, 10)
+    assert started.bench.ui.clicksLabel.text.endswith("Esc discards. Another note.")
+
+
+def test_a_note_is_not_lost_while_more_points_wait(started: CorrectBench) -> None:
+    clicks = started.section.clicks
+    started.completer.notes.append("CUDA ran out of memory; the CPU was used.")
+    for depth in (11, 12):
+        add_point(started, 9, 10, depth)
+    assert clicks.busy
+    settle(started)
+    assert started.bench.ui.clicksLabel.text.endswith("Esc discards. CUDA ran out of memory; the CPU was used.")
 
 
 def test_esc_discards_the_structure_before_it_cancels_a_run(started: CorrectBench, view: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from panel_bench import PanelAccess
 from paths import REPOSITORY
 
 _VERSION = str(json.loads((REPOSITORY / "Resources/Models/hippocampus-t1-mr/model.json").read_text())["version"])
@@ -19,20 +20,12 @@ ANTERIOR, POSTERIOR = "Anterior_hippocampus", "Posterior_hippocampus"
 
 
 @dataclass
-class FinetuneBench:
+class FinetuneBench(PanelAccess):
     """session: the runtime. panel: the LightMedSegWidget. home: the user's data folder."""
 
     session: Any
     panel: Any
     home: Path
-
-    @property
-    def ui(self) -> Any:
-        return self.panel.ui
-
-    @property
-    def parameters(self) -> Any:
-        return self.panel.logic.getParameterNode()
 
     def segment(self) -> Any:
         """The small sample, then Segment; the segmentation node."""

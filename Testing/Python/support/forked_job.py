@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 import time
-import traceback
 from pathlib import Path
+
+from forked import end_after
 
 from LightMedSegLib.finetuning import __main__ as program
 from LightMedSegLib.finetuning.job.description import JOB_FILE
@@ -33,7 +34,7 @@ class _Child:
         self.pid = os.fork()
         if self.pid == 0:
             os.close(writing)
-            _work(folder, reading)
+            end_after(lambda: _work(folder, reading), folder, [folder / EVENTS_FILE, folder / LOG_FILE])
         os.close(reading)
         self.stdin = os.fdopen(writing, "wb")
         self._code: int | None = None
@@ -54,25 +55,13 @@ class _Child:
         return self._code
 
 
-def _work(folder: Path, reading: int) -> None:
-    """Run the job with files for its output; never returns."""
-    code = 1
-    try:
-        os.chdir(folder)
-        os.dup2(reading, 0)
-        for number, name in ((1, EVENTS_FILE), (2, LOG_FILE)):
-            os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115
-        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
-        import torch
+def _work(folder: Path, reading: int) -> int:
+    """Run the job with the pipe as its input; the exit code."""
+    os.dup2(reading, 0)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    import torch
 
-        # Of the parent's threads none is here, and more than one would wait for them.
-        torch.set_num_threads(1)
-        os.nice = lambda _more: 0
-        code = program.main([str(folder / JOB_FILE), "--watch-input"])
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    # Of the parent's threads none is here, and more than one would wait for them.
+    torch.set_num_threads(1)
+    os.nice = lambda _more: 0
+    return program.main([str(folder / JOB_FILE), "--watch-input"])

@@ -12,15 +12,10 @@ from paths import REPOSITORY
 MODULE_FILE = REPOSITORY / "LightMedSeg" / "LightMedSeg.py"
 
 
-@dataclass
-class Bench:
-    """session: the runtime. panel: the LightMedSegWidget. segment: the stand-in. model: its identifier."""
+class PanelAccess:
+    """What every bench says of its panel."""
 
-    session: Any
     panel: Any
-    segment: Any
-    model: str
-    folder: Path
 
     @property
     def ui(self) -> Any:
@@ -30,6 +25,17 @@ class Bench:
     def parameters(self) -> Any:
         """The scene's, also while the panel is not in use."""
         return self.panel.logic.getParameterNode()
+
+
+@dataclass
+class Bench(PanelAccess):
+    """session: the runtime. panel: the LightMedSegWidget. segment: the stand-in. model: its identifier."""
+
+    session: Any
+    panel: Any
+    segment: Any
+    model: str
+    folder: Path
 
     def add_model(self, name: str, version: str = "1.0.0", preview_spacing_mm: Any = None, **changes: Any) -> str:
         """Add a model to the store; changes replace items of its card."""

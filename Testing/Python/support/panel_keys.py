@@ -17,3 +17,5 @@ def press(widget: Any, key: str) -> None:
     code = {"Esc": keys.Key_Escape, "F3": keys.Key_F3, "Return": keys.Key_Return}[key.rpartition("+")[2]]
     modifiers = {"Ctrl": held.ControlModifier, "Shift": held.ShiftModifier, "": held(0)}[key.rpartition("+")[0]]
     QtTest.QTest.keyClick(widget, code, modifiers)
+    # The application takes the modifiers of the last key event for held, and then a selection of rows starts otherwise.
+    QtTest.QTest.keyRelease(widget, keys.Key_Shift, held(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,15 @@ def place_slice(
     groups.PixelMeasuresSequence = DicomSequence([measures])
     keyword = "SharedFunctionalGroupsSequence" if where == SHARED else "PerFrameFunctionalGroupsSequence"
     setattr(one, keyword, DicomSequence([groups]))
+
+
+def as_frames(slices: Sequence[Dataset], order: Sequence[int]) -> Dataset:
+    """One object of which slice order[n], placed in its groups per frame, is frame n."""
+    one = copy.deepcopy(slices[0])
+    one.NumberOfFrames = len(order)
+    one.PerFrameFunctionalGroupsSequence = [slices[number].PerFrameFunctionalGroupsSequence[0] for number in order]
+    one.PixelData = b"".join(slices[number].PixelData for number in order)
+    return one
 
 
 def write_series(

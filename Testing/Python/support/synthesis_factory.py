@@ -79,18 +79,19 @@ PLAIN = {
 }
 """Nothing but tissue: what a test looks at, it switches on."""
 
-STILL = {
+NO_MOTION = {
     "rotation_degrees": 0.0,
     "scaling_probability": 0.0,
     "shear": 0.0,
     "translation_mm": 0.0,
     "elastic_probability": 0.0,
     "foreground_probability": 0.0,
-    **{
-        f"{name}_probability": 0.0
-        for name in ("noise", "blur", "brightness", "contrast", "low_resolution", "gamma", "bias_field")
-    },
 }
+NO_INTENSITY = {
+    f"{name}_probability": 0.0
+    for name in ("noise", "blur", "brightness", "contrast", "low_resolution", "gamma", "bias_field")
+}
+STILL = {**NO_MOTION, **NO_INTENSITY}
 PATCH = (32, 32, 32)
 
 
