@@ -157,7 +157,7 @@ class Engine:
         """How the network sees the volume, and the axes whose mirror images it sees too."""
         spec = self.card.input
         if options.preview_spacing is not None:
-            return replace(spec, spacing=options.preview_spacing), ()
+            return replace(spec, spacing=options.preview_spacing, largest_patch=None), ()
         return spec, self.card.test_time_mirroring if options.mirror is None else options.mirror
 
     def _segment(self, images: list[sitk.Image], grid: Grid, run: _Run) -> Segmentation:

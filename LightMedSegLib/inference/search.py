@@ -6,13 +6,20 @@ full pass then cover that alone, each with the structures in its middle, as in t
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Box, Grid, bounding_box, grow_box, map_to_model_grid
-from LightMedSegLib.inference.sliding_window.windows import padded_shape, plan_windows, window_starts
+from LightMedSegLib.inference.sliding_window.windows import (
+    GROWTH_STEP,
+    WindowRule,
+    grown_patch,
+    plan_layout,
+    window_starts,
+)
 
 if TYPE_CHECKING:
     from LightMedSegLib.model.card import InputSpec
@@ -21,10 +28,16 @@ MARGIN_MM = 8.0
 """Room around what was found, for what a coarse pass overlooks at the edge and for surroundings to be seen."""
 
 LEAST_MARGIN_MM = 4.0
-"""Along an axis where this instead of MARGIN_MM saves a row of windows, it is enough: twice a preview's voxel."""
+"""Along an axis where this instead of MARGIN_MM saves windows or larger ones, it is enough: twice a preview's voxel."""
 
-WORTH_IT_WINDOWS = 5
-"""The search takes about as long as one or two windows, and leaves one to four of them."""
+WORTH_IT_PATCHES = 2.5
+"""A search is expected to pay where the windows of the full pass together have this many times the voxels of a patch.
+
+It costs a half or a whole one, and leaves one or two.
+"""
+
+_LEAST_PART = 0.8
+"""Of a patch along each axis: the least window of a search."""
 
 
 def is_worth_it(volume: Grid, box: Box, spec: InputSpec, overlap: float) -> bool:
@@ -32,13 +45,18 @@ def is_worth_it(volume: Grid, box: Box, spec: InputSpec, overlap: float) -> bool
     if spec.preview_spacing is None or spec.preview_spacing == spec.spacing:
         return False
     shape = map_to_model_grid(volume, spec.spacing, spec.orientation, box).model.shape
-    return len(plan_windows(padded_shape(shape, spec.patch, 1), spec.patch, overlap)) >= WORTH_IT_WINDOWS
+    layout = plan_layout(shape, WindowRule.of(spec, 1, 2, overlap))
+    return len(layout.starts) * math.prod(layout.window) >= WORTH_IT_PATCHES * math.prod(spec.patch)
 
 
 def coarse_input(spec: InputSpec) -> InputSpec:
-    """The model's input with the voxels of its preview."""
+    """The model's input with the voxels of its preview, for a search: its windows may be smaller than a patch.
+
+    They find the same box with four fifths of its length. A preview that is looked at needs the air around the head.
+    """
     assert spec.preview_spacing is not None
-    return replace(spec, spacing=spec.preview_spacing)
+    z, y, x = (max(GROWTH_STEP, int(_LEAST_PART * size) // GROWTH_STEP * GROWTH_STEP) for size in spec.patch)
+    return replace(spec, spacing=spec.preview_spacing, patch=(z, y, x), largest_patch=spec.patch)
 
 
 def surroundings(labels: NDArray[Any], volume: Grid, box: Box, spec: InputSpec, overlap: float) -> Box:
@@ -56,21 +74,31 @@ def surroundings(labels: NDArray[Any], volume: Grid, box: Box, spec: InputSpec, 
     filled = list(roomy)
     for dim in range(3):
         axis = 2 - roomy_map.order.dims[dim]
-        patch = spec.patch[dim]
         long, short = (grid_map.model.shape[dim] for grid_map in (roomy_map, tight_map))
-        saves = _windows(short, patch, overlap) < _windows(long, patch, overlap)
+        saves = _looked_at(short, spec, dim, overlap) < _looked_at(long, spec, dim, overlap)
         (first, last), length = (tight[axis], short) if saves else (roomy[axis], long)
-        voxels = int(_free_room(length, patch, overlap) * roomy_map.axes[axis].ratio / 2)
+        voxels = int(_free_room(length, spec, dim, overlap) * roomy_map.axes[axis].ratio / 2)
         filled[axis] = (first - voxels, last + voxels)
     x, y, z = ((max(a, c), min(b, d)) for (a, b), (c, d) in zip(filled, box, strict=True))
     return (x, y, z)
 
 
-def _windows(length: int, patch: int, overlap: float) -> int:
-    return len(window_starts(max(length, patch), patch, overlap))
+def _patch(length: int, spec: InputSpec, dim: int) -> int:
+    """Length of the windows along an axis of that length."""
+    if spec.largest_patch is None:
+        return spec.patch[dim]
+    lengths = (length, length, length)
+    return grown_patch(lengths, spec.patch, spec.largest_patch)[dim]
 
 
-def _free_room(length: int, patch: int, overlap: float) -> int:
-    """Voxels that length can grow by without another window."""
-    count = _windows(length, patch, overlap)
-    return max(0, patch + int((count - 1) * patch * (1 - overlap)) - length)
+def _looked_at(length: int, spec: InputSpec, dim: int, overlap: float) -> int:
+    """Voxels of all windows along an axis of that length."""
+    patch = _patch(length, spec, dim)
+    return patch * len(window_starts(max(length, patch), patch, overlap))
+
+
+def _free_room(length: int, spec: InputSpec, dim: int, overlap: float) -> int:
+    """Voxels that length can grow by without another window, or a larger one."""
+    patch = _patch(length, spec, dim)
+    others = _looked_at(length, spec, dim, overlap) // patch - 1
+    return max(0, patch + int(others * patch * (1 - overlap)) - length)

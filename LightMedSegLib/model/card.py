@@ -67,9 +67,10 @@ class InputSpec:
     the other two axes as they are stored; patch is voxels along z, y, x; view is "windows" or "whole"; overlap is the
     fraction of a window; voxels at or below background_value are air that may be skipped (None: skip nothing).
 
-    preview_spacing is mm along x, y, z of the larger voxels at which a quick coarse first result is allowed (None:
-    no preview). largest_extent is mm along x, y, z of the largest volumes that the model was made for (None: any);
-    locator finds the structures in larger ones (None: the user chooses a region).
+    preview_spacing is mm along x, y, z of the larger voxels at which a quick coarse first result is allowed (None: no
+    preview). largest_patch is voxels along z, y, x up to which a window may grow to span a volume that the patch does
+    not (None: none grows). largest_extent is mm along x, y, z of the largest volumes that the model was made for
+    (None: any); locator finds the structures in larger ones (None: the user chooses a region).
     """
 
     channels: Annotated[tuple[Channel, ...], Limits(minItems=1, maxItems=16)]
@@ -90,6 +91,13 @@ class InputSpec:
         ]
         | None
     ) = field(default=None, metadata={"key": "preview_spacing_mm", "omit_empty": True})
+    largest_patch: (
+        Annotated[
+            tuple[PatchSize, PatchSize, PatchSize],
+            Limits(description="z, y, x voxels up to which a window grows where it then spans the volume."),
+        ]
+        | None
+    ) = field(default=None, metadata={"omit_empty": True})
     largest_extent: (
         Annotated[
             tuple[Extent, Extent, Extent],

@@ -53,9 +53,17 @@ def _orientation_names_each_axis_once(card: Mapping[str, Any]) -> str | None:
 
 def _patch_fits_into_memory(card: Mapping[str, Any]) -> str | None:
     """A stranger's card must not be able to use up the computer's memory."""
-    patch = card["input"]["patch"]
-    if math.prod(-(-size // _DEEPEST_STRIDE) * _DEEPEST_STRIDE for size in patch) > _MOST_PATCH_VOXELS:
-        return f"input.patch {patch} has more than the {_MOST_PATCH_VOXELS} voxels that fit into a usual memory"
+    for name in ("patch", "largest_patch"):
+        patch = card["input"].get(name) or ()
+        if math.prod(-(-size // _DEEPEST_STRIDE) * _DEEPEST_STRIDE for size in patch) > _MOST_PATCH_VOXELS:
+            return f"input.{name} {patch} has more than the {_MOST_PATCH_VOXELS} voxels that fit into a usual memory"
+    return None
+
+
+def _largest_patch_is_no_smaller(card: Mapping[str, Any]) -> str | None:
+    patch, largest = card["input"]["patch"], card["input"].get("largest_patch")
+    if largest and any(large < small for large, small in zip(largest, patch, strict=True)):
+        return f"input.largest_patch {largest} is smaller than input.patch {patch}"
     return None
 
 
@@ -175,6 +183,7 @@ _RULES: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
     _created_is_a_date,
     _orientation_names_each_axis_once,
     _patch_fits_into_memory,
+    _largest_patch_is_no_smaller,
     _channels_are_distinct_and_ordered,
     _preview_is_coarser,
     _locator_is_usable,

@@ -109,21 +109,22 @@ def dice(network: torch.nn.Module, tested: Sequence[Patient], model: Model, clas
     return [float(value) for value in np.nanmean(np.array(values), axis=0)]
 
 
-def rows(data: Path, count: int, repetitions: int, device: str) -> Iterator[dict[str, Any]]:
+def rows(data: Path, count: int, choices: Sequence[int], steps: int, device: str) -> Iterator[dict[str, Any]]:
     """One row for each choice of corrected patients."""
     model = ModelStore().find(MODEL)
     everyone = patients(data)
     parent = model.build_network().eval().to(device)
-    for repetition in range(repetitions):
-        first = repetition * count
+    for choice in choices:
+        first = choice * count
         chosen, others = everyone[first : first + count], everyone[:first] + everyone[first + count :]
         cases = (corrected(patient, model, device) for patient in chosen)
-        outcome = fine_tuned(MODEL, cases, FinetuneSettings(seed=2026 + repetition), device)
+        outcome = fine_tuned(MODEL, cases, FinetuneSettings(seed=2026 + choice, steps=steps), device)
         before = dice(parent, others, model, AIRWAY, device)
         after = before if outcome.network is None else dice(outcome.network, others, model, AIRWAY + 1, device)
         yield {
             "corrected": len(chosen),
-            "choice": repetition,
+            "choice": choice,
+            "steps": steps,
             "tested": len(others),
             "airway": f"{after[AIRWAY - 1]:.4f}" if len(after) >= AIRWAY else "",
             "others_before": mean(before),
@@ -138,9 +139,11 @@ def rows(data: Path, count: int, repetitions: int, device: str) -> Iterator[dict
 def main() -> int:
     parser = experiment_parser(__doc__)
     parser.add_argument("--cases", type=int, default=5)
-    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--choices", type=int, nargs="+", default=range(3), help="of corrected patients")
+    parser.add_argument("--steps", type=int, default=FinetuneSettings().steps, help="of each training")
     arguments = parser.parse_args()
-    write_rows(rows(arguments.data, arguments.cases, arguments.repetitions, arguments.device), arguments.out)
+    table = rows(arguments.data, arguments.cases, arguments.choices, arguments.steps, arguments.device)
+    write_rows(table, arguments.out)
     return 0
 
 

@@ -50,7 +50,8 @@ and 31.2 M parameters; the one whose accuracy stands in the [results](results.md
 
 CUDA = """Milliseconds for the same cube; "times ours" is the time divided by that of the recorded form of LightMedSeg.
 *Recorded* is the network as one CUDA graph; *compiled*, a CUDA graph of fused kernels, replaces it after about
-a minute in the background. *Channels-last* is another order of the voxels in memory; both networks are slower with it."""
+a minute in the background. *Channels-last* is another order of the voxels in memory; both networks are slower with
+it."""
 
 BUSY = """The 32 structures of a brain, segmented while other programs use the processor. A fair share of two cores
 would be 2 times the quiet time beside two busy processes and 5 times beside eight. The brain model has voxels of

@@ -45,7 +45,7 @@ def gain(row: dict[str, str], before: str = "before", after: str = "after") -> f
 
 def devices(row: dict[str, str]) -> str:
     """The device as a reader knows it."""
-    return "two processor cores" if row["device"] == "cpu" else "one H100"
+    return "two processor cores" if row["device"] == "cpu" else "one H200"
 
 
 def in_short() -> str:
@@ -53,7 +53,7 @@ def in_short() -> str:
     lines = []
     for name, title, count, per in (
         ("site-shift.csv", "hippocampus, another scanner", "cases", "one processor core"),
-        ("whole-heads.csv", "32 structures of a whole head", "corrected", "one H100"),
+        ("whole-heads.csv", "32 structures of a whole head", "corrected", "one H200"),
     ):
         rows = read(name)
         for number in sorted({row[count] for row in rows}, key=int):

@@ -66,6 +66,7 @@ def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:
             "whole": spec.view == "whole",
             "mirror": list(card.test_time_mirroring),
             "swaps": [list(pair) for pair in card.mirror_label_swaps],
+            "largest": None if spec.largest_patch is None else list(spec.largest_patch),
         },
         "postprocessing": {
             "_target_": "Compose",

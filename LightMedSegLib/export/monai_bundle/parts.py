@@ -9,6 +9,7 @@ between them happens in ToModelGridd and LabelsOnVolumed only: the network sees 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,7 @@ class EvenWindowsInferer(Inferer):  # type: ignore[misc]
     patch: a window's voxels (z, y, x). multiple: what must divide every size that the network sees.
     whole: the network sees the whole volume at once where memory allows. channels, classes: of the network.
     mirror: axes whose mirror images are averaged in. swaps: pairs of classes that change places in those along x.
+    largest: size (z, y, x) up to which a window grows where it then spans the volume.
     """
 
     def __init__(
@@ -108,10 +110,12 @@ class EvenWindowsInferer(Inferer):  # type: ignore[misc]
         whole: bool = False,
         mirror: Sequence[str] = (),
         swaps: Sequence[Sequence[int]] = (),
+        largest: Sequence[int] | None = None,
     ) -> None:
         depth, height, width = patch
         pairs = tuple((first, second) for first, second in swaps)
-        self._rule = WindowRule((depth, height, width), overlap, multiple, whole, channels, classes, pairs)
+        rule = WindowRule((depth, height, width), overlap, multiple, whole, channels, classes, pairs)
+        self._rule = rule if largest is None else replace(rule, largest=(largest[0], largest[1], largest[2]))
         self._mirror = tuple(mirror)
 
     def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **kwargs: Any) -> torch.Tensor:

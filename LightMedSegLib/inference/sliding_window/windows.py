@@ -24,6 +24,9 @@ Shape = tuple[int, int, int]
 SIGMA_FRACTION = 1 / 8
 SMALLEST_WEIGHT = 1e-3
 
+GROWTH_STEP = 16
+"""Windows that grow have few sizes, as a CUDA device records the network for each."""
+
 WHOLE_VOLUME_BYTES = 3 * 10**9
 """A whole-volume pass that is expected to need more memory than this goes window by window instead."""
 
@@ -38,7 +41,7 @@ class WindowRule:
     patch: voxels (z, y, x) of a window. overlap: share of a window, 0 to 0.9, that its neighbour sees too.
     stride: divides every size that the network sees. whole: one pass over the whole volume where memory allows.
     channels, classes: of the network, which decide about the memory of such a pass. swaps: classes that change places
-    in a mirror image along x.
+    in a mirror image along x. largest: size (z, y, x) up to which a window grows along an axis that it then spans.
     """
 
     patch: Shape
@@ -48,6 +51,7 @@ class WindowRule:
     channels: int = 1
     classes: int = 2
     swaps: Swaps = ()
+    largest: Shape | None = None
 
     @classmethod
     def of(
@@ -55,7 +59,8 @@ class WindowRule:
     ) -> WindowRule:
         """The rule that a card's input describes; overlap: instead of the card's."""
         overlap = spec.overlap if overlap is None else overlap
-        return cls(spec.patch, overlap, stride, spec.view == "whole", len(spec.channels), classes, swaps)
+        whole, channels = spec.view == "whole", len(spec.channels)
+        return cls(spec.patch, overlap, stride, whole, channels, classes, swaps, spec.largest_patch)
 
 
 @dataclass(frozen=True)
@@ -111,11 +116,20 @@ def plan_layout(shape: Shape, rule: WindowRule, body: NDArray[np.bool_] | None =
         padded = padded_shape(shape, patch, rule.stride)
         if whole_volume_bytes(padded, rule.channels, rule.classes) <= WHOLE_VOLUME_BYTES:
             return Layout(shape, padded, padding_before(shape, padded), padded, [(0, 0, 0)])
+    if rule.largest is not None:
+        patch = grown_patch(shape, patch, rule.largest, rule.stride)
     padded = padded_shape(shape, patch, 1)
     layout = Layout(shape, padded, padding_before(shape, padded), patch, [])
     body = None if body is None else np.pad(body, layout.margins)
     layout.starts.extend(plan_windows(padded, patch, rule.overlap, body))
     return layout
+
+
+def grown_patch(shape: Shape, patch: Shape, largest: Shape, stride: int = 1) -> Shape:
+    """patch, longer along each axis that a window of up to largest then spans; in steps of GROWTH_STEP."""
+    spanning = padded_shape(shape, patch, math.lcm(GROWTH_STEP, stride))
+    z, y, x = (long if long <= most else size for long, most, size in zip(spanning, largest, patch, strict=True))
+    return (z, y, x)
 
 
 def whole_volume_bytes(shape: Shape, channels: int, classes: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from LightMedSegLib.core.geometry import Grid
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.evaluation.metrics import check_same_grid
 from LightMedSegLib.inference.engine import Engine
-from LightMedSegLib.inference.search import is_worth_it, surroundings
+from LightMedSegLib.inference.options import SegmentOptions
+from LightMedSegLib.inference.search import coarse_input, is_worth_it, surroundings
 
 PATCH = [16, 16, 16]
 SEARCHING = {"patch": PATCH, "overlap": 0.0, "normalization": IDENTITY_WINDOW, "spacing_mm": [1.0, 1.0, 1.0]}
@@ -70,7 +72,7 @@ def test_a_model_without_preview_or_a_small_volume_is_not_searched() -> None:
     without = stub_model(ThresholdNetwork(2), classes=2, **SEARCHING).card.input
     assert is_worth_it(grid, everything, with_preview, 0.0)
     assert not is_worth_it(grid, everything, without, 0.0)
-    assert not is_worth_it(grid, ((0, 16), (0, 16), (0, 40)), with_preview, 0.0)
+    assert not is_worth_it(grid, ((0, 16), (0, 16), (0, 32)), with_preview, 0.0)
 
 
 def test_surroundings_fill_their_windows_and_stay_in_the_box() -> None:
@@ -89,6 +91,25 @@ def test_a_tight_margin_is_taken_along_an_axis_where_it_saves_windows() -> None:
     labels[20:42, 20:24, 20:24] = 1
     x, y, z = surroundings(labels, Grid.of(scan()), ((0, 56), (0, 48), (0, 64)), spec, 0.0)
     assert (z, y, x) == ((15, 47), (6, 38), (6, 38))
+
+
+def test_a_larger_window_is_taken_only_where_a_tight_margin_does_not_fit_into_the_patch() -> None:
+    spec = stub_model(ThresholdNetwork(2), classes=2, **{**SEARCHING, "patch": [32, 32, 32]}).card.input
+    spec = replace(spec, largest_patch=(48, 48, 48))
+    labels = np.zeros((64, 48, 56), dtype=np.uint8)
+    labels[20:42, 10:36, 20:24] = 1
+    x, y, z = surroundings(labels, Grid.of(scan()), ((0, 56), (0, 48), (0, 64)), spec, 0.0)
+    # 22 voxels along z fit into 32 with 4 mm on both sides; 26 along y do not, and fill the volume's 48.
+    assert (z, y, x) == ((15, 47), (0, 47), (6, 38))
+
+
+def test_a_search_has_windows_no_larger_than_it_needs_and_a_preview_has_those_of_the_card() -> None:
+    model = stub_model(ThresholdNetwork(2), classes=2, **SEARCHING, preview_spacing_mm=[2.0] * 3)
+    spec = replace(model.card.input, patch=(160, 192, 160), largest_patch=(192, 224, 192))
+    coarse = coarse_input(spec)
+    assert (coarse.patch, coarse.largest_patch) == ((128, 144, 128), spec.patch)
+    seen, mirror = Engine(model, "cpu")._seen(SegmentOptions(preview_spacing=(2.0, 2.0, 2.0)))
+    assert (seen.patch, seen.largest_patch, mirror) == (model.card.input.patch, None, ())
 
 
 def test_a_search_can_be_cancelled() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from LightMedSegLib.inference.sliding_window.windows import (
     SMALLEST_WEIGHT,
+    Shape,
     WindowRule,
     gaussian_weights,
     nearest_ranges,
@@ -98,3 +99,22 @@ def test_a_volume_smaller_than_its_window_lies_in_the_middle_of_the_padding() ->
     assert layout.shape == (16, 20, 16) and layout.margins == [(3, 4), (0, 0), (0, 0)]
     assert layout.inside == (slice(3, 12), slice(0, 20), slice(0, 16))
     assert layout.starts == [(0, 0, 0), (0, 4, 0)]
+
+
+GROWING = WindowRule((64, 64, 64), 0.25, 16, largest=(80, 96, 64))
+
+
+@pytest.mark.parametrize(
+    ("shape", "window", "count"),
+    [
+        ((60, 64, 50), (64, 64, 64), 1),  # the patch spans it
+        ((70, 90, 64), (80, 96, 64), 1),  # a larger window spans it
+        ((70, 97, 64), (80, 64, 64), 2),  # along y none does: windows of the patch's length
+        ((81, 64, 70), (64, 64, 64), 4),  # x may not grow
+    ],
+)
+def test_a_window_grows_only_where_it_then_spans_the_volume(shape: Shape, window: Shape, count: int) -> None:
+    layout = plan_layout(shape, GROWING)
+    assert layout.window == window and len(layout.starts) == count
+    assert all(size % GROWING.stride == 0 for size in layout.window)
+    assert layout.single is (count == 1)

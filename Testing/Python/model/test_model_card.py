@@ -45,7 +45,11 @@ def test_a_card_survives_the_way_through_its_text() -> None:
 
 
 def test_what_a_card_may_say_of_previews_and_large_volumes_survives_the_way_through_its_text() -> None:
-    said = {"preview_spacing_mm": [3.0, 2.0, 2.0], "largest_extent_mm": [60.0, 75.0, 65.0]}
+    said = {
+        "preview_spacing_mm": [3.0, 2.0, 2.0],
+        "largest_patch": [64, 80, 96],
+        "largest_extent_mm": [60.0, 75.0, 65.0],
+    }
     card = ModelCard.from_json(make_card(input=said))
     assert (card.input.preview_spacing, card.input.largest_extent) == ((3.0, 2.0, 2.0), (60.0, 75.0, 65.0))
     assert card.to_json()["input"].items() >= said.items()
@@ -125,6 +129,8 @@ def test_a_newer_card_is_refused_as_newer_even_if_its_items_are_unknown(version:
         ({"input": {"preview_spacing_mm": 3}}, "input.preview_spacing_mm must be a list or null, not 3"),
         ({"input": {"preview_spacing_mm": [3, 0.5, 3]}}, "[3, 0.5, 3] is not coarser than input.spacing_mm"),
         ({"input": {"preview_spacing_mm": [1, 1, 1]}}, "input.preview_spacing_mm [1, 1, 1] is not coarser"),
+        ({"input": {"largest_patch": [8, 64, 64]}}, "input.largest_patch [8, 64, 64] is smaller than input.patch"),
+        ({"input": {"largest_patch": [512, 512, 512]}}, "input.largest_patch [512, 512, 512] has more than"),
         ({"input": {"largest_extent_mm": [60, "a", 65]}}, "input.largest_extent_mm[1] must be a number"),
         ({"input": {"largest_extent_mm": [60, 0, 65]}}, "input.largest_extent_mm[1] is 0"),
         ({"network": {"arguments": None}}, "network.arguments must be an object"),
