@@ -12,7 +12,7 @@ from check_extension_entry import clone_size
 from cmake_lists import installed_files
 from paths import REPOSITORY
 
-LARGEST_PACKAGE, LARGEST_CLONE = 10_000_000, 40_000_000
+LARGEST_PACKAGE, LARGEST_CLONE = 10_000_000, 40 * 2**20
 LARGEST_FILE = 3_000_000
 
 EXTENSION = """
