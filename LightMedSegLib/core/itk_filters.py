@@ -48,3 +48,16 @@ def distance_map(mask: NDArray[np.bool_], spacing: Sequence[float]) -> NDArray[n
     image.SetSpacing(spacing)
     signed = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
     return np.maximum(sitk.GetArrayFromImage(signed), np.float32(0))
+
+
+def blurred(mask: NDArray[np.bool_], deviation: float, spacing: Sequence[float]) -> NDArray[np.float32]:
+    """Return mask (z, y, x) blurred by a Gaussian of a standard deviation (mm); beyond the array it goes on.
+
+    spacing: (x, y, z) in mm.
+    """
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(mask.astype(np.float32))
+    image.SetSpacing(spacing)
+    result = sitk.DiscreteGaussian(image, variance=deviation**2, useImageSpacing=True)
+    return np.asarray(sitk.GetArrayFromImage(result))

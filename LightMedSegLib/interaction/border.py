@@ -10,17 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Box, Grid, grow_box, region_of
-from LightMedSegLib.core.itk_filters import distance_map
+from LightMedSegLib.core.itk_filters import blurred, distance_map
 from LightMedSegLib.interaction.strokes import Stroke
 
 SHARE = 0.8
-"""How far the border moves right beside a stroke, as a share of how far the stroke goes beyond the border."""
+"""How far from following a voxel right beside a stroke may be, as a share of the mean of the stroke's own voxels."""
 
-WIDTH = 2.0
+WIDTH = 2.5
 """Standard deviation of the border's move along it, in radii of the stroke."""
 
-DEPTHS = 1.5
+DEPTHS = 2.5
 """The radius of a stroke counts up to so many times how far it goes beyond the border: broad strokes are flat."""
+
+SHELTER = 0.6
+"""What the shelter of a voxel counts beside its distance from the border: a hollow fills before a plain rises."""
+
+BLUR = 1.25
+"""Standard deviation of the blur of a segment whose values tell shelter, in voxels of a cube of the same volume."""
+
+THIN = 0.4
+"""The blur is at most this share of the segment's depth: a wider one shelters all of a thin segment from outside."""
+
+LOOKS = 0.8
+"""What it counts whether a voxel looks like the stroke (-0.5) or like what stays beyond it (0.5)."""
 
 BESIDE = 2.0
 """A stroke that goes at most so many of its radii beyond the border corrects the border, and nothing else."""
@@ -29,9 +41,16 @@ THICKNESS = 0.8
 """A stroke that goes farther beyond the border than this share of the segment's depth moves no border."""
 
 MOST_VOXELS = 6_000_000
-"""Where the part around a stroke has more voxels, no border moves: that would take too long."""
+"""The border moves only in a part around a stroke of at most so many voxels, or not at all: more take too long."""
 
 _REACH = 2.0
+"""No voxel follows that is so many standard deviations from a stroke."""
+
+_LAYER = 3.0
+"""What stays beyond a stroke is seen so many voxels deep."""
+
+_LEAST_BARE = 0.02
+_TINY = 1e-6
 _DISC = 2.0
 """Radius of a disc in standard deviations of its points along one axis."""
 
@@ -51,7 +70,8 @@ def moved_border(
     """Return what changes around a stroke where the border of a segment moves with it.
 
     volume: grey values (z, y, x). mask: the segment (z, y, x) before the stroke, or after it if the stroke is made. A
-    painted stroke moves its border outwards, an erased one inwards. Where a stroke reaches out (not suffices), only
+    painted stroke moves its border outwards, an erased one inwards. Nearness to the segment, shelter by it and looks
+    decide which voxels follow, measured by the stroke's own voxels. Where a stroke reaches out (not suffices), only
     voxels follow that look no less like the stroke than like what stays around it. Nothing moves if the stroke changes
     nothing, is far from the border, cuts or extends the segment instead of correcting it, or is very large.
     """
@@ -65,18 +85,29 @@ def moved_border(
     if not kept.any() or kept[drawn].all():
         return nothing
     depth = float(distance_map(kept, grid.spacing)[drawn].max())
-    if depth > THICKNESS * float(distance_map(~segment, grid.spacing).max()):
+    thick = float(distance_map(~segment, grid.spacing).max())
+    if depth > THICKNESS * thick:
         return nothing
+    voxel = math.prod(grid.spacing) ** (1 / 3)
     deviation = WIDTH * min(radius, DEPTHS * depth)
     box = grow_box(stroke.box, _REACH * deviation, grid)
     if _voxels(box) > MOST_VOXELS:
-        return nothing
+        box = near
     kept, drawn = _sides(mask, stroke, box, made)
-    beyond, beside = distance_map(kept, grid.spacing), distance_map(drawn, grid.spacing)
-    moved = ~kept & (beyond <= SHARE * depth * np.exp(-np.square(beside / deviation) / 2))
+    values = volume[region_of(box)]
+    beyond, beside = distance_map(kept, grid.spacing), distance_map(drawn, grid.spacing) / np.float32(deviation)
+    # A voxel deeper than the stroke does not follow.
+    moved = ~kept & (beyond <= depth) & (beside <= _REACH)
+    bare = np.maximum(0.5 - blurred(kept, min(BLUR * voxel, THIN * thick), grid.spacing), 0)
+    stays = (beyond > depth) & (beyond <= depth + _LAYER * voxel)
+    new = drawn & ~kept
+    far = (1 - SHELTER) * beyond[moved] / beyond[new].mean()
+    far += SHELTER * bare[moved] / max(float(bare[new].mean()), _LEAST_BARE)
+    far += LOOKS * _unlikeness(values[moved], values[new], values[stays])
+    moved[moved] = far <= SHARE * np.exp(-np.square(beside[moved]) / 2)
     suffices = depth <= BESIDE * radius
     if not suffices:
-        moved &= _more_like(volume[region_of(box)], drawn, ~kept & ~moved & ~drawn)
+        moved &= _more_like(values, drawn, ~kept & ~moved & ~drawn)
     return MovedBorder(box, moved, suffices)
 
 
@@ -88,6 +119,18 @@ def stroke_radius(stroke: Stroke, grid: Grid) -> float:
     # Each voxel spreads over its own extent.
     spread = np.linalg.eigvalsh(covariance + np.diag(np.square(spacing) / 12))
     return float(_DISC * np.sqrt(spread[1]))
+
+
+def _unlikeness(values: NDArray[Any], these: NDArray[Any], those: NDArray[Any]) -> NDArray[np.float32]:
+    """Return -0.5 where values are as these in the mean, 0.5 where as those; 0 where that is unknown. All are (n,)."""
+    these, those = (part[np.isfinite(part)] for part in (these, those))
+    known = np.isfinite(values)
+    unlike = np.zeros(values.shape, dtype=np.float32)
+    if not these.size or not those.size:
+        return unlike
+    one, other = (np.abs(values[known] - part.mean(dtype=np.float64)) for part in (these, those))
+    unlike[known] = (one - other) / np.maximum(2 * (one + other), _TINY)
+    return unlike
 
 
 def _sides(

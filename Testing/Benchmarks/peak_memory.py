@@ -69,6 +69,7 @@ def main() -> int:
                 megabytes = round(peak_megabytes(scan, MODEL))
                 rows.append({"scan": name, "voxels": size, "model": identifier, "run": turn, "megabytes": megabytes})
     print(markdown(rows))
+    chosen.output.mkdir(parents=True, exist_ok=True)
     write_csv(chosen.output / "peak-memory.csv", rows)
     return 0
 

@@ -2,8 +2,9 @@
 
     python Testing/Tools/make_interaction_page.py [--check]
 
-prompts.csv and corrections.csv are what Testing/Benchmarks/interaction.py and correction_effort.py wrote, text.md says
-what was measured and names the tables. --check writes nothing and exits with 1 where the page is not current.
+prompts.csv and corrections.csv are what Testing/Benchmarks/interaction.py and correction_effort.py wrote, and
+corrections-tuning.csv what the latter wrote for prompted/tuning-cases.json. text.md says what was measured and names
+the tables. --check writes nothing and exits with 1 where the page is not current.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ PAGE = ROOT / "Documentation" / "interaction.md"
 def page() -> str:
     """The whole page: text.md with each table where it names it."""
     rounds = [Rounds.of_row(row) for row in read_rows(FOLDER / "prompts.csv")]
-    efforts = [Effort.of_row(row) for row in read_rows(FOLDER / "corrections.csv")]
+    efforts, tuning = (
+        [Effort.of_row(row) for row in read_rows(FOLDER / f"{name}.csv")]
+        for name in ("corrections", "corrections-tuning")
+    )
     groups = case_groups("prompts")
     models = {group["group"]: group["title"] for group in case_groups("corrections")}
     unseen = [group["group"] for group in groups if not group["trained_on"]]
@@ -41,6 +45,7 @@ def page() -> str:
         "methods": prompt_table.summary(rounds, {group["group"]: group["title"] for group in groups}),
         "structures": prompt_table.structure_rows(rounds),
         "corrections": effort_table.summary(efforts, models),
+        "tuning": effort_table.summary(tuning, models),
     }
     text = (FOLDER / "text.md").read_text(encoding="utf-8")
     for name, rows in tables.items():

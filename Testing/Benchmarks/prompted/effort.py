@@ -36,8 +36,9 @@ class Effort:
 
     start, reached: Dice of the prediction, and with completion once it is ENOUGH or STROKES are painted. strokes,
     painted: how many, and how many voxels of them, until then. plain_strokes, plain_painted: the same for painting
-    alone until Dice is as high. plain_reached: Dice of painting alone after as many strokes as with completion.
-    least: the lowest change of Dice by a stroke with completion. seconds: of an update, the median.
+    alone until Dice is as high; of a last stroke that goes beyond that, a part of the voxels counts. plain_reached:
+    Dice of painting alone after as many strokes as with completion. least: the lowest change of Dice by a stroke with
+    completion. seconds: of an update, the median.
     """
 
     group: str
@@ -86,18 +87,18 @@ def effort(
         painted += int(stroke.voxels.sum())
         scores.append(dice(session.mask, truth))
     target, strokes = min(ENOUGH, scores[-1]), len(scores) - 1
-    plain, plain_painted = [start], 0
+    plain, plain_painted = [start], [0]
     mask = prediction.copy()
     needed: tuple[int, int] | None = None
     while needed is None or len(plain) <= strokes:
         if needed is None and plain[-1] >= target:
-            needed = len(plain) - 1, plain_painted
+            needed = len(plain) - 1, _until(target, plain, plain_painted)
             continue
         stroke = next_stroke(mask, truth, grid, radius)
         if stroke is None:
             break
         mask[region_of(stroke.box)][stroke.voxels] = stroke.include
-        plain_painted += int(stroke.voxels.sum())
+        plain_painted.append(plain_painted[-1] + int(stroke.voxels.sum()))
         plain.append(dice(mask, truth))
     assert needed is not None, "painting alone reaches Dice 1"
     return Effort(
@@ -105,3 +106,14 @@ def effort(
         plain_reached=plain[min(strokes, len(plain) - 1)], plain_strokes=needed[0], plain_painted=needed[1],
         least=min(np.diff(scores), default=0.0), seconds=statistics.median(seconds) if seconds else 0.0,
     )  # fmt: skip
+
+
+def _until(target: float, scores: list[float], painted: list[int]) -> int:
+    """The voxels painted until Dice was target, which the last score is the first to reach.
+
+    ENOUGH ends both ways of painting after a whole stroke. The Dice that completion ended with lies within a stroke of
+    painting alone, so a part of that stroke counts.
+    """
+    if target >= ENOUGH or len(scores) == 1:
+        return painted[-1]
+    return round(float(np.interp(target, scores[-2:], painted[-2:])))

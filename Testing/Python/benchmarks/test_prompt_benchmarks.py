@@ -27,6 +27,7 @@ from stub_completer import StubCompleter
 
 from LightMedSegLib.core.errors import TrainingDataError
 from LightMedSegLib.core.geometry import Grid, region_of
+from LightMedSegLib.evaluation.metrics import dice
 from LightMedSegLib.interaction.session import CorrectionSession
 from LightMedSegLib.interaction.strokes import Change, Stroke
 
@@ -219,6 +220,23 @@ def test_without_completion_nothing_is_saved() -> None:
     assert (found.strokes, found.painted) == (found.plain_strokes, found.plain_painted)
     assert fewer([found]) == 0
     assert found.reached == found.plain_reached
+
+
+def test_painting_alone_stops_within_its_stroke_where_dice_is_as_high_as_with_completion() -> None:
+    truth = ball((16, 18, 20), 9)
+    prediction = truth & ~ball((16, 18, 27), 7)
+    session = PerfectMethod(truth & ~ball((16, 18, 27), 5))
+    session.mask = prediction
+    found = effort(("g", "c", "s"), session, prediction, truth, GRID)
+    plain, painted = OnlyStrokes(truth), [0]
+    plain.mask = prediction.copy()
+    while dice(plain.mask, truth) < found.reached:
+        stroke = next_stroke(plain.mask, truth, GRID, brush_radius(truth, GRID))
+        assert stroke is not None
+        plain.add_stroke(stroke)
+        painted.append(painted[-1] + int(stroke.voxels.sum()))
+    assert found.reached < 0.95 and found.plain_strokes == len(painted) - 1
+    assert painted[-2] < found.plain_painted < painted[-1]
 
 
 def test_completion_that_harms_counts_as_painting_for_nothing() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from LightMedSegLib.core.geometry import Grid, region_of
+from LightMedSegLib.interaction import border
 from LightMedSegLib.interaction.border import moved_border, stroke_radius
 from LightMedSegLib.interaction.strokes import Stroke
 
@@ -33,17 +34,17 @@ def whole(stroke: Stroke) -> np.ndarray:
 
 def after(mask: np.ndarray, stroke: Stroke, grid: Grid = GRID, made: bool = False) -> np.ndarray:
     """The mask and what moves with the stroke."""
-    border = moved_border(GREY[: len(mask)], mask, stroke, grid, made)
+    found = moved_border(GREY[: len(mask)], mask, stroke, grid, made)
     result = mask.copy()
-    result[region_of(border.box)][border.voxels] = stroke.include
+    result[region_of(found.box)][found.voxels] = stroke.include
     return result
 
 
 def test_a_painted_stroke_takes_its_neighbourhood_along_less_with_distance() -> None:
     stroke = beyond(FLAT, 19, 4)
-    moved = after(FLAT, stroke)
+    moved = after(FLAT, stroke) | whole(stroke)
     heights = [int(moved[30, y].sum()) - 20 for y in range(60)]
-    assert heights[30] == 3 and heights[37] >= 1
+    assert heights[30] == 4 and heights[37] >= 1
     assert heights[:31] == sorted(heights[:31]) and heights[30:] == sorted(heights[30:], reverse=True)
     assert heights[10] == heights[50] == 0
     assert moved[FLAT].all()
@@ -78,6 +79,14 @@ def test_an_erased_slice_or_leak_takes_nothing_of_the_rest() -> None:
         assert (mask & ~gone & ~after(mask, erased)).sum() < 0.02 * organ.sum()
 
 
+def test_a_stroke_that_erases_the_side_of_a_thin_tube_leaves_the_tube() -> None:
+    tube = whole(Stroke.line(True, [(30, 30, 2), (30, 30, 57)], 2.5, GRID))
+    ball = Stroke.ball(False, (33, 30, 30), 2, GRID)
+    side = replace(ball, voxels=ball.voxels & tube[region_of(ball.box)]).cropped()
+    gone = tube & ~after(tube, side) & ~whole(side)
+    assert 0 < gone.sum() < 3 * side.voxels.sum() and not gone[:, 30, :31].any()
+
+
 def test_a_painted_branch_stays_as_thick_as_it_was_painted() -> None:
     organ = whole(Stroke.ball(True, (20, 30, 30), 8, GRID))
     branch = Stroke.line(True, [(27, 30, 30), (45, 30, 30), (45, 48, 30), (30, 48, 30)], 2, GRID)
@@ -107,15 +116,66 @@ def test_of_a_stroke_that_reaches_out_only_what_looks_like_it_follows() -> None:
     assert not dark.voxels[grey[place] == 100].any() and even.voxels[grey[place] == 100].any()
 
 
+def test_a_hollow_beside_a_stroke_fills_before_a_plain_border_rises() -> None:
+    hollow = np.zeros_like(FLAT)
+    hollow[20:40, 34:36, 19] = True
+    stroke = beyond(FLAT, 19, 2)
+    assert not after(FLAT, stroke)[30, 35, 20]
+    assert after(FLAT & ~hollow, stroke)[30, 34:36, 19].all()
+
+
+def test_a_border_moves_farther_where_it_looks_like_the_stroke() -> None:
+    stroke = beyond(FLAT, 19, 4)
+    grey = np.full(FLAT.shape, 50, dtype=np.int16)
+    grey[:, :, 24:] = grey[:, 34:] = 0
+    found = moved_border(grey, FLAT, stroke, GRID)
+    moved = np.zeros_like(FLAT)
+    moved[region_of(found.box)] = found.voxels
+    assert moved[:, :27].sum() > 2 * moved[:, 34:].sum()
+
+
+def test_no_voxel_follows_deeper_than_the_stroke_nor_farther_than_its_reach() -> None:
+    stroke = beyond(FLAT, 19, 4)
+    grey = GREY.copy()
+    grey[:, :, 24:] = 100
+    moved = after(FLAT, stroke) & ~FLAT
+    like = moved_border(grey, FLAT, stroke, GRID)
+    bright = np.zeros_like(FLAT)
+    bright[region_of(like.box)] = like.voxels
+    depth = np.argwhere(whole(stroke)).max(axis=0)[2]
+    for one in (moved, bright):
+        places = np.argwhere(one)
+        assert places[:, 2].max() <= depth
+        assert np.linalg.norm(places[:, :2] - 30, axis=1).max() <= 4 + 2 * 2.5 * stroke_radius(stroke, GRID) + 1
+
+
+def test_values_that_are_no_numbers_count_neither_way() -> None:
+    stroke = beyond(FLAT, 19, 4)
+    grey = GREY.astype(np.float32)
+    grey[30, 33] = np.nan
+    grey[28, :, 25:] = np.inf
+    np.testing.assert_array_equal(
+        moved_border(grey, FLAT, stroke, GRID).voxels, moved_border(GREY, FLAT, stroke, GRID).voxels
+    )
+
+
 def test_a_stroke_far_from_the_border_moves_nothing() -> None:
     stroke = Stroke.ball(True, (40, 30, 30), 3, GRID)
-    border = moved_border(GREY, FLAT, stroke, GRID)
-    assert not border.voxels.any() and not border.suffices
+    found = moved_border(GREY, FLAT, stroke, GRID)
+    assert not found.voxels.any() and not found.suffices
+
+
+def test_where_the_whole_reach_is_too_large_the_border_moves_in_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stroke = beyond(FLAT, 19, 4)
+    whole_reach = moved_border(GREY, FLAT, stroke, GRID).voxels
+    monkeypatch.setattr(border, "MOST_VOXELS", whole_reach.size - 1)
+    part = moved_border(GREY, FLAT, stroke, GRID)
+    assert part.suffices and part.voxels.any() and part.voxels.size < whole_reach.size
 
 
 def test_an_empty_segment_has_no_border_to_move() -> None:
-    border = moved_border(GREY, np.zeros_like(FLAT), beyond(FLAT, 19), GRID)
-    assert not border.voxels.any() and not border.suffices
+    found = moved_border(GREY, np.zeros_like(FLAT), beyond(FLAT, 19), GRID)
+    assert not found.voxels.any() and not found.suffices
 
 
 def test_a_stroke_at_the_border_suffices_and_one_that_reaches_out_does_not() -> None:
