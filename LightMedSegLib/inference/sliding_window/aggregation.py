@@ -29,11 +29,15 @@ class Aggregation:
     """Logits of a volume from those of its windows, which come in the order of layout.starts, handed on as they finish.
 
     finish: called with finished planes of the padded volume: their numbers, rising, and their logits
-    (rows, columns, classes), float32, each valid after the call as well.
+    (rows, columns, classes), float32, each valid after the call as well. passes: how often each window is added, as the
+    logits of its mirror images, turned back; the mean of them counts.
     """
 
-    def __init__(self, layout: Layout, finish: Callable[[Iterable[tuple[int, torch.Tensor]]], None]):
+    def __init__(
+        self, layout: Layout, finish: Callable[[Iterable[tuple[int, torch.Tensor]]], None], passes: int = 1
+    ) -> None:
         self._layout, self._finish = layout, finish
+        self._stitches = not layout.single or passes > 1
         self._stitched: StitchedPlanes | None = None
         self._weights = torch.empty(0)
 
@@ -42,7 +46,7 @@ class Aggregation:
 
         Their memory may be used again after the call.
         """
-        if self._layout.single:
+        if not self._stitches:
             last = first + len(logits) - 1
             # The last plane is needed again with the next ones, when its memory holds those.
             self._finish(
@@ -83,6 +87,10 @@ class Flip:
             order[first], order[second] = second, first
         turned = self._moved(logits, shifts, -1).flip(self.dimensions)
         return turned[:, order] if self.swaps else turned
+
+    def back_planes(self, logits: torch.Tensor, shifts: Shape) -> torch.Tensor:
+        """As back, for planes (z, y, x, classes) of a mirror image that is not flipped along z."""
+        return self.back(logits.permute(3, 0, 1, 2)[None], shifts)[0].permute(1, 2, 3, 0)
 
     def _moved(self, x: torch.Tensor, shifts: Shape, sign: int) -> torch.Tensor:
         moved = [(dim, sign * shifts[dim - 2]) for dim in self.dimensions if shifts[dim - 2]]

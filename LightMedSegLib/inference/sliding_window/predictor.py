@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.pass_steps import Pass
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.sliding_window.aggregation import mirror_flips, mirrored_mean
+from LightMedSegLib.inference.sliding_window.aggregation import Flip, mirror_flips, mirrored_mean
 from LightMedSegLib.inference.sliding_window.windows import Shape, Swaps
 from LightMedSegLib.network.backend import Backend, Sink, Step, StreamingBackend, as_backend
 from LightMedSegLib.network.cuda.settings import repeatable_convolutions
@@ -71,28 +72,39 @@ class Predictor:
         return logits
 
     @property
+    def passes(self) -> int:
+        """How many mirror images there are, with the original."""
+        return len(self._flips)
+
+    @property
     def streams(self) -> bool:
-        """Whether stream can be used: not with mirror images, which need all logits at once."""
-        return isinstance(self._backend, StreamingBackend) and len(self._flips) == 1
+        """Whether stream can be used: not with mirror images along z, whose last planes come first."""
+        return isinstance(self._backend, StreamingBackend) and all(2 not in flip.dimensions for flip in self._flips)
 
     def stream(self, window: NDArray[np.float32], sink: Sink) -> None:
-        """Hand the logits of one window (channels, z, y, x) to sink a few planes at a time.
+        """Hand the logits of one window (channels, z, y, x) to sink a few planes at a time, once for each mirror image.
 
         Raises CancelledError once cancel is set, and torch's error when memory runs out.
         """
         assert isinstance(self._backend, StreamingBackend)
-        x = torch.from_numpy(window)[None]
-        current = self._backend.steps.begin(tuple(x.shape), self.on_share)
-        self._backend.stream(x, sink, self._step(current))
-        current.end()
+        original = torch.from_numpy(window)[None]
+        for number, flip in enumerate(self._flips):
+            x, turned = original, sink
+            if number:
+                x, turned = flip.seen(original, self.shifts), partial(_turned_back, sink, flip, self.shifts)
+            current = self._backend.steps.begin(tuple(x.shape), partial(self._share, number))
+            self._backend.stream(x, turned, self._step(current))
+            current.end()
 
     def _pass(self, x: torch.Tensor, number: int) -> torch.Tensor:
         """The logits, float32, of the mirror image with that number (0: the original)."""
-        passes = len(self._flips)
-        current = self._backend.steps.begin(tuple(x.shape), lambda share: self.on_share((number + share) / passes))
+        current = self._backend.steps.begin(tuple(x.shape), partial(self._share, number))
         logits = self._backend.logits(x, self._step(current))
         current.end()
         return logits
+
+    def _share(self, number: int, share: float) -> None:
+        self.on_share((number + share) / self.passes)
 
     def _step(self, current: Pass) -> Step:
         def step() -> None:
@@ -128,3 +140,7 @@ class Predictor:
             else:
                 yield from logits[: len(windows) - done]
                 done += len(logits)
+
+
+def _turned_back(sink: Sink, flip: Flip, shifts: Shape, first: int, planes: torch.Tensor) -> None:
+    sink(first, flip.back_planes(planes, shifts))

@@ -67,7 +67,7 @@ def label_volume(
                 progress.plane(index)
 
     volume = padded(torch.from_numpy(prepared.array)[None], layout)[0].numpy()
-    aggregation = Aggregation(layout, hand_on)
+    aggregation = Aggregation(layout, hand_on, predictor.passes if predictor.streams else 1)
 
     windows = [volume[(slice(None), *place_of(start, layout.window))] for start in layout.starts]
     predictor.shifts = layout.mirror_shifts
