@@ -21,8 +21,10 @@ AIR_LOGIT = 10.0
 LARGEST_FLOAT32_BYTES = 2**30
 """Sums larger than this are kept as float16: their relative error of 0.0005 moves no border visibly."""
 
-
 _DIMENSIONS = {"z": 2, "y": 3, "x": 4}
+
+_PLANES = 8
+"""That are turned back at a time: copies of all logits of a large window take gigabytes."""
 
 
 class Aggregation:
@@ -92,6 +94,15 @@ class Flip:
         """As back, for planes (z, y, x, classes) of a mirror image that is not flipped along z."""
         return self.back(logits.permute(3, 0, 1, 2)[None], shifts)[0].permute(1, 2, 3, 0)
 
+    def add_back(self, total: torch.Tensor, logits: torch.Tensor, shifts: Shape) -> None:
+        """Add back(logits, shifts) to total, a few planes at a time where the planes of an axis keep their order."""
+        kept = next((dim for dim in _DIMENSIONS.values() if dim not in self.dimensions), None)
+        if kept is None:
+            total += self.back(logits, shifts)
+            return
+        for sums, part in zip(total.split(_PLANES, kept), logits.split(_PLANES, kept), strict=True):
+            sums += self.back(part, shifts)
+
     def _moved(self, x: torch.Tensor, shifts: Shape, sign: int) -> torch.Tensor:
         moved = [(dim, sign * shifts[dim - 2]) for dim in self.dimensions if shifts[dim - 2]]
         return torch.roll(x, [shift for _, shift in moved], [dim for dim, _ in moved]) if moved else x
@@ -120,8 +131,8 @@ def mirrored_mean(
         return logits
     total = logits.clone()
     for number, flip in enumerate(flips[1:], start=1):
-        total += flip.back(logits_of(flip.seen(x, shifts), number), shifts)
-    return total / len(flips)
+        flip.add_back(total, logits_of(flip.seen(x, shifts), number), shifts)
+    return total.div_(len(flips))
 
 
 def padded(volume: torch.Tensor, layout: Layout) -> torch.Tensor:
