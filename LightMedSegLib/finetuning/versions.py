@@ -115,9 +115,15 @@ def candidate_card(
     report: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the card of a fine-tuned version: the parent's card with the changes."""
+    """Return the card of a fine-tuned version: the parent's card with the changes.
+
+    With labels that the parent does not have, no mirror images are averaged: of new structures nobody says which are
+    left and right, and the mean would exchange neither.
+    """
     card = parent.card
     content = card.to_json()
+    if len(labels) > len(card.labels):
+        content["test_time_mirroring"] = []
     notice = card.licenses.get("data_notice", "")
     own = "Fine-tuned on the user's own cases, which are not part of this package."
     if own not in notice:

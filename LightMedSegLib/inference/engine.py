@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from LightMedSegLib.core.devices import processor_threads, select_device
 from LightMedSegLib.core.errors import DoubtfulResultError
 from LightMedSegLib.core.geometry import Box, Grid, clip_box, grow_box, map_to_model_grid
+from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.process.forked import one_thread_if_forked
 from LightMedSegLib.core.progress import CancelToken, ProgressCallback, StageTimer, part_of
 from LightMedSegLib.core.work_plan import WorkPlan, pace_of
@@ -256,7 +257,13 @@ class Engine:
         def label_on(device: str) -> str:
             nonlocal prepared
             prepared = prepared or self._prepared(device, images, grid, run)
-            self._label_on(device, prepared, labels, run, doubt)
+            try:
+                self._label_on(device, prepared, labels, run, doubt)
+            except (RuntimeError, MemoryError) as error:
+                if run.spec.largest_patch is None or not is_out_of_memory(error):
+                    raise
+                smaller = replace(run, spec=replace(run.spec, largest_patch=None))
+                self._label_on(device, prepared, labels, smaller, doubt)
             run.warn(clear_padding(labels, prepared, run.card, doubt) if not run.search else ())
             return device
 

@@ -28,16 +28,20 @@ MARGIN_MM = 8.0
 """Room around what was found, for what a coarse pass overlooks at the edge and for surroundings to be seen."""
 
 LEAST_MARGIN_MM = 4.0
-"""Along an axis where this instead of MARGIN_MM saves windows or larger ones, it is enough: twice a preview's voxel."""
+"""Along an axis where this margin instead of MARGIN_MM needs fewer or smaller windows, it is enough: twice a preview's
+voxel."""
 
-WORTH_IT_PATCHES = 2.5
+WORTH_IT_PATCHES = 5.0
 """A search is expected to pay where the windows of the full pass together have this many times the voxels of a patch.
 
-It costs a half or a whole one, and leaves one or two.
+It costs one or two patches, and leaves one to four.
 """
 
-_LEAST_PART = 0.8
-"""Of a patch along each axis: the least window of a search."""
+WORTH_IT_GROWN = 2.5
+"""The same where windows grow, so that a search leaves one or two patches."""
+
+_SEARCH_SHARE = 0.8
+"""Length of the least window of a search, relative to the patch."""
 
 
 def is_worth_it(volume: Grid, box: Box, spec: InputSpec, overlap: float) -> bool:
@@ -46,17 +50,22 @@ def is_worth_it(volume: Grid, box: Box, spec: InputSpec, overlap: float) -> bool
         return False
     shape = map_to_model_grid(volume, spec.spacing, spec.orientation, box).model.shape
     layout = plan_layout(shape, WindowRule.of(spec, 1, 2, overlap))
-    return len(layout.starts) * math.prod(layout.window) >= WORTH_IT_PATCHES * math.prod(spec.patch)
+    least = WORTH_IT_PATCHES if spec.largest_patch is None else WORTH_IT_GROWN
+    return len(layout.starts) * math.prod(layout.window) >= least * math.prod(spec.patch)
 
 
 def coarse_input(spec: InputSpec) -> InputSpec:
     """The model's input with the voxels of its preview, for a search: its windows may be smaller than a patch.
 
-    They find the same box with four fifths of its length. A preview that is looked at needs the air around the head.
+    Windows of 0.8 of the patch's length find the same box as those of the whole length. A preview, which is looked at,
+    needs the air around the head.
     """
     assert spec.preview_spacing is not None
-    z, y, x = (max(GROWTH_STEP, int(_LEAST_PART * size) // GROWTH_STEP * GROWTH_STEP) for size in spec.patch)
-    return replace(spec, spacing=spec.preview_spacing, patch=(z, y, x), largest_patch=spec.patch)
+    coarse = replace(spec, spacing=spec.preview_spacing, largest_patch=None)
+    if any(size % GROWTH_STEP for size in spec.patch):
+        return coarse
+    z, y, x = (max(GROWTH_STEP, int(_SEARCH_SHARE * size) // GROWTH_STEP * GROWTH_STEP) for size in spec.patch)
+    return replace(coarse, patch=(z, y, x), largest_patch=spec.patch)
 
 
 def surroundings(labels: NDArray[Any], volume: Grid, box: Box, spec: InputSpec, overlap: float) -> Box:

@@ -146,7 +146,7 @@ class DistillationSection:
     """
 
     teachers: tuple[str, ...] = ()
-    mirror_axes: tuple[Axis, ...] = ()
+    mirror_axes: Annotated[tuple[Axis, ...], Limits(uniqueItems=True)] = ()
     weight: float = 1.0
     temperature: Positive = 2.0
 

@@ -34,7 +34,7 @@ def inference(card: ModelCard, total_stride: int) -> dict[str, Any]:
             "num_classes": card.num_classes,
             **card.network.arguments,
         },
-        "network": "$@network_def.to(@device, memory_format=torch.channels_last_3d)",
+        "network": {"_target_": f"{_PARTS}.placed", "network": "@network_def", "device": "@device"},
         "preprocessing": {
             "_target_": "Compose",
             "transforms": [

@@ -27,6 +27,7 @@ from LightMedSegLib.inference.postprocessing import postprocess
 from LightMedSegLib.inference.resampling import resample
 from LightMedSegLib.inference.sliding_window.model_grid import predict_logits
 from LightMedSegLib.inference.sliding_window.windows import WindowRule
+from LightMedSegLib.network.memory_format import fastest_format
 
 _LPS_AND_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -89,6 +90,12 @@ class NormalizeAsCardd(MapTransform):  # type: ignore[misc]
                 normalize(channel, normalization)
             result[key] = volume
         return result
+
+
+def placed(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """Return network on device, in the memory format that is fastest there."""
+    placed: torch.nn.Module = network.to(device).to(memory_format=fastest_format(device))  # type: ignore[call-overload]
+    return placed
 
 
 class EvenWindowsInferer(Inferer):  # type: ignore[misc]

@@ -25,7 +25,7 @@ class GroupNorm(nn.GroupNorm):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the normalised tensor in the type and memory format of x."""
+        """Return the normalised tensor in the type of x, and in its memory format except by_planes."""
         if x.device.type == "cpu" and not self.training and x.dim() == 5 and not x.is_contiguous():
             return self.forward(x.contiguous()).contiguous(memory_format=torch.channels_last_3d)
         if x.device.type not in ("cpu", "cuda") or not torch.is_autocast_enabled(x.device.type):
@@ -38,7 +38,7 @@ class GroupNorm(nn.GroupNorm):
             return functional.group_norm(x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
 
     def by_planes(self, x: Tensor) -> Tensor:
-        """Return the normalised tensor, whose statistics are put together from those of its planes."""
+        """Return the normalised tensor, contiguous, with statistics that are put together from those of its planes."""
         batch, channels = x.shape[:2]
         means, variances = (part.reshape(batch * self.num_groups, -1) for part in _moments(x))
         between, mean = torch.var_mean(means, dim=1, correction=0)

@@ -47,7 +47,7 @@ def test_jobs_are_as_many_as_memory_holds(
     assert share.devices == ("cpu",) * 3
     (note,) = share.notes
     assert note == (
-        "The number of jobs was lowered from 8 to 3: the largest scan needs about 0.7 GB of memory, "
+        "The number of jobs was lowered from 8 to 3: the largest scan needs about 0.6 GB of memory, "
         "and 2.5 GB are free."
     )
     monkeypatch.setattr(available_memory, "available_bytes", lambda: 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,16 @@ def candidate(store: ModelStore, parent: Model, folder: Path, report: dict[str, 
     card = candidate_card(parent, next_version(store, parent.card), parent.card.labels, 2, report, {"steps": 6})
     tensors = {name: value.astype(np.float16) for name, value in parent.weights().items()}
     return install(write_candidate(folder, parent, card, tensors).folder, store)
+
+
+def test_a_version_with_new_labels_averages_no_mirror_images(store: ModelStore) -> None:
+    """Left and right of new structures are no pair of the card, so the mean would mix both."""
+    parent = store.find("test-model")
+    parent = replace(parent, card=replace(parent.card, test_time_mirroring=("x",)))
+    known = parent.card.labels
+    new = replace(known[0], value=len(known) + 1, name="New structure")
+    cards = [candidate_card(parent, "1.1.0-tuned.1", labels, 1, {}, {}) for labels in (known, (*known, new))]
+    assert [tuple(card["test_time_mirroring"]) for card in cards] == [("x",), ()]
 
 
 def test_a_candidate_is_not_used_until_it_is_adopted_and_names_its_parent(store: ModelStore, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_more_memory_than_there_is(slicer_runtime: Any, monkeypatch: pytest.Monk
     from LightMedSegLib.core.process import available_memory
 
     monkeypatch.setattr(available_memory, "available_bytes", lambda: 500_000_000)
-    assert "needs about 0.7 GB of memory, but only 0.5 GB are free" in warnings(volume(0, 500), card())
+    assert "needs about 0.6 GB of memory, but only 0.5 GB are free" in warnings(volume(0, 500), card())
     monkeypatch.setattr(available_memory, "available_bytes", lambda: None)
     assert warnings(volume(0, 500), card()) == ""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from engine_stubs import IDENTITY_WINDOW, ThresholdNetwork, stub_model
 
 from LightMedSegLib.core.errors import CancelledError
@@ -72,7 +74,10 @@ def test_a_model_without_preview_or_a_small_volume_is_not_searched() -> None:
     without = stub_model(ThresholdNetwork(2), classes=2, **SEARCHING).card.input
     assert is_worth_it(grid, everything, with_preview, 0.0)
     assert not is_worth_it(grid, everything, without, 0.0)
-    assert not is_worth_it(grid, ((0, 16), (0, 16), (0, 32)), with_preview, 0.0)
+    assert not is_worth_it(grid, ((0, 16), (0, 16), (0, 40)), with_preview, 0.0)
+    growing = replace(with_preview, largest_patch=(16, 32, 16))
+    assert is_worth_it(grid, ((0, 16), (0, 16), (0, 40)), growing, 0.0)
+    assert not is_worth_it(grid, ((0, 16), (0, 32), (0, 16)), growing, 0.0)
 
 
 def test_surroundings_fill_their_windows_and_stay_in_the_box() -> None:
@@ -108,8 +113,34 @@ def test_a_search_has_windows_no_larger_than_it_needs_and_a_preview_has_those_of
     spec = replace(model.card.input, patch=(160, 192, 160), largest_patch=(192, 224, 192))
     coarse = coarse_input(spec)
     assert (coarse.patch, coarse.largest_patch) == ((128, 144, 128), spec.patch)
-    seen, mirror = Engine(model, "cpu")._seen(SegmentOptions(preview_spacing=(2.0, 2.0, 2.0)))
-    assert (seen.patch, seen.largest_patch, mirror) == (model.card.input.patch, None, ())
+    odd = coarse_input(replace(spec, patch=(8, 100, 64)))
+    assert (odd.patch, odd.largest_patch) == ((8, 100, 64), None), "a smaller window could not grow to the patch"
+    engine = Engine(replace(model, card=replace(model.card, input=spec, test_time_mirroring=("x",))), "cpu")
+    seen, mirror = engine._seen(SegmentOptions(preview_spacing=(2.0, 2.0, 2.0)))
+    assert (seen.patch, seen.largest_patch, mirror) == (spec.patch, None, ())
+    seen, mirror = engine._seen(SegmentOptions())
+    assert (seen.largest_patch, mirror) == (spec.largest_patch, ("x",))
+
+
+class SmallMemory(ThresholdNetwork):
+    """Runs out of memory with more than the voxels of a patch at once."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x[0, 0].numel() > math.prod(PATCH):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return super().forward(x)
+
+
+def test_where_a_grown_window_does_not_fit_into_memory_those_of_the_patch_are_used() -> None:
+    model = stub_model(SmallMemory(2), classes=2, **SEARCHING)
+    growing = replace(model, card=replace(model.card, input=replace(model.card.input, largest_patch=(64, 64, 64))))
+    notes = []
+    labels = []
+    for one in (model, growing):
+        result = Engine(one, "cpu").segment(scan())
+        labels.append(sitk.GetArrayFromImage(result.labelmap))
+        notes.append(result.notes)
+    assert np.array_equal(*labels) and labels[0].any() and notes[0] == notes[1]
 
 
 def test_a_search_can_be_cancelled() -> None:
