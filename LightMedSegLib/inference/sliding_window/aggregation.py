@@ -62,7 +62,11 @@ class Aggregation:
         if self._stitched is None:
             window = self._layout.window
             self._stitched = StitchedPlanes(self._layout.shape, window[0], logits.shape[-1], logits.device)
-            self._weights = torch.from_numpy(gaussian_weights(window)).to(logits.device)
+            # Of one window all mirror images count alike everywhere.
+            weights = (
+                torch.ones(()).expand(window) if self._layout.single else torch.from_numpy(gaussian_weights(window))
+            )
+            self._weights = weights.to(logits.device)
         if first == 0:
             self._finish(self._stitched.take(start[0]))
         here = (start[0] + first, start[1], start[2])
