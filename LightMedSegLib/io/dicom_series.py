@@ -113,9 +113,13 @@ def list_series(folder: Path) -> list[DicomSeries]:
 
 
 def _count_slices(files: Sequence[str]) -> int:
-    """Return the number of files or, of the one file of an enhanced object, of its frames."""
-    header = header_of(files[0], ("NumberOfFrames", "SOPClassUID")) if len(files) == 1 else None
-    return frame_count(header) if text_of(header, "SOPClassUID") in ENHANCED else len(files)
+    """Return the number of files or, of enhanced objects, of their frames."""
+    headers = (header_of(file, ("NumberOfFrames", "SOPClassUID")) for file in files)
+    first = next(headers, None)
+    # Of a series of single slices, which may have thousands of files, one header is enough.
+    if text_of(first, "SOPClassUID") not in ENHANCED:
+        return len(files)
+    return frame_count(first) + sum(frame_count(header) for header in headers)
 
 
 def _refuse_unreadable(folder: Path) -> None:

@@ -46,7 +46,7 @@ def readable_files(slices: Sequence[SliceTags], folder: Path) -> Iterator[list[s
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                for number, (one, pixels) in enumerate(_with_pixels(slices)):
+                for number, one, pixels in _with_pixels(slices):
                     _write_copy(one, pixels, number, copies[number])
         except OSError as error:
             raise InputImageError(f"A copy of the DICOM slices cannot be written to {place}: {error}.") from error
@@ -63,19 +63,27 @@ def _needs_copy(one: SliceTags) -> bool:
     return one.photometric == MONOCHROME_1 or not one.classes <= _READ_RIGHT or turned or one.index is not None
 
 
-def _with_pixels(slices: Sequence[SliceTags]) -> Iterator[tuple[SliceTags, Any]]:
-    """Yield each slice with an object that has its pixels and nothing else, until the next one is asked for."""
+def _with_pixels(slices: Sequence[SliceTags]) -> Iterator[tuple[int, SliceTags, Any]]:
+    """Yield the number of each slice, the slice, and an object with its pixels and nothing else, until the next.
+
+    Each file is read once: the slices come file by file.
+    """
     pydicom = pydicom_package()
     kept = {pydicom.datadict.tag_for_keyword(keyword) for keyword in _PIXEL_TAGS}
-    for file, group in groupby(slices, key=lambda one: one.file):
+    by_file = sorted(enumerate(slices), key=_file_of)
+    for file, group in groupby(by_file, key=_file_of):
         pixels = pydicom.dcmread(file, force=True)
         frames = None if frame_count(pixels) == 1 else _frames(pydicom.encaps, pixels)
         for tag in set(pixels.keys()) - kept:
             del pixels[tag]
-        for one in group:
+        for number, one in group:
             if frames is not None:
                 pixels.PixelData = frames[one.index or 0]
-            yield one, pixels
+            yield number, one, pixels
+
+
+def _file_of(numbered: tuple[int, SliceTags]) -> str:
+    return numbered[1].file
 
 
 def _frames(encaps: Any, whole: Any) -> list[bytes]:

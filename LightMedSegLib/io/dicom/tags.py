@@ -65,7 +65,7 @@ _TAGS = [
 ]  # fmt: skip
 
 _KEPT_SLICES = 10_000
-"""Headers that stay in memory, of one or two kilobytes each."""
+"""Slices that stay in memory, of one or two kilobytes each."""
 
 _UNIT_TOLERANCE = 0.01
 """Tolerance of the length of direction cosines, which some programs write with two or three digits."""
@@ -117,14 +117,28 @@ def slices_of(file: str, folder: Path) -> tuple[SliceTags, ...]:
         status = Path(file).stat()
     except OSError:
         return _slices_of(file, folder)
-    # Each time point of a series needs the headers of all.
-    return _kept_slices_of(file, folder, (status.st_ino, status.st_size, status.st_mtime_ns))
+    try:
+        # Each time point of a series needs the headers of all.
+        return (_kept_slice(file, folder, (status.st_ino, status.st_size, status.st_mtime_ns)),)
+    except _SeveralFrames as found:
+        return found.slices
+
+
+class _SeveralFrames(Exception):  # noqa: N818 - no error: what a function raises does not stay in its cache.
+    """The slices of a file of several frames, which are no time points and would fill the memory."""
+
+    def __init__(self, slices: tuple[SliceTags, ...]) -> None:
+        super().__init__()
+        self.slices = slices
 
 
 @lru_cache(maxsize=_KEPT_SLICES)
-def _kept_slices_of(file: str, folder: Path, state: tuple[int, int, int]) -> tuple[SliceTags, ...]:
-    """As _slices_of. state: of the file, which is read again when it has changed."""
-    return _slices_of(file, folder)
+def _kept_slice(file: str, folder: Path, state: tuple[int, int, int]) -> SliceTags:
+    """Return the only slice in file; raises _SeveralFrames. state: of the file, which is read again once changed."""
+    slices = _slices_of(file, folder)
+    if len(slices) > 1:
+        raise _SeveralFrames(slices)
+    return slices[0]
 
 
 def _slices_of(file: str, folder: Path) -> tuple[SliceTags, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +22,7 @@ from volumes_on_disk import dicom_series
 
 from LightMedSegLib.cli import main
 from LightMedSegLib.core.errors import InputImageError
+from LightMedSegLib.io.dicom.tags import slices_of
 from LightMedSegLib.io.scan_folders import find_scans
 from LightMedSegLib.io.scan_tags import tags_of
 from LightMedSegLib.io.volume_files import count_frames, read_volume
@@ -84,14 +88,43 @@ def test_compressed_frames_are_read_and_the_scan_has_its_modality(tmp_path: Path
     assert tags_of(image).modality == "MR"
 
 
-def test_frames_in_several_files_are_one_stack(tmp_path: Path) -> None:
-    slices = slices_at()
-    parts = [as_frames(slices, part) for part in ((4, 0), (2, 1, 3))]
+def two_files(folder: Path, slices: list[Dataset]) -> Path:
+    """Every other slice is a frame of the second file."""
+    parts = [as_frames(slices, range(start, len(slices), 2)) for start in (0, 1)]
     parts[1].file_meta.MediaStorageSOPInstanceUID = parts[1].SOPInstanceUID = f"{parts[0].SOPInstanceUID}.2"
-    image = read_volume(write_series(tmp_path / "scan", parts, range(2)))
+    return write_series(folder, parts, range(2))
+
+
+def test_frames_in_several_files_are_one_stack_and_the_pixels_of_each_file_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, read, parse = two_files(tmp_path / "scan", slices_at()), [], pydicom.dcmread
+
+    def counted(file: Any, **options: Any) -> Any:
+        if not options.get("stop_before_pixels"):
+            read.append(file)
+        return parse(file, **options)
+
+    monkeypatch.setattr(pydicom, "dcmread", counted)
+    image = read_volume(folder)
     np.testing.assert_array_equal(
         sitk.GetArrayFromImage(image), np.stack([stored_values(k, True, 16) for k in range(SLICES)])
     )
+    assert sorted(read) == sorted(str(file) for file in folder.iterdir())
+
+
+def test_a_series_of_several_files_is_listed_by_the_count_of_its_frames(tmp_path: Path) -> None:
+    folder = two_files(dicom_series(tmp_path / "scan"), slices_at(range(0, 16, 2)))
+    with pytest.raises(InputImageError, match=r"1: series number 3, CT, 8 slices; 2: .*, 6 slices"):
+        read_volume(folder)
+    assert read_volume(folder, series=1).GetSize() == (6, 5, 8)
+
+
+def test_frames_do_not_stay_in_memory(tmp_path: Path) -> None:
+    (file,) = enhanced(tmp_path / "scan", slices_at()).iterdir()
+    frames = [weakref.ref(one) for one in slices_of(str(file), file.parent)]
+    gc.collect()
+    assert [frame() for frame in frames] == [None] * SLICES
 
 
 def test_it_is_a_scan_of_an_archive_and_is_segmented(installed: str, nothing_shipped: None, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -141,17 +142,27 @@ def test_of_processes_that_add_different_bytes_as_one_version_exactly_one_wins(s
 def _all_at_once(children: list[Callable[[], Any]]) -> list[int]:
     """Start one process each, hold them at a gate, open it, and return their exit codes."""
     gate_reader, gate_writer = os.pipe()
+
+    def behind_the_gate(child: Callable[[], Any]) -> None:
+        os.close(gate_writer)
+        os.read(gate_reader, 1)
+        child()
+
     pids = []
     for child in children:
         pid = os.fork()
         if pid == 0:
-            os.close(gate_writer)
-            os.read(gate_reader, 1)
-            _end_after(child)
+            _end_after(partial(behind_the_gate, child))
         pids.append(pid)
     os.close(gate_writer)
     os.close(gate_reader)
     return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+
+
+@needs_fork
+def test_a_process_that_fails_at_the_gate_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "read")
+    assert _all_at_once([lambda: None]) == [4]
 
 
 def test_a_version_that_another_process_added_during_the_copy_is_compared(
