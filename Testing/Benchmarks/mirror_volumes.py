@@ -35,7 +35,7 @@ def reflected(image: sitk.Image) -> sitk.Image:
 
 def voxels(engine: Engine, image: sitk.Image, options: SegmentOptions) -> NDArray[np.int64]:
     """The number of voxels of each label value."""
-    labels = sitk.GetArrayViewFromImage(engine.segment(image, options).labelmap)
+    labels = sitk.GetArrayFromImage(engine.segment(image, options).labelmap)
     return np.bincount(labels.ravel(), minlength=len(engine.card.labels) + 1)
 
 

@@ -33,7 +33,7 @@ CAVITY = 1
 def measure(engine: Engine, image: Path, labelmap: Path) -> tuple[float, float, float]:
     """Volume in ml by the model and by hand, and their Dice."""
     volume = read_volume(image)
-    found = sitk.GetArrayViewFromImage(engine.segment(volume).labelmap) == CAVITY
+    found = sitk.GetArrayFromImage(engine.segment(volume).labelmap) == CAVITY
     wanted = sitk.GetArrayFromImage(read_volume(labelmap)) == CAVITY
     voxel_ml = float(np.prod(volume.GetSpacing())) / 1000
     own, by_hand = int(found.sum()), int(wanted.sum())

@@ -36,9 +36,9 @@ How long LightMedSeg takes, and how its network compares with others on the same
 a warm program: the model is loaded. The figures of processors come from two cores of a server; nothing was
 timed on a laptop."""
 
-SUMMARY = """Seconds are wall time, except where the line says processor time. The whole head on processors was
-measured with version 2.2.0 of the brain model, which is the same network as the version that ships. A click or stroke
-is one update: the median over the structures of [prompts.csv](interaction/prompts.csv) and
+SUMMARY = """Seconds are wall time, except where the line says processor time. The whole head was measured with version
+2.4.0 of the brain model on processors, and with version 2.3.0, which does not see the mirror image, on the CUDA
+device. A click or stroke is one update: the median over the structures of [prompts.csv](interaction/prompts.csv) and
 [corrections.csv](interaction/corrections.csv), columns `seconds` and `processor_seconds`. Fine-tuning of a whole head
 was timed once, with nothing beside it."""
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.progress import CancelToken, StageTimer
 from LightMedSegLib.inference.engine import Engine
+from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.preprocessing import PreparedVolume, prepare_volume
 from LightMedSegLib.inference.sliding_window import aggregation
 from LightMedSegLib.inference.sliding_window import windows as windows_module
@@ -253,6 +254,17 @@ def test_a_mirror_image_along_x_exchanges_the_labels_of_left_and_right() -> None
     # The padding itself, beside the border, is not mirrored.
     assert np.array_equal(labels[..., 1:-1], exchanged[..., 1:-1])
     assert not np.array_equal(labels, mirrored[..., ::-1])
+
+
+def test_a_run_may_leave_out_the_mirror_images_of_the_card() -> None:
+    network, swaps, scan = Uneven(), ((1, 2),), make_image(smooth_noise((12, 16, 13)))
+    mirrored, plain = (
+        Engine(stub_model(network, patch=[16, 16, 16], test_time_mirroring=axes, mirror_label_swaps=swaps), "cpu")
+        for axes in (("x",), ())
+    )
+    without = array_of(mirrored.segment(scan, SegmentOptions(mirror=())))
+    assert np.array_equal(without, array_of(plain.segment(scan)))
+    assert not np.array_equal(without, array_of(mirrored.segment(scan)))
 
 
 class Greedy(nn.Module):
