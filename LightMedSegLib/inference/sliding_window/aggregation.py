@@ -87,19 +87,17 @@ class Flip:
 
     def seen(self, x: torch.Tensor, shifts: Shape) -> torch.Tensor:
         """The mirror image of x, padded as the mirror image of the volume would be."""
-        return self._moved(x.flip(self.dimensions), shifts, 1)
+        moved = [(dim, shifts[dim - 2]) for dim in self.dimensions if shifts[dim - 2]]
+        flipped = x.flip(self.dimensions)
+        return torch.roll(flipped, [shift for _, shift in moved], [dim for dim, _ in moved]) if moved else flipped
 
     def back(self, logits: torch.Tensor, shifts: Shape) -> torch.Tensor:
         """The logits (B, classes, z, y, x) of the mirror image as those of the original."""
-        order = list(range(logits.shape[1]))
-        for first, second in self.swaps:
-            order[first], order[second] = second, first
-        turned = self._moved(logits, shifts, -1).flip(self.dimensions)
-        return turned[:, order] if self.swaps else turned
+        return self._back(logits, shifts, 2, 1)
 
     def back_planes(self, logits: torch.Tensor, shifts: Shape) -> torch.Tensor:
         """As back, for planes (z, y, x, classes) of a mirror image that is not flipped along z."""
-        return self.back(logits.permute(3, 0, 1, 2)[None], shifts)[0].permute(1, 2, 3, 0)
+        return self._back(logits, shifts, 0, 3)
 
     def add_back(self, total: torch.Tensor, logits: torch.Tensor, shifts: Shape) -> None:
         """Add back(logits, shifts) to total, a few planes at a time where the planes of an axis keep their order."""
@@ -110,9 +108,19 @@ class Flip:
         for sums, part in zip(total.split(_PLANES, kept), logits.split(_PLANES, kept), strict=True):
             sums += self.back(part, shifts)
 
-    def _moved(self, x: torch.Tensor, shifts: Shape, sign: int) -> torch.Tensor:
-        moved = [(dim, sign * shifts[dim - 2]) for dim in self.dimensions if shifts[dim - 2]]
-        return torch.roll(x, [shift for _, shift in moved], [dim for dim, _ in moved]) if moved else x
+    def _back(self, logits: torch.Tensor, shifts: Shape, first: int, classes: int) -> torch.Tensor:
+        """first: the dimension of logits along z. classes: that of the classes."""
+        for dim in self.dimensions:
+            length, axis = logits.shape[dim - 2 + first], dim - 2
+            # Padding and order in one copy.
+            origin = (length - 1 - torch.arange(length, device=logits.device) + shifts[axis]) % length
+            logits = logits.index_select(axis + first, origin)
+        if not self.swaps:
+            return logits
+        order = list(range(logits.shape[classes]))
+        for one, other in self.swaps:
+            order[one], order[other] = other, one
+        return logits.index_select(classes, torch.tensor(order, device=logits.device))
 
 
 def mirror_flips(axes: Sequence[str], swaps: Swaps = ()) -> list[Flip]:
