@@ -23,52 +23,22 @@ from prompted.prompt_plot import plot
 from prompted.prompt_rounds import Rounds, play
 from prompted.prompt_table import goal_rows, group_means, structure_rows, summary
 from prompted.prompted_cases import LIST, case_groups, read_scans
+from prompted_stubs import GRID, OnlyStrokes, PerfectMethod, ball
 from stub_completer import StubCompleter
 
 from LightMedSegLib.core.errors import TrainingDataError
-from LightMedSegLib.core.geometry import Grid, region_of
+from LightMedSegLib.core.geometry import region_of
 from LightMedSegLib.evaluation.metrics import dice
 from LightMedSegLib.interaction.session import CorrectionSession
-from LightMedSegLib.interaction.strokes import Change, Stroke
+from LightMedSegLib.interaction.strokes import Stroke
 
-GRID = Grid((40, 36, 32), (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
 NAMES = ("group", "case", "structure", "method")
-
-
-def ball(centre: tuple[int, int, int], radius: float) -> NDArray[np.bool_]:
-    """A ball (mm) around a voxel (z, y, x) of GRID."""
-    z, y, x = np.ogrid[:32, :36, :40]
-    return 4 * (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 <= radius**2
 
 
 def scan(truth: NDArray[np.bool_]) -> sitk.Image:
     """A volume in which truth is brighter, with noise."""
     noise = np.random.default_rng(5).normal(0, 6, truth.shape)
     return GRID.image((100 + 80 * truth + noise).astype(np.float32))
-
-
-class PerfectMethod:
-    """Knows the truth; painted by add_stroke, or asked by answer."""
-
-    def __init__(self, truth: NDArray[np.bool_]) -> None:
-        self.truth = truth
-        self.mask = np.zeros_like(truth)
-
-    def answer(self, stroke: Stroke) -> NDArray[np.bool_]:
-        return self.truth
-
-    def add_stroke(self, stroke: Stroke) -> Change:
-        before, self.mask = self.mask, self.truth
-        return Change(((0, 40), (0, 36), (0, 32)), before, self.truth)
-
-
-class OnlyStrokes(PerfectMethod):
-    """Completes nothing."""
-
-    def add_stroke(self, stroke: Stroke) -> Change:
-        before, self.mask = self.mask, self.mask.copy()
-        self.mask[region_of(stroke.box)][stroke.voxels] = stroke.include
-        return Change(((0, 40), (0, 36), (0, 32)), before, self.mask)
 
 
 def test_the_first_prompt_is_in_the_middle_of_the_object_and_no_larger_than_it() -> None:
