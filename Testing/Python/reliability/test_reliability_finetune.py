@@ -31,12 +31,15 @@ def test_leftovers_damage_and_living_processes_are_seen(tmp_path: Path, monkeypa
     (store.user / ".lightmedseg-tmp-0123456789abcdef").mkdir()
     assert finetune_kill._problems(job, set()) == ["left behind: .lightmedseg-tmp-0123456789abcdef"]
     (store.user / ".lightmedseg-tmp-0123456789abcdef").rmdir()
-    living = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(job)])
+    words = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", str(job)]
+    living = subprocess.Popen(words, stdout=subprocess.PIPE)
     try:
+        # Until it runs, its command line may be empty.
+        assert living.stdout is not None and living.stdout.readline()
         assert finetune_kill._problems(job, set()) == ["a process lives on"]
     finally:
         living.kill()
-        living.wait()
+        living.communicate()
     weights = store.find("test-model").folder / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(Exception, match="weights"):
