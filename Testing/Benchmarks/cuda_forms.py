@@ -74,9 +74,10 @@ def measured(title: str, prepare: Callable[[], Run], x: Tensor, rounds: int) -> 
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(x.device)
         before = torch.cuda.memory_allocated(x.device)
-    run = prepare()
     times = []
+    # A pass that could still compute gradients is recorded with other kernels than the engine's.
     with torch.inference_mode():
+        run = prepare()
         for turn in range(rounds + 3):
             synchronize(device)
             start = time.perf_counter()

@@ -30,7 +30,6 @@ from cuda_scans import Scan, scans  # noqa: E402
 
 from LightMedSegLib.network.cuda.compilation import compile_pass, recorded  # noqa: E402
 from LightMedSegLib.network.cuda.kept import private_task_folder, read_outcome, task_folder  # noqa: E402
-from LightMedSegLib.network.cuda.network_pass import NetworkPass  # noqa: E402
 from LightMedSegLib.network.cuda.settings import repeatable_convolutions  # noqa: E402
 from LightMedSegLib.network.cuda.support import why_not_compiled  # noqa: E402
 from LightMedSegLib.network.cuda.task import CompileTask  # noqa: E402
@@ -114,7 +113,7 @@ class Compiling:
 
 def compiled_row(table: Table, task: CompileTask, x: torch.Tensor, rounds: int) -> None:
     """Ours compiled, loaded from what its process left on disk."""
-    run = NetworkPass(build("lightmedseg", CLASSES, x.shape[-1], str(x.device), True), "float16")
+    run = task.network_pass()
     started = time.perf_counter()
     with torch.inference_mode():
         compiled = compile_pass(run, task.sample(), task_folder(task.key))
@@ -166,7 +165,7 @@ def main() -> int:
     x = torch.randn(1, 1, edge, edge, edge, generator=torch.Generator().manual_seed(0)).to(device)
     compiling, task, timed = Compiling(), None, list[Scan]()
     if not reason:
-        network = build("lightmedseg", CLASSES, edge, device, True)
+        network = build("lightmedseg", CLASSES, edge, device, last=False)
         task = CompileTask.of(network, "float16", tuple(x.shape), tuple(x.stride()), device)
         compiling.start([task])
     if not arguments.no_scans:

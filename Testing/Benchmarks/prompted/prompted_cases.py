@@ -45,9 +45,9 @@ def case_groups(part: str, path: Path = LIST) -> list[dict[str, Any]]:
 
 
 def read_scans(group: Mapping[str, Any], data: Path) -> Iterator[Scan]:
-    """Each scan of a group from the folder data.
+    """Each scan of a group from the folder data; of a partly annotated group without the structures that are absent.
 
-    Raises TrainingDataError where a file or a structure is missing.
+    Raises TrainingDataError where a file or, in another group, a structure is missing.
     """
     for case in group["cases"]:
         image_path, labels_path = (data / group[key].format(case=case) for key in ("image", "labels"))
@@ -61,6 +61,8 @@ def read_scans(group: Mapping[str, Any], data: Path) -> Iterator[Scan]:
         array = sitk.GetArrayFromImage(labelmap)
         structures = {name: np.isin(array, values) for name, values in group["structures"].items()}
         absent = [name for name, mask in structures.items() if not mask.any()]
-        if absent:
+        if group.get("partly_annotated"):
+            structures = {name: mask for name, mask in structures.items() if name not in absent}
+        elif absent:
             raise TrainingDataError(f"The case {case} has no {absent[0]}; take it out of {LIST.name}.")
         yield Scan(group["group"], case, read_volume(image_path), structures, group.get("model", ""))
