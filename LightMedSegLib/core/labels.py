@@ -14,6 +14,9 @@ Intensity = Annotated[int, Limits(minimum=0, maximum=255)]
 Color = tuple[Intensity, Intensity, Intensity]
 """Red, green, blue, each 0..255."""
 
+Swaps = tuple[tuple[int, int], ...]
+"""Pairs of label values that change places in a mirror image along x, such as left and right."""
+
 _SIDE = re.compile(r"^(?:Left|Right) (?=\w)")
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
+from LightMedSegLib.core.labels import Swaps
 from LightMedSegLib.core.pass_steps import PassSteps
 
 Step = Callable[[], None]
@@ -50,8 +51,14 @@ class Backend(Protocol):
 class StreamingBackend(Backend, Protocol):
     """A backend that needs no memory for the logits of a whole window."""
 
-    def stream(self, x: Tensor, sink: Sink, step: Step) -> None:
-        """Hand the logits of one window x (1, channels, z, y, x) to sink a few planes at a time; see logits."""
+    def stream(self, x: Tensor, sink: Sink, step: Step, swaps: Swaps = ()) -> None:
+        """Hand the logits of one window x (1, channels, z, y, x) to sink a few planes at a time; see logits.
+
+        swaps: classes that change places in what is handed on.
+        """
+
+    def beside(self) -> StreamingBackend:
+        """Return a backend of the same network with memory of its own, for another thread."""
 
 
 class ModuleBackend:

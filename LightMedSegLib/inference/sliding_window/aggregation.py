@@ -13,7 +13,8 @@ from itertools import combinations
 
 import torch
 
-from LightMedSegLib.inference.sliding_window.windows import Layout, Shape, Swaps, gaussian_weights
+from LightMedSegLib.core.labels import Swaps
+from LightMedSegLib.inference.sliding_window.windows import Layout, Shape, gaussian_weights
 
 AIR_LOGIT = 10.0
 """Logit of background where no window looked: decided, but not so far from others that borders would move."""
@@ -105,11 +106,28 @@ class Flip:
 
     def back(self, logits: torch.Tensor, shifts: Shape) -> torch.Tensor:
         """The logits (B, classes, z, y, x) of the mirror image as those of the original."""
-        return self._back(logits, shifts, 2, 1)
+        for dim in self.dimensions:
+            # Padding and order in one copy.
+            logits = logits.index_select(dim, _origin(logits.shape[dim], shifts[dim - 2], logits.device))
+        if not self.swaps:
+            return logits
+        order = list(range(logits.shape[1]))
+        for one, other in self.swaps:
+            order[one], order[other] = other, one
+        return logits.index_select(1, torch.tensor(order, device=logits.device))
 
-    def back_planes(self, logits: torch.Tensor, shifts: Shape) -> torch.Tensor:
-        """As back, for planes (z, y, x, classes) of a mirror image that is not flipped along z."""
-        return self._back(logits, shifts, 0, 3)
+    def turn_planes(self, planes: torch.Tensor, shifts: Shape, out: torch.Tensor) -> None:
+        """Write planes (z, y, x, classes) of a mirror image as those of the original to out; classes keep their places.
+
+        The mirror image is not flipped along z.
+        """
+        rows, columns = (
+            _origin(size, shifts[dim - 2]) if dim in self.dimensions else torch.arange(size)
+            for dim, size in zip((3, 4), planes.shape[1:3], strict=True)
+        )
+        places = (rows[:, None] * planes.shape[2] + columns).flatten()
+        for plane, target in zip(planes.flatten(1, 2), out.flatten(1, 2), strict=True):
+            torch.index_select(plane, 0, places, out=target)
 
     def add_back(self, total: torch.Tensor, logits: torch.Tensor, shifts: Shape) -> None:
         """Add back(logits, shifts) to total, a few planes at a time where the planes of an axis keep their order."""
@@ -120,22 +138,10 @@ class Flip:
         for sums, part in zip(total.split(_PLANES, kept), logits.split(_PLANES, kept), strict=True):
             sums += self.back(part, shifts)
 
-    def _back(self, logits: torch.Tensor, shifts: Shape, first: int, classes: int) -> torch.Tensor:
-        """first: the dimension of logits along z. classes: that of the classes."""
-        for dim in self.dimensions:
-            length, axis = logits.shape[dim - 2 + first], dim - 2
-            # Padding and order in one copy.
-            origin = (length - 1 - torch.arange(length, device=logits.device) + shifts[axis]) % length
-            logits = logits.index_select(axis + first, origin)
-        if not self.swaps:
-            return logits
-        order = list(range(logits.shape[classes]))
-        for one, other in self.swaps:
-            order[one], order[other] = other, one
-        if classes == logits.dim() - 1:
-            # A product with ones and zeros is exact, and several times as fast as a selection within cache lines.
-            return logits @ torch.eye(len(order), device=logits.device)[:, order]
-        return logits.index_select(classes, torch.tensor(order, device=logits.device))
+
+def _origin(length: int, shift: int, device: torch.device | str = "cpu") -> torch.Tensor:
+    """Where along an axis the voxels of the original lie in its padded mirror image."""
+    return (length - 1 - torch.arange(length, device=device) + shift) % length
 
 
 def mirror_flips(axes: Sequence[str], swaps: Swaps = ()) -> list[Flip]:

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from LightMedSegLib.core.labels import Swaps
 from LightMedSegLib.core.out_of_memory import is_out_of_memory
 from LightMedSegLib.core.pass_steps import Pass
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.sliding_window.aggregation import Flip, mirror_flips, mirrored_mean
-from LightMedSegLib.inference.sliding_window.windows import Shape, Swaps
-from LightMedSegLib.network.backend import Backend, Sink, Step, StreamingBackend, as_backend
+from LightMedSegLib.inference.sliding_window.aggregation import mirror_flips, mirrored_mean
+from LightMedSegLib.inference.sliding_window.window_stream import WindowStream
+from LightMedSegLib.inference.sliding_window.windows import Shape
+from LightMedSegLib.network.backend import Backend, Step, StreamingBackend, as_backend
 from LightMedSegLib.network.cuda.settings import repeatable_convolutions
 from LightMedSegLib.network.memory_format import fastest_format
 
@@ -34,6 +36,7 @@ class Predictor:
         swaps: classes that change places in a mirror image along x.
 
     on_share is called with the share (0 to 1) of the present batch that is done. shifts: the layout's mirror_shifts.
+    stream: a way to logits that needs less time and memory; None where the backend or a mirror image along z has none.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Predictor:
         self.on_share: Callable[[float], None] = lambda share: None
         self.shifts: Shape = (0, 0, 0)
         self._flips = mirror_flips(mirror, swaps)
+        self.stream = self._window_stream()
 
     @property
     def total_stride(self) -> int:
@@ -71,31 +75,6 @@ class Predictor:
                 torch.cuda.synchronize(self.device)
         return logits
 
-    @property
-    def passes(self) -> int:
-        """How many mirror images there are, with the original."""
-        return len(self._flips)
-
-    @property
-    def streams(self) -> bool:
-        """Whether stream can be used: not with mirror images along z, whose last planes come first."""
-        return isinstance(self._backend, StreamingBackend) and all(2 not in flip.dimensions for flip in self._flips)
-
-    def stream(self, window: NDArray[np.float32], sink: Sink) -> None:
-        """Hand the logits of one window (channels, z, y, x) to sink a few planes at a time, once for each mirror image.
-
-        Raises CancelledError once cancel is set, and torch's error when memory runs out.
-        """
-        assert isinstance(self._backend, StreamingBackend)
-        original = torch.from_numpy(window)[None]
-        for number, flip in enumerate(self._flips):
-            x, turned = original, sink
-            if number:
-                x, turned = flip.seen(original, self.shifts), partial(_turned_back, sink, flip, self.shifts)
-            current = self._backend.steps.begin(tuple(x.shape), partial(self._share, number))
-            self._backend.stream(x, turned, self._step(current))
-            current.end()
-
     def _pass(self, x: torch.Tensor, number: int) -> torch.Tensor:
         """The logits, float32, of the mirror image with that number (0: the original)."""
         current = self._backend.steps.begin(tuple(x.shape), partial(self._share, number))
@@ -104,7 +83,7 @@ class Predictor:
         return logits
 
     def _share(self, number: int, share: float) -> None:
-        self.on_share((number + share) / self.passes)
+        self.on_share((number + share) / len(self._flips))
 
     def _step(self, current: Pass) -> Step:
         def step() -> None:
@@ -113,9 +92,17 @@ class Predictor:
 
         return step
 
+    def _window_stream(self) -> WindowStream | None:
+        along_z = any(2 in flip.dimensions for flip in self._flips)
+        if along_z or not isinstance(self._backend, StreamingBackend):
+            return None
+        return WindowStream(self._backend, self._flips, self.cancel)
+
     def end_volume(self) -> None:
         """Give memory back that the network keeps for the next window."""
         self._backend.end_volume()
+        if self.stream is not None:
+            self.stream.end_volume()
 
     def in_batches(self, windows: Sequence[NDArray[np.float32]]) -> Iterator[torch.Tensor]:
         """Logits (classes, z, y, x) of each window (channels, z, y, x), in order, as many at once as memory allows.
@@ -140,7 +127,3 @@ class Predictor:
             else:
                 yield from logits[: len(windows) - done]
                 done += len(logits)
-
-
-def _turned_back(sink: Sink, flip: Flip, shifts: Shape, first: int, planes: torch.Tensor) -> None:
-    sink(first, flip.back_planes(planes, shifts))

@@ -67,20 +67,24 @@ def label_volume(
                 progress.plane(index)
 
     volume = padded(torch.from_numpy(prepared.array)[None], layout)[0].numpy()
-    aggregation = Aggregation(layout, hand_on, predictor.passes if predictor.streams else 1)
-
     windows = [volume[(slice(None), *place_of(start, layout.window))] for start in layout.starts]
+    stream = predictor.stream
+    aggregation = Aggregation(layout, hand_on, stream.turns if stream else 1)
+    sinks = [partial(aggregation.add, start) for start in layout.starts]
     predictor.shifts = layout.mirror_shifts
-    every_logits = None if predictor.streams else predictor.in_batches(windows)
     predictor.on_share = lambda share: progress.inside(share * predictor.batch)
-    for done, (start, window) in enumerate(zip(layout.starts, windows, strict=True)):
+    every_logits, at_once = predictor.in_batches(windows), 1
+    if stream is not None:
+        stream.shifts, at_once = layout.mirror_shifts, stream.at_once
+        stream.on_share = lambda share: progress.inside(share * at_once)
+    for done in range(0, len(windows), at_once):
         progress.window(done)
         with timer.stage("network"), torch.inference_mode():
-            if every_logits is None:
-                predictor.stream(window, partial(aggregation.add, start))
+            if stream is None:
+                sinks[done](0, next(every_logits).permute(1, 2, 3, 0))
             else:
-                aggregation.add(start, 0, next(every_logits).permute(1, 2, 3, 0))
-        progress.window(done + 1)
+                stream(windows[done : done + at_once], sinks[done : done + at_once])
+        progress.window(min(done + at_once, len(windows)))
     aggregation.end()
 
 

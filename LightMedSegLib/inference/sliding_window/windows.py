@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LightMedSegLib.core.geometry import Region
+from LightMedSegLib.core.labels import Swaps
 
 if TYPE_CHECKING:
     from LightMedSegLib.model.card import InputSpec
-
-Swaps = tuple[tuple[int, int], ...]
-"""Pairs of classes."""
 
 Shape = tuple[int, int, int]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from LightMedSegLib.core.labels import Swaps
 from LightMedSegLib.core.pass_steps import PassSteps
 from LightMedSegLib.network.backend import Sink, Step
 from LightMedSegLib.network.cpu.convolution import LAST
@@ -32,7 +33,7 @@ class FastLightMedSeg(nn.Module):
     A backend (see LightMedSegLib.network.backend) that streams.
 
     Reads the weights once; a network that is trained on needs a new one. Not for several threads at once, because
-    its memory is reused.
+    its memory is reused: see beside.
 
     Args:
         network: on the processor; it is not changed.
@@ -73,7 +74,7 @@ class FastLightMedSeg(nn.Module):
         if out is None:
             out = logits_memory(x, self.num_classes)
         for item, logits in zip(x.split(1), out.split(1), strict=True):
-            self._run(item, _nothing, logits.permute(0, 2, 3, 4, 1)[0], checkpoint)
+            self._run(item, _nothing, checkpoint, out=logits.permute(0, 2, 3, 4, 1)[0])
         return out
 
     def logits(self, x: Tensor, step: Step) -> Tensor:
@@ -84,20 +85,28 @@ class FastLightMedSeg(nn.Module):
         logits: Tensor = self(x, self._logits, step)
         return logits
 
-    def stream(self, x: Tensor, sink: Sink, step: Step | None = None) -> None:
+    def stream(self, x: Tensor, sink: Sink, step: Step | None = None, swaps: Swaps = ()) -> None:
         """Hand the logits of one volume x (1, channels, z, y, x) to sink a few planes at a time; see forward.
 
-        Memory for all of them, which is the largest tensor of a pass, is never needed.
+        Memory for all of them, which is the largest tensor of a pass, is never needed. swaps: see StreamingBackend.
         """
         self.network.check_input(x)
-        self._run(x, sink, None, step)
+        self._run(x, sink, step, swaps=swaps)
 
-    def _run(self, x: Tensor, sink: Sink, out: Tensor | None, checkpoint: Step | None) -> None:
+    def beside(self) -> FastLightMedSeg:
+        """Return the same network with memory of its own, for another thread; the weights are shared."""
+        other = copy.copy(self)
+        other.steps, other._workspace, other._logits = PassSteps(), Workspace(), None
+        return other
+
+    def _run(
+        self, x: Tensor, sink: Sink, checkpoint: Step | None, out: Tensor | None = None, swaps: Swaps = ()
+    ) -> None:
         if checkpoint is not None:
             self._workspace.checkpoint = checkpoint
         try:
             with torch.inference_mode():
-                self._label(x.float(), sink, out)
+                self._label(x.float(), sink, out, swaps)
         finally:
             self._workspace.checkpoint = _go_on
 
@@ -110,7 +119,7 @@ class FastLightMedSeg(nn.Module):
         """Give all memory back that is kept."""
         self.end_volume()
 
-    def _label(self, image: Tensor, sink: Sink, out: Tensor | None) -> None:
+    def _label(self, image: Tensor, sink: Sink, out: Tensor | None, swaps: Swaps) -> None:
         workspace = self._workspace
         blocks = space_to_depth(image).contiguous(memory_format=LAST)
         stem, sums = self._stem(blocks, "stem", workspace)
@@ -126,7 +135,7 @@ class FastLightMedSeg(nn.Module):
         for stage in self._decoder:
             skip = stage.skip(pyramid[stage.skip.level], scales, anchors, workspace)
             features, scale = stage(features, scale, skip, anchors, workspace)
-        self._head(features, scale, stem, workspace, sink, out)
+        self._head(features, scale, stem, workspace, sink, out, swaps)
 
     def _encode(
         self, features: Tensor, anchors: Tensor, texture: Tensor | None

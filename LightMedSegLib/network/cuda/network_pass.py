@@ -23,8 +23,8 @@ class NetworkPass(nn.Module):
         self._dtype = PRECISIONS[precision]
         network.requires_grad_(False)
         # Elsewhere autocast of CUDA does nothing, and the pass stays in float32.
-        casts = self._dtype is not None and any(values.is_cuda for values in network.parameters())
-        self.network = _with_cast_weights(network, self._dtype) if casts else network
+        on_cuda = any(values.is_cuda for values in network.parameters())
+        self.network = _with_cast_weights(network, self._dtype) if self._dtype and on_cuda else network
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of x."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 import torch
 from engine_stubs import RandomNetwork, smooth_noise
@@ -12,9 +10,7 @@ from torch import Tensor
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.pass_steps import PassSteps
 from LightMedSegLib.core.progress import CancelToken
-from LightMedSegLib.inference.sliding_window.aggregation import Aggregation, padded
 from LightMedSegLib.inference.sliding_window.predictor import Predictor
-from LightMedSegLib.inference.sliding_window.windows import Shape, WindowRule, place_of, plan_layout
 from LightMedSegLib.network import build_network
 from LightMedSegLib.network.backend import Backend, ModuleBackend, Step, StreamingBackend, as_backend
 from LightMedSegLib.network.cpu import FastLightMedSeg
@@ -109,33 +105,3 @@ def test_memory_that_runs_out_is_asked_back_from_every_form() -> None:
     windows = [torch.full((1, 4, 4, 4), float(number)).numpy() for number in range(3)]
     assert [float(logits[0, 0, 0, 0]) for logits in predictor.in_batches(windows)] == [0, 1, 2]
     assert backend.released == 2
-
-
-@pytest.mark.parametrize("shape", [(16, 32, 15), (40, 32, 15)])
-def test_mirror_images_that_stream_have_the_mean_of_those_that_do_not(shape: Shape) -> None:
-    swaps = ((1, 2),)
-    layout = plan_layout(shape, WindowRule((32, 32, 32), 0.5, tiny().total_stride))
-    volume = padded(torch.from_numpy(smooth_noise(shape))[None, None] / 50 - 2, layout)[0].numpy()
-    predictors = [Predictor(form, mirror=("x",), swaps=swaps) for form in (FastLightMedSeg(tiny()), tiny())]  # type: ignore[arg-type]
-    assert [one.streams for one in predictors] == [True, False]
-    assert not Predictor(FastLightMedSeg(tiny()), mirror=("z",)).streams, "the last planes of the window come first"  # type: ignore[arg-type]
-    results = []
-    for predictor in predictors:
-        planes: list[torch.Tensor] = []
-        predictor.shifts = layout.mirror_shifts
-        aggregation = Aggregation(
-            layout,
-            lambda finished, planes=planes: planes.extend(plane for _, plane in finished),  # type: ignore[misc]
-            predictor.passes if predictor.streams else 1,
-        )
-        with torch.inference_mode():
-            for start in layout.starts:
-                window = volume[(slice(None), *place_of(start, layout.window))]
-                if predictor.streams:
-                    predictor.stream(window, partial(aggregation.add, start))
-                else:
-                    aggregation.add(start, 0, predictor(window[None])[0].permute(1, 2, 3, 0))
-            aggregation.end()
-        results.append(torch.stack(planes))
-    assert results[0].shape == (*layout.shape, 3)
-    torch.testing.assert_close(results[0], results[1], atol=1e-3, rtol=1e-3)
