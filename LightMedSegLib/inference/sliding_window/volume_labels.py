@@ -71,20 +71,16 @@ def label_volume(
     stream = predictor.stream
     aggregation = Aggregation(layout, hand_on, stream.turns if stream else 1)
     sinks = [partial(aggregation.add, start) for start in layout.starts]
-    predictor.shifts = layout.mirror_shifts
-    predictor.on_share = lambda share: progress.inside(share * predictor.batch)
-    every_logits, at_once = predictor.in_batches(windows), 1
-    if stream is not None:
-        stream.shifts, at_once = layout.mirror_shifts, stream.at_once
-        stream.on_share = lambda share: progress.inside(share * at_once)
-    for done in range(0, len(windows), at_once):
-        progress.window(done)
-        with timer.stage("network"), torch.inference_mode():
-            if stream is None:
-                sinks[done](0, next(every_logits).permute(1, 2, 3, 0))
-            else:
-                stream(windows[done : done + at_once], sinks[done : done + at_once])
-        progress.window(min(done + at_once, len(windows)))
+    with timer.stage("network"), torch.inference_mode():
+        if stream is not None:
+            stream.shifts, stream.on_share = layout.mirror_shifts, progress.inside
+            stream(windows, sinks, progress.window)
+        else:
+            predictor.shifts = layout.mirror_shifts
+            predictor.on_share = lambda share: progress.inside(share * predictor.batch)
+            for done, (sink, logits) in enumerate(zip(sinks, predictor.in_batches(windows), strict=True)):
+                sink(0, logits.permute(1, 2, 3, 0))
+                progress.window(done + 1)
     aggregation.end()
 
 

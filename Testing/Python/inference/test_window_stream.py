@@ -15,11 +15,11 @@ from LightMedSegLib.core.devices import processor_threads
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.sliding_window.aggregation import Aggregation, padded
-from LightMedSegLib.inference.sliding_window.pass_beside import PassBeside
+from LightMedSegLib.inference.sliding_window.passes_beside import Keep, PassesBeside
 from LightMedSegLib.inference.sliding_window.predictor import Predictor
 from LightMedSegLib.inference.sliding_window.windows import Shape, WindowRule, place_of, plan_layout
 from LightMedSegLib.network import build_network
-from LightMedSegLib.network.backend import Sink, Step
+from LightMedSegLib.network.backend import Step
 from LightMedSegLib.network.cpu import FastLightMedSeg, head
 
 SWAPS = ((1, 2),)
@@ -30,7 +30,7 @@ def no_thread_is_left() -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     assert torch.get_num_threads() == threads
-    assert not [thread for thread in threading.enumerate() if thread.name == "pass beside"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "passes beside"]
 
 
 def tiny() -> torch.nn.Module:
@@ -56,9 +56,9 @@ def mean_logits(predictor: Predictor, shape: Shape) -> Tensor:
                 sink(0, logits.permute(1, 2, 3, 0))
         else:
             stream.shifts = layout.mirror_shifts
-            for first in range(0, len(windows), stream.at_once):
-                part = slice(first, first + stream.at_once)
-                stream(windows[part], sinks[part])
+            done: list[int] = []
+            stream(windows, sinks, done.append)
+            assert done == sorted(done) and done[-1] == len(windows)
         aggregation.end()
     return torch.stack(planes)
 
@@ -79,7 +79,6 @@ def test_windows_that_stream_have_the_logits_of_those_that_do_not(
             predictor = Predictor(FastLightMedSeg(tiny()), mirror=mirror, swaps=SWAPS)  # type: ignore[arg-type]
             assert predictor.stream is not None
             assert predictor.stream.turns == max(1, 2 ** len(mirror) // threads)
-            assert predictor.stream.at_once == (1 if mirror else threads)
             found.append(mean_logits(predictor, shape))
             predictor.end_volume()
     torch.testing.assert_close(found[0], expected, atol=1e-3, rtol=1e-3)
@@ -114,7 +113,7 @@ def test_two_passes_end_when_they_are_cancelled(mirror: tuple[str, ...]) -> None
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_pass_that_fails_ends_the_other_one(beside: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(backend: FastLightMedSeg, *arguments: object) -> None:
-        if (threading.current_thread().name == "pass beside") is beside:
+        if (threading.current_thread().name == "passes beside") is beside:
             raise torch.OutOfMemoryError("not enough memory")
         label(backend, *arguments)
 
@@ -146,13 +145,13 @@ def copied(planes: Tensor, out: Tensor) -> None:
 def test_a_pass_beside_waits_for_what_is_taken_and_uses_its_memory_again() -> None:
     handed: list[int] = []
 
-    def run(sink: Sink, step: Step) -> None:
+    def run(keep: Keep, step: Step) -> None:
         for number in range(20):
             step()
-            sink(number, torch.full((1, 2, 2, 3), float(number)))
+            keep(copied, number, torch.full((1, 2, 2, 3), float(number)))
             handed.append(number)
 
-    beside = PassBeside(run, copied, 1)
+    beside = PassesBeside(run, 1)
     places = set()
     try:
         for number, (first, planes) in enumerate(beside):
@@ -165,11 +164,11 @@ def test_a_pass_beside_waits_for_what_is_taken_and_uses_its_memory_again() -> No
 
 
 def test_a_pass_beside_that_nobody_takes_from_can_be_ended() -> None:
-    def run(sink: Sink, step: Step) -> None:
+    def run(keep: Keep, step: Step) -> None:
         for number in range(1000):
             step()
-            sink(number, torch.zeros(1, 1, 1, 1))
+            keep(copied, number, torch.zeros(1, 1, 1, 1))
 
-    beside = PassBeside(run, copied, 1)
+    beside = PassesBeside(run, 1)
     next(beside)
     beside.end()
