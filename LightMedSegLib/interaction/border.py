@@ -22,8 +22,13 @@ WIDTH = 2.5
 DEPTHS = 2.5
 """The radius of a stroke counts up to so many times how far it goes beyond the border: broad strokes are flat."""
 
-SHELTER = 0.6
+SHELTER = 0.8
 """What the shelter of a voxel counts beside its distance from the border: a hollow fills before a plain rises."""
+
+THIN_SHELTER = 0.6
+"""The same in segments up to the first of THIN_VOXELS deep; it grows to SHELTER at the second."""
+
+THIN_VOXELS = (3.0, 6.0)
 
 BLUR = 1.25
 """Standard deviation of the blur of a segment whose values tell shelter, in voxels of a cube of the same volume."""
@@ -34,7 +39,7 @@ THIN = 0.4
 LOOKS = 0.8
 """What it counts whether a voxel looks like the stroke (-0.5) or like what stays beyond it (0.5)."""
 
-BESIDE = 2.0
+BESIDE = 4.0
 """A stroke that goes at most so many of its radii beyond the border corrects the border, and nothing else."""
 
 THICKNESS = 0.8
@@ -43,8 +48,11 @@ THICKNESS = 0.8
 MOST_VOXELS = 6_000_000
 """The border moves only in a part around a stroke of at most so many voxels, or not at all: more take too long."""
 
-_REACH = 2.0
+_REACH = 2.5
 """No voxel follows that is so many standard deviations from a stroke."""
+
+_NEAR = 8.0
+"""The depths of segment and stroke are measured so many radii around the stroke, or half as many where it is large."""
 
 _LAYER = 3.0
 """What stays beyond a stroke is seen so many voxels deep."""
@@ -77,8 +85,8 @@ def moved_border(
     """
     nothing = MovedBorder(stroke.box, np.zeros_like(stroke.voxels), suffices=False)
     radius = stroke_radius(stroke, grid)
-    near = grow_box(stroke.box, 2 * BESIDE * radius, grid)
-    if _voxels(near) > MOST_VOXELS:
+    near = _largest_box(stroke, grid, _NEAR * radius, _NEAR / 2 * radius)
+    if near is None:
         return nothing
     kept, drawn = _sides(mask, stroke, near, made)
     segment = kept if stroke.include else ~kept
@@ -90,9 +98,7 @@ def moved_border(
         return nothing
     voxel = math.prod(grid.spacing) ** (1 / 3)
     deviation = WIDTH * min(radius, DEPTHS * depth)
-    box = grow_box(stroke.box, _REACH * deviation, grid)
-    if _voxels(box) > MOST_VOXELS:
-        box = near
+    box = _largest_box(stroke, grid, _REACH * deviation, _NEAR / 2 * radius) or near
     kept, drawn = _sides(mask, stroke, box, made)
     values = volume[region_of(box)]
     beyond, beside = distance_map(kept, grid.spacing), distance_map(drawn, grid.spacing) / np.float32(deviation)
@@ -101,8 +107,9 @@ def moved_border(
     bare = np.maximum(0.5 - blurred(kept, min(BLUR * voxel, THIN * thick), grid.spacing), 0)
     stays = (beyond > depth) & (beyond <= depth + _LAYER * voxel)
     new = drawn & ~kept
-    far = (1 - SHELTER) * beyond[moved] / beyond[new].mean()
-    far += SHELTER * bare[moved] / max(float(bare[new].mean()), _LEAST_BARE)
+    shelter = float(np.interp(thick / voxel, THIN_VOXELS, (THIN_SHELTER, SHELTER)))
+    far = (1 - shelter) * beyond[moved] / beyond[new].mean()
+    far += shelter * bare[moved] / max(float(bare[new].mean()), _LEAST_BARE)
     far += LOOKS * _unlikeness(values[moved], values[new], values[stays])
     moved[moved] = far <= SHARE * np.exp(-np.square(beside[moved]) / 2)
     suffices = depth <= BESIDE * radius
@@ -144,8 +151,10 @@ def _sides(
     return (kept & ~drawn if made else kept), drawn
 
 
-def _voxels(box: Box) -> int:
-    return math.prod(last - first for first, last in box)
+def _largest_box(stroke: Stroke, grid: Grid, *margins: float) -> Box | None:
+    """Return the first box around a stroke, with these margins (mm), that has at most MOST_VOXELS voxels."""
+    boxes = (grow_box(stroke.box, margin, grid) for margin in margins)
+    return next((box for box in boxes if math.prod(last - first for first, last in box) <= MOST_VOXELS), None)
 
 
 def _more_like(values: NDArray[Any], these: NDArray[np.bool_], those: NDArray[np.bool_]) -> NDArray[np.bool_]:

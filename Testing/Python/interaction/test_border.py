@@ -106,7 +106,7 @@ def test_a_broad_flat_stroke_moves_the_border_only_around_its_rim() -> None:
 
 
 def test_of_a_stroke_that_reaches_out_only_what_looks_like_it_follows() -> None:
-    stroke = Stroke.ball(True, (24, 30, 30), 4, GRID)
+    stroke = Stroke.line(True, [(20, 30, 30), (31, 30, 30)], 2, GRID)
     grey = GREY.copy()
     grey[:, :28] = 100
     dark = moved_border(100 - grey, FLAT, stroke, GRID)
