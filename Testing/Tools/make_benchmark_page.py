@@ -38,8 +38,8 @@ timed on a laptop."""
 
 SUMMARY = """Seconds are wall time, except where the line says processor time. The whole head was measured with version
 2.4.0 of the brain model. A click or stroke is one update: the median over the structures of
-[prompts.csv](interaction/prompts.csv) and [corrections.csv](interaction/corrections.csv), columns `seconds` and `processor_seconds`. Fine-tuning of a whole head
-was timed once, with nothing beside it."""
+[prompts.csv](interaction/prompts.csv) and [corrections.csv](interaction/corrections.csv), columns `seconds`
+and `processor_seconds`. Fine-tuning of a whole head was timed once, with nothing beside it."""
 
 NETWORKS = """Seconds for a cube of 128 voxels, one channel, 14 classes, random weights, all networks in one run.
 In brackets they are multiples of the form that LightMedSeg takes by default on that processor. *As its users run
