@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -81,8 +83,28 @@ def processor_threads(threads: int | None) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if must_use_one_thread() else threads)
+    set_own_threads(threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        set_own_threads(before)
+
+
+def set_own_threads(count: int) -> None:
+    """Let torch use count processor threads in the calling thread, one where a forked process must.
+
+    torch.set_num_threads alone would also set the number of every thread that uses torch for the first time later; here
+    that is so only until this returns.
+    """
+    import torch
+
+    if must_use_one_thread():
+        torch.set_num_threads(1)
+        return
+    with _one_at_a_time, ThreadPoolExecutor(1) as newcomer:
+        others = newcomer.submit(torch.get_num_threads).result()
+        torch.set_num_threads(count)
+        newcomer.submit(torch.set_num_threads, others).result()
+
+
+_one_at_a_time = threading.Lock()

@@ -17,6 +17,15 @@ Color = tuple[Intensity, Intensity, Intensity]
 Swaps = tuple[tuple[int, int], ...]
 """Pairs of label values that change places in a mirror image along x, such as left and right."""
 
+
+def swapped(swaps: Swaps, count: int) -> list[int]:
+    """Return the label values below count in the order that they have after the swaps."""
+    order = list(range(count))
+    for one, other in swaps:
+        order[one], order[other] = other, one
+    return order
+
+
 _SIDE = re.compile(r"^(?:Left|Right) (?=\w)")
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 _BASE_BYTES = 600 * 2**20
 """PyTorch itself and the weights."""
 
-_FEATURE_BYTES = 80
-"""Of the network's features, for each voxel of a window. Measured peaks, less the rest: 60 to 80."""
+_FEATURE_BYTES = 160
+"""Of the network's features, for each voxel of a window, in two passes side by side. Measured for one: 60 to 80."""
 
 
 def needed_bytes(shape: Sequence[int], spacing: Sequence[float], card: ModelCard, scalar_bytes: int) -> int:

@@ -26,9 +26,10 @@ SHELTER = 0.8
 """What the shelter of a voxel counts beside its distance from the border: a hollow fills before a plain rises."""
 
 THIN_SHELTER = 0.6
-"""The same in segments up to the first of THIN_VOXELS deep; it grows to SHELTER at the second."""
+"""The same in thin segments."""
 
 THIN_VOXELS = (3.0, 6.0)
+"""Shelter counts THIN_SHELTER in segments up to the first of these depths in voxels, and SHELTER from the second on."""
 
 BLUR = 1.25
 """Standard deviation of the blur of a segment whose values tell shelter, in voxels of a cube of the same volume."""
@@ -98,7 +99,7 @@ def moved_border(
         return nothing
     voxel = math.prod(grid.spacing) ** (1 / 3)
     deviation = WIDTH * min(radius, DEPTHS * depth)
-    box = _largest_box(stroke, grid, _REACH * deviation, _NEAR / 2 * radius) or near
+    box = _largest_box(stroke, grid, _REACH * deviation) or near
     kept, drawn = _sides(mask, stroke, box, made)
     values = volume[region_of(box)]
     beyond, beside = distance_map(kept, grid.spacing), distance_map(drawn, grid.spacing) / np.float32(deviation)

@@ -57,8 +57,8 @@ class StreamingBackend(Backend, Protocol):
         swaps: classes that change places in what is handed on.
         """
 
-    def beside(self) -> StreamingBackend:
-        """Return a backend of the same network with memory of its own, for another thread."""
+    def with_own_memory(self) -> StreamingBackend:
+        """Return a backend that shares the weights and has memory of its own, for another thread."""
 
 
 class ModuleBackend:

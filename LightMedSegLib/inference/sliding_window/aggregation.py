@@ -13,7 +13,7 @@ from itertools import combinations
 
 import torch
 
-from LightMedSegLib.core.labels import Swaps
+from LightMedSegLib.core.labels import Swaps, swapped
 from LightMedSegLib.inference.sliding_window.windows import Layout, Shape, gaussian_weights
 
 AIR_LOGIT = 10.0
@@ -111,9 +111,7 @@ class Flip:
             logits = logits.index_select(dim, _origin(logits.shape[dim], shifts[dim - 2], logits.device))
         if not self.swaps:
             return logits
-        order = list(range(logits.shape[1]))
-        for one, other in self.swaps:
-            order[one], order[other] = other, one
+        order = swapped(self.swaps, logits.shape[1])
         return logits.index_select(1, torch.tensor(order, device=logits.device))
 
     def turn_planes(self, planes: torch.Tensor, shifts: Shape, out: torch.Tensor) -> None:
@@ -125,9 +123,9 @@ class Flip:
             _origin(size, shifts[dim - 2]) if dim in self.dimensions else torch.arange(size)
             for dim, size in zip((3, 4), planes.shape[1:3], strict=True)
         )
-        places = (rows[:, None] * planes.shape[2] + columns).flatten()
-        for plane, target in zip(planes.flatten(1, 2), out.flatten(1, 2), strict=True):
-            torch.index_select(plane, 0, places, out=target)
+        origins = (rows[:, None] * planes.shape[2] + columns).flatten()
+        for plane, target in zip(planes.flatten(1, 2), out.view(len(out), -1, out.shape[3]), strict=True):
+            torch.index_select(plane, 0, origins, out=target)
 
     def add_back(self, total: torch.Tensor, logits: torch.Tensor, shifts: Shape) -> None:
         """Add back(logits, shifts) to total, a few planes at a time where the planes of an axis keep their order."""

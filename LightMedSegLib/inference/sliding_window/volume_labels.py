@@ -73,8 +73,7 @@ def label_volume(
     sinks = [partial(aggregation.add, start) for start in layout.starts]
     with timer.stage("network"), torch.inference_mode():
         if stream is not None:
-            stream.shifts, stream.on_share = layout.mirror_shifts, progress.inside
-            stream(windows, sinks, progress.window)
+            stream(windows, sinks, layout.mirror_shifts, progress.inside, progress.window)
         else:
             predictor.shifts = layout.mirror_shifts
             predictor.on_share = lambda share: progress.inside(share * predictor.batch)

@@ -14,122 +14,130 @@ from torch import Tensor
 from LightMedSegLib.core.devices import processor_threads
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.sliding_window.aggregation import Flip
-from LightMedSegLib.inference.sliding_window.passes_beside import Keep, PassesBeside, Turn
+from LightMedSegLib.inference.sliding_window.second_passes import Keep, SecondPasses, Turn
 from LightMedSegLib.inference.sliding_window.windows import Shape
 from LightMedSegLib.network.backend import Sink, Step, StreamingBackend
 
 
 @dataclass(frozen=True)
 class _Pass:
-    """The mirror image with this number (0: the original) of the window with that number, from 0."""
+    """One mirror image (0: the original) of one window, by their numbers from 0, and the flip that makes it."""
 
     window: int
     mirror_image: int
+    flip: Flip
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Windows (channels, z, y, x) of one size, their sinks, and the layout's mirror_shifts."""
+
+    arrays: Sequence[NDArray[np.float32]]
+    sinks: Sequence[Sink]
+    shifts: Shape
+
+    def seen(self, one: _Pass) -> Tensor:
+        """Return what the network sees in a pass, (1, channels, z, y, x)."""
+        return one.flip.seen(torch.from_numpy(self.arrays[one.window])[None], self.shifts)
+
+    def turn(self, one: _Pass) -> Turn:
+        """Return what writes the planes of a pass as those of the original."""
+        return partial(_turn_planes, one.flip, self.shifts) if one.flip.dimensions else _copy
 
 
 class WindowStream:
     """Hands the logits of windows on while they are computed.
 
-    flips: the mirror images that are predicted of each window, the original first; none along z, whose last planes
+    flips: the mirror images of each window that are predicted, the original first; none along z, whose last planes
     would come first. With several processor threads two passes run side by side, each with half of them: in large
     windows they take less time than one after the other with all threads, and far less where other programs are busy.
 
-    on_share is called with the share (0 to 1) of the present window that is done. shifts: the layout's mirror_shifts.
-    turns: how often each plane of a window is handed on; the mean counts.
+    turns: how many times each plane is handed to its sink; the caller takes the mean.
     """
 
     def __init__(self, backend: StreamingBackend, flips: Sequence[Flip], cancel: CancelToken) -> None:
         self._backend, self._flips, self._cancel = backend, flips, cancel
-        self.on_share: Callable[[float], None] = lambda share: None
-        self.shifts: Shape = (0, 0, 0)
-        self._second = backend.beside() if torch.get_num_threads() > 1 else None
+        self._second = backend.with_own_memory() if torch.get_num_threads() > 1 else None
         self.turns = len(flips) if self._second is None else max(1, len(flips) // 2)
 
     def __call__(
         self,
-        windows: Sequence[NDArray[np.float32]],
+        arrays: Sequence[NDArray[np.float32]],
         sinks: Sequence[Sink],
+        shifts: Shape = (0, 0, 0),
+        on_share: Callable[[float], None] = lambda share: None,
         on_window: Callable[[int], None] = lambda done: None,
     ) -> None:
         """Hand the logits of windows (channels, z, y, x) of one size on, those of each to its sink, in this order.
 
-        on_window is called with the number of windows that are done. Raises CancelledError once cancel is set, and
-        torch's error when memory runs out.
+        shifts: the layout's mirror_shifts. on_share is called with the share of the present window that is done, up to
+        2 for two windows side by side; on_window with the number of windows that are done. Raises CancelledError once
+        cancel is set, and torch's error when memory runs out.
         """
-        passes = [_Pass(window, image) for window in range(len(windows)) for image in range(len(self._flips))]
-        if self._second is None or len(passes) == 1:
-            for one in passes:
-                self._run(one, windows, sinks[one.window])
-                if one.mirror_image == len(self._flips) - 1:
-                    on_window(one.window + 1)
-            return
-        threads = (torch.get_num_threads() + 1) // 2
-        with processor_threads(threads):
-            beside = PassesBeside(partial(self._run_beside, self._second, passes[1::2], windows), threads)
-            try:
-                for pairs, one in enumerate(passes[::2], start=1):
-                    if len(self._flips) == 1:
-                        self._two_windows(one, windows, sinks, beside)
-                    else:
-                        self._run(one, windows, partial(_mean_of_two, sinks[one.window], beside))
-                    on_window(min(len(windows), 2 * pairs // len(self._flips)))
-            finally:
-                beside.end()
+        windows = _Windows(arrays, sinks, shifts)
+        passes = [_Pass(window, *image) for window in range(len(arrays)) for image in enumerate(self._flips)]
+        paired = 0 if self._second is None else len(passes) // 2 * 2
+        if self._second is not None and paired:
+            self._side_by_side(passes[:paired], windows, self._second, on_share, on_window)
+        for one in passes[paired:]:
+            sink = sinks[one.window]
+            self._run(one, windows, _Turned(windows.turn(one), sink) if one.mirror_image else sink, on_share, 1)
+            if one.mirror_image == len(self._flips) - 1:
+                on_window(one.window + 1)
 
     def end_volume(self) -> None:
         """Give memory back that is kept for the next window."""
         if self._second is not None:
             self._second.end_volume()
 
-    def _two_windows(
-        self, one: _Pass, windows: Sequence[NDArray[np.float32]], sinks: Sequence[Sink], beside: PassesBeside
+    def _side_by_side(
+        self,
+        passes: Sequence[_Pass],
+        windows: _Windows,
+        backend: StreamingBackend,
+        on_share: Callable[[float], None],
+        on_window: Callable[[int], None],
     ) -> None:
-        self._run(one, windows, sinks[one.window])
-        if one.window + 1 == len(windows):
-            return
-        for first, planes in beside:
-            sinks[one.window + 1](first, planes)
-            if first + len(planes) == windows[one.window].shape[1]:
-                return
+        """Run every other pass in a second thread; passes: an even number of them."""
+        threads = torch.get_num_threads()
+        second = SecondPasses(partial(self._run_second, backend, passes[1::2], windows), threads // 2)
+        try:
+            with processor_threads(threads - threads // 2):
+                for one, other in zip(passes[::2], passes[1::2], strict=True):
+                    sink = windows.sinks[one.window]
+                    if one.window == other.window:
+                        sink = partial(_mean_of_two, sink, second)
+                    self._run(one, windows, _Turned(windows.turn(one), sink) if one.mirror_image else sink, on_share, 2)
+                    if one.window != other.window:
+                        _hand_on(second, windows.sinks[other.window], windows.arrays[other.window].shape[1])
+                    if other.mirror_image == len(self._flips) - 1:
+                        on_window(other.window + 1)
+        finally:
+            second.end()
 
-    def _run(self, one: _Pass, windows: Sequence[NDArray[np.float32]], sink: Sink) -> None:
-        """Hand the logits of a pass on, turned back."""
-        flip, image = self._flips[one.mirror_image], torch.from_numpy(windows[one.window])[None]
-        at_once = 1 if self._second is None else 2
+    def _run(self, one: _Pass, windows: _Windows, sink: Sink, on_share: Callable[[float], None], at_once: int) -> None:
+        """Run a pass in this thread; at_once: the number of passes that run meanwhile, with this one."""
+        x = windows.seen(one)
         current = self._backend.steps.begin(
-            tuple(image.shape),
-            lambda share: self.on_share((one.mirror_image + at_once * share) / len(self._flips)),
+            tuple(x.shape), lambda share: on_share((one.mirror_image + at_once * share) / len(self._flips))
         )
 
         def step() -> None:
             self._cancel.raise_if_cancelled()
             current.step()
 
-        turned = _Turned(self._turn(one), sink) if one.mirror_image else sink
-        self._backend.stream(flip.seen(image, self.shifts), turned, step, flip.swaps)
+        self._backend.stream(x, sink, step, one.flip.swaps)
         current.end()
 
-    def _run_beside(
-        self,
-        backend: StreamingBackend,
-        passes: Sequence[_Pass],
-        windows: Sequence[NDArray[np.float32]],
-        keep: Keep,
-        go_on: Step,
+    def _run_second(
+        self, backend: StreamingBackend, passes: Sequence[_Pass], windows: _Windows, keep: Keep, go_on: Step
     ) -> None:
         def step() -> None:
             self._cancel.raise_if_cancelled()
             go_on()
 
         for one in passes:
-            flip, image = self._flips[one.mirror_image], torch.from_numpy(windows[one.window])[None]
-            backend.stream(flip.seen(image, self.shifts), partial(keep, self._turn(one)), step, flip.swaps)
-
-    def _turn(self, one: _Pass) -> Turn:
-        if not one.mirror_image:
-            return _copy
-        flip = self._flips[one.mirror_image]
-        return lambda planes, out: flip.turn_planes(planes, self.shifts, out)
+            backend.stream(windows.seen(one), partial(keep, windows.turn(one)), step, one.flip.swaps)
 
 
 class _Turned:
@@ -141,15 +149,28 @@ class _Turned:
 
     def __call__(self, first: int, planes: Tensor) -> None:
         if self._memory.shape != planes.shape:
-            self._memory = torch.empty_like(planes)
+            self._memory = torch.empty(planes.shape)
         self._turn(planes, self._memory)
         self._sink(first, self._memory)
 
 
-def _mean_of_two(sink: Sink, beside: PassesBeside, first: int, planes: Tensor) -> None:
-    """Hand the mean of planes, and of those of the mirror image beside, on."""
-    _, mean = next(beside)
+def _mean_of_two(sink: Sink, second: SecondPasses, first: int, planes: Tensor) -> None:
+    """Hand the mean of planes, and of those of the mirror image in the second thread, on."""
+    same, mean = next(second)
+    assert same == first and mean.shape == planes.shape
     sink(first, mean.add_(planes).div_(2))
+
+
+def _hand_on(second: SecondPasses, sink: Sink, depth: int) -> None:
+    """Hand the depth planes of the next window of the second thread on."""
+    for first, planes in second:
+        sink(first, planes)
+        if first + len(planes) == depth:
+            return
+
+
+def _turn_planes(flip: Flip, shifts: Shape, planes: Tensor, out: Tensor) -> None:
+    flip.turn_planes(planes, shifts, out)
 
 
 def _copy(planes: Tensor, out: Tensor) -> None:

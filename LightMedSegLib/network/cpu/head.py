@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from LightMedSegLib.core.labels import Swaps
+from LightMedSegLib.core.labels import Swaps, swapped
 from LightMedSegLib.network.backend import Sink
 from LightMedSegLib.network.cpu.channels import ChannelAffine, ChannelSums
 from LightMedSegLib.network.cpu.convolution import convolve, packed
@@ -17,8 +17,8 @@ from LightMedSegLib.network.cpu.memory import Workspace
 from LightMedSegLib.network.head import SubvoxelHead, classes_of_block
 
 _LARGEST_PART = 2**21
-"""Logits that are computed at a time: memory of up to 32 MB, which the system has to clear each time it is mapped, is
-kept by the C library for the next request."""
+"""Logits that are computed at a time, 8 MB. glibc keeps memory of up to 32 MB for the next request; larger memory is
+mapped anew each time, and clearing it takes longer than the arithmetic."""
 
 
 class _Classifier(NamedTuple):
@@ -56,7 +56,7 @@ class FastSubvoxelHead:
         out: memory for all of them, (z, y, x, classes); without it each part is written over the last one. swaps: see
         StreamingBackend.
         """
-        classify = self._classifier(swaps)
+        classifier = self._classifier(swaps)
         scaled = ChannelAffine(scale, torch.zeros_like(scale))
         sums = ChannelSums(x.shape[1])
         for first, last in workspace.slabs(x):
@@ -67,23 +67,29 @@ class FastSubvoxelHead:
         if self._refine is None:
             for first, last in workspace.slabs(x):
                 part = normalise(x[:, :, first:last], out=x[:, :, first:last])
-                self._hand_on(functional.silu(part, inplace=True), classify, first, workspace, sink, out)
+                self._hand_on(functional.silu(part, inplace=True), classifier, first, workspace, sink, out)
             return
         refined, sums = self._refine.sweep_activated(x, normalise, "scratch", workspace)
         # classify(fused + normalised(refined)): the offset of the normalisation goes into the bias.
         normalise = sums.group_affine(self._refine.norm)
-        bias = classify.bias + (classify.weight.flatten(1) * normalise.offset).sum(dim=1)
-        classify = classify._replace(bias=bias)
+        bias = classifier.bias + (classifier.weight.flatten(1) * normalise.offset).sum(dim=1)
+        classifier = classifier._replace(bias=bias)
         for first, last in workspace.slabs(x):
             both = normalise.scale_and_add(refined[:, :, first:last], x[:, :, first:last])
-            self._hand_on(both, classify, first, workspace, sink, out)
+            self._hand_on(both, classifier, first, workspace, sink, out)
 
     def _hand_on(
-        self, features: Tensor, classify: _Classifier, first: int, workspace: Workspace, sink: Sink, out: Tensor | None
+        self,
+        features: Tensor,
+        classifier: _Classifier,
+        first: int,
+        workspace: Workspace,
+        sink: Sink,
+        out: Tensor | None,
     ) -> None:
         plane = 8 * self._classes * features[0, 0, 0].numel()
         for part in features.split(max(1, _LARGEST_PART // plane), dim=2):
-            blocks = convolve(part, classify.packed, classify.bias)
+            blocks = convolve(part, classifier.packed, classifier.bias)
             _, channels, depth, height, width = blocks.shape
             if out is None:
                 size = (2 * depth, 2 * height, 2 * width)
@@ -99,9 +105,7 @@ class FastSubvoxelHead:
 
     def _classifier(self, swaps: Swaps) -> _Classifier:
         if swaps not in self._classifiers:
-            order = list(range(self._classes))
-            for one, other in swaps:
-                order[one], order[other] = order[other], order[one]
+            order = swapped(swaps, self._classes)
             weight, bias = (classes_of_block(values)[:, order].flatten(0, 1) for values in (self._weight, self._bias))
             self._classifiers[swaps] = _Classifier(weight, packed(weight), bias)
         return self._classifiers[swaps]

@@ -33,7 +33,7 @@ class FastLightMedSeg(nn.Module):
     A backend (see LightMedSegLib.network.backend) that streams.
 
     Reads the weights once; a network that is trained on needs a new one. Not for several threads at once, because
-    its memory is reused: see beside.
+    its memory is reused: see with_own_memory.
 
     Args:
         network: on the processor; it is not changed.
@@ -93,8 +93,8 @@ class FastLightMedSeg(nn.Module):
         self.network.check_input(x)
         self._run(x, sink, step, swaps=swaps)
 
-    def beside(self) -> FastLightMedSeg:
-        """Return the same network with memory of its own, for another thread; the weights are shared."""
+    def with_own_memory(self) -> FastLightMedSeg:
+        """Return a network that shares the weights and has memory of its own, for another thread."""
         other = copy.copy(self)
         other.steps, other._workspace, other._logits = PassSteps(), Workspace(), None
         return other

@@ -15,7 +15,7 @@ class NetworkPass(nn.Module):
 
     Args:
         network: a trained network in evaluation mode; its gradients are switched off.
-        precision: one of PRECISIONS. In half precision the pass has a copy of the network.
+        precision: one of PRECISIONS. In half precision the pass reads the weights once: it has a copy of the network.
     """
 
     def __init__(self, network: nn.Module, precision: str) -> None:
@@ -35,9 +35,9 @@ class NetworkPass(nn.Module):
 
 
 def _with_cast_weights(network: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Return a copy of network whose convolutions have the weights that autocast would make of them in every pass.
+    """Return a copy of network with weights of dtype where autocast would cast them in every pass.
 
-    One by one, those casts are a sixth of the kernels of a pass.
+    One by one, those casts are a sixth of the kernels of a pass. Depthwise convolutions read float32 weights.
     """
     copy = deepcopy(network)
     for module in copy.modules():

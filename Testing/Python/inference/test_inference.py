@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
@@ -19,6 +17,7 @@ from engine_stubs import (
 )
 from torch import Tensor, nn
 
+from LightMedSegLib.core.devices import processor_threads
 from LightMedSegLib.core.errors import CancelledError
 from LightMedSegLib.core.progress import CancelToken, StageTimer
 from LightMedSegLib.inference.engine import Engine
@@ -26,11 +25,12 @@ from LightMedSegLib.inference.options import SegmentOptions
 from LightMedSegLib.inference.preprocessing import PreparedVolume, prepare_volume
 from LightMedSegLib.inference.sliding_window import aggregation
 from LightMedSegLib.inference.sliding_window import windows as windows_module
-from LightMedSegLib.inference.sliding_window.aggregation import AIR_LOGIT, StitchedPlanes
+from LightMedSegLib.inference.sliding_window.aggregation import AIR_LOGIT, Aggregation, StitchedPlanes
 from LightMedSegLib.inference.sliding_window.predictor import Predictor
 from LightMedSegLib.inference.sliding_window.volume_labels import label_volume
 from LightMedSegLib.inference.sliding_window.windows import (
     Layout,
+    Shape,
     WindowRule,
     gaussian_weights,
     plan_layout,
@@ -181,9 +181,11 @@ def test_labels_on_the_model_grid_are_the_argmax_of_the_whole_volume_logits() ->
     assert set(np.unique(result)) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("mirror", [(), ("x",)])
 @pytest.mark.parametrize(("patch", "single"), [((64, 32, 32), True), ((32, 32, 32), False)])
 def test_logits_handed_over_in_parts_become_the_labels_of_the_whole(
-    monkeypatch: pytest.MonkeyPatch, patch: tuple[int, int, int], single: bool
+    monkeypatch: pytest.MonkeyPatch, patch: tuple[int, int, int], single: bool, mirror: tuple[str, ...], threads: int
 ) -> None:
     monkeypatch.setattr(memory, "SLAB_VALUES", 2**12)
     torch.manual_seed(0)
@@ -191,21 +193,19 @@ def test_logits_handed_over_in_parts_become_the_labels_of_the_whole(
     image = make_image(smooth_noise((37, 29, 31)), spacing=(1.0, 1.0, 1.5))
     prepared = prepare_volume([image], stub_card().input)
     parts = []
-    stream = Predictor.stream
+    add = Aggregation.add
 
-    def counted(predictor: Predictor, window: np.ndarray, sink: Callable[[int, Tensor], None]) -> None:
-        def kept(first: int, planes: Tensor) -> None:
-            parts.append(first)
-            sink(first, planes)
-            planes.fill_(torch.nan)
+    def counted(added: Aggregation, start: Shape, first: int, logits: Tensor) -> None:
+        parts.append(first)
+        add(added, start, first, logits)
+        logits.fill_(torch.nan)
 
-        stream(predictor, window, kept)
-
-    monkeypatch.setattr(Predictor, "stream", counted)
-    expected = labels_of(network, prepared, (37, 29, 31), patch=patch)
-    assert not parts
-    result = labels_of(accelerate(network), prepared, (37, 29, 31), patch=patch)
-    assert len(parts) > parts.count(0) and (parts.count(0) == 1) == single
+    expected = labels_of(network, prepared, (37, 29, 31), patch=patch, mirror=mirror)
+    monkeypatch.setattr(Aggregation, "add", counted)
+    with processor_threads(threads):
+        result = labels_of(accelerate(network), prepared, (37, 29, 31), patch=patch, mirror=mirror)
+    turns = 2 if mirror and threads == 1 else 1
+    assert len(parts) > parts.count(0) and (parts.count(0) == turns) == single
     assert (result == expected).mean() > 0.9999 and set(np.unique(expected)) == {0, 1, 2}
 
 

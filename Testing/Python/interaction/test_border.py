@@ -208,3 +208,17 @@ def test_the_radius_of_a_stroke_is_that_across_its_length(voxels: tuple[int, int
     assert stroke_radius(Stroke(True, ((0, x), (0, y), (0, z)), np.ones(voxels, dtype=bool)), GRID) == pytest.approx(
         radius, abs=0.1
     )
+
+
+def test_shelter_counts_by_the_depth_of_the_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+    thin = np.zeros_like(FLAT)
+    thin[:, :, 17:20] = True
+    stroke = beyond(FLAT, 19, 2)
+    segments = {"SHELTER": FLAT, "THIN_SHELTER": thin}
+    before = {name: moved_border(GREY, segment, stroke, GRID).voxels for name, segment in segments.items()}
+    for name, segment in segments.items():
+        for changed in segments:
+            with monkeypatch.context() as patch:
+                patch.setattr(border, changed, 0.0)
+                found = moved_border(GREY, segment, stroke, GRID).voxels
+            assert np.array_equal(found, before[name]) == (changed != name)
