@@ -213,7 +213,7 @@ def test_the_radius_of_a_stroke_is_that_across_its_length(voxels: tuple[int, int
 def test_shelter_counts_by_the_depth_of_the_segment(monkeypatch: pytest.MonkeyPatch) -> None:
     thin = np.zeros_like(FLAT)
     thin[:, :, 14:20] = True
-    stroke = beyond(FLAT, 20, 2)
+    stroke = beyond(FLAT, 19, 2.5)
     segments = {"SHELTER": FLAT, "THIN_SHELTER": thin}
     before = {name: moved_border(GREY, segment, stroke, GRID).voxels for name, segment in segments.items()}
     for name, segment in segments.items():
