@@ -20,6 +20,8 @@ _RTLD_NOW = 2
 _BLOCK_BYTES = 2**22
 _SPINS = "10000"
 """The quickest of 0 to 100,000 for a whole head, on a quiet machine and beside two busy processes."""
+_NO_MEMORY = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
+"""What the loader of Linux says when memory runs out."""
 _turn = threading.Lock()
 
 
@@ -33,13 +35,21 @@ def import_torch() -> Any:
         if error.name == "torch":
             raise DependencyError("PyTorch is not installed; install the package torch to run a model.") from error
         raise _broken(error) from error
+    except MemoryError as error:
+        raise _too_large() from error
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         # A library that it needs is missing or of another version: the usual trouble on Windows.
         raise _broken(error) from error
     return torch
 
 
+def _too_large() -> DependencyError:
+    return DependencyError("There is not enough memory to load PyTorch; close other programs, or raise the limit.")
+
+
 def _broken(error: Exception) -> DependencyError:
+    if any(words in str(error) for words in _NO_MEMORY):
+        return _too_large()
     return DependencyError(
         f"PyTorch is installed, but cannot be loaded; install the package torch again ({first_line(error)})."
     )

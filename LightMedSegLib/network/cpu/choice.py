@@ -130,8 +130,9 @@ def _recall(machine: str) -> CpuPath | None:
 
 
 def _machine() -> str:
+    # Without the number of threads: labels must not depend on it.
     facts = (platform.system(), platform.machine(), torch.backends.cpu.get_cpu_capability(), torch.__version__)
-    return ", ".join((*facts, f"form {_FORM}", f"{os.cpu_count()} processors, {torch.get_num_threads()} threads"))
+    return ", ".join((*facts, f"form {_FORM}", f"{os.cpu_count()} processors"))
 
 
 def _file() -> Path:

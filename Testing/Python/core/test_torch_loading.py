@@ -98,18 +98,24 @@ sys.exit(main(["segment", "sample:hippocampus", sys.argv[1] + "/result.nrrd", "-
 """
 
 
+BROKEN_SENTENCE = "PyTorch is installed, but cannot be loaded; install the package torch again ("
+MEMORY_SENTENCE = "There is not enough memory to load PyTorch; close other programs, or raise the limit."
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("line", "sentence"),
     [
-        'raise OSError("[WinError 126] The specified module could not be found.")',
-        'raise ImportError("libcudart.so.12: cannot open shared object file")',
-        "import a_module_that_pytorch_needs",
+        ('raise OSError("[WinError 126] The specified module could not be found.")', BROKEN_SENTENCE),
+        ('raise ImportError("libcudart.so.12: cannot open shared object file")', BROKEN_SENTENCE),
+        ("import a_module_that_pytorch_needs", BROKEN_SENTENCE),
+        ("raise MemoryError", MEMORY_SENTENCE),
+        ('raise ImportError("libtorch_cpu.so: failed to map segment from shared object")', MEMORY_SENTENCE),
     ],
 )
-def test_a_pytorch_that_is_broken_is_told_in_one_sentence(tmp_path: Path, line: str) -> None:
+def test_a_pytorch_that_cannot_be_loaded_is_told_in_one_sentence(tmp_path: Path, line: str, sentence: str) -> None:
     (tmp_path / "torch.py").write_text(line)
     command = [sys.executable, "-c", BROKEN, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=limit(60), check=False)
     assert done.returncode == 2, done.stderr
-    assert "PyTorch is installed, but cannot be loaded; install the package torch again (" in done.stderr
+    assert sentence in done.stderr
     assert "Traceback" not in done.stderr

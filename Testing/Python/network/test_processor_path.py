@@ -10,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 
+from LightMedSegLib.core.devices import processor_threads
 from LightMedSegLib.core.errors import CancelledError, DeviceError
 from LightMedSegLib.core.progress import CancelToken
 from LightMedSegLib.inference.engine import Engine
@@ -158,3 +159,13 @@ def test_cancelling_stops_the_fast_network_within_its_layers() -> None:
     token.cancel()
     with pytest.raises(CancelledError):
         predictor(window()[None])
+
+
+def test_the_choice_does_not_depend_on_the_number_of_threads(
+    measured: list[dict[str, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = choose_cpu_path()
+    monkeypatch.setattr(choice, "_chosen", {})
+    with processor_threads(torch.get_num_threads() + 1):
+        assert choose_cpu_path() == first
+    assert len(measured) == 1
