@@ -18,7 +18,7 @@ from LightMedSegLib.network.head import SubvoxelHead, classes_of_block
 
 _LARGEST_PART = 2**21
 """Logits that are computed at a time, 8 MB. glibc keeps memory of up to 32 MB for the next request; larger memory is
-mapped anew each time, and clearing it takes longer than the arithmetic."""
+mapped again each time, and clearing it takes longer than the arithmetic."""
 
 
 class _Classifier(NamedTuple):
