@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,3 +167,17 @@ def test_the_comparison_on_cuda_prints_rows_goes_on_after_a_failure_and_needs_no
     with (tmp_path / "cuda-networks.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["form"] for row in rows] == ["lightmedseg, float32"] and float(rows[0]["ms"]) > 0
+
+
+def test_a_network_is_recorded_for_inference_as_the_engine_records_it() -> None:
+    """With gradients possible, a recording has other kernels."""
+    import cuda_forms
+
+    modes = []
+
+    def prepare() -> Callable[[torch.Tensor], torch.Tensor]:
+        modes.append(torch.is_inference_mode_enabled())
+        return lambda x: x
+
+    row = cuda_forms.measured("copy", prepare, torch.zeros(1, 1, 2, 2, 2), rounds=1)
+    assert modes == [True] and row["form"] == "copy"
